@@ -1,0 +1,209 @@
+"""Actors: every person, group and instance that is known here, local and remote, in one namespace.
+
+One table for all kinds, as clients see one kind of account and names are unique across people and groups. What only a
+local person has (password, role, affiliation) is in `storage.people`; what only a group has, in `storage.groups`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, func, or_, select, update
+
+from storage.metadata import Json, Time, Tx, all_of, columns, id_column, metadata, one_of, upsert
+
+actors = Table(
+    "actors",
+    metadata,
+    id_column(),
+    Column("iri", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),  # Person Group Application Service Organization
+    Column("username", Text, nullable=False),
+    Column("domain", Text, nullable=False),  # of the handle; of a local actor the instance's handle domain
+    Column("host", Text, nullable=False),  # authority of the IRI: who serves it, keeps its key and is a peer
+    Column("local", Boolean, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("summary", Text, nullable=False),  # sanitised HTML
+    Column("source", Text),  # what the person typed, of local actors
+    Column("url", Text, nullable=False),
+    Column("inbox", Text, nullable=False),
+    Column("shared_inbox", Text),
+    Column("outbox", Text),
+    Column("followers", Text),
+    Column("following", Text),
+    Column("featured", Text),
+    Column("moderators", Text),  # attributedTo of a group
+    Column("icon", Text),
+    Column("image", Text),
+    Column("approves_followers", Boolean, nullable=False),
+    Column("discoverable", Boolean, nullable=False),
+    Column("indexable", Boolean, nullable=False),
+    Column("fields", Json, nullable=False),  # [{"name", "value" (HTML), "verified_at" (ms or null)}]
+    Column("also_known_as", Json, nullable=False),  # [IRI]
+    Column("moved_to", Text),
+    Column("state", Text, nullable=False),  # active suspended gone
+    Column("followers_count", Integer, nullable=False),
+    Column("following_count", Integer, nullable=False),
+    Column("posts_count", Integer, nullable=False),
+    Column("last_post_at", Time),
+    Column("created_at", Time, nullable=False),
+    Column("fetched_at", Time),  # when a remote actor was last read from its host
+    UniqueConstraint("username", "domain"),
+    Index("ix_actors_host", "host"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A row of `actors`; times in ms, `fields` and `also_known_as` as the columns say."""
+
+    id: int
+    iri: str
+    kind: str
+    username: str
+    domain: str
+    host: str
+    local: bool
+    name: str
+    summary: str
+    source: str | None
+    url: str
+    inbox: str
+    shared_inbox: str | None
+    outbox: str | None
+    followers: str | None
+    following: str | None
+    featured: str | None
+    moderators: str | None
+    icon: str | None
+    image: str | None
+    approves_followers: bool
+    discoverable: bool
+    indexable: bool
+    fields: list[dict[str, Any]]
+    also_known_as: list[str]
+    moved_to: str | None
+    state: str
+    followers_count: int
+    following_count: int
+    posts_count: int
+    last_post_at: int | None
+    created_at: int
+    fetched_at: int | None
+
+    @property
+    def is_group(self) -> bool:
+        """Whether this is a group."""
+        return self.kind == "Group"
+
+    @property
+    def handle(self) -> str:
+        """`name@domain`, without a leading @."""
+        return f"{self.username}@{self.domain}"
+
+
+_ROW = columns(actors, Actor)
+GROUP = "Group"
+
+
+def insert(tx: Tx, actor: Actor) -> None:
+    """Add an actor. Raises IntegrityError when its IRI or its name at its domain is taken."""
+    tx.execute(actors.insert().values(_values(actor)))
+
+
+def by_id(tx: Tx, actor_id: int) -> Actor | None:
+    """The actor with this id."""
+    return one_of(tx, select(*_ROW).where(actors.c.id == actor_id), Actor)
+
+
+def by_ids(tx: Tx, ids: list[int]) -> dict[int, Actor]:
+    """The actors of these ids, by id; those that do not exist are left out."""
+    if not ids:
+        return {}
+    return {actor.id: actor for actor in all_of(tx, select(*_ROW).where(actors.c.id.in_(ids)), Actor)}
+
+
+def by_iri(tx: Tx, iri: str) -> Actor | None:
+    """The actor with this IRI."""
+    return one_of(tx, select(*_ROW).where(actors.c.iri == iri), Actor)
+
+
+def by_iris(tx: Tx, iris: list[str]) -> dict[str, Actor]:
+    """The actors of these IRIs that are known, by IRI."""
+    if not iris:
+        return {}
+    return {actor.iri: actor for actor in all_of(tx, select(*_ROW).where(actors.c.iri.in_(iris)), Actor)}
+
+
+def by_name(tx: Tx, username: str, domain: str) -> Actor | None:
+    """The actor `username@domain`, whatever the case of the letters."""
+    return one_of(
+        tx,
+        select(*_ROW).where(func.lower(actors.c.username) == username.lower(), actors.c.domain == domain.lower()),
+        Actor,
+    )
+
+
+def by_followers(tx: Tx, iri: str) -> Actor | None:
+    """The actor whose followers collection has this IRI."""
+    return one_of(tx, select(*_ROW).where(actors.c.followers == iri), Actor)
+
+
+def local(tx: Tx, kind: str | None = None) -> list[Actor]:
+    """The local actors, oldest first; only those of `kind` if given."""
+    query = select(*_ROW).where(actors.c.local, actors.c.state == "active").order_by(actors.c.id)
+    return all_of(tx, query if kind is None else query.where(actors.c.kind == kind), Actor)
+
+
+def search(tx: Tx, words: str, limit: int, offset: int = 0) -> list[Actor]:
+    """Active actors whose username, handle or name begins with or holds `words`; most followed first."""
+    wanted = words.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    handle = func.lower(actors.c.username) + "@" + actors.c.domain
+    query = (
+        select(*_ROW)
+        .where(
+            actors.c.state == "active",
+            actors.c.kind != "Application",
+            or_(handle.like(f"{wanted}%", escape="\\"), func.lower(actors.c.name).like(f"%{wanted}%", escape="\\")),
+        )
+        .order_by(actors.c.local.desc(), actors.c.followers_count.desc(), actors.c.id)
+    )
+    return all_of(tx, query.limit(limit).offset(offset), Actor)
+
+
+def change(tx: Tx, actor_id: int, **values: Any) -> None:
+    """Set columns of an actor."""
+    tx.execute(update(actors).where(actors.c.id == actor_id).values(**values))
+
+
+def count(tx: Tx, actor_id: int, *, followers: int = 0, following: int = 0, posts: int = 0) -> None:
+    """Add to the counts of an actor (negative to subtract); they never fall below zero."""
+    added = {"followers_count": followers, "following_count": following, "posts_count": posts}
+    change(
+        tx,
+        actor_id,
+        **{name: func.max(actors.c[name] + by, 0) if tx.dialect.name == "sqlite" else func.greatest(actors.c[name] + by, 0)
+           for name, by in added.items() if by},
+    )
+
+
+def save_remote(tx: Tx, actor: Actor) -> Actor:
+    """Add or refresh a remote actor by its IRI; its id, counts and state stay when it is known.
+
+    The row as it is now comes back. Raises IntegrityError when another IRI holds `username@domain`.
+    """
+    values = _values(actor)
+    known = by_iri(tx, actor.iri)
+    if known is None:
+        upsert(tx, actors, values, ["iri"])
+    else:
+        for kept in ("id", "iri", "local", "state", "followers_count", "following_count", "posts_count",
+                     "last_post_at", "created_at"):
+            del values[kept]
+        change(tx, known.id, **values)
+    saved = by_iri(tx, actor.iri)
+    assert saved is not None
+    return saved
+
+
+def _values(actor: Actor) -> dict[str, Any]:
+    return {column.name: getattr(actor, column.name) for column in _ROW}

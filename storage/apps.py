@@ -1,0 +1,161 @@
+"""Client apps, authorisation codes and access tokens (OAuth 2). Secrets, codes and tokens are kept as SHA-256 only."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, select, update
+
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of
+
+apps = Table(
+    "apps",
+    metadata,
+    id_column(),
+    Column("client_id", Text, nullable=False, unique=True),
+    Column("secret_hash", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("website", Text),
+    Column("redirect_uris", Json, nullable=False),  # [exact strings]
+    Column("scopes", Text, nullable=False),  # separated by spaces
+    Column("created_at", Time, nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("code_hash", Text, primary_key=True),
+    Column("app_id", Id, ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("person_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("challenge", Text),  # PKCE S256
+    Column("expires_at", Time, nullable=False),
+    Column("used_at", Time),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    id_column(),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("app_id", Id, ForeignKey("apps.id", ondelete="CASCADE"), nullable=False),
+    Column("person_id", Id, ForeignKey("actors.id", ondelete="CASCADE")),  # null: the app itself
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("revoked_at", Time),
+    Column("grant_hash", Text),  # the code it came from: a code used twice revokes its tokens (RFC 6749 4.1.2)
+    Index("ix_tokens_person_id", "person_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A row of `apps`."""
+
+    id: int
+    client_id: str
+    secret_hash: str
+    name: str
+    website: str | None
+    redirect_uris: list[str]
+    scopes: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A row of `grants`: a code that a client may turn into a token once."""
+
+    code_hash: str
+    app_id: int
+    person_id: int
+    redirect_uri: str
+    scopes: str
+    challenge: str | None
+    expires_at: int
+    used_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A row of `tokens`."""
+
+    id: int
+    token_hash: str
+    app_id: int
+    person_id: int | None
+    scopes: str
+    created_at: int
+    revoked_at: int | None
+    grant_hash: str | None
+
+
+_APP = columns(apps, App)
+_GRANT = columns(grants, Grant)
+_TOKEN = columns(tokens, Token)
+
+
+def hashed(secret: str) -> str:
+    """How a secret, code or token of 128 random bits or more is kept: its SHA-256 in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def insert_app(tx: Tx, app: App) -> None:
+    """Add a client app."""
+    tx.execute(apps.insert().values({column.name: getattr(app, column.name) for column in _APP}))
+
+
+def app_by_client(tx: Tx, client_id: str) -> App | None:
+    """The app with this client id."""
+    return one_of(tx, select(*_APP).where(apps.c.client_id == client_id), App)
+
+
+def app_by_id(tx: Tx, app_id: int) -> App | None:
+    """The app with this id."""
+    return one_of(tx, select(*_APP).where(apps.c.id == app_id), App)
+
+
+def apps_by_ids(tx: Tx, ids: list[int]) -> dict[int, App]:
+    """The apps of these ids, by id."""
+    return {app.id: app for app in all_of(tx, select(*_APP).where(apps.c.id.in_(ids)), App)} if ids else {}
+
+
+def insert_grant(tx: Tx, grant: Grant) -> None:
+    """Add an authorisation code."""
+    tx.execute(grants.insert().values({column.name: getattr(grant, column.name) for column in _GRANT}))
+
+
+def use_grant(tx: Tx, code: str, now: int) -> tuple[Grant | None, bool]:
+    """(the grant of this code, whether this was its first use); a second use revokes what the first one gave."""
+    found = one_of(tx, select(*_GRANT).where(grants.c.code_hash == hashed(code)).with_for_update(), Grant)
+    if found is None:
+        return None, False
+    if found.used_at is not None:
+        tx.execute(
+            update(tokens)
+            .where(tokens.c.grant_hash == found.code_hash, tokens.c.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
+        return found, False
+    tx.execute(update(grants).where(grants.c.code_hash == found.code_hash).values(used_at=now))
+    return found, True
+
+
+def insert_token(tx: Tx, token: Token) -> None:
+    """Add an access token."""
+    tx.execute(tokens.insert().values({column.name: getattr(token, column.name) for column in _TOKEN}))
+
+
+def token(tx: Tx, secret: str) -> Token | None:
+    """The live token with this text; None when unknown or revoked."""
+    query = select(*_TOKEN).where(tokens.c.token_hash == hashed(secret), tokens.c.revoked_at.is_(None))
+    return one_of(tx, query, Token)
+
+
+def revoke(tx: Tx, now: int, **which: Any) -> int:
+    """Revoke the live tokens with these column values (`id`, `token_hash`, `person_id`, `app_id`); how many."""
+    query = update(tokens).where(tokens.c.revoked_at.is_(None))
+    for name, value in which.items():
+        query = query.where(tokens.c[name] == value)
+    return tx.execute(query.values(revoked_at=now)).rowcount

@@ -1,0 +1,57 @@
+"""Decisions: every refusal and every limit, with its reason, for admins and for those who ask why."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Index, Integer, Table, Text, select
+
+from storage.metadata import Time, Tx, all_of, columns, id_column, insert_new, metadata
+
+decisions = Table(
+    "decisions",
+    metadata,
+    id_column(),
+    Column("direction", Text, nullable=False),  # in out fetch
+    Column("host", Text, nullable=False),
+    Column("actor", Text),
+    Column("activity_id", Text),
+    Column("type", Text),
+    Column("verdict", Text, nullable=False),  # accept limit hold reject
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("policy", Integer, nullable=False),  # version of the policy that decided
+    Column("created_at", Time, nullable=False),
+    Index("ix_decisions_host", "host", "id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """A row of `decisions`."""
+
+    id: int
+    direction: str
+    host: str
+    actor: str | None
+    activity_id: str | None
+    type: str | None
+    verdict: str
+    code: str
+    reason: str
+    policy: int
+    created_at: int
+
+
+_ROW = columns(decisions, DecisionRow)
+
+
+def insert(tx: Tx, decision: DecisionRow) -> None:
+    """Keep a decision."""
+    insert_new(tx, decisions, {column.name: getattr(decision, column.name) for column in _ROW})
+
+
+def newest(tx: Tx, limit: int, host: str | None = None) -> list[DecisionRow]:
+    """The newest decisions, of one host if given."""
+    query = select(*_ROW)
+    if host is not None:
+        query = query.where(decisions.c.host == host)
+    return all_of(tx, query.order_by(decisions.c.id.desc()).limit(limit), DecisionRow)

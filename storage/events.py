@@ -1,0 +1,112 @@
+"""Publish and subscribe: what was committed is told to whoever waits in this process and, on PostgreSQL, in others.
+
+`note(tx, topic, payload)` inside a unit of work; it is told after the commit, never when the unit fails. Topics:
+`outbox`, `jobs`, `received` (work for the worker; no payload) and `person` (payload: the id of a person whose
+timelines or notifications changed). Payloads are ids only: whoever listens loads what it may see.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+
+from storage.metadata import Tx
+
+log = logging.getLogger(__name__)
+
+
+def note(tx: Tx, topic: str, payload: str = "") -> None:
+    """Say after the commit of `tx` that `topic` happened."""
+    tx.info["after"].append((topic, payload))
+
+
+class Subscription:
+    """What one listener heard: `await next(timeout)`; several messages while nobody waited are kept, up to a bound."""
+
+    def __init__(self, topic: str, loop: asyncio.AbstractEventLoop, gone: Callable[["Subscription"], None]) -> None:
+        self.topic = topic
+        self._loop = loop
+        self._gone = gone
+        self._heard: asyncio.Queue[str] = asyncio.Queue(1000)
+
+    def _put(self, payload: str) -> None:
+        if not self._heard.full():  # full: the listener has more than enough to wake for
+            self._heard.put_nowait(payload)
+
+    def tell(self, payload: str) -> None:
+        """Called by the database's threads."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._put, payload)
+
+    async def next(self, timeout: float) -> str | None:
+        """The next payload, or None when `timeout` seconds passed first."""
+        try:
+            return await asyncio.wait_for(self._heard.get(), timeout)
+        except TimeoutError:
+            return None
+
+    def drain(self) -> None:
+        """Forget what was heard so far; for listeners who look at everything anyway once awake."""
+        while not self._heard.empty():
+            self._heard.get_nowait()
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._gone(self)
+
+
+class Events:
+    """The subscriptions of this process."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, set[Subscription]] = defaultdict(set)
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def subscribe(self, topic: str) -> Subscription:
+        """Listen to `topic` from the running event loop on; `close()` it when done."""
+        made = Subscription(topic, asyncio.get_running_loop(), self._forget)
+        with self._lock:
+            self._listeners[topic].add(made)
+        return made
+
+    def tell(self, topic: str, payload: str) -> None:
+        """Wake the listeners of this process."""
+        with self._lock:
+            listeners = list(self._listeners.get(topic, ()))
+        for listener in listeners:
+            listener.tell(payload)
+
+    def listen_on(self, address: str) -> None:
+        """Hear what other processes of the same PostgreSQL database committed (`LISTEN fedi`)."""
+        self._thread = threading.Thread(target=self._listen, args=(address,), name="listen", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the listening thread."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(5)
+
+    def _forget(self, listener: Subscription) -> None:
+        with self._lock:
+            self._listeners[listener.topic].discard(listener)
+
+    def _listen(self, address: str) -> None:
+        import psycopg  # an extra: only there where PostgreSQL is used
+
+        plain = address.replace("postgresql+psycopg://", "postgresql://", 1)
+        while not self._stop.is_set():
+            try:
+                with psycopg.connect(plain, autocommit=True) as connection:
+                    connection.execute("LISTEN fedi")
+                    while not self._stop.is_set():
+                        for said in connection.notifies(timeout=0.5):
+                            topic, _, payload = said.payload.partition(" ")
+                            self.tell(topic, payload)
+            except psycopg.OperationalError as problem:
+                # Listeners poll as well, so nothing is lost meanwhile; only slower.
+                log.warning("listening to PostgreSQL broke off, trying again: %s", problem)
+                self._stop.wait(2)

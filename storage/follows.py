@@ -1,0 +1,147 @@
+"""Follows: who follows whom, and who asked to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, delete, func, select, update
+
+from storage.actors import actors
+from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+
+follows = Table(
+    "follows",
+    metadata,
+    id_column(),  # the cursor of followers and following lists
+    Column("follower_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
+    Column("target_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
+    Column("state", Text, nullable=False),  # pending accepted
+    Column("iri", Text, nullable=False, unique=True),  # of the Follow activity
+    Column("reblogs", Boolean, nullable=False),  # show the target's announces at home
+    Column("notify", Boolean, nullable=False),  # notify of each post of the target
+    Column("created_at", Time, nullable=False),
+    Index("uq_follows_pair", "follower_id", "target_id", unique=True),
+    Index("ix_follows_target_id", "target_id", "id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A row of `follows`."""
+
+    id: int
+    follower_id: int
+    target_id: int
+    state: str
+    iri: str
+    reblogs: bool
+    notify: bool
+    created_at: int
+
+
+_ROW = columns(follows, Follow)
+
+
+def insert(tx: Tx, follow: Follow) -> bool:
+    """Add a follow; False when this follower has one to this target already (or the IRI is known)."""
+    return insert_new(tx, follows, {column.name: getattr(follow, column.name) for column in _ROW}) == 1
+
+
+def find(tx: Tx, follower_id: int, target_id: int) -> Follow | None:
+    """The follow between these two, whatever its state."""
+    query = select(*_ROW).where(follows.c.follower_id == follower_id, follows.c.target_id == target_id)
+    return one_of(tx, query, Follow)
+
+
+def by_iri(tx: Tx, iri: str) -> Follow | None:
+    """The follow made by the Follow activity with this IRI."""
+    return one_of(tx, select(*_ROW).where(follows.c.iri == iri), Follow)
+
+
+def change(tx: Tx, follow_id: int, **values: Any) -> None:
+    """Set columns of a follow."""
+    tx.execute(update(follows).where(follows.c.id == follow_id).values(**values))
+
+
+def remove(tx: Tx, follow_id: int) -> None:
+    """Take a follow away."""
+    tx.execute(delete(follows).where(follows.c.id == follow_id))
+
+
+def between(tx: Tx, viewer_id: int, others: list[int]) -> tuple[dict[int, Follow], dict[int, Follow]]:
+    """(follows of `viewer_id` to each of `others`, follows of each of them to `viewer_id`), by the other's id."""
+    if not others:
+        return {}, {}
+    out = all_of(
+        tx, select(*_ROW).where(follows.c.follower_id == viewer_id, follows.c.target_id.in_(others)), Follow
+    )
+    back = all_of(
+        tx, select(*_ROW).where(follows.c.target_id == viewer_id, follows.c.follower_id.in_(others)), Follow
+    )
+    return {follow.target_id: follow for follow in out}, {follow.follower_id: follow for follow in back}
+
+
+def local_followers(tx: Tx, target_id: int) -> list[Follow]:
+    """The accepted follows of `target_id` by people of this instance."""
+    query = (
+        select(*_ROW)
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(follows.c.target_id == target_id, follows.c.state == "accepted", actors.c.local)
+    )
+    return all_of(tx, query, Follow)
+
+
+def has_local_follower(tx: Tx, target_id: int) -> bool:
+    """Whether anyone of this instance follows `target_id`; what nobody here asked for is not kept."""
+    query = (
+        select(follows.c.id)
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(follows.c.target_id == target_id, follows.c.state == "accepted", actors.c.local)
+    )
+    return tx.scalar(query.limit(1)) is not None
+
+
+def _page(tx: Tx, query: Any, limit: int, max_id: int | None, since_id: int | None, min_id: int | None) -> list[Follow]:
+    if max_id is not None:
+        query = query.where(follows.c.id < max_id)
+    if since_id is not None:
+        query = query.where(follows.c.id > since_id)
+    if min_id is not None:
+        query = query.where(follows.c.id > min_id).order_by(follows.c.id)
+        return all_of(tx, query.limit(limit), Follow)[::-1]
+    return all_of(tx, query.order_by(follows.c.id.desc()).limit(limit), Follow)
+
+
+def followers(
+    tx: Tx,
+    target_id: int,
+    limit: int,
+    *,
+    state: str = "accepted",
+    max_id: int | None = None,
+    since_id: int | None = None,
+    min_id: int | None = None,
+) -> list[Follow]:
+    """Who follows `target_id`, newest first; the bounds are ids of follows, as Mastodon's paging parameters."""
+    query = select(*_ROW).where(follows.c.target_id == target_id, follows.c.state == state)
+    return _page(tx, query, limit, max_id, since_id, min_id)
+
+
+def following(
+    tx: Tx,
+    follower_id: int,
+    limit: int,
+    *,
+    state: str = "accepted",
+    max_id: int | None = None,
+    since_id: int | None = None,
+    min_id: int | None = None,
+) -> list[Follow]:
+    """Whom `follower_id` follows, newest first; the bounds are ids of follows."""
+    query = select(*_ROW).where(follows.c.follower_id == follower_id, follows.c.state == state)
+    return _page(tx, query, limit, max_id, since_id, min_id)
+
+
+def count(tx: Tx, target_id: int, state: str) -> int:
+    """How many follows of `target_id` are in this state."""
+    query = select(func.count()).select_from(follows).where(follows.c.target_id == target_id, follows.c.state == state)
+    return tx.scalar(query) or 0

@@ -1,0 +1,106 @@
+"""Jobs: deferred and timed work that is neither an activity received nor a delivery. Claimed rows come back in time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Index, Integer, Table, Text, delete, func, or_, select, update
+
+from storage.events import note
+from storage.metadata import Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+
+jobs = Table(
+    "jobs",
+    metadata,
+    id_column(),
+    Column("kind", Text, nullable=False),  # a name of `fedi.worker.jobs`
+    Column("name", Text, nullable=False),  # with `kind` unique while it waits: the same work twice is one job
+    Column("payload", Json, nullable=False),
+    Column("state", Text, nullable=False),  # due working failed
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Time, nullable=False),
+    Column("claimed_until", Time),
+    Column("created_at", Time, nullable=False),
+    Column("problem", Text),
+    Index("ix_jobs_due", "state", "due_at"),
+    Index("uq_jobs_name", "kind", "name", unique=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of `jobs`; times in ms."""
+
+    id: int
+    kind: str
+    name: str
+    payload: dict[str, Any]
+    state: str
+    attempts: int
+    due_at: int
+    claimed_until: int | None
+    created_at: int
+    problem: str | None
+
+
+_ROW = columns(jobs, Job)
+
+
+def add(tx: Tx, job_id: int, kind: str, name: str, payload: dict[str, Any], now: int, due_at: int | None = None) -> bool:
+    """Ask for work; False when the same (`kind` and `name`) waits already."""
+    values = {"id": job_id, "kind": kind, "name": name, "payload": payload, "state": "due", "attempts": 0,
+              "due_at": now if due_at is None else due_at, "created_at": now}
+    fresh = insert_new(tx, jobs, values) == 1
+    if fresh:
+        note(tx, "jobs")
+    return fresh
+
+
+def claim(tx: Tx, now: int, until: int, limit: int) -> list[Job]:
+    """Take up to `limit` due jobs for one worker until `until` ms."""
+    ready = (
+        select(jobs.c.id)
+        .where(
+            jobs.c.state.in_(("due", "working")),
+            jobs.c.due_at <= now,
+            or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until <= now),
+        )
+        .order_by(jobs.c.due_at, jobs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(tx.scalars(ready))
+    if not ids:
+        return []
+    tx.execute(
+        update(jobs)
+        .where(jobs.c.id.in_(ids))
+        .values(state="working", claimed_until=until, attempts=jobs.c.attempts + 1)
+    )
+    return all_of(tx, select(*_ROW).where(jobs.c.id.in_(ids)).order_by(jobs.c.id), Job)
+
+
+def done(tx: Tx, job_id: int) -> None:
+    """The work is done; the row goes."""
+    tx.execute(delete(jobs).where(jobs.c.id == job_id))
+
+
+def later(tx: Tx, job_id: int, due_at: int, problem: str) -> None:
+    """Try again at `due_at` ms."""
+    tx.execute(
+        update(jobs).where(jobs.c.id == job_id).values(state="due", due_at=due_at, claimed_until=None, problem=problem)
+    )
+
+
+def failed(tx: Tx, job_id: int, problem: str) -> None:
+    """Tried to the end; the row stays for the operator."""
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(state="failed", claimed_until=None, problem=problem))
+
+
+def by_id(tx: Tx, job_id: int) -> Job | None:
+    """The job with this id."""
+    return one_of(tx, select(*_ROW).where(jobs.c.id == job_id), Job)
+
+
+def totals(tx: Tx) -> dict[str, int]:
+    """How many jobs are in each state."""
+    return {state: number for state, number in tx.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))}

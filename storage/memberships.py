@@ -1,0 +1,83 @@
+"""Memberships: an actor in a group, with role and state. Who follows a group joins it; the group's host decides."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
+
+from storage.metadata import Id, Time, Tx, all_of, columns, metadata, one_of, upsert
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("group_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("role", Text, nullable=False),  # member moderator owner
+    Column("state", Text, nullable=False),  # accepted pending invited banned
+    Column("since", Time, nullable=False),
+    Index("ix_memberships_actor_id", "actor_id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A row of `memberships`."""
+
+    group_id: int
+    actor_id: int
+    role: str
+    state: str
+    since: int
+
+    @property
+    def moderates(self) -> bool:
+        """Whether this member may moderate the group."""
+        return self.state == "accepted" and self.role in ("moderator", "owner")
+
+
+_ROW = columns(memberships, Membership)
+
+
+def save(tx: Tx, membership: Membership) -> None:
+    """Add or change a membership."""
+    values = {column.name: getattr(membership, column.name) for column in _ROW}
+    upsert(tx, memberships, values, ["group_id", "actor_id"])
+
+
+def find(tx: Tx, group_id: int, actor_id: int) -> Membership | None:
+    """The membership of this actor in this group, whatever its state."""
+    query = select(*_ROW).where(memberships.c.group_id == group_id, memberships.c.actor_id == actor_id)
+    return one_of(tx, query, Membership)
+
+
+def remove(tx: Tx, group_id: int, actor_id: int) -> bool:
+    """Take a membership away; whether there was one."""
+    gone = tx.execute(
+        delete(memberships).where(memberships.c.group_id == group_id, memberships.c.actor_id == actor_id)
+    )
+    return gone.rowcount > 0
+
+
+def of_group(tx: Tx, group_id: int, state: str = "accepted") -> list[Membership]:
+    """The memberships of a group in this state, oldest first."""
+    query = select(*_ROW).where(memberships.c.group_id == group_id, memberships.c.state == state)
+    return all_of(tx, query.order_by(memberships.c.since, memberships.c.actor_id), Membership)
+
+
+def of_actor(tx: Tx, actor_id: int, state: str = "accepted") -> list[Membership]:
+    """The memberships of an actor in this state, newest first."""
+    query = select(*_ROW).where(memberships.c.actor_id == actor_id, memberships.c.state == state)
+    return all_of(tx, query.order_by(memberships.c.since.desc()), Membership)
+
+
+def moderators(tx: Tx, group_id: int) -> list[int]:
+    """The actor ids of the moderators and owners of a group, longest first."""
+    query = (
+        select(memberships.c.actor_id)
+        .where(
+            memberships.c.group_id == group_id,
+            memberships.c.state == "accepted",
+            memberships.c.role.in_(("moderator", "owner")),
+        )
+        .order_by(memberships.c.since, memberships.c.actor_id)
+    )
+    return list(tx.scalars(query))

@@ -1,0 +1,114 @@
+"""The one `MetaData` that every table registers with, the column kinds all tables share, and rows -> dataclasses.
+
+Not here: any table (each has its own file), and connections (`storage.database`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Dialect,
+    Insert,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+Tx = Connection
+"""An open transaction, as `Database.read` and `Database.write` hand it to a unit of work."""
+
+metadata = MetaData(
+    # Names on all constraints: Alembic's batch mode on SQLite can only drop what has a name.
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+T = TypeVar("T")
+
+
+class Json(TypeDecorator[Any]):
+    """JSON kept as text on both databases, so that what was written comes back the same."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else msgspec.json.decode(value)
+
+
+Id = BigInteger
+Time = BigInteger
+Bytes = LargeBinary
+
+
+def id_column() -> Column[int]:
+    """The primary key: a time-ordered id that `storage.ids` made, never one of the database's."""
+    return Column("id", BigInteger, primary_key=True, autoincrement=False)
+
+
+def columns(table: Table, row: type[Any]) -> list[Column[Any]]:
+    """The columns of `table` in the order of the fields of the dataclass `row`, for `select(*columns(...))`."""
+    return [table.c[field.name] for field in fields(row)]
+
+
+def all_of(tx: Tx, query: Select[Any], row: type[T]) -> list[T]:
+    """Every row of `query` as a `row`; the query selects `columns(table, row)`."""
+    return [row(*found) for found in tx.execute(query)]
+
+
+def one_of(tx: Tx, query: Select[Any], row: type[T]) -> T | None:
+    """The first row of `query` as a `row`, or None."""
+    found = tx.execute(query).first()
+    return None if found is None else row(*found)
+
+
+def insert_new(tx: Tx, table: Table, values: dict[str, Any] | Sequence[dict[str, Any]]) -> int:
+    """Insert rows, leaving out each that meets any unique constraint; how many were new comes back."""
+    statement: Insert
+    if tx.dialect.name == "postgresql":
+        statement = postgresql.insert(table).on_conflict_do_nothing()
+    else:
+        statement = sqlite.insert(table).on_conflict_do_nothing()
+    if isinstance(values, dict):
+        return max(tx.execute(statement.values(values)).rowcount, 0)
+    # One by one: drivers disagree about the row count of executemany, and callers rely on the count.
+    return sum(max(tx.execute(statement.values(row)).rowcount, 0) for row in values)
+
+
+def upsert(tx: Tx, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
+    """Insert a row, or where `key` (column names of a unique constraint) is taken, set the other columns."""
+    names = list(key)
+    changed = {name: value for name, value in values.items() if name not in names}
+    statement: Insert
+    if tx.dialect.name == "postgresql":
+        on_postgresql = postgresql.insert(table).values(values)
+        statement = (
+            on_postgresql.on_conflict_do_update(index_elements=names, set_=changed)
+            if changed
+            else on_postgresql.on_conflict_do_nothing(index_elements=names)
+        )
+    else:
+        on_sqlite = sqlite.insert(table).values(values)
+        statement = (
+            on_sqlite.on_conflict_do_update(index_elements=names, set_=changed)
+            if changed
+            else on_sqlite.on_conflict_do_nothing(index_elements=names)
+        )
+    tx.execute(statement)

@@ -1,0 +1,257 @@
+"""Posts: what people wrote, here and elsewhere, with threads, mentions, hashtags and revisions.
+
+Not here: who may see a post (`fedi.visibility`), boosts and likes (`storage.reactions`), order in timelines
+(`storage.timelines`).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, delete, func, insert, select, update
+
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+
+posts = Table(
+    "posts",
+    metadata,
+    id_column(),
+    Column("iri", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("author_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
+    Column("group_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),  # the group whose thread this is in
+    Column("local", Boolean, nullable=False),
+    Column("kind", Text, nullable=False),  # Note Page Article Question Event ...
+    Column("title", Text),
+    Column("content", Text, nullable=False),  # sanitised HTML
+    Column("source", Text),  # what the author typed, of local posts
+    Column("summary", Text),  # content warning, plain text
+    Column("sensitive", Boolean, nullable=False),
+    Column("language", Text),
+    Column("reply_to_id", Id, ForeignKey("posts.id", ondelete="SET NULL")),
+    Column("reply_to_iri", Text),  # also while the parent is not known here
+    Column("reply_to_actor_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),
+    Column("root_id", Id),  # first post of the thread; of a thread's first post its own id
+    Column("visibility", Text, nullable=False),  # public unlisted peers members followers direct
+    Column("attachments", Json, nullable=False),  # [{"url","media_type","description","width","height","blurhash","kind"}]
+    Column("link", Text),  # the page a link post is about
+    Column("app_id", Id),  # the client app a local post was written with
+    Column("published_at", Time, nullable=False),
+    Column("edited_at", Time),
+    Column("deleted_at", Time),  # a tombstone stays, so that it is not fetched again
+    Column("replies_count", Integer, nullable=False),
+    Column("likes_count", Integer, nullable=False),
+    Column("boosts_count", Integer, nullable=False),
+    Index("ix_posts_author_id", "author_id", "id"),
+)
+Index("ix_posts_group_id", posts.c.group_id, posts.c.id, sqlite_where=posts.c.group_id.isnot(None),
+      postgresql_where=posts.c.group_id.isnot(None))
+Index("ix_posts_root_id", posts.c.root_id, posts.c.id, sqlite_where=posts.c.root_id.isnot(None),
+      postgresql_where=posts.c.root_id.isnot(None))
+Index("ix_posts_reply_to_id", posts.c.reply_to_id, sqlite_where=posts.c.reply_to_id.isnot(None),
+      postgresql_where=posts.c.reply_to_id.isnot(None))
+Index("ix_posts_orphans", posts.c.reply_to_iri,
+      sqlite_where=posts.c.reply_to_id.is_(None) & posts.c.reply_to_iri.isnot(None),
+      postgresql_where=posts.c.reply_to_id.is_(None) & posts.c.reply_to_iri.isnot(None))
+Index("ix_posts_public", posts.c.id, sqlite_where=posts.c.visibility == "public",
+      postgresql_where=posts.c.visibility == "public")
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Index("ix_mentions_actor_id", "actor_id", "post_id"),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("tag", Text, primary_key=True),  # lower case, without #
+    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Index("ix_tags_post_id", "post_id"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    id_column(),
+    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("title", Text),
+    Column("content", Text, nullable=False),
+    Column("summary", Text),
+    Column("sensitive", Boolean, nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+
+VISIBILITIES = ("public", "unlisted", "peers", "members", "followers", "direct")
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A row of `posts`; times in ms."""
+
+    id: int
+    iri: str
+    url: str
+    author_id: int
+    group_id: int | None
+    local: bool
+    kind: str
+    title: str | None
+    content: str
+    source: str | None
+    summary: str | None
+    sensitive: bool
+    language: str | None
+    reply_to_id: int | None
+    reply_to_iri: str | None
+    reply_to_actor_id: int | None
+    root_id: int | None
+    visibility: str
+    attachments: list[dict[str, Any]]
+    link: str | None
+    app_id: int | None
+    published_at: int
+    edited_at: int | None
+    deleted_at: int | None
+    replies_count: int
+    likes_count: int
+    boosts_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A row of `revisions`: what a post said before an edit."""
+
+    id: int
+    post_id: int
+    title: str | None
+    content: str
+    summary: str | None
+    sensitive: bool
+    created_at: int
+
+
+ROW = columns(posts, Post)
+_REVISION = columns(revisions, Revision)
+
+
+def insert_post(tx: Tx, post: Post, mentioned: list[int], tagged: list[str]) -> bool:
+    """Add a post with the actors it mentions and its hashtags; False when its IRI is known (nothing is changed)."""
+    if not insert_new(tx, posts, {column.name: getattr(post, column.name) for column in ROW}):
+        return False
+    _attach(tx, post.id, mentioned, tagged)
+    return True
+
+
+def rewrite(tx: Tx, post: Post, mentioned: list[int], tagged: list[str], **values: Any) -> None:
+    """Change a post's columns, its mentions and its hashtags."""
+    change(tx, post.id, **values)
+    tx.execute(delete(mentions).where(mentions.c.post_id == post.id))
+    tx.execute(delete(tags).where(tags.c.post_id == post.id))
+    _attach(tx, post.id, mentioned, tagged)
+
+
+def _attach(tx: Tx, post_id: int, mentioned: list[int], tagged: list[str]) -> None:
+    if mentioned:
+        tx.execute(insert(mentions), [{"post_id": post_id, "actor_id": actor} for actor in dict.fromkeys(mentioned)])
+    if tagged:
+        names = dict.fromkeys(tag.lower() for tag in tagged)
+        tx.execute(insert(tags), [{"tag": tag, "post_id": post_id} for tag in names])
+
+
+def change(tx: Tx, post_id: int, **values: Any) -> None:
+    """Set columns of a post."""
+    tx.execute(update(posts).where(posts.c.id == post_id).values(**values))
+
+
+def count(tx: Tx, post_id: int, *, replies: int = 0, likes: int = 0, boosts: int = 0) -> None:
+    """Add to the counts of a post (negative to subtract)."""
+    added = {"replies_count": replies, "likes_count": likes, "boosts_count": boosts}
+    change(tx, post_id, **{name: posts.c[name] + by for name, by in added.items() if by})
+
+
+def by_id(tx: Tx, post_id: int) -> Post | None:
+    """The post with this id, deleted ones included (`deleted_at`)."""
+    return one_of(tx, select(*ROW).where(posts.c.id == post_id), Post)
+
+
+def by_ids(tx: Tx, ids: list[int]) -> dict[int, Post]:
+    """The posts of these ids, by id, deleted ones left out."""
+    if not ids:
+        return {}
+    query = select(*ROW).where(posts.c.id.in_(ids), posts.c.deleted_at.is_(None))
+    return {post.id: post for post in all_of(tx, query, Post)}
+
+
+def by_iri(tx: Tx, iri: str) -> Post | None:
+    """The post with this IRI, deleted ones included (`deleted_at`)."""
+    return one_of(tx, select(*ROW).where(posts.c.iri == iri), Post)
+
+
+def by_url(tx: Tx, url: str) -> Post | None:
+    """The post whose page has this address."""
+    return one_of(tx, select(*ROW).where(posts.c.url == url, posts.c.deleted_at.is_(None)), Post)
+
+
+def thread(tx: Tx, root_id: int, limit: int = 4096) -> list[Post]:
+    """The posts of a thread, oldest first, deleted ones left out."""
+    query = select(*ROW).where(posts.c.root_id == root_id, posts.c.deleted_at.is_(None)).order_by(posts.c.id)
+    return all_of(tx, query.limit(limit), Post)
+
+
+def orphans(tx: Tx, parent_iri: str) -> list[Post]:
+    """The posts that reply to this IRI and came before their parent did."""
+    query = select(*ROW).where(posts.c.reply_to_iri == parent_iri, posts.c.reply_to_id.is_(None))
+    return all_of(tx, query, Post)
+
+
+def move_thread(tx: Tx, old_root: int, new_root: int, group_id: int | None) -> None:
+    """Hang the posts of a thread below another root, in that thread's group."""
+    values: dict[str, Any] = {"root_id": new_root}
+    if group_id is not None:
+        values["group_id"] = group_id
+    tx.execute(update(posts).where(posts.c.root_id == old_root).values(**values))
+
+
+def mentioned_in(tx: Tx, ids: list[int]) -> dict[int, list[int]]:
+    """The actors mentioned in each of these posts, by post id."""
+    found: dict[int, list[int]] = defaultdict(list)
+    if ids:
+        query = select(mentions.c.post_id, mentions.c.actor_id).where(mentions.c.post_id.in_(ids))
+        for post_id, actor_id in tx.execute(query.order_by(mentions.c.actor_id)):
+            found[post_id].append(actor_id)
+    return found
+
+
+def tags_of(tx: Tx, ids: list[int]) -> dict[int, list[str]]:
+    """The hashtags of each of these posts, by post id."""
+    found: dict[int, list[str]] = defaultdict(list)
+    if ids:
+        for post_id, tag in tx.execute(select(tags.c.post_id, tags.c.tag).where(tags.c.post_id.in_(ids))):
+            found[post_id].append(tag)
+    return found
+
+
+def find_tags(tx: Tx, beginning: str, limit: int) -> list[str]:
+    """Hashtags that begin so, most used first."""
+    wanted = beginning.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    query = select(tags.c.tag).where(tags.c.tag.like(f"{wanted}%", escape="\\")).group_by(tags.c.tag)
+    return list(tx.scalars(query.order_by(func.count().desc(), tags.c.tag).limit(limit)))
+
+
+def add_revision(tx: Tx, revision: Revision) -> None:
+    """Keep what a post said before an edit."""
+    tx.execute(insert(revisions).values({column.name: getattr(revision, column.name) for column in _REVISION}))
+
+
+def revisions_of(tx: Tx, post_id: int) -> list[Revision]:
+    """What a post said before its edits, oldest first."""
+    return all_of(tx, select(*_REVISION).where(revisions.c.post_id == post_id).order_by(revisions.c.id), Revision)
+
+
+def local_total(tx: Tx) -> int:
+    """How many posts were written here."""
+    query = select(func.count()).select_from(posts).where(posts.c.local, posts.c.deleted_at.is_(None))
+    return tx.scalar(query) or 0

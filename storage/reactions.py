@@ -1,0 +1,190 @@
+"""Reactions: likes and dislikes, boosts (a person's or a group's Announce of a post) and bookmarks."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
+
+from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+
+likes = Table(
+    "likes",
+    metadata,
+    id_column(),
+    Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
+    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),  # like dislike
+    Column("iri", Text, nullable=False, unique=True),
+    Column("created_at", Time, nullable=False),
+    Index("uq_likes_pair", "actor_id", "post_id", unique=True),
+    Index("ix_likes_post_id", "post_id", "id"),
+)
+
+boosts = Table(
+    "boosts",
+    metadata,
+    id_column(),  # in one id space with posts: clients page through both
+    Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
+    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
+    Column("iri", Text, nullable=False, unique=True),  # of the Announce
+    Column("created_at", Time, nullable=False),
+    Index("uq_boosts_pair", "actor_id", "post_id", unique=True),
+    Index("ix_boosts_post_id", "post_id", "id"),
+)
+
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    id_column(),
+    Column("person_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
+    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
+    Index("uq_bookmarks_pair", "person_id", "post_id", unique=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A row of `likes`."""
+
+    id: int
+    actor_id: int
+    post_id: int
+    kind: str
+    iri: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """A row of `boosts`."""
+
+    id: int
+    actor_id: int
+    post_id: int
+    iri: str
+    created_at: int
+
+
+_LIKE = columns(likes, Like)
+_BOOST = columns(boosts, Boost)
+
+
+def insert_like(tx: Tx, like: Like) -> bool:
+    """Add a like or dislike; False when this actor has one on this post already."""
+    return insert_new(tx, likes, {column.name: getattr(like, column.name) for column in _LIKE}) == 1
+
+
+def find_like(tx: Tx, actor_id: int, post_id: int) -> Like | None:
+    """What this actor thinks of this post."""
+    return one_of(tx, select(*_LIKE).where(likes.c.actor_id == actor_id, likes.c.post_id == post_id), Like)
+
+
+def like_by_iri(tx: Tx, iri: str) -> Like | None:
+    """The like whose activity has this IRI."""
+    return one_of(tx, select(*_LIKE).where(likes.c.iri == iri), Like)
+
+
+def remove_like(tx: Tx, like_id: int) -> None:
+    """Take a like away."""
+    tx.execute(delete(likes).where(likes.c.id == like_id))
+
+
+def likes_of(tx: Tx, post_id: int, limit: int, max_id: int | None = None) -> list[Like]:
+    """The likes (no dislikes) of a post, newest first, older than the like `max_id` if given."""
+    query = select(*_LIKE).where(likes.c.post_id == post_id, likes.c.kind == "like")
+    if max_id is not None:
+        query = query.where(likes.c.id < max_id)
+    return all_of(tx, query.order_by(likes.c.id.desc()).limit(limit), Like)
+
+
+def liked_by(tx: Tx, actor_id: int, limit: int, max_id: int | None = None, min_id: int | None = None) -> list[Like]:
+    """The likes an actor gave, newest first; the bounds are ids of likes."""
+    query = select(*_LIKE).where(likes.c.actor_id == actor_id, likes.c.kind == "like")
+    if max_id is not None:
+        query = query.where(likes.c.id < max_id)
+    if min_id is not None:
+        return all_of(tx, query.where(likes.c.id > min_id).order_by(likes.c.id).limit(limit), Like)[::-1]
+    return all_of(tx, query.order_by(likes.c.id.desc()).limit(limit), Like)
+
+
+def insert_boost(tx: Tx, boost: Boost) -> bool:
+    """Add a boost; False when this actor boosted this post already (Mastodon keeps the first, #13767)."""
+    return insert_new(tx, boosts, {column.name: getattr(boost, column.name) for column in _BOOST}) == 1
+
+
+def boost_by_id(tx: Tx, boost_id: int) -> Boost | None:
+    """The boost with this id."""
+    return one_of(tx, select(*_BOOST).where(boosts.c.id == boost_id), Boost)
+
+
+def boosts_by_ids(tx: Tx, ids: list[int]) -> dict[int, Boost]:
+    """The boosts of these ids, by id."""
+    if not ids:
+        return {}
+    return {boost.id: boost for boost in all_of(tx, select(*_BOOST).where(boosts.c.id.in_(ids)), Boost)}
+
+
+def boost_by_iri(tx: Tx, iri: str) -> Boost | None:
+    """The boost whose Announce has this IRI."""
+    return one_of(tx, select(*_BOOST).where(boosts.c.iri == iri), Boost)
+
+
+def find_boost(tx: Tx, actor_id: int, post_id: int) -> Boost | None:
+    """The boost of this post by this actor."""
+    return one_of(tx, select(*_BOOST).where(boosts.c.actor_id == actor_id, boosts.c.post_id == post_id), Boost)
+
+
+def remove_boost(tx: Tx, boost_id: int) -> None:
+    """Take a boost away."""
+    tx.execute(delete(boosts).where(boosts.c.id == boost_id))
+
+
+def boosts_of(tx: Tx, post_id: int, limit: int, max_id: int | None = None) -> list[Boost]:
+    """The boosts of a post, newest first, older than the boost `max_id` if given."""
+    query = select(*_BOOST).where(boosts.c.post_id == post_id)
+    if max_id is not None:
+        query = query.where(boosts.c.id < max_id)
+    return all_of(tx, query.order_by(boosts.c.id.desc()).limit(limit), Boost)
+
+
+def set_bookmark(tx: Tx, bookmark_id: int, person_id: int, post_id: int) -> None:
+    """Bookmark a post; `bookmark_id` is a new id, the cursor of the list."""
+    insert_new(tx, bookmarks, {"id": bookmark_id, "person_id": person_id, "post_id": post_id})
+
+
+def remove_bookmark(tx: Tx, person_id: int, post_id: int) -> None:
+    """Take a bookmark away."""
+    tx.execute(delete(bookmarks).where(bookmarks.c.person_id == person_id, bookmarks.c.post_id == post_id))
+
+
+def bookmarks_of(
+    tx: Tx, person_id: int, limit: int, max_id: int | None = None, min_id: int | None = None
+) -> list[tuple[int, int]]:
+    """(bookmark id, post id) of a person, newest first; the bounds are bookmark ids."""
+    query = select(bookmarks.c.id, bookmarks.c.post_id).where(bookmarks.c.person_id == person_id)
+    if max_id is not None:
+        query = query.where(bookmarks.c.id < max_id)
+    if min_id is not None:
+        found = tx.execute(query.where(bookmarks.c.id > min_id).order_by(bookmarks.c.id).limit(limit))
+        return [(row.id, row.post_id) for row in found][::-1]
+    return [(row.id, row.post_id) for row in tx.execute(query.order_by(bookmarks.c.id.desc()).limit(limit))]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What one person did to some posts: sets of post ids."""
+
+    liked: frozenset[int]
+    boosted: frozenset[int]
+    bookmarked: frozenset[int]
+
+
+def flags(tx: Tx, person_id: int, post_ids: list[int]) -> Flags:
+    """What `person_id` did to these posts."""
+    if not post_ids:
+        return Flags(frozenset(), frozenset(), frozenset())
+    liked = select(likes.c.post_id).where(
+        likes.c.actor_id == person_id, likes.c.post_id.in_(post_ids), likes.c.kind == "like"
+    )
+    boosted = select(boosts.c.post_id).where(boosts.c.actor_id == person_id, boosts.c.post_id.in_(post_ids))
+    kept = select(bookmarks.c.post_id).where(bookmarks.c.person_id == person_id, bookmarks.c.post_id.in_(post_ids))
+    return Flags(*(frozenset(tx.scalars(query)) for query in (liked, boosted, kept)))
