@@ -1,0 +1,90 @@
+"""`Site`: what every door and every action is handed: configuration, database, clock, client, keys."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from federation.client import Client
+from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
+from fedi.config import Config
+from storage import keys
+from storage.database import Database
+from storage.metadata import Tx
+
+Clock = Callable[[], int]
+"""The time now, in milliseconds since 1970 in UTC."""
+
+_KEYS = 10_000
+
+
+def now() -> int:
+    """The system's clock, in ms since 1970 in UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One instance as its code sees it; made once a process, by `fedi.app.build` or a command."""
+
+    config: Config
+    db: Database
+    client: Client
+    clock: Clock = now
+    _private: dict[str, PrivateKey] = field(default_factory=dict)
+    _public: dict[str, PublicKey] = field(default_factory=dict)
+
+    def new_id(self) -> int:
+        """A new time-ordered id."""
+        return self.db.ids.next(self.clock())
+
+    def iri(self, path: str) -> str:
+        """The IRI of something of this instance, from its path with a leading slash."""
+        return self.config.origin + path
+
+    def is_local(self, iri: str) -> bool:
+        """Whether this IRI is one of this instance."""
+        return iri.startswith(self.config.origin + "/") or iri == self.config.origin
+
+    @property
+    def instance_iri(self) -> str:
+        """The IRI of the instance's own actor, which signs fetches."""
+        return self.iri("/actor")
+
+    def private_key(self, tx: Tx, owner_iri: str) -> PrivateKey:
+        """The key that signs for a local actor. Key objects are kept: loading one costs far more than a signature.
+
+        Raises LookupError when the actor has no private key here.
+        """
+        cached = self._private.get(owner_iri)
+        if cached is not None:
+            return cached
+        for row in keys.of_owner(tx, owner_iri):
+            if row.private is not None:
+                loaded = load_private(row.private, row.id)
+                if len(self._private) >= _KEYS:
+                    self._private.pop(next(iter(self._private)))
+                self._private[owner_iri] = loaded
+                return loaded
+        raise LookupError(f"{owner_iri} has no private key here")
+
+    def public_key(self, tx: Tx, key_id: str) -> PublicKey | None:
+        """A key that was read from its owner before; None when it is not known here."""
+        cached = self._public.get(key_id)
+        if cached is not None:
+            return cached
+        row = keys.by_id(tx, key_id)
+        if row is None:
+            return None
+        loaded = load_public(row.public, row.id, row.owner)
+        if len(self._public) >= _KEYS:
+            self._public.pop(next(iter(self._public)))
+        self._public[key_id] = loaded
+        return loaded
+
+    def cached_public_key(self, key_id: str) -> PublicKey | None:
+        """As `public_key`, from memory only."""
+        return self._public.get(key_id)
+
+    def forget_public_key(self, key_id: str) -> None:
+        """Read the key from the database again next time."""
+        self._public.pop(key_id, None)

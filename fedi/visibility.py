@@ -1,0 +1,167 @@
+"""The one gate for what may be seen. Every channel asks here: pages, client API, ActivityPub, collections, search, counts.
+
+The rule is one SQL condition (`visible_to`), used as it is for lists, counts and search, and for single posts through
+`seen` and `may_see`, so that the two can't come to differ.
+
+| visibility | nobody | a person of this instance | a peer's signed request |
+|---|---|---|---|
+| public, unlisted | yes | yes | yes |
+| peers | no | yes | host is agreed, or has an accepted member of the group |
+| members | no | accepted members of the group, author, mentioned | host has an accepted member of the group, or one mentioned |
+| followers | no | accepted followers, author, mentioned | host has an accepted follower of the author, or one mentioned |
+| direct | no | author, mentioned | host of one mentioned |
+
+Nothing of a suspended or gone author, of a blocked host, or deleted, is seen by anyone. A host sees what it wrote.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+
+from storage import groups
+from storage.actors import Actor, actors
+from storage.follows import follows
+from storage.memberships import memberships
+from storage.metadata import Tx, all_of
+from storage.peers import peers
+from storage.posts import ROW, Post, mentions, posts
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: nobody, a local person (`person_id`), or a peer's signed request (`host`, `actor_iri`)."""
+
+    person_id: int | None = None
+    host: str | None = None
+    actor_iri: str | None = None
+
+
+NOBODY = Viewer()
+
+
+def person(actor_id: int) -> Viewer:
+    """The viewer that a person of this instance is."""
+    return Viewer(person_id=actor_id)
+
+
+def visible_to(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on rows of `posts` under which `viewer` may see them."""
+    active = exists(select(actors.c.id).where(actors.c.id == posts.c.author_id, actors.c.state == "active"))
+    blocked = exists(
+        select(peers.c.host)
+        .join(actors, actors.c.host == peers.c.host)
+        .where(actors.c.id == posts.c.author_id, peers.c.stance == "blocked")
+    )
+    return and_(posts.c.deleted_at.is_(None), active, ~blocked, or_(*_reasons(viewer)))
+
+
+def _reasons(viewer: Viewer) -> list[ColumnElement[bool]]:
+    reasons: list[ColumnElement[bool]] = [posts.c.visibility.in_(("public", "unlisted"))]
+    if viewer.person_id is not None:
+        me = viewer.person_id
+        reasons += [
+            posts.c.visibility == "peers",
+            posts.c.author_id == me,
+            exists(select(mentions.c.post_id).where(mentions.c.post_id == posts.c.id, mentions.c.actor_id == me)),
+            and_(
+                posts.c.visibility == "followers",
+                exists(
+                    select(follows.c.id).where(
+                        follows.c.follower_id == me,
+                        follows.c.target_id == posts.c.author_id,
+                        follows.c.state == "accepted",
+                    )
+                ),
+            ),
+            and_(
+                posts.c.visibility == "members",
+                exists(
+                    select(memberships.c.group_id).where(
+                        memberships.c.group_id == posts.c.group_id,
+                        memberships.c.actor_id == me,
+                        memberships.c.state == "accepted",
+                    )
+                ),
+            ),
+        ]
+    elif viewer.host is not None:
+        theirs = select(actors.c.id).where(actors.c.host == viewer.host, actors.c.state == "active")
+        member = exists(
+            select(memberships.c.group_id)
+            .join(actors, actors.c.id == memberships.c.actor_id)
+            .where(
+                memberships.c.group_id == posts.c.group_id,
+                memberships.c.state == "accepted",
+                actors.c.host == viewer.host,
+            )
+        )
+        agreed = exists(select(peers.c.host).where(peers.c.host == viewer.host, peers.c.stance == "agreed"))
+        reasons += [
+            posts.c.author_id.in_(theirs),
+            exists(
+                select(mentions.c.post_id)
+                .join(actors, actors.c.id == mentions.c.actor_id)
+                .where(mentions.c.post_id == posts.c.id, actors.c.host == viewer.host, actors.c.kind != "Group")
+            ),
+            and_(posts.c.visibility == "peers", or_(agreed, member)),
+            and_(posts.c.visibility == "members", member),
+            and_(
+                posts.c.visibility == "followers",
+                exists(
+                    select(follows.c.id)
+                    .join(actors, actors.c.id == follows.c.follower_id)
+                    .where(
+                        follows.c.target_id == posts.c.author_id,
+                        follows.c.state == "accepted",
+                        actors.c.host == viewer.host,
+                    )
+                ),
+            ),
+        ]
+    return reasons
+
+
+def seen(tx: Tx, viewer: Viewer, ids: list[int]) -> dict[int, Post]:
+    """Those of these posts that `viewer` may see, by id."""
+    if not ids:
+        return {}
+    found = all_of(tx, select(*ROW).where(posts.c.id.in_(ids), visible_to(viewer)), Post)
+    return {post.id: post for post in found}
+
+
+def may_see(tx: Tx, viewer: Viewer, post: Post) -> bool:
+    """Whether `viewer` may see this post, and so learn that it exists."""
+    return post.id in seen(tx, viewer, [post.id])
+
+
+def seen_count(tx: Tx, viewer: Viewer, *conditions: ColumnElement[bool]) -> int:
+    """How many posts under these conditions `viewer` may see."""
+    return tx.scalar(select(func.count()).select_from(posts).where(visible_to(viewer), *conditions)) or 0
+
+
+def may_see_group(tx: Tx, viewer: Viewer, group: Actor) -> bool:
+    """Whether `viewer` may see who is in a group and what it announces. Its name and how to join are never hidden."""
+    row = groups.by_id(tx, group.id)
+    if row is None or row.see == "public":
+        return group.state == "active"
+    if group.state != "active":
+        return False
+    if viewer.person_id is not None:
+        if row.see == "peers":
+            return True
+        return _is_member(tx, group.id, memberships.c.actor_id == viewer.person_id)
+    if viewer.host is not None:
+        if row.see == "peers" and tx.scalar(
+            select(peers.c.host).where(peers.c.host == viewer.host, peers.c.stance == "agreed")
+        ):
+            return True
+        return _is_member(tx, group.id, memberships.c.actor_id.in_(select(actors.c.id).where(actors.c.host == viewer.host)))
+    return False
+
+
+def _is_member(tx: Tx, group_id: int, who: ColumnElement[bool]) -> bool:
+    query: Any = select(memberships.c.group_id).where(
+        memberships.c.group_id == group_id, memberships.c.state == "accepted", who
+    )
+    return tx.scalar(query.limit(1)) is not None
