@@ -1,0 +1,41 @@
+"""The two shapes that the rest of the protocol speaks in: what was said, and the proof of who said it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from federation.audience import Audience
+from federation.fields import Json
+
+Via = Literal["cavage", "rfc9421", "proof", "fetched"]
+"""How it was proven: an HTTP signature of either kind, an integrity proof, or an answer of its own origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One activity as it came. Nothing in it is proven.
+
+    `actor` is one IRI; `object` is what the property held (an IRI, an object, a list of both, or None), untouched;
+    `published` in ms; `raw` the very bytes, which a group must pass on unchanged; `document` the decoded whole.
+    """
+
+    id: str
+    type: str
+    actor: str
+    object: Any
+    audience: Audience
+    published: int | None
+    raw: bytes = field(repr=False)
+    document: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authentic:
+    """An activity whose actor is proven; handlers take nothing else. Made in `signatures/verify.py` only.
+
+    `signer` is the actor's IRI, `key_id` the key that proved it (of what was fetched, the URL that served it).
+    """
+
+    activity: Activity
+    signer: str
+    key_id: str
+    via: Via

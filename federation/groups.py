@@ -1,0 +1,54 @@
+"""What a group tells whom (FEP-1b12), toward software that knows groups and software that does not.
+
+Forums (Lemmy, Mbin, PieFed, NodeBB ...) want every activity wrapped in an Announce. Microblogs (Mastodon, GoToSocial ...)
+show an Announce as a boost of its object: a wrapped comment would flood their readers, so they get an Announce of the bare
+id, for the first post of a thread only (Lemmy issues 2224 and 2606). Software we don't know gets both forms.
+"""
+
+from typing import Literal
+
+from federation.activity import Activity
+from federation.fields import as_objects, types
+
+Form = Literal["any", "forum", "microblog"]
+Kind = Literal["thread", "reply", "other"]
+
+GROUP_AWARE = frozenset({
+    "fedi", "lemmy", "mbin", "kbin", "piefed", "nodebb", "discourse", "friendica", "mitra", "hubzilla", "streams", "forte",
+    "lotide",
+})
+"""NodeInfo software names that act on Announce{activity} of a Group."""
+
+MICROBLOGS = frozenset({
+    "mastodon", "hometown", "glitchcafe", "gotosocial", "pleroma", "akkoma", "misskey", "sharkey", "firefish", "iceshrimp",
+    "iceshrimp.net", "foundkey", "calckey", "cherrypick", "pixelfed", "loops", "takahe", "wordpress", "writefreely", "snac",
+    "honk", "microblogpub", "tootik", "bookwyrm", "peertube", "mobilizon", "gancio", "ghost", "hollo", "wafrn",
+})
+"""NodeInfo software names that show Announce{object} as a boost and do nothing good with Announce{activity}."""
+
+
+def announce_forms(kind: Kind) -> tuple[Form, ...]:
+    """The rows a group writes to its log for an accepted activity.
+
+    `kind`: "thread" is a new first post, "reply" a new answer, "other" everything else (edit, vote, removal).
+    """
+    return ("forum", "microblog") if kind == "thread" else ("forum",)
+
+
+def wants(form: str, software: str | None) -> bool:
+    """Whether a host that runs `software` (NodeInfo name in lower case, None: not known) gets a row of this form."""
+    if form == "forum":
+        return software not in MICROBLOGS
+    if form == "microblog":
+        return software not in GROUP_AWARE
+    return True
+
+
+def may_announce(activity: Activity, group: str) -> bool:
+    """Whether a group may pass this on: never an Announce, never what holds one, never its own words.
+
+    FEP-d36d lets groups follow groups and has no rule against loops; this is ours. NodeBB collapses nested announces.
+    """
+    if activity.type == "Announce" or activity.actor == group:
+        return False
+    return not any("Announce" in types(inner) for inner in as_objects(activity.object))

@@ -1,0 +1,2 @@
+"""The contexts we emit."""
+AS2 = "https://www.w3.org/ns/activitystreams"
