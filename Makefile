@@ -1,0 +1,67 @@
+# make demo | demo-stop | run | test | check | bench | lock
+# Needs python3 (3.11 or newer, with its venv module) and make; everything else is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
+export UV_NO_PROGRESS := 1
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.PHONY: install demo demo-stop run test check bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,2p' Makefile | sed 's/^# //'
+
+install: $(VENV)/installed
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "fedi needs Python 3.11 or newer; name it as in: make PYTHON=python3.12 test" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); echo "the venv module of $(PYTHON) is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+
+# The lock holds the hash of every file that is installed. Where uv can't reach the package index but pip, which reads
+# other settings, can, pip does the same slower.
+$(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
+	@command -v $(UV) >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		"$$(sed -n 's/^\(uv==[0-9.]*\).*/\1/p' requirements.lock)"
+	@$(UV) pip sync --quiet --require-hashes requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# DETACH=1 returns when all three answer; DEMO_PORT (8001) is the first of three ports; DEMO_DATABASE=postgresql.
+demo: install
+	@exec $(BIN)/fedi demo $(if $(filter-out 0,$(DETACH)),--detach)
+
+demo-stop:
+	@if [ -x $(BIN)/fedi ]; then exec $(BIN)/fedi demo --stop; fi
+
+run: install
+	@[ -e fedi.toml ] || $(BIN)/fedi init
+	@exec $(BIN)/fedi serve
+
+# ARGS for pytest, as in: make test ARGS="-k webfinger -x"
+test: install
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: install
+	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/test_shape.py
+
+bench: install
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+# After a change of the dependencies in pyproject.toml. UPGRADE=1 takes newer versions of everything.
+lock: | $(BIN)/python
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate $(if $(UPGRADE),--upgrade) -o requirements.lock pyproject.toml
+
+clean: demo-stop
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench.json

@@ -1,0 +1,314 @@
+"""Settings: one frozen tree from `fedi.toml` and the environment, read once at the start.
+
+Each setting can be overridden by a variable: `federation.mode` by `FEDI_FEDERATION__MODE`. Lists in variables are JSON
+or separated by commas. Relative paths (in `data`, `database`, `tls.*` and `federation.ca_file`) start at the folder of
+`fedi.toml` when they stand there, and at the current folder when they come from a variable or are defaults.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from federation.errors import FederationError
+from federation.hosts import host_of
+
+_PATHS = ("data", "tls.certificate", "tls.key", "federation.ca_file")
+_NOT_SETTINGS = re.compile(r"FEDI_(CONFIG|TEST_\w+|SERVICE_\w+|PORT(_\w+)?)")
+"""Variables that are not settings: the path of the file, what tests ask for, and those that Kubernetes makes up for a
+service that is called «fedi»."""
+_ROR = re.compile(r"(?:https?://)?(?:ror\.org/)?(0[a-hj-km-np-tv-z0-9]{6}[0-9]{2})")
+
+
+class ConfigError(Exception):
+    """A setting that can't be used; the text names it and says what to do."""
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """With both files `fedi serve` speaks https itself; most operators have a proxy do it."""
+
+    # PEM file: the certificate and its chain.
+    certificate: Path | None = None
+    # PEM file: the key of the certificate.
+    key: Path | None = None
+
+
+class Proxy(msgspec.Struct, frozen=True, kw_only=True):
+    """The reverse proxy in front of this instance."""
+
+    # Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    trusted: tuple[str, ...] = ()
+
+
+class Federation(msgspec.Struct, frozen=True, kw_only=True):
+    """How this instance meets others."""
+
+    # `open` (all but blocked), `peers` (only institutions with a signed agreement) or `closed`.
+    mode: Literal["open", "peers", "closed"] = "open"
+    # Networks that outgoing requests may reach although they are not public, as "127.0.0.0/8". For hosts there `http`
+    # ids and explicit ports are accepted as well.
+    private_networks: tuple[str, ...] = ()
+    # PEM file with further certificate authorities for outgoing requests.
+    ca_file: Path | None = None
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings. Raises ConfigError when made with values that can't be used."""
+
+    # The public base URL. Its host is the domain of every id, so it can never change once others know it.
+    url: str = "http://localhost:8000"
+    # The domain in `@name@domain` when it differs from the host of `url`.
+    handle_domain: str = ""
+    # Address and port to bind.
+    listen: str = "127.0.0.1:8000"
+    # `sqlite:///fedi.db` or `postgresql://user:password@host/name`.
+    database: str = "sqlite:///fedi.db"
+    # Folder for files and keys.
+    data: Path = Path("data")
+    # The institution's name; the host of `url` when it is not given.
+    name: str = ""
+    # One or two sentences on the institution or on this instance.
+    description: str = ""
+    # Whom to ask: a mail address.
+    contact: str = ""
+    # The institution's ROR id, as https://ror.org/05dxps055.
+    ror: str = ""
+    # Who may sign up: `open`, `approval`, `invite`, `sso` or `closed`.
+    registrations: Literal["open", "approval", "invite", "sso", "closed"] = "closed"
+    tls: Tls = Tls()
+    proxy: Proxy = Proxy()
+    federation: Federation = Federation()
+
+    def __post_init__(self) -> None:
+        force = msgspec.structs.force_setattr  # the only way to normalise a frozen struct's fields
+        force(self, "url", _checked_url(self.url, bool(self.federation.private_networks)))
+        force(self, "handle_domain", self.handle_domain and _domain(self.handle_domain))
+        force(self, "handle_domain", self.handle_domain or self.host)
+        force(self, "database", _checked_database(self.database))
+        force(self, "data", self.data.absolute())
+        force(self, "name", self.name.strip() or self.host)
+        force(self, "ror", self.ror and _checked_ror(self.ror))
+        _bound(self.listen)
+        if (self.tls.certificate is None) != (self.tls.key is None):
+            raise ConfigError("tls: give both tls.certificate and tls.key, or neither")
+        _networks("federation.private_networks", self.federation.private_networks)
+        _networks("proxy.trusted", self.proxy.trusted)
+
+    @property
+    def origin(self) -> str:
+        """`url` without a trailing slash: scheme, host and port, as ids begin."""
+        return self.url
+
+    @property
+    def host(self) -> str:
+        """The authority of `url`: host in ASCII, with the port where it is not the scheme's own."""
+        return self.url.partition("://")[2]
+
+    @property
+    def bind(self) -> tuple[str, int]:
+        """Address and port of `listen`."""
+        return _bound(self.listen)
+
+
+def names(struct: type[msgspec.Struct] = Config, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name with its default value; used to check keys and documents."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(struct):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            found |= names(field.type, f"{prefix}{field.name}.")
+        else:
+            found[prefix + field.name] = field.default
+    return found
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """The settings of this process: from `path`, else `FEDI_CONFIG`, else `./fedi.toml` where it is there.
+
+    Raises ConfigError for a file that was named and can't be read, an unknown key, or a value that can't be used.
+    """
+    named = path or (Path(environ["FEDI_CONFIG"]) if environ.get("FEDI_CONFIG") else None)
+    file = named or Path("fedi.toml")
+    known = names()
+    values: dict[str, Any] = {}
+    if named is not None or file.is_file():
+        values = {
+            name: _from_folder(name, value, file.absolute().parent)
+            for name, value in _flat(_read(file), known, str(file)).items()
+        }
+    values |= _from_environment(environ, known)
+    return _made(values)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as problem:
+        raise ConfigError(
+            f"{file}: {problem.strerror or problem}. Name the file by --config or FEDI_CONFIG, or make one by «fedi init»."
+        ) from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{file} is not a TOML file: {problem}") from problem
+
+
+def _flat(table: dict[str, Any], known: dict[str, Any], where: str, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        name = prefix + key
+        if name in known:
+            flat[name] = value
+        elif any(setting.startswith(name + ".") for setting in known):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{where}: «{name}» is a table; write [{name}] and its settings below")
+            flat |= _flat(value, known, where, name + ".")
+        else:
+            raise ConfigError(f"{where}: there is no setting «{name}»{_nearest(name, list(known))}")
+    return flat
+
+
+def _from_environment(environ: Mapping[str, str], known: dict[str, Any]) -> dict[str, Any]:
+    variables = {"FEDI_" + name.upper().replace(".", "__"): name for name in known}
+    found: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if variable in variables:
+            name = variables[variable]
+            found[name] = _listed(variable, text) if isinstance(known[name], tuple) else text
+        elif variable.startswith("FEDI_") and not _NOT_SETTINGS.fullmatch(variable):
+            raise ConfigError(f"there is no setting for the variable {variable}{_nearest(variable, list(variables))}")
+    return found
+
+
+def _listed(variable: str, text: str) -> list[str]:
+    if not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return msgspec.json.decode(text.encode(), type=list[str])
+    except msgspec.DecodeError as problem:
+        raise ConfigError(f"{variable}: not a JSON list of strings ({problem})") from problem
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    # `mode` is nearer to `federation.mode` than to `name`.
+    near = [other for other in known if re.split(r"\.|__", other)[-1].lower() == re.split(r"\.|__", name)[-1].lower()]
+    near = near or difflib.get_close_matches(name, known, 1, 0.5)
+    return f"; did you mean «{near[0]}»?" if near else f". There are: {', '.join(sorted(known))}"
+
+
+def _from_folder(name: str, value: Any, folder: Path) -> Any:
+    """Paths in the file are relative to its folder, so that a unit file need not set the current one."""
+    if name in _PATHS and isinstance(value, str):
+        return str(folder / value)
+    if name == "database" and isinstance(value, str) and value.startswith("sqlite:///"):
+        return f"sqlite:///{folder / value.removeprefix('sqlite:///')}"
+    return value
+
+
+def _made(values: dict[str, Any]) -> Config:
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        table, _, key = name.rpartition(".")
+        (tree.setdefault(table, {}) if table else tree)[key] = value
+    try:
+        return msgspec.convert(tree, Config, dec_hook=_path)
+    except msgspec.ValidationError as problem:
+        raise ConfigError(_explained(str(problem), values)) from problem
+
+
+def _path(kind: type[Any], value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(kind)
+
+
+def _explained(text: str, values: dict[str, Any]) -> str:
+    """msgspec's words, with the setting's name first: «federation.mode: Invalid enum value 'opn'; it is one of …»."""
+    said, _, place = text.partition(" - at `$.")
+    name = re.sub(r"\[.*", "", place.rstrip("`"))
+    choices = {
+        "federation.mode": Federation.__annotations__["mode"].__args__,
+        "registrations": Config.__annotations__["registrations"].__args__,
+    }
+    if name in choices:
+        return f"{name}: {values.get(name)!r} is none of {', '.join(choices[name])}"
+    return f"{name}: {said}" if name else said
+
+
+def _checked_url(url: str, private: bool) -> str:
+    try:
+        parts = urlsplit(url.strip())
+        host = host_of(url.strip())
+        name = parts.hostname or ""
+    except (ValueError, FederationError) as problem:
+        raise ConfigError(f"url: {url!r} is not a URL ({problem}); write it as https://uni.example") from problem
+    if parts.scheme not in ("http", "https") or not name:
+        raise ConfigError(f"url: {url!r} must be like https://uni.example")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username is not None:
+        raise ConfigError(f"url: {url!r} must be a host alone, as {parts.scheme}://{host}")
+    if parts.scheme == "http" and not (
+        private or name == "localhost" or name.endswith(".localhost") or _loopback(name)
+    ):
+        raise ConfigError(
+            f"url: {url!r}: http is only for this machine and, with federation.private_networks, for tests;"
+            f" write https://{host}, and let a proxy or tls.certificate and tls.key serve it"
+        )
+    return f"{parts.scheme}://{host}"
+
+
+def _loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _domain(name: str) -> str:
+    try:
+        return host_of(f"https://{name}")
+    except FederationError as problem:
+        raise ConfigError(f"handle_domain: {name!r} is not a domain; write it as uni.example") from problem
+
+
+def _checked_database(url: str) -> str:
+    if url.startswith("postgres://"):  # as several hosts print it
+        url = "postgresql" + url.removeprefix("postgres")
+    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
+        return f"sqlite:///{Path(url.removeprefix('sqlite:///')).absolute()}"
+    if url.startswith("postgresql://"):
+        return url
+    shown = re.sub(r"://.*@", "://…@", url)  # a password may stand there
+    raise ConfigError(f"database: {shown!r} must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
+
+
+def _checked_ror(text: str) -> str:
+    """ROR ids are 0, six characters in Crockford's base 32, and two digits as ISO 7064 MOD 97-10 check them."""
+    found = _ROR.fullmatch(text.strip().lower())
+    if found is not None:
+        digits = "0123456789abcdefghjkmnpqrstvwxyz"
+        number = 0
+        for letter in found[1][:7]:
+            number = number * 32 + digits.index(letter)
+        if 98 - number * 100 % 97 == int(found[1][7:]):
+            return f"https://ror.org/{found[1]}"
+    raise ConfigError(f"ror: {text!r} is not a ROR id; look it up at https://ror.org and write it as there")
+
+
+def _bound(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535 or not host:
+        raise ConfigError(f"listen: {listen!r} must be an address and a port, as 127.0.0.1:8000 or [::1]:8000")
+    return host, int(port)
+
+
+def _networks(name: str, written: tuple[str, ...]) -> None:
+    for network in written:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as problem:
+            raise ConfigError(f"{name}: {problem}; write networks as 10.0.0.0/8, 192.0.2.1 or fd00::/8") from problem
