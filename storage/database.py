@@ -11,27 +11,39 @@ PostgreSQL: a pool of threads, a transaction each; serialisation failures and de
 
 import asyncio
 import contextlib
-import fcntl
-import os
+import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, exc, make_url, text
 
 from storage.events import Events
-from storage.ids import SLOTS, Ids
+from storage.ids import Ids
 from storage.metadata import Tx
+from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Unit = Callable[[Tx], T]
 
 _GATHER = 256
 """Units in one commit at most, so that a burst cannot hold the write lock for long."""
+_ATTEMPTS = 6
+"""Runs of a unit on PostgreSQL at most, while deadlocks and serialisation failures undo it."""
+_RERUN = ("40001", "40P01")
+"""SQLSTATE of a serialisation failure and of a deadlock: the other side won, ours can simply run again."""
+_SQLITE_TROUBLE = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM, sqlite3.SQLITE_INTERRUPT,
+})
 
 
 class StorageUnavailable(Exception):
@@ -55,10 +67,13 @@ class Database:
             path = make_url(url).database or ""
             if path in ("", ":memory:"):
                 raise ValueError("database: SQLite in memory is not durable; give a file, as sqlite:///fedi.db")
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                slot: Slot = FileSlot(path + "-slots")
+            except (OSError, NoSlot) as problem:
+                raise StorageUnavailable(str(problem)) from problem
             self._write_engine = _sqlite_engine(url, 1, writable=True)
             self._read_engine = _sqlite_engine(url, readers, writable=False)
-            self._slot = _FileSlot(path + "-slots")
             self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
             self._writer = threading.Thread(target=self._write_forever, name="write", daemon=True)
             self._writer.start()
@@ -67,12 +82,21 @@ class Database:
             address = url.replace("postgresql://", "postgresql+psycopg://", 1)
             self._write_engine = create_engine(address, pool_size=writers, max_overflow=2, pool_pre_ping=True)
             self._read_engine = create_engine(
-                address, pool_size=readers, max_overflow=2, pool_pre_ping=True, isolation_level="REPEATABLE READ"
+                address,
+                pool_size=readers,
+                max_overflow=2,
+                pool_pre_ping=True,
+                execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
             )
-            self._slot = _PostgresSlot(self._write_engine)
+            try:
+                with _told_apart():
+                    slot = postgres_slot = PostgresSlot(self._write_engine)
+            except NoSlot as problem:
+                raise StorageUnavailable(str(problem)) from problem
             self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
-            self.events.listen_on(address)
-        self.ids = Ids(self._slot.number)
+            self.events.listen_on(address, lambda: self._renew(postgres_slot))
+        self._slot = slot
+        self.ids = Ids(slot.number)
 
     @property
     def engine(self) -> Engine:
@@ -128,24 +152,39 @@ class Database:
         self._waiting.put(_Waiting(unit, result))
         return result
 
+    def _renew(self, slot: PostgresSlot) -> None:
+        """The server of the database came back: the slot was lost with its connection."""
+        slot.renew()
+        self.ids.move_to(slot.number)
+
     def _write_postgres(self, unit: Unit[T]) -> T:
-        for attempt in range(5):
+        for attempt in range(_ATTEMPTS):
             try:
                 with _told_apart(), self._write_engine.connect() as tx, tx.begin():
                     after: list[tuple[str, str]] = []
                     tx.info["after"] = after
                     result = unit(tx)
-                    for topic, payload in dict.fromkeys(after):
-                        tx.execute(text("SELECT pg_notify('fedi', :said)"), {"said": f"{topic} {payload}"})
-                for topic, payload in after:
-                    self.events.tell(topic, payload)
-                return result
+                    after = list(dict.fromkeys(after))
+                    for topic, payload in after:
+                        tx.execute(text("SELECT pg_notify('fedi', :said)"), {"said": self.events.said(topic, payload)})
             except exc.OperationalError as problem:
-                # 40001 serialisation failure, 40P01 deadlock: the other side won, ours can simply run again.
-                if getattr(problem.orig, "sqlstate", "") not in ("40001", "40P01") or attempt == 4:
+                if getattr(problem.orig, "sqlstate", "") not in _RERUN:
                     raise
+                if attempt == _ATTEMPTS - 1:
+                    raise StorageUnavailable(f"undone {_ATTEMPTS} times: {problem.orig}") from problem
                 time.sleep(0.005 * 2**attempt)
+            else:
+                self._tell(after)
+                return result
         raise AssertionError("unreachable")
+
+    def _tell(self, after: list[tuple[str, str]]) -> None:
+        """Say what was committed. Nobody who listens badly may make a committed write look like a failure."""
+        for topic, payload in dict.fromkeys(after):
+            try:
+                self.events.tell(topic, payload)
+            except Exception:
+                log.exception("telling of %s failed", topic)
 
     def _write_forever(self) -> None:
         ended = False
@@ -166,34 +205,38 @@ class Database:
             self._write_batch(batch)
 
     def _write_batch(self, batch: "list[_Waiting]") -> None:
+        begun = [waiting for waiting in batch if waiting.begin()]
         settled: list[tuple[_Waiting, Any]] = []
+        failed: list[tuple[_Waiting, BaseException]] = []
         after: list[tuple[str, str]] = []
         try:
             with _told_apart(), self._write_engine.connect() as tx, tx.begin():
                 tx.info["after"] = after
-                for waiting in batch:
+                for waiting in begun:
                     said = len(after)
                     tx.exec_driver_sql("SAVEPOINT unit")
                     try:
                         result = waiting.unit(tx)
                         tx.exec_driver_sql("RELEASE unit")
                         settled.append((waiting, result))
-                    except exc.OperationalError:
-                        # The database itself is in trouble (disk full, gone): the whole batch fails.
-                        raise
                     except BaseException as problem:
+                        if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
+                            raise  # the database itself can't go on (disk full, gone): the whole batch fails
                         del after[said:]
                         tx.exec_driver_sql("ROLLBACK TO unit")
                         tx.exec_driver_sql("RELEASE unit")
-                        waiting.failed(problem)
+                        failed.append((waiting, problem))
         except BaseException as problem:
-            for waiting in batch:
+            for waiting, own in failed:
+                waiting.failed(own)
+            for waiting in begun:
                 waiting.failed(problem)
             return
+        for waiting, own in failed:
+            waiting.failed(own)
         for waiting, result in settled:
             waiting.done(result)
-        for topic, payload in after:
-            self.events.tell(topic, payload)
+        self._tell(after)
 
 
 class _Waiting:
@@ -205,15 +248,26 @@ class _Waiting:
         self.unit = unit
         self._result = result
 
+    def begin(self) -> bool:
+        """Whether anybody still waits; after this, who waits can't cancel it any more."""
+        return self._result.set_running_or_notify_cancel()
+
     def done(self, value: Any) -> None:
-        if not self._result.done():
-            with contextlib.suppress(Exception):  # cancelled by whoever waited: committed all the same
-                self._result.set_result(value)
+        self._result.set_result(value)
 
     def failed(self, problem: BaseException) -> None:
         if not self._result.done():
-            with contextlib.suppress(Exception):
-                self._result.set_exception(problem)
+            self._result.set_exception(problem)
+
+
+def _in_trouble(problem: exc.DBAPIError) -> bool:
+    """Whether the database can't be reached or written to; else the statement is wrong or its data don't fit."""
+    orig = problem.orig
+    if isinstance(orig, sqlite3.Error):
+        return getattr(orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_TROUBLE
+    if problem.connection_invalidated or isinstance(problem, exc.InterfaceError):
+        return True
+    return isinstance(problem, exc.OperationalError) and getattr(orig, "sqlstate", "") not in _RERUN
 
 
 @contextlib.contextmanager
@@ -221,12 +275,10 @@ def _told_apart() -> Iterator[None]:
     """Turn the driver's «cannot reach or write» into `StorageUnavailable`; bugs in a statement stay what they are."""
     try:
         yield
-    except exc.OperationalError as problem:
-        if getattr(problem.orig, "sqlstate", "") in ("40001", "40P01"):
-            raise
-        raise StorageUnavailable(str(problem.orig)) from problem
-    except exc.InterfaceError as problem:
-        raise StorageUnavailable(str(problem.orig)) from problem
+    except exc.DBAPIError as problem:
+        if _in_trouble(problem):
+            raise StorageUnavailable(str(problem.orig)) from problem
+        raise
 
 
 def _sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
@@ -255,50 +307,3 @@ def _sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
 
     return engine
-
-
-class _FileSlot:
-    """A process slot for ids, held as a lock on one byte of a file beside the SQLite file."""
-
-    # POSIX locks do not exclude within one process, where tests hold several databases on one file.
-    _held: ClassVar[set[tuple[str, int]]] = set()
-    _guard: ClassVar[threading.Lock] = threading.Lock()
-
-    def __init__(self, path: str) -> None:
-        self._path = os.path.realpath(path)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with self._guard:
-            for number in range(SLOTS):
-                if (self._path, number) in self._held:
-                    continue
-                try:
-                    fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-                except OSError:
-                    continue
-                self._held.add((self._path, number))
-                self.number = number
-                return
-        os.close(self._file)
-        raise StorageUnavailable(f"all {SLOTS} process slots of {path} are taken")
-
-    def release(self) -> None:
-        with self._guard:
-            self._held.discard((self._path, self.number))
-            os.close(self._file)
-
-
-class _PostgresSlot:
-    """A process slot for ids, held as an advisory lock on a connection of its own."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        # A slot of this database: advisory locks are per database already.
-        for number in range(SLOTS):
-            if self._connection.scalar(text("SELECT pg_try_advisory_lock(7041, :n)"), {"n": number}):
-                self.number = number
-                return
-        raise StorageUnavailable(f"all {SLOTS} process slots of the database are taken")
-
-    def release(self) -> None:
-        self._connection.execute(text("SELECT pg_advisory_unlock(7041, :n)"), {"n": self.number})
-        self._connection.close()

@@ -6,7 +6,9 @@ timelines or notifications changed). Payloads are ids only: whoever listens load
 """
 
 import asyncio
+import contextlib
 import logging
+import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -36,13 +38,14 @@ class Subscription:
 
     def tell(self, payload: str) -> None:
         """Called by the database's threads."""
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # its loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(self._put, payload)
 
     async def next(self, timeout: float) -> str | None:
         """The next payload, or None when `timeout` seconds passed first."""
         try:
-            return await asyncio.wait_for(self._heard.get(), timeout)
+            async with asyncio.timeout(timeout):
+                return await self._heard.get()
         except TimeoutError:
             return None
 
@@ -62,6 +65,7 @@ class Events:
     def __init__(self) -> None:
         self._listeners: dict[str, set[Subscription]] = defaultdict(set)
         self._lock = threading.Lock()
+        self._own = secrets.token_hex(6)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -79,9 +83,16 @@ class Events:
         for listener in listeners:
             listener.tell(payload)
 
-    def listen_on(self, address: str) -> None:
-        """Hear what other processes of the same PostgreSQL database committed (`LISTEN fedi`)."""
-        self._thread = threading.Thread(target=self._listen, args=(address,), name="listen", daemon=True)
+    def said(self, topic: str, payload: str) -> str:
+        """A message as other processes hear it. It names this process, which has told its own listeners already."""
+        return f"{self._own} {topic} {payload}"
+
+    def listen_on(self, address: str, came_back: Callable[[], None]) -> None:
+        """Hear what other processes of the same PostgreSQL database committed (`LISTEN fedi`).
+
+        `came_back` is called after the connection broke and was made anew.
+        """
+        self._thread = threading.Thread(target=self._listen, args=(address, came_back), name="listen", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -94,19 +105,26 @@ class Events:
         with self._lock:
             self._listeners[listener.topic].discard(listener)
 
-    def _listen(self, address: str) -> None:
+    def _listen(self, address: str, came_back: Callable[[], None]) -> None:
         import psycopg  # an extra: only there where PostgreSQL is used
 
         plain = address.replace("postgresql+psycopg://", "postgresql://", 1)
+        broke = False
         while not self._stop.is_set():
             try:
                 with psycopg.connect(plain, autocommit=True) as connection:
                     connection.execute("LISTEN fedi")
+                    if broke:
+                        came_back()
+                        broke = False
                     while not self._stop.is_set():
                         for said in connection.notifies(timeout=0.5):
-                            topic, _, payload = said.payload.partition(" ")
-                            self.tell(topic, payload)
-            except psycopg.OperationalError as problem:
+                            process, _, message = said.payload.partition(" ")
+                            if process != self._own:
+                                topic, _, payload = message.partition(" ")
+                                self.tell(topic, payload)
+            except Exception as problem:  # this thread must outlive whatever happens to the database
                 # Listeners poll as well, so nothing is lost meanwhile; only slower.
+                broke = True
                 log.warning("listening to PostgreSQL broke off, trying again: %s", problem)
-                self._stop.wait(2)
+                self._stop.wait(1)

@@ -1,8 +1,7 @@
 """Time-ordered 64-bit ids, sortable as Mastodon's clients expect, unique over all processes of an instance.
 
 `milliseconds since 1970 << 16 | process slot (6 bits) << 10 | sequence (10 bits)`: Mastodon's own layout, so that an
-id tells its time. A process holds one of 64 slots (`storage.database` leases it), so two processes never make the
-same id.
+id tells its time. A process holds one of 64 slots (`storage.slots`), so two processes never make the same id.
 """
 
 import threading
@@ -16,26 +15,27 @@ class Ids:
 
     def __init__(self, slot: int) -> None:
         """`slot` is this process's number, 0 to 63; ValueError outside of that."""
+        self._lock = threading.Lock()
+        self._last = 0
+        self._sequence = 0
+        self.move_to(slot)
+
+    def move_to(self, slot: int) -> None:
+        """Make ids of another slot from now on; ValueError outside of 0 to 63."""
         if not 0 <= slot < SLOTS:
             raise ValueError(f"an id slot is 0 to {SLOTS - 1}, not {slot}")
         self._slot = slot
-        self._lock = threading.Lock()
-        self._used: dict[int, int] = {}
-        self._last = 0
 
     def next(self, at: int) -> int:
         """A new id for something that happened now, at `at` ms; greater than all that this returned before."""
         with self._lock:
-            moment = max(at, self._last)
-            sequence = self._used.get(moment, 0)
-            while sequence >= _SEQUENCE:
-                moment += 1
-                sequence = self._used.get(moment, 0)
-            if moment > self._last and len(self._used) > 4096:
-                self._used.clear()
-            self._used[moment] = sequence + 1
-            self._last = moment
-            return moment << 16 | self._slot << 10 | sequence
+            if at > self._last:
+                self._last, self._sequence = at, 0
+            elif self._sequence == _SEQUENCE:  # more than 1,024 in a millisecond: borrow from the next
+                self._last, self._sequence = self._last + 1, 0
+            made = self._last << 16 | self._slot << 10 | self._sequence
+            self._sequence += 1
+            return made
 
     def past(self, at: int, spread: int) -> int:
         """An id for something that happened at `at` ms, perhaps long ago (a post that was fetched late).

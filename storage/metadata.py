@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Dialect,
     Insert,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    bindparam,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -66,6 +68,11 @@ def id_column() -> Column[int]:
 def columns(table: Table, row: type[Any]) -> list[Column[Any]]:
     """The columns of `table` in the order of the fields of the dataclass `row`, for `select(*columns(...))`."""
     return [table.c[field.name] for field in fields(row)]
+
+
+def one_among(column: ColumnElement[Any], *values: str) -> ColumnElement[bool]:
+    """`column IN (values)` with the values written out: SQLite uses a partial index only where it sees them."""
+    return column.in_(bindparam(None, values, expanding=True, literal_execute=True))
 
 
 def all_of(tx: Tx, query: Select[Any], row: type[T]) -> list[T]:

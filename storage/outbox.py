@@ -14,12 +14,15 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Subquery,
     Table,
     Text,
     and_,
+    case,
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     text,
@@ -155,6 +158,14 @@ class Audience:
     actors: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a host gets next: `positions` in order; when they are settled, all up to `looked` is."""
+
+    positions: tuple[int, ...]
+    looked: int
+
+
 _SENT = columns(outbox, Sent)
 _LINK = columns(links, Link)
 _TROUBLE = columns(troubles, Trouble)
@@ -244,7 +255,17 @@ def spread(tx: Tx, limit: int) -> int:
     for (begin, end), hosts in by_span.items():
         for part in range(0, len(hosts), 500):
             names = hosts[part : part + 500]
-            tx.execute(update(links).where(links.c.host.in_(names), links.c.wanted < end).values(wanted=end))
+            # A link at rest begins at the first of these rows: what came before concerned nobody there when it was sent,
+            # though it may concern somebody who follows since.
+            tx.execute(
+                update(links)
+                .where(links.c.host.in_(names), links.c.wanted < end)
+                .values(
+                    wanted=end,
+                    cursor=case((and_(links.c.cursor >= links.c.wanted, links.c.cursor < begin), begin - 1),
+                                else_=links.c.cursor),
+                )
+            )
             known = set(tx.scalars(select(links.c.host).where(links.c.host.in_(names))))
             insert_new(tx, links, [
                 {"host": host, "cursor": begin - 1, "wanted": end, "failures": 0, "refused_in_row": 0,
@@ -254,17 +275,23 @@ def spread(tx: Tx, limit: int) -> int:
     return len(positions)
 
 
-def claim_links(tx: Tx, now: int, until: int, limit: int) -> list[Link]:
-    """Take up to `limit` links that have rows to send and are due, for one worker until `until` ms."""
+def claim_links(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = None) -> list[Link]:
+    """Take up to `limit` links that have rows to send and are due, for one worker until `until` ms.
+
+    `failing`: only those whose last attempt failed, or only the others, so that neither waits for the other.
+    """
+    due = [
+        links.c.wanted > links.c.cursor,
+        links.c.state == "open",
+        links.c.next_attempt_at <= now,
+        or_(links.c.claimed_until.is_(None), links.c.claimed_until <= now),
+    ]
+    if failing is not None:
+        due.append(links.c.failures > 0 if failing else links.c.failures == 0)
     ready = (
         select(links.c.host)
-        .where(
-            links.c.wanted > links.c.cursor,
-            links.c.state == "open",
-            links.c.next_attempt_at <= now,
-            or_(links.c.claimed_until.is_(None), links.c.claimed_until <= now),
-        )
-        .order_by(links.c.failures, links.c.next_attempt_at)  # who answers goes before who may be dead
+        .where(*due)
+        .order_by(links.c.next_attempt_at, links.c.host)  # who waits longest goes first
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -275,36 +302,128 @@ def claim_links(tx: Tx, now: int, until: int, limit: int) -> list[Link]:
     return all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)), Link)
 
 
+def renew_claims(tx: Tx, hosts: list[str], until: int) -> None:
+    """Hold these links until `until` ms, for a worker that is still at work on them."""
+    tx.execute(update(links).where(links.c.host.in_(hosts)).values(claimed_until=until))
+
+
+def next_due_at(tx: Tx) -> int | None:
+    """When the next open link with rows to send may be tried, in ms; None when nothing waits."""
+    return tx.scalar(
+        select(func.min(func.coalesce(links.c.claimed_until, links.c.next_attempt_at))).where(
+            links.c.wanted > links.c.cursor, links.c.state == "open"
+        )
+    )
+
+
+def _followed_from(hosts: list[str]) -> Subquery:
+    """(host, target_id, since): whom active actors at these hosts follow, and since when."""
+    return (
+        select(actors.c.host, follows.c.target_id, func.min(follows.c.created_at).label("since"))
+        .select_from(follows)
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(
+            actors.c.host.in_(hosts), ~actors.c.local, actors.c.state == "active", follows.c.state == "accepted"
+        )
+        .group_by(actors.c.host, follows.c.target_id)
+        .subquery()
+    )
+
+
+def due(tx: Tx, hosts: list[str], limit: int, window: int = 1000) -> dict[str, Due]:
+    """The next rows for each of these hosts: those whose audience has, at this moment, somebody there who was in it
+    when the row was written. At most `limit` each, looked for in the next `window` rows of the log.
+    """
+    followed = _followed_from(hosts)
+    near = and_(
+        links.c.host.in_(hosts),
+        audiences.c.position > links.c.cursor,
+        audiences.c.position <= links.c.cursor + window,
+        audiences.c.position <= links.c.wanted,
+    )
+    of_followers = (
+        select(followed.c.host, audiences.c.position)
+        .select_from(followed)
+        .join(links, links.c.host == followed.c.host)
+        .join(audiences, audiences.c.followers_of == followed.c.target_id)
+        .join(outbox, outbox.c.position == audiences.c.position)
+        .where(near, followed.c.since <= outbox.c.created_at)
+    )
+    of_actors = select(links.c.host, audiences.c.position).join(links, links.c.host == audiences.c.host).where(near)
+    found: dict[str, list[int]] = {host: [] for host in hosts}
+    for host, position in tx.execute(union(of_followers, of_actors)):
+        found[host].append(position)
+    reached: dict[str, Due] = {}
+    for state in all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)), Link):
+        positions = sorted(found[state.host])
+        looked = min(state.cursor + window, state.wanted)
+        if len(positions) > limit:
+            del positions[limit:]
+            looked = positions[-1]
+        reached[state.host] = Due(tuple(positions), looked)
+    return reached
+
+
 def due_to(tx: Tx, host: str, after: int, limit: int) -> list[Sent]:
     """The next rows after position `after` whose audience has, at this moment, somebody at `host`; in order."""
-    here = (
+    followed = _followed_from([host])
+    of_followers = (
         select(audiences.c.position)
-        .join(follows, and_(follows.c.target_id == audiences.c.followers_of, follows.c.state == "accepted"))
-        .join(actors, actors.c.id == follows.c.follower_id)
-        .where(actors.c.host == host, ~actors.c.local, audiences.c.position > after)
+        .join(followed, followed.c.target_id == audiences.c.followers_of)
+        .join(outbox, outbox.c.position == audiences.c.position)
+        .where(audiences.c.position > after, followed.c.since <= outbox.c.created_at)
     )
-    named = select(audiences.c.position).where(audiences.c.host == host, audiences.c.position > after)
-    positions = union(here, named).subquery()
+    of_actors = select(audiences.c.position).where(audiences.c.host == host, audiences.c.position > after)
+    positions = union(of_followers, of_actors).subquery()
     query = select(*_SENT).where(outbox.c.position.in_(select(positions.c.position))).order_by(outbox.c.position)
     return all_of(tx, query.limit(limit), Sent)
 
 
-def inboxes(tx: Tx, position: int, host: str) -> list[str]:
-    """The inboxes at `host` that get this row now: the shared one where the host has one, else each person's."""
+def by_positions(tx: Tx, positions: list[int]) -> dict[int, Sent]:
+    """The rows of the log at these positions, by position."""
+    query = select(*_SENT).where(outbox.c.position.in_(positions))
+    return {row.position: row for row in all_of(tx, query, Sent)} if positions else {}
+
+
+def recipients(tx: Tx, positions: list[int], hosts: list[str]) -> dict[tuple[str, int], dict[str, bool]]:
+    """The inboxes that get each of these rows now, by (host, position): inbox -> whether somebody there is named.
+
+    The shared inbox where the host has one, else each person's. A named recipient was chosen when the row was written
+    (mentioned, asked, answered); the others get it as followers.
+    """
+    if not positions or not hosts:
+        return {}
+    inbox = func.coalesce(actors.c.shared_inbox, actors.c.inbox)
     followed = (
-        select(actors.c.inbox, actors.c.shared_inbox)
+        select(actors.c.host, audiences.c.position, inbox, literal(0))
         .select_from(audiences)
+        .join(outbox, outbox.c.position == audiences.c.position)
         .join(follows, and_(follows.c.target_id == audiences.c.followers_of, follows.c.state == "accepted"))
         .join(actors, actors.c.id == follows.c.follower_id)
-        .where(audiences.c.position == position, actors.c.host == host, ~actors.c.local, actors.c.state == "active")
+        .where(
+            audiences.c.position.in_(positions),
+            actors.c.host.in_(hosts),
+            ~actors.c.local,
+            actors.c.state == "active",
+            follows.c.created_at <= outbox.c.created_at,
+        )
     )
     named = (
-        select(actors.c.inbox, actors.c.shared_inbox)
+        select(actors.c.host, audiences.c.position, inbox, literal(1))
         .select_from(audiences)
         .join(actors, actors.c.id == audiences.c.actor_id)
-        .where(audiences.c.position == position, audiences.c.host == host, actors.c.state != "gone")
+        .where(audiences.c.position.in_(positions), actors.c.host.in_(hosts), actors.c.state != "gone")
     )
-    return list(dict.fromkeys(row.shared_inbox or row.inbox for row in tx.execute(union(followed, named))))
+    found: dict[tuple[str, int], dict[str, bool]] = defaultdict(dict)
+    for host, position, address, by_name in tx.execute(union(followed, named)):
+        known = found[host, position]
+        known[address] = known.get(address, False) or bool(by_name)
+    return found
+
+
+def inboxes(tx: Tx, position: int, host: str) -> list[str]:
+    """The inboxes at `host` that get this row now."""
+    return list(recipients(tx, [position], [host]).get((host, position), ()))
 
 
 def link(tx: Tx, host: str) -> Link | None:
@@ -313,9 +432,14 @@ def link(tx: Tx, host: str) -> Link | None:
 
 
 def save_link(tx: Tx, state: Link) -> None:
-    """Write a link back and give up the claim; what `spread` wanted meanwhile is kept."""
-    values = {column.name: getattr(state, column.name) for column in _LINK if column.name not in ("host", "wanted")}
-    tx.execute(update(links).where(links.c.host == state.host).values(values))
+    """Write a link back and give up the claim; what `spread` changed meanwhile is kept."""
+    values = {
+        column.name: getattr(state, column.name)
+        for column in _LINK
+        if column.name not in ("host", "wanted", "cursor", "claimed_until")
+    }
+    further = case((links.c.cursor < state.cursor, state.cursor), else_=links.c.cursor)
+    tx.execute(update(links).where(links.c.host == state.host).values(values | {"cursor": further, "claimed_until": None}))
 
 
 def all_links(tx: Tx) -> list[Link]:
@@ -323,15 +447,20 @@ def all_links(tx: Tx) -> list[Link]:
     return all_of(tx, select(*_LINK).order_by(links.c.host), Link)
 
 
-def wake(tx: Tx, host: str, now: int) -> None:
-    """Try a sleeping link now: it was heard of, or an operator says so."""
-    changed = tx.execute(
-        update(links)
-        .where(links.c.host == host, links.c.failures > 0, links.c.next_attempt_at > now)
-        .values(next_attempt_at=now)
-    )
-    if changed.rowcount:
+def wake(tx: Tx, host: str, now: int, *, reopen: bool = False) -> None:
+    """Try a sleeping link now: it was heard of, or an operator says so, who may `reopen` one that was suspended."""
+    asleep = and_(links.c.failures > 0, links.c.next_attempt_at > now)
+    values: dict[str, object] = {"next_attempt_at": now}
+    if reopen:
+        asleep = or_(asleep, links.c.state == "suspended")
+        values |= {"state": "open", "refused_in_row": 0}
+    if tx.execute(update(links).where(links.c.host == host, asleep).values(values)).rowcount:
         note(tx, "outbox")
+
+
+def forget_shared_inbox(tx: Tx, inbox: str) -> None:
+    """A shared inbox is gone for good: its host's actors are reached at their own."""
+    tx.execute(update(actors).where(actors.c.shared_inbox == inbox, ~actors.c.local).values(shared_inbox=None))
 
 
 def backlog(tx: Tx, host: str) -> int:

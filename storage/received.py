@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, Table, Text, func, or_, select, update
+from sqlalchemy import Column, Index, Integer, Table, Text, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from storage.events import note
-from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_among, one_of
 
 received = Table(
     "received",
@@ -37,7 +38,9 @@ received = Table(
 )
 Index("ix_received_due", received.c.due_at, received.c.id,
       sqlite_where=received.c.state.in_(("new", "working")), postgresql_where=received.c.state.in_(("new", "working")))
-Index("ix_received_settled", received.c.state, received.c.settled_at)
+# Not by state: SQLite would then read all that wait by it and sort them, instead of walking the index above.
+Index("ix_received_settled", received.c.settled_at, sqlite_where=received.c.settled_at.isnot(None),
+      postgresql_where=received.c.settled_at.isnot(None))
 # The same activity twice has one effect; only what was authenticated counts, so that nobody can take an id from others.
 Index("uq_received_activity", received.c.activity_id, unique=True,
       sqlite_where=received.c.state.not_in(("refused", "unverified")) & received.c.via.isnot(None),
@@ -83,7 +86,7 @@ def claim(tx: Tx, now: int, until: int, limit: int) -> list[Received]:
     ready = (
         select(received.c.id)
         .where(
-            received.c.state.in_(("new", "working")),
+            one_among(received.c.state, "new", "working"),
             received.c.due_at <= now,
             or_(received.c.claimed_until.is_(None), received.c.claimed_until <= now),
         )
@@ -132,7 +135,11 @@ def verified(tx: Tx, row_id: int, via: str, key_id: str) -> bool:
     )
     if tx.scalar(known) is not None:
         return False
-    tx.execute(update(received).where(received.c.id == row_id).values(via=via, key_id=key_id, headers=None))
+    try:
+        with tx.begin_nested():
+            tx.execute(update(received).where(received.c.id == row_id).values(via=via, key_id=key_id, headers=None))
+    except IntegrityError:  # another worker took the same activity in this moment
+        return False
     return True
 
 
@@ -159,12 +166,25 @@ def replay(tx: Tx, row_id: int, now: int) -> bool:
     """Take a row that was verified once more from the start; False when there is no such row."""
     changed = tx.execute(
         update(received)
-        .where(received.c.id == row_id, received.c.via.isnot(None))
+        .where(received.c.id == row_id, received.c.via.isnot(None), received.c.body != b"")
         .values(state="new", due_at=now, claimed_until=None, attempts=0, settled_at=None, code=None, problem=None)
     )
     if changed.rowcount:
         note(tx, "received")
     return changed.rowcount > 0
+
+
+def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
+    """Empty the bodies of rows settled before `bodies_before` ms, and drop rows settled before `rows_before` ms.
+
+    How many rows were dropped comes back. Until a row is dropped, its activity is recognised when it comes again.
+    """
+    tx.execute(
+        update(received)
+        .where(received.c.settled_at < bodies_before, received.c.settled_at >= rows_before, received.c.body != b"")
+        .values(body=b"")
+    )
+    return tx.execute(delete(received).where(received.c.settled_at < rows_before)).rowcount
 
 
 def totals(tx: Tx) -> dict[str, int]:
@@ -175,4 +195,6 @@ def totals(tx: Tx) -> dict[str, int]:
 
 def oldest_due(tx: Tx) -> int | None:
     """When the oldest row that waits arrived, in ms; None when none waits."""
-    return tx.scalar(select(func.min(received.c.received_at)).where(received.c.state.in_(("new", "working"))))
+    query = select(func.min(received.c.received_at)).where(one_among(received.c.state, "new", "working"))
+    oldest: int | None = tx.scalar(query)
+    return oldest

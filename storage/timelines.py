@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from storage.follows import follows
-from storage.metadata import Id, Tx, all_of, columns, insert_new, metadata
+from storage.metadata import Id, Tx, all_of, columns, insert_new, metadata, one_among
 from storage.posts import posts, tags
 
 entries = Table(
@@ -149,7 +149,7 @@ def public(
 
     Replies to others are left out, except under a hashtag, as Mastodon does.
     """
-    query = select(posts.c.id).where(posts.c.visibility == "public", posts.c.deleted_at.is_(None), visible)
+    query = select(posts.c.id).where(one_among(posts.c.visibility, "public"), posts.c.deleted_at.is_(None), visible)
     if tag is not None:
         query = query.join(tags, tags.c.post_id == posts.c.id).where(tags.c.tag == tag.lower())
     else:
