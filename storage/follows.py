@@ -145,3 +145,13 @@ def count(tx: Tx, target_id: int, state: str) -> int:
     """How many follows of `target_id` are in this state."""
     query = select(func.count()).select_from(follows).where(follows.c.target_id == target_id, follows.c.state == state)
     return tx.scalar(query) or 0
+
+
+def follows_local(tx: Tx, follower_id: int) -> bool:
+    """Whether `follower_id` follows anyone of this instance."""
+    query = (
+        select(follows.c.id)
+        .join(actors, actors.c.id == follows.c.target_id)
+        .where(follows.c.follower_id == follower_id, follows.c.state == "accepted", actors.c.local)
+    )
+    return tx.scalar(query.limit(1)) is not None

@@ -95,15 +95,19 @@ def remove(tx: Tx, person_id: int, notification_id: int | None = None) -> None:
     tx.execute(query)
 
 
-def forget(tx: Tx, *, post_id: int | None = None, actor_id: int | None = None, kind: str | None = None) -> None:
-    """Take away what was told of a post, of an actor, or of an actor's act on a post (undone)."""
+def forget(
+    tx: Tx,
+    *,
+    person_id: int | None = None,
+    post_id: int | None = None,
+    actor_id: int | None = None,
+    kind: str | None = None,
+) -> None:
+    """Take away what was told of a post, of an actor, or of an actor's act on a post (undone); to one person if given."""
     query = delete(notifications)
     if post_id is None and actor_id is None:
         raise ValueError("forget() needs a post or an actor")
-    if post_id is not None:
-        query = query.where(notifications.c.post_id == post_id)
-    if actor_id is not None:
-        query = query.where(notifications.c.actor_id == actor_id)
-    if kind is not None:
-        query = query.where(notifications.c.kind == kind)
+    for name, value in (("person_id", person_id), ("post_id", post_id), ("actor_id", actor_id), ("kind", kind)):
+        if value is not None:
+            query = query.where(notifications.c[name] == value)
     tx.execute(query)

@@ -1,0 +1,164 @@
+"""Following: people follow people, and join groups by following them; requests, answers and their undoing.
+
+Local and remote followers and targets go the same way here; only what must be sent differs.
+"""
+
+from dataclasses import replace
+
+from fedi.actions import memberships, notifying, sending
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid
+from storage import actors, follows, notifications, outbox
+from storage.actors import Actor
+from storage.follows import Follow
+from storage.metadata import Tx
+
+
+def follow(
+    tx: Tx, site: Site, follower: Actor, target: Actor, *, reblogs: bool = True, notify: bool = False
+) -> Follow:
+    """A local person follows `target`; of a group that means to join it. The follow as it is now comes back.
+
+    It is `accepted` at once where nobody has to agree, else `pending`. Again changes `reblogs` and `notify` only.
+    Raises Forbidden when the target does not take it, with the reason, and Invalid for following oneself.
+    """
+    if follower.id == target.id:
+        raise Invalid("You can't follow yourself.")
+    if target.state != "active":
+        raise Forbidden("This account can't be followed: it is suspended or gone.")
+    known = follows.find(tx, follower.id, target.id)
+    if known is not None:
+        follows.change(tx, known.id, reblogs=reblogs, notify=notify)
+        return replace(known, reblogs=reblogs, notify=notify)
+    made = Follow(
+        site.new_id(), follower.id, target.id, "pending", site.iri(f"/activities/{site.new_id()}"), reblogs, notify,
+        site.clock(),
+    )
+    if target.local:
+        return _receive(tx, site, follower, target, made)
+    follows.insert(tx, made)
+    sending.send(
+        tx, site, follower, "Follow", target.iri, to=[target.iri], cc=[],
+        audience=outbox.Audience(actors=(target.id,)), activity_id=made.iri,
+    )
+    return made
+
+
+def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str) -> None:
+    """A remote actor's Follow of a local one arrived: accept it, let it wait, or reject it; the follower is told.
+
+    A Follow that we have accepted before is accepted again: its sender lost our answer.
+    """
+    known = follows.find(tx, follower.id, target.id)
+    if known is not None:
+        if known.iri != iri and follows.by_iri(tx, iri) is None:
+            follows.change(tx, known.id, iri=iri)
+            known = replace(known, iri=iri)
+        if known.state == "accepted":
+            _answer(tx, site, "Accept", follower, target, known.iri)
+        return
+    made = Follow(site.new_id(), follower.id, target.id, "pending", iri, True, False, site.clock())
+    try:
+        _receive(tx, site, follower, target, made)
+    except Forbidden:
+        _answer(tx, site, "Reject", follower, target, iri)
+
+
+def _receive(tx: Tx, site: Site, follower: Actor, target: Actor, made: Follow) -> Follow:
+    """Take a follow of a local target: a group's rules or a person's wish decide. Raises Forbidden."""
+    waits = memberships.must_wait(tx, follower, target) if target.is_group else target.approves_followers
+    if not follows.insert(tx, made):
+        known = follows.find(tx, follower.id, target.id)
+        if known is None:
+            raise Invalid("The id of this Follow belongs to another one.")
+        return known
+    if not waits:
+        return accept(tx, site, made)
+    if target.is_group:
+        memberships.ask(tx, site, follower, target)
+    else:
+        notifying.tell(tx, site, target, "follow_request", follower)
+    return made
+
+
+def accept(tx: Tx, site: Site, follow: Follow) -> Follow:
+    """The local target agrees: edges, counts and membership are made, and a remote follower is told."""
+    follower, target = _both(tx, follow)
+    if follow.state != "accepted":
+        settled(tx, site, follow, follower, target)
+    if target.local and not follower.local:
+        _answer(tx, site, "Accept", follower, target, follow.iri)
+    return replace(follow, state="accepted")
+
+
+def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) -> None:
+    """A follow was accepted, by us or by the remote target: note it everywhere here."""
+    follows.change(tx, follow.id, state="accepted")
+    actors.count(tx, target.id, followers=1)
+    actors.count(tx, follower.id, following=1)
+    if target.is_group:
+        memberships.joined(tx, site, follower, target)
+    elif target.local:
+        notifications.forget(tx, person_id=target.id, actor_id=follower.id, kind="follow_request")
+        notifying.tell(tx, site, target, "follow", follower)
+
+
+def reject(tx: Tx, site: Site, follow: Follow) -> None:
+    """The local target does not agree, or does not any more; a remote follower is told."""
+    follower, target = _both(tx, follow)
+    _remove(tx, follow, follower, target)
+    if target.local and not follower.local:
+        _answer(tx, site, "Reject", follower, target, follow.iri)
+
+
+def unfollow(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:
+    """A local person stops following; of a group that means to leave it. Nothing when there was no follow."""
+    known = follows.find(tx, follower.id, target.id)
+    if known is None:
+        return
+    _remove(tx, known, follower, target)
+    if not target.local:
+        follow_document = {"id": known.iri, "type": "Follow", "actor": follower.iri, "object": target.iri}
+        sending.send(
+            tx, site, follower, "Undo", follow_document, to=[target.iri], cc=[],
+            audience=outbox.Audience(actors=(target.id,)),
+        )
+
+
+def undone(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:
+    """A remote actor took its follow of a local one back."""
+    known = follows.find(tx, follower.id, target.id)
+    if known is not None:
+        _remove(tx, known, follower, target)
+
+
+def rejected(tx: Tx, site: Site, follow: Follow) -> None:
+    """A remote target refused a local follower, or put one out."""
+    follower, target = _both(tx, follow)
+    _remove(tx, follow, follower, target)
+
+
+def _remove(tx: Tx, follow: Follow, follower: Actor, target: Actor) -> None:
+    follows.remove(tx, follow.id)
+    if follow.state == "accepted":
+        actors.count(tx, target.id, followers=-1)
+        actors.count(tx, follower.id, following=-1)
+    if target.is_group:
+        memberships.left(tx, follower, target)
+    if target.local:
+        for kind in ("follow", "follow_request"):
+            notifications.forget(tx, person_id=target.id, actor_id=follower.id, kind=kind)
+
+
+def _both(tx: Tx, follow: Follow) -> tuple[Actor, Actor]:
+    found = actors.by_ids(tx, [follow.follower_id, follow.target_id])
+    return found[follow.follower_id], found[follow.target_id]
+
+
+def _answer(tx: Tx, site: Site, type: str, follower: Actor, target: Actor, follow_iri: str) -> None:
+    """Accept or Reject with the Follow embedded: Mbin ignores one that is only named (PROTOCOL: Mastodon matches its id)."""
+    document = {"id": follow_iri, "type": "Follow", "actor": follower.iri, "object": target.iri}
+    sending.send(
+        tx, site, target, type, document, to=[follower.iri], cc=[],
+        audience=outbox.Audience(actors=(follower.id,)),
+    )

@@ -1,0 +1,241 @@
+"""People of this instance: register, edit the profile, suspend, erase; and the instance's own actor."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.exc import IntegrityError
+
+from fedi.actions import sending
+from fedi.context import Site
+from fedi.errors import Invalid, Taken
+from fedi.rendering import actors as rendering
+from fedi.text.plain import to_html
+from federation.signatures.keys import generate_rsa
+from storage import actors, apps, keys, notifications, outbox, people, sessions
+from storage.actors import Actor
+from storage.keys import Key
+from storage.metadata import Tx
+from storage.people import AFFILIATIONS, ROLES, Person
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_]{0,28}[a-z0-9])?\Z", re.IGNORECASE)
+"""What Mastodon, Lemmy and PieFed all take as a name: letters, digits and underscores, 30 at most."""
+
+RESERVED = frozenset({"actor", "admin", "administrator", "instance", "root", "webmaster", "postmaster", "everyone"})
+FIELDS = 8
+
+_hasher = PasswordHasher()
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash of a password. Takes about 0.2 s of a core: call it in a thread, outside of a transaction.
+
+    Raises Invalid when the password is shorter than 8 characters or longer than 1,000.
+    """
+    if not 8 <= len(password) <= 1000:
+        raise Invalid("A password has at least 8 characters (and at most 1,000).", code="password")
+    return _hasher.hash(password)
+
+
+def check_password(hashed: str | None, password: str) -> bool:
+    """Whether `password` is the one that was hashed; as slow for None, so that timing tells no one who exists."""
+    try:
+        return _hasher.verify(hashed or _nobody(), password[:1000]) and hashed is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+_NOBODY: list[str] = []
+
+
+def _nobody() -> str:
+    if not _NOBODY:
+        _NOBODY.append(_hasher.hash("nobody has this password"))
+    return _NOBODY[0]
+
+
+def check_name(tx: Tx, site: Site, username: str) -> str:
+    """The name as it will be kept. Raises Invalid for one that peers would not take, Taken for one in use."""
+    if not NAME.match(username):
+        raise Invalid(
+            f"The name {username[:40]!r} can't be used: take 1 to 30 letters, digits and underscores "
+            "(no underscore first or last).",
+            code="name",
+        )
+    if username.lower() in RESERVED:
+        raise Taken(f"The name {username!r} is reserved; choose another.")
+    if actors.by_name(tx, username, site.config.handle_domain) is not None:
+        raise Taken(f"The name {username!r} is taken; choose another.")
+    return username
+
+
+def add_actor(tx: Tx, site: Site, kind: str, path: str, username: str, **values: Any) -> Actor:
+    """Add a local actor of this kind at this path, with a fresh key pair."""
+    now = site.clock()
+    iri = site.iri(path)
+    actor = Actor(
+        id=site.new_id(), iri=iri, kind=kind, username=username, domain=site.config.handle_domain,
+        host=site.config.host, local=True, name="", summary="", source=None, url=iri, inbox=iri + "/inbox",
+        shared_inbox=site.iri("/inbox"), outbox=iri + "/outbox", followers=iri + "/followers",
+        following=iri + "/following", featured=iri + "/featured", moderators=None, icon=None, image=None,
+        approves_followers=False, discoverable=True, indexable=False, fields=[], also_known_as=[], moved_to=None,
+        state="active", followers_count=0, following_count=0, posts_count=0, last_post_at=None, created_at=now,
+        fetched_at=None,
+    )
+    actor = replace(actor, **values)
+    try:
+        actors.insert(tx, actor)
+    except IntegrityError as problem:
+        raise Taken(f"The name {username!r} is taken; choose another.") from problem
+    pair = generate_rsa()
+    keys.save(tx, Key(iri + "#main-key", iri, site.config.host, pair.public, pair.private, now, None))
+    return actor
+
+
+def register(
+    tx: Tx,
+    site: Site,
+    *,
+    username: str,
+    email: str,
+    password_hash: str | None = None,
+    name: str = "",
+    role: str = "member",
+    affiliation: str | None = None,
+    state: str = "active",
+) -> Actor:
+    """Add a person. Raises Taken for a name or address in use, Invalid for what can't be taken, saying why."""
+    username = check_name(tx, site, username)
+    address = email.strip().lower()
+    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,190}", address):
+        raise Invalid(f"{email[:60]!r} is not an e-mail address.", code="email")
+    if role not in ROLES:
+        raise Invalid(f"The role {role!r} does not exist; there are {', '.join(ROLES)}.", code="role")
+    if affiliation is not None and affiliation not in AFFILIATIONS:
+        raise Invalid(
+            f"The affiliation {affiliation!r} does not exist; there are {', '.join(AFFILIATIONS)}.", code="affiliation"
+        )
+    if people.by_login(tx, address) is not None:
+        raise Taken(f"The address {address} has an account already; log in instead.")
+    actor = add_actor(tx, site, "Person", f"/people/{username}", username, name=(name or username)[:100])
+    people.insert(
+        tx, Person(actor.id, address, password_hash, role, affiliation, state, {}, actor.created_at)
+    )
+    return actor
+
+
+def update_profile(
+    tx: Tx,
+    site: Site,
+    actor: Actor,
+    *,
+    name: str | None = None,
+    summary: str | None = None,
+    fields: list[dict[str, str]] | None = None,
+    locked: bool | None = None,
+    discoverable: bool | None = None,
+    indexable: bool | None = None,
+    bot: bool | None = None,
+) -> Actor:
+    """Change what a person shows of themselves and tell the followers' servers; None leaves a thing as it is.
+
+    `summary` and the values of `fields` ([{"name", "value"}], 8 at most) are plain text. Raises Invalid when too long.
+    """
+    changed: dict[str, Any] = {}
+    if name is not None:
+        if len(name) > 100:
+            raise Invalid("A display name has at most 100 characters.", code="display_name")
+        changed["name"] = name.strip() or actor.username
+    if summary is not None:
+        if len(summary) > 2000:
+            raise Invalid("A note about yourself has at most 2,000 characters.", code="note")
+        changed["source"] = summary
+        changed["summary"] = to_html(summary, {}, lambda tag: site.iri(f"/tags/{tag}")) if summary.strip() else ""
+    if fields is not None:
+        kept = [field for field in fields if field.get("name", "").strip() or field.get("value", "").strip()]
+        if len(kept) > FIELDS or any(len(v) > 255 for field in kept for v in field.values()):
+            raise Invalid(f"A profile has at most {FIELDS} fields of 255 characters.", code="fields")
+        changed["fields"] = [
+            {
+                "name": field.get("name", "").strip(),
+                "value": to_html(field.get("value", "").strip(), {}, lambda tag: site.iri(f"/tags/{tag}"))
+                .removeprefix("<p>")
+                .removesuffix("</p>"),
+                "source": field.get("value", "").strip(),
+                "verified_at": None,
+            }
+            for field in kept
+        ]
+    for column, value in (
+        ("approves_followers", locked), ("discoverable", discoverable), ("indexable", indexable),
+    ):
+        if value is not None:
+            changed[column] = value
+    if bot is not None:
+        changed["kind"] = "Service" if bot else "Person"
+    if not changed:
+        return actor
+    actors.change(tx, actor.id, **changed)
+    changed_actor = replace(actor, **changed)
+    announce_profile(tx, site, changed_actor)
+    return changed_actor
+
+
+def announce_profile(tx: Tx, site: Site, actor: Actor) -> None:
+    """Tell the servers of an actor's followers what its document says now (`Update`)."""
+    sending.send(
+        tx, site, actor, "Update", rendering.document(tx, site, actor),
+        to=[sending.PUBLIC], cc=[actor.followers or ""], audience=outbox.Audience(followers_of=(actor.id,)),
+    )
+
+
+def suspend(tx: Tx, site: Site, actor: Actor) -> None:
+    """Nobody sees the person's posts, and they can't log in or use a token any more; `unsuspend` undoes it."""
+    actors.change(tx, actor.id, state="suspended")
+    people.change(tx, actor.id, state="suspended")
+    apps.revoke(tx, site.clock(), person_id=actor.id)
+    sessions.remove(tx, person_id=actor.id)
+
+
+def unsuspend(tx: Tx, site: Site, actor: Actor) -> None:
+    """Undo `suspend`; tokens stay revoked, so the person logs in again."""
+    actors.change(tx, actor.id, state="active")
+    people.change(tx, actor.id, state="active")
+
+
+def erase(tx: Tx, site: Site, actor: Actor) -> None:
+    """Remove a person's profile and posts for good and ask every follower's server to do the same (`Delete`).
+
+    The name stays taken and the address answers 410, so that nobody can step into it.
+    """
+    from fedi.actions import posts as post_actions  # posts and people erase each other's traces
+
+    post_actions.delete_all(tx, site, actor)
+    sending.send(
+        tx, site, actor, "Delete", actor.iri,
+        to=[sending.PUBLIC], cc=[], audience=outbox.Audience(followers_of=(actor.id,)),
+    )
+    apps.revoke(tx, site.clock(), person_id=actor.id)
+    sessions.remove(tx, person_id=actor.id)
+    notifications.forget(tx, actor_id=actor.id)
+    notifications.remove(tx, actor.id)
+    people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})
+    actors.change(
+        tx, actor.id, state="gone", name="", summary="", source=None, icon=None, image=None, fields=[],
+        also_known_as=[],
+    )
+
+
+def ensure_instance_actor(tx: Tx, site: Site) -> Actor:
+    """The instance's own actor (an Application at /actor, which signs fetches); made when it is not there yet."""
+    known = actors.by_iri(tx, site.instance_iri)
+    if known is not None:
+        return known
+    return add_actor(
+        tx, site, "Application", "/actor", site.config.host.replace(":", "_"), name=site.config.name,
+        discoverable=False, approves_followers=True, featured=None,
+    )
+
+

@@ -1,0 +1,267 @@
+"""Posts: write, edit and delete them here; keep, change and delete what peers wrote.
+
+A post in a group goes to the group, which announces it; everything else goes to the author's followers and to whom it
+mentions. The same rules for local and remote posts about threads, groups, notifications and timelines are in
+`fedi.actions.threads`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fedi import visibility as gate
+from fedi.actions import groups as group_actions
+from fedi.actions import memberships, sending, threads
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid, NotFound
+from fedi.rendering import posts as rendering
+from fedi.text import mentions as mention_text
+from fedi.text.plain import to_html
+from storage import actors, groups, idempotency, memberships as membership_rows, outbox, posts, timelines
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post, Revision
+
+MAX_CHARACTERS = 5000
+CLIENT_VISIBILITIES = ("public", "unlisted", "followers", "direct")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a person wants to publish. `visibility` is one of `CLIENT_VISIBILITIES`; a group may narrow it."""
+
+    text: str
+    visibility: str = "public"
+    reply_to_id: int | None = None
+    summary: str = ""
+    sensitive: bool = False
+    language: str | None = None
+    title: str | None = None
+    app_id: int | None = None
+
+
+def handles_in(text: str) -> list[str]:
+    """The handles (`user@host` or `user`) that a text mentions, as typed without @; resolve them before publishing."""
+    return mention_text.handles_in(text)
+
+
+def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key: str | None = None) -> Post:
+    """Publish a post of a local person and tell who is to hear of it. The same key of the same person: the same post.
+
+    Raises Invalid for an empty or overlong text, NotFound for a reply to what the author may not see, Forbidden where
+    a group does not take it.
+    """
+    if idempotency_key is not None:
+        known = idempotency.find(tx, author.id, idempotency_key)
+        post = posts.by_id(tx, known) if known is not None else None
+        if post is not None:
+            return post
+    _check(draft)
+    parent = _parent(tx, author, draft)
+    mentioned = _mentioned(tx, site, draft.text)
+    group = _group(tx, author, draft, parent, mentioned)
+    visibility = _narrowed(tx, draft.visibility, group, parent)
+    now = site.clock()
+    post_id = site.new_id()
+    iri = f"{author.iri}/posts/{post_id}"
+    notified = list(mentioned.values())
+    if parent is not None:
+        parent_author = actors.by_id(tx, parent.author_id)
+        if parent_author is not None and parent_author.id != author.id:
+            notified.append(parent_author)
+    everyone = {actor.id: actor for actor in notified} | ({group.id: group} if group is not None else {})
+    post = Post(
+        id=post_id, iri=iri, url=iri, author_id=author.id, group_id=group.id if group else None, local=True,
+        kind="Note", title=_title(draft, group, parent), content=_html(site, draft.text, mentioned), source=draft.text,
+        summary=draft.summary.strip() or None, sensitive=draft.sensitive or bool(draft.summary.strip()),
+        language=draft.language, reply_to_id=parent.id if parent else None, reply_to_iri=parent.iri if parent else None,
+        reply_to_actor_id=parent.author_id if parent else None,
+        root_id=(parent.root_id or parent.id) if parent else post_id, visibility=visibility, attachments=[], link=None,
+        app_id=draft.app_id, published_at=now, edited_at=None, deleted_at=None, replies_count=0, likes_count=0,
+        boosts_count=0,
+    )
+    if idempotency_key is not None and not idempotency.claim(tx, author.id, idempotency_key, post_id, now):
+        known = idempotency.find(tx, author.id, idempotency_key)
+        first = posts.by_id(tx, known) if known is not None else None
+        if first is None:
+            raise Invalid("This Idempotency-Key was used for a post that does not exist any more; use a new one.")
+        return first
+    posts.insert_post(tx, post, list(everyone), mention_text.hashtags_in(draft.text))
+    threads.published(tx, site, post, author, [actor for actor in everyone.values() if actor.local])
+    _tell(tx, site, "Create", post, author, group)
+    return post
+
+
+def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
+    """Change the text, title, warning and language of a local post; what it said before is kept as a revision.
+
+    Raises Invalid for an empty or overlong text. Visibility, group and parent stay.
+    """
+    _check(draft)
+    author = _author(tx, post)
+    mentioned = _mentioned(tx, site, draft.text)
+    kept = [one for one in posts.mentioned_in(tx, [post.id]).get(post.id, [])]
+    now = site.clock()
+    title = draft.title.strip() if draft.title else (None if post.title is None else _title(draft, _group_of(tx, post), None))
+    changed: dict[str, Any] = {
+        "title": title, "content": _html(site, draft.text, mentioned), "source": draft.text,
+        "summary": draft.summary.strip() or None, "sensitive": draft.sensitive or bool(draft.summary.strip()),
+        "language": draft.language or post.language, "edited_at": now,
+    }
+    _keep_revision(tx, site, post)
+    everyone = list(dict.fromkeys([*kept, *(actor.id for actor in mentioned.values())]))
+    posts.rewrite(tx, post, everyone, mention_text.hashtags_in(draft.text), **changed)
+    edited = replace(post, **changed)
+    threads.edited(tx, site, edited, author)
+    _tell(tx, site, "Update", edited, author, _group_of(tx, post))
+    return edited
+
+
+def delete(tx: Tx, site: Site, post: Post, by: Actor) -> None:
+    """Delete a post: its author deletes it everywhere; a moderator of a group hosted here takes it out of the group.
+
+    Raises Forbidden for anyone else. A tombstone stays at its address.
+    """
+    author = _author(tx, post)
+    group = _group_of(tx, post)
+    if by.id != author.id:
+        membership = membership_rows.find(tx, group.id, by.id) if group is not None and group.local else None
+        if group is None or membership is None or not membership.moderates:
+            raise Forbidden("Only its author or a moderator of its group can delete a post.")
+    _tell(tx, site, "Delete", post, by, group)
+    threads.deleted(tx, site, post, author)
+
+
+def delete_all(tx: Tx, site: Site, author: Actor) -> None:
+    """Delete every post of a local person, each with its own news to whoever got it."""
+    while found := timelines.of_actor(tx, author.id, timelines.Page(limit=200), boosts=False):
+        for entry in found:
+            post = posts.by_id(tx, entry.post_id)
+            if post is not None and post.deleted_at is None:
+                delete(tx, site, post, author)
+            timelines.remove(tx, author.id, entry.id)
+
+
+def _check(draft: Draft) -> None:
+    if not draft.text.strip():
+        raise Invalid("Validation failed: Text can't be blank")
+    if len(draft.text) + len(draft.summary) > MAX_CHARACTERS:
+        raise Invalid(f"Validation failed: Text is longer than {MAX_CHARACTERS} characters")
+    if "\x00" in draft.text or "\x00" in draft.summary:
+        raise Invalid("Validation failed: Text holds a NUL character")
+    if draft.visibility not in CLIENT_VISIBILITIES:
+        raise Invalid(f"Validation failed: Visibility is one of {', '.join(CLIENT_VISIBILITIES)}")
+
+
+def _parent(tx: Tx, author: Actor, draft: Draft) -> Post | None:
+    if draft.reply_to_id is None:
+        return None
+    parent = posts.by_id(tx, draft.reply_to_id)
+    if parent is None or not gate.may_see(tx, gate.person(author.id), parent):
+        raise NotFound("The post you answer does not exist (any more), or is not shown to you.")
+    return parent
+
+
+def _mentioned(tx: Tx, site: Site, text: str) -> dict[str, Actor]:
+    """The actors a text mentions, by handle as typed (lower case); handles nobody has are left as text."""
+    found: dict[str, Actor] = {}
+    for handle in mention_text.handles_in(text)[:50]:
+        username, _, domain = handle.partition("@")
+        actor = actors.by_name(tx, username, domain or site.config.handle_domain)
+        if actor is None and domain == site.config.host:
+            actor = actors.by_name(tx, username, site.config.handle_domain)
+        if actor is not None and actor.kind != "Application" and actor.state == "active":
+            found[handle.lower()] = actor
+    return found
+
+
+def _html(site: Site, text: str, mentioned: dict[str, Actor]) -> str:
+    links = {handle: (actor.url, actor.username) for handle, actor in mentioned.items()}
+    return to_html(text, links, lambda tag: site.iri(f"/tags/{tag}"))
+
+
+def _group(tx: Tx, author: Actor, draft: Draft, parent: Post | None, mentioned: dict[str, Actor]) -> Actor | None:
+    """The group a draft belongs into: its parent's, or the first one it mentions. Raises Forbidden."""
+    if draft.visibility == "direct":
+        return None  # a word to the moderators, not a post in the group
+    group: Actor | None = None
+    if parent is not None:
+        group = actors.by_id(tx, parent.group_id) if parent.group_id is not None else None
+    else:
+        group = next((actor for actor in mentioned.values() if actor.is_group), None)
+    if group is None:
+        return None
+    if group.local:
+        row = groups.by_id(tx, group.id)
+        # Who wants only followers to read it can't put it into a group that everyone reads.
+        if draft.visibility == "followers" and row is not None and row.see == "public":
+            return None
+        memberships.may_post(tx, author, group)
+    return group
+
+
+def _narrowed(tx: Tx, wanted: str, group: Actor | None, parent: Post | None) -> str:
+    """The visibility of a post: never wider than its group, nor than the post it answers."""
+    if wanted == "direct":
+        return "direct"
+    if group is not None:
+        row = groups.by_id(tx, group.id)
+        if row is not None and row.see != "public":
+            return row.see
+    if parent is not None and group is None and parent.visibility in ("followers", "direct"):
+        return "direct" if parent.visibility == "direct" else "followers"
+    return wanted
+
+
+def _title(draft: Draft, group: Actor | None, parent: Post | None) -> str | None:
+    """A thread in a group has a title: the one given, or the first line (as Lemmy does); replies have none."""
+    if parent is not None:
+        return None
+    if draft.title and draft.title.strip():
+        return draft.title.strip()[:200]
+    return mention_text.title_of(draft.text) if group is not None else None
+
+
+def _author(tx: Tx, post: Post) -> Actor:
+    author = actors.by_id(tx, post.author_id)
+    if author is None:
+        raise NotFound
+    return author
+
+
+def _group_of(tx: Tx, post: Post) -> Actor | None:
+    return actors.by_id(tx, post.group_id) if post.group_id is not None else None
+
+
+def _keep_revision(tx: Tx, site: Site, post: Post) -> None:
+    at = post.edited_at or post.published_at
+    posts.add_revision(
+        tx, Revision(site.new_id(), post.id, post.title, post.content, post.summary, post.sensitive, at)
+    )
+
+
+def _tell(tx: Tx, site: Site, type: str, post: Post, by: Actor, group: Actor | None) -> None:
+    """Create, Update or Delete of a post by a local actor, to everyone it concerns; its group, if ours, passes it on."""
+    to, cc = rendering.addressed(tx, site, post, group)
+    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    if group is not None and not group.local:
+        involved = [*involved, group.id]
+    followers_of = (post.author_id,) if post.visibility in ("public", "unlisted", "followers") else ()
+    audience = outbox.Audience(followers_of=followers_of if by.id == post.author_id else (), actors=tuple(involved))
+    if type == "Delete":
+        document: Any = {"id": post.iri, "type": "Tombstone"}
+        activity_id = None
+    else:
+        document = rendering.document(tx, site, post)
+        activity_id = f"{post.iri}/activity" if type == "Create" else None
+    _, body = sending.send(
+        tx, site, by, type, document, to=to, cc=cc, audience=audience, activity_id=activity_id,
+        # Once deleted, nobody may see the post, and everyone must hear of it.
+        post_id=None if type == "Delete" else post.id,
+        published=sending.timestamp(site.clock()), **({"audience": group.iri} if group is not None else {}),
+    )
+    if group is not None and group.local:
+        opens = type == "Create" and post.reply_to_iri is None
+        kind = "thread" if opens else ("delete" if type == "Delete" else "other")
+        group_actions.announce(tx, site, group, body, post, kind)
+        if type == "Delete":
+            group_actions.unboost(tx, site, group, post)

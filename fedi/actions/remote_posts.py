@@ -1,0 +1,216 @@
+"""Posts of peers: keep them, change them, take them away. What arrives here was proven to be its author's."""
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fedi.actions import groups as group_actions
+from fedi.actions import memberships, reactions, threads
+from fedi.context import Site
+from fedi.errors import Forbidden
+from fedi.text.plain import to_text
+from fedi.text.sanitise import sanitise
+from federation.vocabulary.note import PostDocument
+from storage import actors, follows, groups, posts
+from storage import reactions as reaction_rows
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post, Revision
+from storage.reactions import Boost
+
+MAX_MENTIONS = 100
+MAX_TAGS = 50
+MAX_ATTACHMENTS = 20
+MAX_CONTENT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a post: the row, whether it is new, and the local group that took it."""
+
+    post: Post
+    new: bool
+    group: Actor | None
+
+
+def record(
+    tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: bool, announced_by: Actor | None = None
+) -> Kept | None:
+    """Keep a peer's post, or change it when it is known; None for what is deleted here.
+
+    `live`: it was sent to us just now, so it sorts by its arrival; else (fetched) by the time its author gives.
+    `announced_by`: the group whose Announce vouches that it belongs there.
+    """
+    known = posts.by_iri(tx, document.id)
+    if known is not None:
+        if known.deleted_at is not None or known.author_id != author.id:
+            return None
+        return Kept(_change(tx, site, known, document, author), False, None)
+    parent = posts.by_iri(tx, document.in_reply_to) if document.in_reply_to else None
+    mentioned = _mentioned(tx, document)
+    local_group = _local_group(tx, document, author, parent)
+    group = announced_by or local_group
+    now = site.clock()
+    published = min(document.published or now, now)
+    post_id = site.new_id() if live else site.db.ids.past(published, zlib.crc32(document.id.encode()))
+    while not live and posts.by_id(tx, post_id) is not None:
+        post_id += 1
+    visibility = visibility_of(tx, document, author, group)
+    post = Post(
+        id=post_id, iri=document.id, url=_page(document), author_id=author.id, group_id=group.id if group else None,
+        local=False, **_words(document), reply_to_id=parent.id if parent else None, reply_to_iri=document.in_reply_to,
+        reply_to_actor_id=parent.author_id if parent else None,
+        root_id=(parent.root_id or parent.id) if parent else post_id, visibility=visibility, app_id=None,
+        published_at=published, edited_at=document.updated, deleted_at=None, replies_count=0, likes_count=0,
+        boosts_count=0, source=None,
+    )
+    involved = dict.fromkeys([*mentioned, *([group.id] if group else [])])
+    if not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
+        return None
+    told = [actor for actor in actors.by_ids(tx, mentioned).values() if actor.local]
+    if parent is not None and parent.author_id not in mentioned and live:
+        parent_author = actors.by_id(tx, parent.author_id)
+        told += [parent_author] if parent_author is not None and parent_author.local else []
+    threads.published(tx, site, post, author, told if live else [])
+    return Kept(threads.adopt(tx, post), True, local_group)
+
+
+def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int) -> None:
+    """A remote group vouches for a post: the post is in the group, and a new thread stands before its followers here.
+
+    Only what opens a thread: a comment that is announced would flood the home timelines.
+    """
+    if post.group_id is None and post.root_id == post.id:
+        posts.change(tx, post.id, group_id=group.id)
+        _narrow(tx, group, post)
+    elif post.group_id is None:
+        posts.change(tx, post.id, group_id=group.id)
+    if post.reply_to_iri is None:
+        boost_id = site.new_id()
+        reactions.keep_boost(tx, site, group, post, Boost(boost_id, group.id, post.id, iri, min(at, site.clock())))
+
+
+def delete(tx: Tx, site: Site, post: Post) -> None:
+    """Its author, or its origin, took a post away."""
+    author = actors.by_id(tx, post.author_id)
+    if author is not None:
+        group = group_actions.of_posts(tx, post)
+        threads.deleted(tx, site, post, author)
+        if group is not None:
+            group_actions.unboost(tx, site, group, post)
+        for boost in reaction_rows.boosts_of(tx, post.id, 1000):
+            booster = actors.by_id(tx, boost.actor_id)
+            if booster is not None:
+                reactions.drop_boost(tx, booster, post, boost)
+
+
+def visibility_of(tx: Tx, document: PostDocument, author: Actor, group: Actor | None) -> str:
+    """One of `storage.posts.VISIBILITIES`, from whom a post is addressed to."""
+    if document.audience.public_in == "to":
+        return "public"
+    if document.audience.public_in == "cc":
+        return "unlisted"
+    named = document.audience.everyone
+    if group is not None and (group.followers in named or group.iri in named):
+        row = groups.by_id(tx, group.id)
+        return row.see if row is not None and row.see != "public" else "members"
+    if author.followers is not None and author.followers in named:
+        return "followers"
+    return "direct"
+
+
+def relevant(tx: Tx, site: Site, document: PostDocument, author: Actor) -> bool:
+    """Whether anyone here has to do with a post that was sent to us; what nobody asked for is not kept.
+
+    Somebody here follows its author or is followed by its author, is mentioned, was answered, or hosts or follows its
+    group.
+    """
+    if posts.by_iri(tx, document.id) is not None:
+        return True
+    if follows.has_local_follower(tx, author.id) or follows.follows_local(tx, author.id):
+        return True
+    if document.in_reply_to and posts.by_iri(tx, document.in_reply_to) is not None:
+        return True
+    named = [*document.groups, *document.audience.everyone, *(href for href, _ in document.mentions)]
+    for actor in actors.by_iris(tx, list(dict.fromkeys(named))[:200]).values():
+        if actor.local or (actor.is_group and follows.has_local_follower(tx, actor.id)):
+            return True
+    return False
+
+
+def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Actor) -> Post:
+    words = _words(document)
+    if all(getattr(known, name) == value for name, value in words.items()):
+        return known
+    posts.add_revision(
+        tx,
+        Revision(
+            site.new_id(), known.id, known.title, known.content, known.summary, known.sensitive,
+            known.edited_at or known.published_at,
+        ),
+    )
+    kept = posts.mentioned_in(tx, [known.id]).get(known.id, [])
+    group = [known.group_id] if known.group_id is not None and known.group_id in kept else []
+    changed: dict[str, Any] = words | {"edited_at": document.updated or site.clock()}
+    involved = list(dict.fromkeys([*_mentioned(tx, document), *group]))
+    posts.rewrite(tx, known, involved, document.hashtags[:MAX_TAGS], **changed)
+    edited = replace(known, **changed)
+    threads.edited(tx, site, edited, author)
+    return edited
+
+
+def _words(document: PostDocument) -> dict[str, Any]:
+    """The columns that an edit may change."""
+    return {
+        "kind": document.kind[:40],
+        "title": to_text(document.title)[:300] or None if document.title else None,
+        "content": sanitise(document.content[:MAX_CONTENT]),
+        "summary": to_text(document.summary)[:500] or None if document.summary else None,
+        "sensitive": document.sensitive,
+        "language": document.language,
+        "attachments": document.attachments[:MAX_ATTACHMENTS],
+        "link": document.link,
+    }
+
+
+def _page(document: PostDocument) -> str:
+    return document.url if document.url.startswith(("https://", "http://")) else document.id
+
+
+def _mentioned(tx: Tx, document: PostDocument) -> list[int]:
+    hrefs = [href for href, _ in document.mentions][:MAX_MENTIONS]
+    addressed = [iri for iri in document.audience.everyone][:MAX_MENTIONS]
+    found = actors.by_iris(tx, list(dict.fromkeys(hrefs + addressed)))
+    # Whoever is addressed without a Mention (Lemmy, PieFed) is meant all the same, if it is a person here.
+    return [a.id for iri, a in found.items() if iri in hrefs or (a.local and not a.is_group)]
+
+
+def _local_group(tx: Tx, document: PostDocument, author: Actor, parent: Post | None) -> Actor | None:
+    """The group hosted here that takes this post: its parent's, or the first one it names; None when it may not."""
+    group: Actor | None = None
+    if parent is not None:
+        group = group_actions.of_posts(tx, parent)
+    else:
+        named = actors.by_iris(tx, [*document.groups, *(href for href, _ in document.mentions)][:50])
+        group = next((actor for actor in named.values() if actor.is_group and actor.local), None)
+    if group is None or group.state != "active":
+        return None
+    row = groups.by_id(tx, group.id)
+    addressed = group.iri in document.audience.everyone or group.followers in document.audience.everyone
+    if document.audience.public_in is None and (row is None or row.see == "public" or not addressed):
+        # Not for everyone: a word to the moderators, or for the author's followers alone.
+        return None
+    try:
+        memberships.may_post(tx, author, group)
+    except Forbidden:
+        return None
+    return group
+
+
+def _narrow(tx: Tx, group: Actor, post: Post) -> None:
+    """A post that came before its group did gets the group's visibility."""
+    row = groups.by_id(tx, group.id)
+    if row is not None and row.see != "public" and post.visibility in ("direct", "followers"):
+        posts.change(tx, post.id, visibility=row.see)
+
+

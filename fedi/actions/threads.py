@@ -1,0 +1,82 @@
+"""What follows from a post, whoever wrote it and wherever: thread, counts, timelines, notifications."""
+
+from dataclasses import replace
+
+from fedi.actions import notifying
+from fedi.context import Site
+from storage import actors, follows, notifications, posts, reactions, timelines
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+from storage.timelines import Entry
+
+
+def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) -> None:
+    """A post was kept: count it, put it before the author's followers, notify `told` (local actors it mentions)."""
+    actors.count(tx, author.id, posts=1)
+    actors.change(tx, author.id, last_post_at=post.published_at)
+    if post.reply_to_id is not None:
+        posts.count(tx, post.reply_to_id, replies=1)
+    if post.visibility != "direct":
+        timelines.insert(tx, Entry(author.id, post.id, post.id, False, post.reply_to_actor_id))
+    for actor in told:
+        notifying.tell(tx, site, actor, "mention", author, post.id)
+    if post.reply_to_iri is None and post.visibility != "direct":
+        _ring(tx, site, post, author)
+
+
+def adopt(tx: Tx, post: Post) -> Post:
+    """Hang replies that came before `post` below it, and `post` below its own parent if that is known by now."""
+    if post.reply_to_iri is not None and post.reply_to_id is None:
+        parent = posts.by_iri(tx, post.reply_to_iri)
+        if parent is not None:
+            root = parent.root_id or parent.id
+            posts.change(tx, post.id, reply_to_id=parent.id, reply_to_actor_id=parent.author_id)
+            posts.move_thread(tx, post.root_id or post.id, root, parent.group_id)
+            posts.count(tx, parent.id, replies=1)
+            post = replace(
+                post, reply_to_id=parent.id, reply_to_actor_id=parent.author_id, root_id=root,
+                group_id=parent.group_id or post.group_id,
+            )
+    orphans = posts.orphans(tx, post.iri)
+    for orphan in orphans:
+        posts.change(tx, orphan.id, reply_to_id=post.id, reply_to_actor_id=post.author_id)
+        posts.move_thread(tx, orphan.root_id or orphan.id, post.root_id or post.id, post.group_id)
+    if orphans:
+        posts.count(tx, post.id, replies=len(orphans))
+    return post
+
+
+def edited(tx: Tx, site: Site, post: Post, author: Actor) -> None:
+    """A post says something else: who boosted it here is told, as Mastodon does."""
+    for boost in reactions.boosts_of(tx, post.id, 100):
+        booster = actors.by_id(tx, boost.actor_id)
+        if booster is not None:
+            notifying.tell(tx, site, booster, "update", author, post.id)
+
+
+def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
+    """A post is gone: text, counts, timelines and notifications; a tombstone stays, so that it is not fetched again."""
+    if post.deleted_at is not None:
+        return
+    posts.rewrite(
+        tx, post, [], [], deleted_at=site.clock(), title=None, content="", source=None, summary=None, attachments=[],
+        link=None,
+    )
+    timelines.remove_post(tx, post.id)
+    notifications.forget(tx, post_id=post.id)
+    actors.count(tx, author.id, posts=-1)
+    if post.reply_to_id is not None:
+        posts.count(tx, post.reply_to_id, replies=-1)
+
+
+def _ring(tx: Tx, site: Site, post: Post, author: Actor) -> None:
+    """Who asked to be told of each post of this author (the bell), or of each thread of this group, is told."""
+    for source in {author.id, *([post.group_id] if post.group_id is not None else [])}:
+        for follow in follows.local_followers(tx, source):
+            if follow.notify:
+                person = actors.by_id(tx, follow.follower_id)
+                if person is not None:
+                    notifying.tell(tx, site, person, "status", author, post.id)
+
+
