@@ -31,6 +31,10 @@ def id_of(value: object) -> str | None:
 
 def ids(value: object) -> list[str]:
     """All IRIs in a property, in order, without doubles."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value] if value else []
     return list(dict.fromkeys(found for one in as_list(value) if (found := id_of(one)) is not None))
 
 

@@ -20,7 +20,7 @@ GROUP_AWARE = frozenset({
 """NodeInfo software names that act on Announce{activity} of a Group."""
 
 MICROBLOGS = frozenset({
-    "mastodon", "hometown", "glitchcafe", "gotosocial", "pleroma", "akkoma", "misskey", "sharkey", "firefish", "iceshrimp",
+    "mastodon", "hometown", "gotosocial", "pleroma", "akkoma", "misskey", "sharkey", "firefish", "iceshrimp",
     "iceshrimp.net", "foundkey", "calckey", "cherrypick", "pixelfed", "loops", "takahe", "wordpress", "writefreely", "snac",
     "honk", "microblogpub", "tootik", "bookwyrm", "peertube", "mobilizon", "gancio", "ghost", "hollo", "wafrn",
 })

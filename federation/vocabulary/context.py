@@ -1,2 +1,58 @@
-"""The contexts we emit."""
+"""The JSON-LD contexts of what we emit, as constants; nothing is ever fetched to read or write a document."""
+
+from typing import Any
+
 AS2 = "https://www.w3.org/ns/activitystreams"
+SECURITY = "https://w3id.org/security/v1"
+MULTIKEY = "https://w3id.org/security/multikey/v1"
+DATA_INTEGRITY = "https://w3id.org/security/data-integrity/v2"
+
+PLAIN: str = AS2
+"""For activities whose object is an id or an activity."""
+
+ACTOR: list[Any] = [
+    AS2,
+    SECURITY,
+    MULTIKEY,
+    {
+        "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
+        "alsoKnownAs": {"@id": "as:alsoKnownAs", "@type": "@id"},
+        "movedTo": {"@id": "as:movedTo", "@type": "@id"},
+        "schema": "http://schema.org#",
+        "PropertyValue": "schema:PropertyValue",
+        "value": "schema:value",
+        "toot": "http://joinmastodon.org/ns#",
+        "featured": {"@id": "toot:featured", "@type": "@id"},
+        "discoverable": "toot:discoverable",
+        "indexable": "toot:indexable",
+        "lemmy": "https://join-lemmy.org/ns#",
+        "postingRestrictedToMods": "lemmy:postingRestrictedToMods",
+        "moderators": {"@id": "lemmy:moderators", "@type": "@id"},
+        "webfinger": {"@id": "https://purl.archive.org/socialweb/webfinger#webfinger"},
+    },
+]
+"""For actors: keys, Mastodon's and Lemmy's terms, FEP-2c59's `webfinger`."""
+
+POST: list[Any] = [
+    AS2,
+    {
+        "Hashtag": "as:Hashtag",
+        "sensitive": "as:sensitive",
+        "toot": "http://joinmastodon.org/ns#",
+        "blurhash": "toot:blurhash",
+        "Emoji": "toot:Emoji",
+        "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
+    },
+]
+"""For posts, and for the activities that hold one."""
+
+MODERATION: list[Any] = [
+    AS2,
+    {
+        "lemmy": "https://join-lemmy.org/ns#",
+        "expires": "as:endTime",
+        "removeData": "lemmy:removeData",
+        "Lock": "lemmy:Lock",
+    },
+]
+"""For a Block: Lemmy's terms; Mbin says `expires` for `endTime`."""
