@@ -1,10 +1,13 @@
 """`Site`: what every door and every action is handed: configuration, database, clock, client, keys."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from federation.client import Client
+from federation.errors import FederationError
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
 from fedi.config import Config
 from storage import keys
@@ -22,6 +25,15 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
+@dataclass(slots=True)
+class Questions:
+    """What `fedi.fetching` asks other servers right now, and what it asked in vain (until when in ms, and why)."""
+
+    running: dict[str, "asyncio.Task[Any]"] = field(default_factory=dict)
+    failed: dict[str, tuple[int, FederationError]] = field(default_factory=dict)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(24))
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One instance as its code sees it; made once a process, by `fedi.app.build` or a command."""
@@ -30,6 +42,7 @@ class Site:
     db: Database
     client: Client
     clock: Clock = now
+    questions: Questions = field(default_factory=Questions)
     _private: dict[str, PrivateKey] = field(default_factory=dict)
     _public: dict[str, PublicKey] = field(default_factory=dict)
 
@@ -66,6 +79,10 @@ class Site:
                 self._private[owner_iri] = loaded
                 return loaded
         raise LookupError(f"{owner_iri} has no private key here")
+
+    def cached_private_key(self, owner_iri: str) -> PrivateKey | None:
+        """As `private_key`, from memory only."""
+        return self._private.get(owner_iri)
 
     def public_key(self, tx: Tx, key_id: str) -> PublicKey | None:
         """A key that was read from its owner before; None when it is not known here."""

@@ -255,3 +255,9 @@ def local_total(tx: Tx) -> int:
     """How many posts were written here."""
     query = select(func.count()).select_from(posts).where(posts.c.local, posts.c.deleted_at.is_(None))
     return tx.scalar(query) or 0
+
+
+def of_author(tx: Tx, author_id: int) -> list[Post]:
+    """Every post of an author, deleted ones left out."""
+    query = select(*ROW).where(posts.c.author_id == author_id, posts.c.deleted_at.is_(None))
+    return all_of(tx, query, Post)

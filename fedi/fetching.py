@@ -1,0 +1,351 @@
+"""Ask other servers for what is not known here: actors, their keys, posts. The only code below the doors that does.
+
+Every answer passes policy and proves its origin (FEP-fe34) before anything of it is kept. The same question asked twice
+at once is one request; what could not be had is not asked for again for a minute.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import IntegrityError
+
+from fedi import policy
+from fedi.actions import remote_posts
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.text.plain import to_text
+from fedi.text.sanitise import sanitise
+from federation import fields as wire
+from federation.activity import Authentic
+from federation.errors import FederationError, Gone, KeyUnavailable, Malformed, Refused, WrongOrigin
+from federation.hosts import host_of, same_origin
+from federation.policy import Verdict
+from federation.signatures.keys import PrivateKey, PublicKey
+from federation.signatures.verify import authentic_fetched
+from federation.vocabulary.actor import ActorDocument, read_actor
+from federation.vocabulary.note import PostDocument, read_post
+from federation.webfinger import split_handle
+from storage import actors, groups, keys, peers, posts
+from storage.actors import Actor
+from storage.groups import Group
+from storage.keys import Key
+from storage.metadata import Tx
+from storage.posts import Post
+
+T = TypeVar("T")
+
+ACTOR_KINDS = frozenset({"Person", "Group", "Application", "Service", "Organization"})
+STALE = 24 * 3600 * 1000
+MAX_PARENTS = 20
+_FAILED_FOR = 60_000
+_REMEMBERED = 10_000
+
+
+async def _once(site: Site, question: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """Run `ask` unless the same question runs already (share its answer) or failed within the last minute."""
+    asked = site.questions
+    known = asked.failed.get(question)
+    if known is not None:
+        if known[0] > site.clock():
+            raise known[1]
+        del asked.failed[question]
+    task = asked.running.get(question)
+    if task is None:
+        async def run() -> T:
+            async with asked.slots:
+                return await ask()
+
+        task = asyncio.get_running_loop().create_task(run())
+        asked.running[question] = task
+        task.add_done_callback(lambda _: asked.running.pop(question, None))
+    try:
+        return await asyncio.shield(task)
+    except FederationError as problem:
+        if len(asked.failed) >= _REMEMBERED:
+            asked.failed.pop(next(iter(asked.failed)))
+        asked.failed[question] = (site.clock() + _FAILED_FOR, problem)
+        raise
+
+
+async def actor(site: Site, handle_or_iri: str, *, fresh: bool = False) -> Actor:
+    """The actor with this IRI or handle (`user@host`); from the network only when it is not known, stale or `fresh`.
+
+    Raises NotFound when there is none, or the errors of `federation.errors` when its server can't be asked.
+    """
+    iri = handle_or_iri
+    if not iri.startswith(("https://", "http://")):
+        username, domain = split_handle(iri)
+        if domain in (site.config.handle_domain, site.config.host):
+            known = await site.db.read(lambda tx: actors.by_name(tx, username, site.config.handle_domain))
+            if known is None:
+                raise NotFound
+            return known
+        known = await site.db.read(lambda tx: actors.by_name(tx, username, domain))
+        if known is not None and not fresh:
+            return known
+        await _permitted(site, domain)
+        answer = await _once(site, f"webfinger {username}@{domain}", lambda: site.client.webfinger(f"{username}@{domain}"))
+        iri = answer.actor_iri
+    known = await site.db.read(lambda tx: actors.by_iri(tx, iri))
+    if known is not None and (known.local or not fresh):
+        return known
+    if site.is_local(iri):
+        raise NotFound
+    return await _once(site, iri, lambda: _fetch_actor(site, iri))
+
+
+async def _fetch_actor(site: Site, iri: str) -> Actor:
+    await _permitted(site, host_of(iri))
+    try:
+        fetched = await site.client.get_document(iri, await instance_key(site))
+    except Gone:
+        await site.db.write(lambda tx: _gone(tx, iri))
+        raise
+    return await keep_actor(site, fetched.document)
+
+
+async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
+    """Keep an actor whose document came from its own origin; its handle's domain is checked by WebFinger."""
+    read = read_actor(document)
+    domain = await _domain(site, read)
+    return await site.db.write(lambda tx: _save(tx, site, read, domain, document))
+
+
+async def _domain(site: Site, read: ActorDocument) -> str:
+    """The domain of an actor's handle: its host, unless it claims another one (FEP-2c59) that points back to it.
+
+    Servers that keep handles on another domain and don't say so in the actor are asked by WebFinger as well.
+    """
+    host = host_of(read.id)
+    claimed = f"{read.username}@{host}"
+    if read.webfinger is not None:
+        try:
+            username, domain = split_handle(read.webfinger)
+        except FederationError:
+            username, domain = "", ""
+        if username.lower() == read.username.lower() and domain:
+            if domain == host:
+                return host
+            claimed = f"{username}@{domain}"
+    try:
+        answer = await site.client.webfinger(claimed)
+        username, domain = split_handle(answer.subject)
+    except FederationError:
+        return host
+    if answer.actor_iri == read.id and username.lower() == read.username.lower():
+        return domain
+    return host
+
+
+def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[str, Any]) -> Actor:
+    now = site.clock()
+    host = host_of(read.id)
+    peers.meet(tx, host, now)
+    row = Actor(
+        id=site.new_id(), iri=read.id, kind=read.kind if read.kind in ACTOR_KINDS else "Person",
+        username=read.username, domain=domain, host=host, local=False, name=to_text(read.name)[:200] or read.username,
+        summary=sanitise(read.summary), source=None, url=read.url if read.url.startswith("http") else read.id,
+        inbox=read.inbox, shared_inbox=read.shared_inbox, outbox=read.outbox, followers=read.followers,
+        following=read.following, featured=read.featured, moderators=read.moderators, icon=read.icon, image=read.image,
+        approves_followers=read.approves_followers, discoverable=read.discoverable, indexable=read.indexable,
+        fields=[
+            {"name": to_text(str(one.get("name", "")))[:255], "value": sanitise(str(one.get("value", "")))[:2000],
+             "verified_at": None}
+            for one in read.fields[:16]
+        ],
+        also_known_as=read.also_known_as[:20], moved_to=read.moved_to, state="active", followers_count=0,
+        following_count=0, posts_count=0, last_post_at=None, created_at=min(read.published or now, now), fetched_at=now,
+    )
+    holder = actors.by_name(tx, row.username, domain)
+    if holder is not None and holder.iri != row.iri:
+        # The name went to another actor of that server; it can't be two here.
+        actors.change(tx, holder.id, username=f"{holder.username}_{holder.id}", state="gone")
+    try:
+        saved = actors.save_remote(tx, row)
+    except IntegrityError as problem:
+        raise WrongOrigin(f"{row.handle} belongs to another actor") from problem
+    if saved.state == "gone":
+        actors.change(tx, saved.id, state="active")
+    for key_id, public in read.keys:
+        keys.save(tx, Key(key_id, read.id, host, public, None, now, now))
+        site.forget_public_key(key_id)
+    keys.keep_only(tx, read.id, [key_id for key_id, _ in read.keys])
+    if saved.is_group:
+        visible = wire.string(document.get("visibleTo"))
+        if visible not in groups.SEE:
+            # Lemmy 1.0 marks a private community so; of two readings of a lock, take the narrower.
+            visible = "members" if read.approves_followers else "public"
+        mode = "approval" if read.approves_followers else "open"
+        known = groups.by_id(tx, saved.id)
+        groups.save(tx, Group(saved.id, mode, visible, "members", known.rules if known else [], None, saved.created_at))
+    return saved
+
+
+def _gone(tx: Tx, iri: str) -> None:
+    known = actors.by_iri(tx, iri)
+    if known is not None and not known.local:
+        actors.change(tx, known.id, state="gone")
+
+
+async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
+    """The public key with this id, whose owner's own document lists it; fetched when not known, or `fresh`.
+
+    Raises KeyUnavailable when it can't be had now, BadSignature and its like when its owner does not stand by it.
+    """
+    if not fresh:
+        known = site.cached_public_key(key_id) or await site.db.read(lambda tx: site.public_key(tx, key_id))
+        if known is not None:
+            return known
+    question = f"key {key_id}"
+    return await _once(site, question, lambda: _fetch_key(site, key_id))
+
+
+async def _fetch_key(site: Site, key_id: str) -> PublicKey:
+    address = key_id.partition("#")[0]
+    if site.is_local(address):
+        raise WrongOrigin(f"{key_id} is a key of this instance, which does not write to itself")
+    await _permitted(site, host_of(address))
+    try:
+        fetched = await site.client.get_document(address, await instance_key(site))
+        document = fetched.document
+        if "publicKeyPem" in document or not ({"publicKey", "assertionMethod"} & document.keys()):
+            # GoToSocial serves a key at an address of its own, with a stub of its owner.
+            owner = wire.first_id(document.get("owner")) or wire.first_id(document.get("controller"))
+            if owner is None or not same_origin(owner, address):
+                raise WrongOrigin(f"{key_id} does not say whose key it is")
+            document = (await site.client.get_document(owner, await instance_key(site))).document
+        await keep_actor(site, document)
+    except FederationError as problem:
+        if problem.retry:
+            raise KeyUnavailable(f"{key_id} can't be had now: {problem.text}") from problem
+        raise
+    found = await site.db.read(lambda tx: site.public_key(tx, key_id))
+    if found is None:
+        raise WrongOrigin(f"the owner of {key_id} does not list it")
+    return found
+
+
+async def activity(site: Site, iri: str) -> Authentic:
+    """An activity as its own origin serves it. Raises the errors of `federation.errors`."""
+    await _permitted(site, host_of(iri))
+    fetched = await _once(site, iri, lambda: _get(site, iri))
+    return authentic_fetched(fetched.document, fetched.url, fetched.raw)
+
+
+async def post(site: Site, iri: str, *, fresh: bool = False, announced_by: Actor | None = None) -> Post | None:
+    """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.
+
+    `fresh`: ask its origin how it is now. Raises the errors of `federation.errors` when it can't be asked.
+    """
+    known = await site.db.read(lambda tx: posts.by_iri(tx, iri))
+    if known is not None and (known.local or known.deleted_at is not None or not fresh):
+        return known if known.deleted_at is None else None
+    if site.is_local(iri):
+        return None
+    chain: list[tuple[PostDocument, Actor]] = []
+    wanted: str | None = iri
+    while wanted is not None and len(chain) < MAX_PARENTS:
+        if chain and await _known_post(site, wanted):
+            break
+        try:
+            found = await _fetch_post(site, wanted)
+        except FederationError:
+            if chain:
+                break  # a parent that can't be had: its thread begins below it
+            raise
+        if found is None:
+            break
+        chain.append(found)
+        wanted = found[0].in_reply_to
+    if not chain:
+        if known is not None:
+            await site.db.write(lambda tx: remote_posts.delete(tx, site, known))
+        return None
+
+    def keep(tx: Tx) -> Post | None:
+        kept = None
+        for document, author in reversed(chain):
+            vouching = announced_by if document.id == iri else None
+            kept = remote_posts.record(tx, site, document, author, live=False, announced_by=vouching)
+        return kept.post if kept is not None else None
+
+    return await site.db.write(keep)
+
+
+async def _fetch_post(site: Site, iri: str) -> tuple[PostDocument, Actor] | None:
+    """A post from its origin with its author; None when the origin says that it is gone, or it is something else."""
+    await _permitted(site, host_of(iri))
+    try:
+        fetched = await _once(site, iri, lambda: _get(site, iri))
+    except Gone:
+        return None
+    except Refused as problem:
+        if problem.answered == 404:
+            return None
+        raise
+    kinds = wire.types(fetched.document)
+    if "Tombstone" in kinds or ACTOR_KINDS.intersection(kinds):
+        return None
+    if "Create" in kinds and isinstance(fetched.document.get("object"), dict):
+        read = read_post(fetched.document["object"])
+    else:
+        read = read_post(fetched.document)
+    if not same_origin(read.id, fetched.url) or not same_origin(read.author, read.id):
+        raise WrongOrigin(f"{read.id} is not its author's to say: {read.author}")
+    return read, await actor(site, read.author)
+
+
+async def _get(site: Site, iri: str) -> Any:
+    return await site.client.get_document(iri, await instance_key(site))
+
+
+async def _known_post(site: Site, iri: str) -> bool:
+    return await site.db.read(lambda tx: posts.by_iri(tx, iri)) is not None
+
+
+async def resolve(site: Site, query: str) -> Actor | Post | None:
+    """What a person means by an address or a handle (`@user@host`, `!group@host`, a URL); None when nothing is there."""
+    text = query.strip()
+    try:
+        if text.startswith(("https://", "http://")):
+            return await _resolve_url(site, text)
+        if "@" in text.lstrip("@!"):
+            return await actor(site, text.lstrip("@!"))
+    except (FederationError, NotFound):
+        return None
+    return None
+
+
+async def _resolve_url(site: Site, url: str) -> Actor | Post | None:
+    def known(tx: Tx) -> Actor | Post | None:
+        return actors.by_iri(tx, url) or posts.by_iri(tx, url) or posts.by_url(tx, url)
+
+    found = await site.db.read(known)
+    if found is not None:
+        return found if isinstance(found, Actor) or found.deleted_at is None else None
+    if site.is_local(url):
+        return None
+    await _permitted(site, host_of(url))
+    fetched = await _once(site, url, lambda: _get(site, url))
+    iri = wire.id_of(fetched.document)
+    if iri is None:
+        raise Malformed(f"{url} has no id")
+    if ACTOR_KINDS.intersection(wire.types(fetched.document)):
+        return await actor(site, iri)
+    return await post(site, iri)
+
+
+async def instance_key(site: Site) -> PrivateKey:
+    """The key that signs what we fetch: the instance's own, whose document everyone may read unsigned."""
+    cached = site.cached_private_key(site.instance_iri)
+    return cached or await site.db.read(lambda tx: site.private_key(tx, site.instance_iri))
+
+
+async def _permitted(site: Site, host: str) -> None:
+    """Raises Refused (403) when policy does not let us ask this host; the decision is kept."""
+    decision = await site.db.read(lambda tx: policy.fetching(tx, site, host))
+    if decision.verdict is Verdict.REJECT:
+        await site.db.write(lambda tx: policy.keep(tx, site, decision, "fetch", host))
+        raise Refused(f"policy: {decision.text}", answered=403)
+

@@ -1,0 +1,44 @@
+"""Accept: a remote actor agreed to be followed by somebody here, or a remote group let somebody in."""
+
+from fedi.actions import follows as follow_actions
+from fedi.context import Site
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
+from fedi.inbox.objects import embedded, signer
+from federation import fields as wire
+from federation.activity import Authentic
+from storage import actors, follows
+from storage.actors import Actor
+from storage.follows import Follow
+from storage.metadata import Tx
+
+
+def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
+    """Nothing."""
+    return NOTHING
+
+
+def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
+    """The follow is accepted; again is nothing."""
+    answerer = signer(tx, received)
+    follow = answered(tx, received, answerer)
+    if follow.state == "accepted":
+        return
+    follower = actors.by_id(tx, follow.follower_id)
+    if follower is not None:
+        follow_actions.settled(tx, site, follow, follower, answerer)
+
+
+def answered(tx: Tx, received: Authentic, answerer: Actor) -> Follow:
+    """The follow of `answerer` that an Accept or Reject answers, named by its id (Mastodon) or embedded (Lemmy, Mbin).
+
+    Raises Ignored when there is none: nobody can accept for another, nor a follow that was not asked for.
+    """
+    named = wire.first_id(received.activity.object)
+    follow = follows.by_iri(tx, named) if named is not None else None
+    if follow is None:
+        inner = embedded(received.activity)
+        asker = actors.by_iri(tx, wire.first_id(inner.get("actor")) or "") if inner is not None else None
+        follow = follows.find(tx, asker.id, answerer.id) if asker is not None and asker.local else None
+    if follow is None or follow.target_id != answerer.id:
+        raise Ignored("unknown-object", "this answers no follow of somebody here")
+    return follow

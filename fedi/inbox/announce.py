@@ -1,0 +1,114 @@
+"""Announce: a person boosts a post, or a group passes on what happened in it (FEP-1b12).
+
+What a group passes on is another's word, so nothing of it is believed: the post is read from its own origin, an activity
+is fetched by its id from its own origin; only where group and author share an origin does that origin speak for both.
+"""
+
+from typing import Any
+
+from fedi.actions import reactions as reaction_actions
+from fedi.actions import remote_posts
+from fedi.context import Site
+from fedi.inbox import like as like_handler
+from fedi.inbox import undo as undo_handler
+from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
+from fedi.inbox.objects import embedded, object_id, post, signer
+from federation import fields as wire
+from federation.activity import Authentic
+from storage import actors, follows, posts, reactions
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+from storage.reactions import Boost
+
+PASSED_ON: dict[str, Handler] = {
+    "Like": like_handler, "Dislike": like_handler, "EmojiReact": like_handler, "Undo": undo_handler,
+}
+"""Types whose meaning is in the activity itself, so it is fetched; of the others the post's own state tells all."""
+
+ABOUT_POSTS = frozenset({"Create", "Update", "Delete"})
+
+
+def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
+    """The post as its origin has it, or the activity that was passed on."""
+    announcer = actors.by_iri(tx, received.signer)
+    if announcer is None or not wanted(tx, received, announcer):
+        return NOTHING
+    inner = embedded(received.activity)
+    kinds = set(wire.types(inner)) if inner is not None else set()
+    named = _post_id(received)
+    if kinds & PASSED_ON.keys():
+        inner_id = wire.id_of(inner)
+        return Needs(activities=(inner_id,)) if inner_id is not None and not site.is_local(inner_id) else NOTHING
+    if named is None or site.is_local(named):
+        return NOTHING
+    if posts.by_iri(tx, named) is None:
+        return Needs(posts=(named,))
+    return Needs(fresh=(named,)) if kinds & {"Update", "Delete"} else NOTHING
+
+
+def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
+    """Keep the boost, or what the group passed on."""
+    announcer = signer(tx, received)
+    if not wanted(tx, received, announcer):
+        raise Ignored("not-relevant", "nobody here follows who announces, and it is not about a post of this instance")
+    inner = embedded(received.activity)
+    kinds = set(wire.types(inner)) if inner is not None else set()
+    if inner is not None and "Announce" in kinds:
+        raise Ignored("nested-announce", "an announce of an announce would go round in circles")
+    passed_on = kinds & PASSED_ON.keys()
+    if inner is not None and passed_on:
+        _handle_inner(tx, site, inner, fetched)
+        return
+    named = _post_id(received)
+    if named is None:
+        raise Ignored("unsupported-type", f"an Announce of {', '.join(sorted(kinds)) or 'nothing'} is not kept")
+    if kinds & {"Update", "Delete"}:
+        return  # the post's origin was asked how it is now, and that was kept
+    found = post(tx, named)
+    if announcer.is_group:
+        at = received.activity.published or site.clock()
+        remote_posts.announced(tx, site, announcer, found, received.activity.id, at)
+        return
+    _boost(tx, site, received, announcer, found)
+
+
+def wanted(tx: Tx, received: Authentic, announcer: Actor) -> bool:
+    """Whether an Announce concerns anyone here: its sender is followed, or its post is one of this instance."""
+    if follows.has_local_follower(tx, announcer.id):
+        return True
+    named = _post_id(received)
+    found = posts.by_iri(tx, named) if named is not None else None
+    return found is not None and found.local
+
+
+def _post_id(received: Authentic) -> str | None:
+    """The IRI of the post that is boosted, or that the passed-on activity is about."""
+    inner = embedded(received.activity)
+    if inner is not None and ABOUT_POSTS.intersection(wire.types(inner)):
+        return wire.first_id(inner.get("object"))
+    if inner is not None and PASSED_ON.keys() & set(wire.types(inner)):
+        return None
+    return object_id(received.activity)
+
+
+def _handle_inner(tx: Tx, site: Site, inner: dict[str, Any], fetched: Fetched) -> None:
+    proven = fetched.activities.get(wire.id_of(inner) or "")
+    if proven is None:
+        raise Ignored("unproven", "the activity that was passed on could not be had from its own origin")
+    handler = PASSED_ON.get(proven.activity.type)
+    if handler is None:
+        raise Ignored("unsupported-type", f"a passed-on {proven.activity.type} is not kept")
+    handler.handle(tx, site, proven, fetched)
+
+
+def _boost(tx: Tx, site: Site, received: Authentic, announcer: Actor, found: Post) -> None:
+    if found.visibility not in reaction_actions.BOOSTABLE:
+        raise Ignored("not-boostable", "a post that is not for everyone can't be boosted")
+    if reactions.find_boost(tx, announcer.id, found.id) is not None:
+        raise Ignored("known", "this boost is known already")
+    at = min(received.activity.published or site.clock(), site.clock())
+    made = Boost(site.new_id(), announcer.id, found.id, received.activity.id, at)
+    reaction_actions.keep_boost(tx, site, announcer, found, made)
+
+

@@ -1,0 +1,64 @@
+"""Create: a peer published something. Kept when it concerns anyone here; a group hosted here announces what it takes."""
+
+from fedi.actions import groups as group_actions
+from fedi.actions import remote_posts
+from fedi.context import Site
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
+from fedi.inbox.objects import embedded, object_id, own, signer
+from federation import fields as wire
+from federation.activity import Authentic
+from federation.errors import FederationError, WrongOrigin
+from federation.vocabulary.note import PostDocument, read_post
+from storage import actors, posts
+from storage.metadata import Tx
+
+KEPT = frozenset({"Note", "Page", "Article", "Question", "Event", "Video", "Audio", "Image", "Document"})
+
+
+def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
+    """The parent, so that a reply lands in its thread; the group that the object names, if it is not known yet."""
+    document = own(received)
+    if document is None:
+        named = wire.first_id(received.activity.object)
+        return NOTHING if named is None or posts.by_iri(tx, named) else Needs(posts=(named,))
+    if KEPT.isdisjoint(wire.types(document)):
+        return NOTHING
+    try:
+        read = read_post(document)
+    except FederationError:
+        return NOTHING  # `handle` refuses it, with the reason
+    author = actors.by_iri(tx, received.signer)
+    if author is None or not remote_posts.relevant(tx, site, read, author):
+        return NOTHING
+    parents: tuple[str, ...] = ()
+    if read.in_reply_to and not site.is_local(read.in_reply_to) and posts.by_iri(tx, read.in_reply_to) is None:
+        parents = (read.in_reply_to,)
+    group = wire.first_id(document.get("audience"))
+    unknown = group is not None and not site.is_local(group) and actors.by_iri(tx, group) is None
+    return Needs(actors=(group,) if group is not None and unknown else (), posts=parents)
+
+
+def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
+    """Keep the post, and let the local group that took it announce the Create as it came."""
+    author = signer(tx, received)
+    document = own(received)
+    if document is None:
+        if embedded(received.activity) is not None and posts.by_iri(tx, object_id(received.activity)) is None:
+            raise WrongOrigin("the object is of another origin than who published it")
+        return  # named only: it was fetched from its origin, as `needs` asked
+    if KEPT.isdisjoint(wire.types(document)):
+        raise Ignored("unsupported-type", f"a Create of {', '.join(wire.types(document)) or 'nothing'} is not kept")
+    read = read_post(document)
+    check_author(read, received)
+    if not remote_posts.relevant(tx, site, read, author):
+        raise Ignored("not-relevant", "nobody here follows its author, is mentioned, or is in its thread or group")
+    kept = remote_posts.record(tx, site, read, author, live=True)
+    if kept is not None and kept.new and kept.group is not None:
+        kind = "thread" if kept.post.reply_to_iri is None else "other"
+        group_actions.announce(tx, site, kept.group, received.activity.raw, kept.post, kind)
+
+
+def check_author(read: PostDocument, received: Authentic) -> None:
+    """Raises WrongOrigin unless whoever sent it is its author, and its id is of the author's origin."""
+    if read.author != received.signer:
+        raise WrongOrigin(f"{received.signer} can't publish in the name of {read.author}")

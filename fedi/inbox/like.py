@@ -1,0 +1,34 @@
+"""Like, Dislike and EmojiReact: a peer's vote on a post. A group hosted here passes votes on its posts on."""
+
+from fedi.actions import groups as group_actions
+from fedi.actions import reactions as reaction_actions
+from fedi.context import Site
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
+from fedi.inbox.objects import object_id, post, signer
+from federation.activity import Authentic
+from storage import reactions
+from storage.metadata import Tx
+from storage.reactions import Like
+
+
+def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
+    """Nothing: a vote on what is not known here concerns nobody here."""
+    return NOTHING
+
+
+def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
+    """Keep the vote; of two kinds by one actor the later counts. An emoji counts as a like (FEP-c0e0)."""
+    actor = signer(tx, received)
+    liked = post(tx, object_id(received.activity))
+    kind = "dislike" if received.activity.type == "Dislike" else "like"
+    known = reactions.find_like(tx, actor.id, liked.id)
+    if known is not None:
+        if known.kind == kind:
+            raise Ignored("known", "this vote is counted already")
+        reaction_actions.drop_like(tx, actor, liked, known)
+    made = Like(site.new_id(), actor.id, liked.id, kind, received.activity.id, site.clock())
+    if not reaction_actions.keep_like(tx, site, actor, liked, made):
+        raise Ignored("known", "the id of this vote is another vote's")
+    group = group_actions.of_posts(tx, liked)
+    if group is not None:
+        group_actions.announce(tx, site, group, received.activity.raw, liked, "other")

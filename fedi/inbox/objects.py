@@ -1,0 +1,53 @@
+"""Reading the object of an activity: its id, its embedded form where that may be believed, the local thing it means."""
+
+from typing import Any
+
+from fedi.inbox.handling import Ignored
+from federation import fields as wire
+from federation.activity import Activity, Authentic
+from federation.errors import Malformed
+from federation.hosts import same_origin
+from storage import actors, posts
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+
+
+def object_id(activity: Activity) -> str:
+    """The IRI of the object. Raises Malformed when there is none."""
+    found = wire.first_id(activity.object)
+    if found is None:
+        raise Malformed(f"a {activity.type} needs an object with an id")
+    return found
+
+
+def embedded(activity: Activity) -> dict[str, Any] | None:
+    """The embedded object, as the sender wrote it."""
+    return next(iter(wire.as_objects(activity.object)), None)
+
+
+def own(received: Authentic) -> dict[str, Any] | None:
+    """The embedded object where the sender's server may speak for it: of the same origin (FEP-fe34)."""
+    found = embedded(received.activity)
+    found_id = wire.id_of(found) if found is not None else None
+    if found is None or found_id is None or not same_origin(found_id, received.signer):
+        return None
+    return found
+
+
+def signer(tx: Tx, received: Authentic) -> Actor:
+    """The row of who sent it. Its document was read when its key was, so it is there."""
+    found = actors.by_iri(tx, received.signer)
+    if found is None or found.state == "gone":
+        raise Ignored("unknown-actor", f"{received.signer} is not known here")
+    if found.state != "active":
+        raise Ignored("suspended", f"{received.signer} is suspended here")
+    return found
+
+
+def post(tx: Tx, iri: str) -> Post:
+    """The post with this IRI. Raises Ignored when it is not known here, or deleted."""
+    found = posts.by_iri(tx, iri)
+    if found is None or found.deleted_at is not None:
+        raise Ignored("unknown-object", f"{iri} is not known here")
+    return found

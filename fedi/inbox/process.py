@@ -1,0 +1,211 @@
+"""What was received, worked out: verify, decide, fetch what is needed, handle, settle. The pipeline, top to bottom.
+
+A batch is read once, its needs are fetched side by side, and all of it is handled in one transaction, each activity in a
+savepoint of its own, in the order of arrival. Settled and handled are committed together: after a crash an activity is
+handled once more or not at all, never half.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from fedi import fetching, policy
+from fedi.context import Site
+from fedi.errors import Problem
+from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
+from fedi.inbox.table import HANDLERS, IGNORED
+from federation import fields as wire
+from federation.activity import Activity, Authentic
+from federation.errors import FederationError
+from federation.parse import parse
+from federation.policy import Decision, Verdict
+from federation.signatures.verify import authentic_stored, signature_of, verify
+from storage import peers, received
+from storage.metadata import Tx
+from storage.received import Received
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 8
+"""Tries for what can't be fetched now: with the delays below that is about a day."""
+
+_DELAYS = (60, 300, 900, 3600, 2 * 3600, 6 * 3600, 12 * 3600)
+_FETCH_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class _Item:
+    """One row on its way through the pipeline."""
+
+    row: Received
+    authentic: Authentic | None = None
+    handler: Handler | None = None
+    needs: Needs = NOTHING
+    fetched: Fetched = field(default_factory=Fetched)
+    problem: Exception | None = None
+
+
+async def process(site: Site, rows: Sequence[Received]) -> None:
+    """Work these claimed rows out and settle each as done, refused, failed, or for a later try."""
+    items = [_Item(row) for row in rows]
+    for item in items:
+        if item.row.via is None:
+            await _verify_late(site, item)
+        else:
+            _read(item)
+    await site.db.read(lambda tx: _ask_needs(tx, site, items))
+    needy = [item for item in items if item.needs and item.problem is None]
+    if needy:
+        await asyncio.gather(*(_fetch(site, item) for item in needy))
+    await site.db.write(lambda tx: _handle_all(tx, site, items))
+
+
+def _read(item: _Item) -> None:
+    """What the door verified is authentic: the row says how and by which key."""
+    try:
+        activity = parse(item.row.body)
+        assert item.row.via is not None
+        item.authentic = authentic_stored(activity, item.row.key_id or "", item.row.via)
+    except FederationError as problem:
+        item.problem = problem
+
+
+async def _verify_late(site: Site, item: _Item) -> None:
+    """Verify what came while its key could not be had; as of the time it came."""
+    row = item.row
+    kept = row.headers or {}
+    try:
+        activity = parse(row.body)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept.get("headers", [])]
+        claim = signature_of(kept.get("method", "POST"), kept.get("target", "/inbox"), headers)
+        key = await fetching.key(site, claim.key_id)
+        authentic = verify(claim, key, row.body, row.received_at, activity)
+    except FederationError as problem:
+        item.problem = problem
+        return
+    fresh = await site.db.write(lambda tx: received.verified(tx, row.id, authentic.via, authentic.key_id))
+    if fresh:
+        item.authentic = authentic
+    else:
+        item.problem = Ignored("known", "the same activity was taken already")
+
+
+def _ask_needs(tx: Tx, site: Site, items: list[_Item]) -> None:
+    """Decide by policy, find the handler, and ask it what must be fetched; what comes in the same batch is not."""
+    coming: set[str] = set()
+    for item in items:
+        if item.problem is not None or item.authentic is None:
+            continue
+        activity = item.authentic.activity
+        item.handler = HANDLERS.get(activity.type)
+        if item.handler is None:
+            item.problem = Ignored(
+                "ignored-type", IGNORED.get(activity.type, f"activities of type {activity.type[:40]!r} are not known")
+            )
+            continue
+        decision = policy.receiving(tx, site, item.row.host, activity.type)
+        if decision.verdict is Verdict.REJECT:
+            item.problem = Problem(decision.text, code=decision.code, status=403)
+            continue
+        try:
+            item.needs = _without(item.handler.needs(tx, site, item.authentic), coming)
+        except (FederationError, Problem, Ignored) as problem:
+            item.problem = problem
+        coming |= _published(activity)
+
+
+def _published(activity: Activity) -> set[str]:
+    if activity.type != "Create":
+        return set()
+    return {found for one in wire.as_objects(activity.object) if (found := wire.id_of(one)) is not None}
+
+
+def _without(needs: Needs, coming: set[str]) -> Needs:
+    if not needs or coming.isdisjoint(needs.posts):
+        return needs
+    return Needs(needs.actors, tuple(one for one in needs.posts if one not in coming), needs.fresh, needs.activities)
+
+
+async def _fetch(site: Site, item: _Item) -> None:
+    """Fetch what an activity needs. A parent or group that is not there is no reason to lose the activity; one that
+    can't be asked now is a reason to try later."""
+    activities: dict[str, Authentic] = {}
+    gone: set[str] = set()
+    try:
+        async with asyncio.timeout(_FETCH_SECONDS):
+            for iri in item.needs.actors:
+                try:
+                    await fetching.actor(site, iri, fresh=True)
+                except Problem:
+                    continue
+            for iri in (*item.needs.posts, *item.needs.fresh):
+                if await fetching.post(site, iri, fresh=iri in item.needs.fresh) is None:
+                    gone.add(iri)
+            for iri in item.needs.activities:
+                activities[iri] = await fetching.activity(site, iri)
+    except FederationError as problem:
+        if problem.retry and item.row.attempts < ATTEMPTS:
+            item.problem = problem
+        else:
+            log.info("%s: what it needs can't be had: %s", item.row.activity_id, problem)
+    except TimeoutError:
+        log.info("%s: what it needs did not come in time", item.row.activity_id)
+    item.fetched = Fetched(activities, frozenset(gone))
+
+
+def _handle_all(tx: Tx, site: Site, items: list[_Item]) -> None:
+    done: list[int] = []
+    seen: set[str] = set()
+    for item in items:
+        if item.problem is None and item.handler is not None and item.authentic is not None:
+            point = tx.begin_nested()
+            try:
+                item.handler.handle(tx, site, item.authentic, item.fetched)
+                point.commit()
+                done.append(item.row.id)
+                seen.add(item.row.host)
+                continue
+            except (FederationError, Problem, Ignored) as problem:
+                point.rollback()
+                item.problem = problem
+            except Exception as problem:
+                point.rollback()
+                if _is_database_trouble(problem):
+                    raise
+                log.exception("handling %s failed", item.row.activity_id)
+                item.problem = problem
+        _settle(tx, site, item)
+    now = site.clock()
+    if done:
+        received.settle(tx, done, "done", now)
+    for host in seen:
+        peers.meet(tx, host, now)
+        peers.change(tx, host, last_seen_at=now)
+
+
+def _settle(tx: Tx, site: Site, item: _Item) -> None:
+    """End a row that was not handled, or plan its next try."""
+    now = site.clock()
+    row, problem = item.row, item.problem
+    if isinstance(problem, Ignored):
+        received.settle(tx, [row.id], "done", now, code=problem.code, problem=problem.text)
+        return
+    retry = not isinstance(problem, Problem) and (not isinstance(problem, FederationError) or problem.retry)
+    text = str(problem)[:500] or type(problem).__name__
+    if retry and row.attempts < ATTEMPTS:
+        received.later(tx, row.id, now + 1000 * _DELAYS[min(row.attempts, len(_DELAYS)) - 1], text)
+        return
+    code = problem.code if isinstance(problem, FederationError | Problem) else "internal-error"
+    state = "failed" if retry else "refused"
+    received.settle(tx, [row.id], state, now, code=code, problem=text)
+    if state == "refused":
+        decision = Decision(Verdict.REJECT, code, text)
+        policy.keep(tx, site, decision, "in", row.host, actor=row.actor, activity_id=row.activity_id, type=row.type)
+
+
+def _is_database_trouble(problem: Exception) -> bool:
+    """Errors of the connection, deadlocks and serialisation failures concern the whole unit, not this activity."""
+    return isinstance(problem, OperationalError | InterfaceError)

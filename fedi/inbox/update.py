@@ -1,0 +1,59 @@
+"""Update: a peer changed a post, or an actor's profile."""
+
+from fedi.actions import groups as group_actions
+from fedi.actions import remote_posts
+from fedi.context import Site
+from fedi.fetching import ACTOR_KINDS
+from fedi.inbox.create import KEPT, check_author
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
+from fedi.inbox.objects import object_id, own, signer
+from federation import fields as wire
+from federation.activity import Authentic
+from federation.errors import WrongOrigin
+from federation.vocabulary.note import read_post
+from storage import actors, posts
+from storage.metadata import Tx
+
+
+def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
+    """An actor's own document as it is now (its key may have changed); a post that is only named, as it is now."""
+    document = own(received)
+    if document is None:
+        named = wire.first_id(received.activity.object)
+        known = posts.by_iri(tx, named) if named is not None else None
+        return Needs(fresh=(known.iri,)) if known is not None and not known.local else NOTHING
+    if ACTOR_KINDS.intersection(wire.types(document)):
+        named = wire.id_of(document)
+        known_actor = actors.by_iri(tx, named) if named is not None else None
+        return Needs(actors=(known_actor.iri,)) if known_actor is not None and not known_actor.local else NOTHING
+    return NOTHING
+
+
+def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
+    """Change what is known; a post that is not known is kept as if it were new, when it concerns anyone here."""
+    author = signer(tx, received)
+    document = own(received)
+    if document is None:
+        if posts.by_iri(tx, object_id(received.activity)) is None:
+            raise Ignored("unknown-object", f"{object_id(received.activity)} is not known here")
+        return  # its origin was asked how it is now
+    if ACTOR_KINDS.intersection(wire.types(document)):
+        if wire.id_of(document) != received.signer and actors.by_iri(tx, wire.id_of(document) or "") is None:
+            raise Ignored("unknown-object", "this actor is not known here")
+        return  # read afresh from its origin, as `needs` asked
+    if KEPT.isdisjoint(wire.types(document)):
+        raise Ignored("unsupported-type", f"an Update of {', '.join(wire.types(document)) or 'nothing'} is not kept")
+    read = read_post(document)
+    check_author(read, received)
+    known = posts.by_iri(tx, read.id)
+    if known is not None and known.author_id != author.id:
+        raise WrongOrigin(f"{received.signer} can't change what another wrote")
+    if known is None and not remote_posts.relevant(tx, site, read, author):
+        raise Ignored("not-relevant", "nobody here has to do with it")
+    kept = remote_posts.record(tx, site, read, author, live=True)
+    if kept is None:
+        return
+    group = kept.group or group_actions.of_posts(tx, kept.post)
+    if group is not None:
+        opens = kept.new and kept.post.reply_to_iri is None
+        group_actions.announce(tx, site, group, received.activity.raw, kept.post, "thread" if opens else "other")

@@ -1,0 +1,61 @@
+"""Federation policy, asked: may we take from, fetch from, show to, or send to this host? Every refusal is kept.
+
+The rules are `federation.policy` (pure); here they meet the stance to a peer that the database holds.
+"""
+
+from fedi.context import Site
+from federation.policy import Decision, Policy, Verdict, decide, decide_delivery
+from storage import decisions, peers
+from storage.decisions import DecisionRow
+from storage.metadata import Tx
+
+
+def current(site: Site) -> Policy:
+    """The policy in force."""
+    return Policy(mode=site.config.federation.mode)
+
+
+def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
+    """Whether an activity of this type is taken from this host."""
+    return decide(current(site), host, _stance(tx, host), type)
+
+
+def fetching(tx: Tx, site: Site, host: str) -> Decision:
+    """Whether we ask this host for anything, and so take what it answers."""
+    return decide(current(site), host, _stance(tx, host), "Fetch")
+
+
+def delivering(tx: Tx, site: Site, host: str) -> Decision:
+    """Whether anything is sent to this host."""
+    return decide_delivery(current(site), host, _stance(tx, host))
+
+
+def refuses(decision: Decision) -> bool:
+    """Whether a decision means no."""
+    return decision.verdict is Verdict.REJECT
+
+
+def keep(
+    tx: Tx,
+    site: Site,
+    decision: Decision,
+    direction: str,
+    host: str,
+    *,
+    actor: str | None = None,
+    activity_id: str | None = None,
+    type: str | None = None,
+) -> None:
+    """Keep a decision for admins; `direction` is `in`, `out` or `fetch`."""
+    decisions.insert(
+        tx,
+        DecisionRow(
+            site.new_id(), direction, host, actor, activity_id, type, decision.verdict.value, decision.code,
+            decision.text, decision.policy, site.clock(),
+        ),
+    )
+
+
+def _stance(tx: Tx, host: str) -> str:
+    peer = peers.by_host(tx, host)
+    return peer.stance if peer is not None else "none"
