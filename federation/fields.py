@@ -8,8 +8,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 Json = dict[str, Any]
 """A JSON object as it was decoded."""
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """A document as JSON in UTF-8, without blanks."""
+    return msgspec.json.encode(document)
 
 
 def as_list(value: object) -> list[Any]:
