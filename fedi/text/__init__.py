@@ -1,0 +1,10 @@
+"""Text as people write it and HTML as peers send it: links, mentions, hashtags, sanitising. Pure; no database, no network.
+
+Everything here runs in time linear in its input, or in bounded time where a library is not linear: input is hostile.
+"""
+
+from fedi.text.mentions import handles_in, hashtags_in
+from fedi.text.plain import to_html
+from fedi.text.sanitise import first_line, sanitise, to_text
+
+__all__ = ["first_line", "handles_in", "hashtags_in", "sanitise", "to_html", "to_text"]
