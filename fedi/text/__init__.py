@@ -4,7 +4,7 @@ Everything here runs in time linear in its input, or in bounded time where a lib
 """
 
 from fedi.text.mentions import handles_in, hashtags_in
-from fedi.text.plain import to_html
-from fedi.text.sanitise import first_line, sanitise, to_text
+from fedi.text.plain import first_line, to_html, to_text
+from fedi.text.sanitise import sanitise
 
 __all__ = ["first_line", "handles_in", "hashtags_in", "sanitise", "to_html", "to_text"]

@@ -1,4 +1,4 @@
-"""What in plain text is a link, a mention or a hashtag: one scanner that `to_html` and the two lists below share.
+"""What in plain text is a link, a mention or a hashtag: one scanner that `to_html` and the lists below share.
 
 Rules follow Mastodon's `MENTION_RE` and `HASHTAG_RE` (app/models/account.rb, tag.rb), with Lemmy's `!group@host` as a
 further spelling of a mention. Nothing inside a URL is a mention or a hashtag.
@@ -104,3 +104,29 @@ def hashtags_in(text: str) -> list[str]:
         if token.kind == "hashtag":
             found.setdefault(token.name.lower(), token.name)
     return list(found.values())
+
+
+_MENTIONS = re.compile(r"^\s*(?:[@!][\w.@:-]+[\s,:]*)*")
+
+
+def title_of(text: str, limit: int = 200) -> str | None:
+    """The first line of plain text, for a title: mentions at its beginning left out, at most `limit` characters.
+
+    Microblogs have no titles: their posts to a group begin with the mention of the group, and forums take the first line
+    as the title. None when there is nothing but mentions.
+    """
+    for raw in text.split("\n"):
+        line = _MENTIONS.sub("", raw, count=1).strip()
+        if line:
+            return shortened(line, limit)
+    return None
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` in one line of at most `limit` characters, cut between words where that is possible."""
+    text = " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    space = cut.rfind(" ")
+    return (cut[:space] if space > limit // 2 else cut).rstrip(" ,.;:") + "…"

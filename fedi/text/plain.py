@@ -1,9 +1,13 @@
-"""Plain text as a person typed it -> HTML as Mastodon's clients and peers expect it."""
+"""Plain text as a person typed it -> HTML as Mastodon's clients and peers expect it; and HTML -> plain text."""
 
+import re
 from collections.abc import Callable, Mapping
-from html import escape
+from html import escape, unescape
 
-from fedi.text.mentions import Token, tokens
+import nh3
+
+from fedi.text.mentions import Token, title_of, tokens
+from fedi.text.sanitise import DROPPED, MAX_HTML, MAX_TAGS, untagged
 
 _SHOWN = 30
 """Characters of a URL that are shown where a style sheet knows the class `ellipsis`, as in Mastodon."""
@@ -59,3 +63,32 @@ def _printable(text: str) -> str:
     return "".join(
         character for character in text if (character >= " " and not "\x7f" <= character <= "\x9f") or character == "\t"
     )
+
+
+_stripper = nh3.Cleaner(tags=set(), clean_content_tags=DROPPED)
+
+# Each stops at the next angle bracket, so that it takes linear time.
+_BREAK = re.compile(r"<(?:br|/?(?:li|tr|h[1-6]|div|blockquote|ul|ol|pre))(?=[\s/>])[^<>]*>", re.IGNORECASE)
+_PARAGRAPH = re.compile(r"</p\s{0,9}>", re.IGNORECASE)
+
+
+def to_text(html: str) -> str:
+    """The text of `html`: paragraphs parted by a blank line, line breaks kept, no markup. Not HTML: escape it."""
+    html = html[:MAX_HTML]
+    if html.count("<") > MAX_TAGS:
+        return unescape(untagged(html)).strip()
+    broken = _BREAK.sub("\n", _PARAGRAPH.sub("\n\n", html))
+    lines: list[str] = []
+    for raw in unescape(_stripper.clean(broken)).split("\n"):
+        line = raw.strip()
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines).strip()
+
+
+def first_line(html: str, limit: int = 200) -> str:
+    """The first line of `html` as plain text, for a title: mentions at its beginning left out, at most `limit` characters.
+
+    Empty when there is nothing but mentions.
+    """
+    return title_of(to_text(html[: 50 * limit]), limit) or ""

@@ -1,4 +1,4 @@
-"""HTML of peers -> HTML that may be shown, and HTML -> plain text.
+"""HTML of peers -> HTML that may be shown.
 
 What is kept is what Mastodon keeps (lib/sanitize_ext/sanitize_config.rb), since that is what clients can show.
 """
@@ -16,36 +16,17 @@ so that what has more is shown as text."""
 MAX_DEPTH = 50
 """Elements within each other; deeper, clients that walk the tree by recursion break."""
 
-_TAGS = frozenset(
-    [
-        "a",
-        "b",
-        "blockquote",
-        "br",
-        "code",
-        "del",
-        "em",
-        "i",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "rp",
-        "rt",
-        "ruby",
-        "span",
-        "strong",
-        "u",
-        "ul",
-    ]
-)
+_INLINE = {"a", "b", "br", "code", "del", "em", "i", "rp", "rt", "ruby", "span", "strong", "u"}
+_BLOCKS = {"blockquote", "li", "ol", "p", "pre", "ul"}
+DROPPED = {"script", "style", "title", "template", "noscript", "iframe", "object", "svg", "textarea", "select"}
+"""Elements that go with all that is in them."""
 _CLASSES = {
     "a": {"mention", "hashtag", "u-url", "u-in-reply-to"},
     "span": {"h-card", "p-name", "p-author", "invisible", "ellipsis", "mention", "hashtag"},
     "p": {"quote-inline"},
 }
 _cleaner = nh3.Cleaner(
-    tags=set(_TAGS),
+    tags=_INLINE | _BLOCKS,
     attributes={
         "a": {"href", "translate"},
         "span": {"translate"},
@@ -54,24 +35,10 @@ _cleaner = nh3.Cleaner(
         "p": {"lang", "dir"},
     },
     allowed_classes=_CLASSES,
-    clean_content_tags={
-        "script",
-        "style",
-        "title",
-        "template",
-        "noscript",
-        "iframe",
-        "object",
-        "svg",
-        "textarea",
-        "select",
-    },
+    clean_content_tags=DROPPED,
     url_schemes={"http", "https", "mailto", "xmpp", "gemini"},
     url_relative="deny",  # it would lead to a page of ours
     link_rel="nofollow noopener noreferrer",
-)
-_stripper = nh3.Cleaner(
-    tags=set(), clean_content_tags={"script", "style", "title", "template", "noscript", "iframe", "object", "svg"}
 )
 
 # Each stops at the next angle bracket, so that it takes linear time.
@@ -80,8 +47,6 @@ _CELL = re.compile(r"</t[dh]\s{0,9}>", re.IGNORECASE)
 _ROW = re.compile(r"</(?:tr|dt|dd|figcaption|summary)\s{0,9}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _CLEAN_TAG = re.compile(r"<(/?)(?!br>)[a-z]")
-_BREAK = re.compile(r"<(?:br|/?(?:li|tr|h[1-6]|div|blockquote|ul|ol|pre))(?=[\s/>])[^<>]*>", re.IGNORECASE)
-_PARAGRAPH = re.compile(r"</p\s{0,9}>", re.IGNORECASE)
 
 
 def sanitise(html: str) -> str:
@@ -102,8 +67,13 @@ def sanitise(html: str) -> str:
     return _as_text(html) if clean.count("<") > 2 * MAX_DEPTH and _depth(clean) > MAX_DEPTH else clean
 
 
+def untagged(html: str) -> str:
+    """`html` with each tag replaced by a space and nothing parsed; entities stay. Quick whatever is in it."""
+    return _TAG.sub(" ", html)
+
+
 def _as_text(html: str) -> str:
-    return f"<p>{escape(unescape(_TAG.sub(' ', html)), quote=False)}</p>"
+    return f"<p>{escape(unescape(untagged(html)), quote=False)}</p>"
 
 
 def _depth(clean: str) -> int:
@@ -117,43 +87,3 @@ def _depth(clean: str) -> int:
 
 def _as_paragraph(found: re.Match[str]) -> str:
     return "</strong></p>" if found[1] else "<p><strong>"
-
-
-def to_text(html: str) -> str:
-    """The text of `html`: paragraphs parted by a blank line, line breaks kept, no markup. Not HTML: escape it."""
-    html = html[:MAX_HTML]
-    if html.count("<") > MAX_TAGS:
-        return unescape(_TAG.sub(" ", html)).strip()
-    broken = _BREAK.sub("\n", _PARAGRAPH.sub("\n\n", html))
-    lines: list[str] = []
-    for raw in unescape(_stripper.clean(broken)).split("\n"):
-        line = raw.strip()
-        if line or (lines and lines[-1]):
-            lines.append(line)
-    return "\n".join(lines).strip()
-
-
-_MENTIONS = re.compile(r"^\s*(?:[@!][\w.@:-]+[\s,:]*)*")
-
-
-def first_line(html: str, limit: int = 200) -> str:
-    """The first line of `html` as plain text, for a title: mentions at its beginning left out, at most `limit` characters.
-
-    Microblogs have no titles: their posts to a group begin with the mention of the group, and other software takes the
-    first line as the title. Empty when there is nothing but mentions.
-    """
-    for raw in to_text(html[: 50 * limit]).split("\n"):
-        line = _MENTIONS.sub("", raw, count=1).strip()
-        if line:
-            return shortened(line, limit)
-    return ""
-
-
-def shortened(text: str, limit: int) -> str:
-    """`text` in one line of at most `limit` characters, cut between words where that is possible."""
-    text = " ".join(text.split())
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 1]
-    space = cut.rfind(" ")
-    return (cut[:space] if space > limit // 2 else cut).rstrip(" ,.;:") + "…"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedi.text import first_line, sanitise, to_text
-from fedi.text.sanitise import MAX_TAGS, shortened
+from fedi.text.mentions import shortened, title_of
+from fedi.text.sanitise import MAX_TAGS
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
 
@@ -129,6 +130,11 @@ def test_text_of_html() -> None:
 )
 def test_first_line(html: str, line: str) -> None:
     assert first_line(html) == line
+
+
+def test_title_of_typed_text() -> None:
+    assert title_of("@mlops@uni.example\nHow <do> you?\nx") == "How <do> you?"
+    assert title_of("@mlops") is None
 
 
 def test_first_line_is_cut_between_words() -> None:
