@@ -18,7 +18,7 @@ MAX_IRI = 2048
 """Longest IRI that we take, in characters: Mastodon's and most proxies' limit."""
 
 _IRI = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
-_UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"^`{|}\ud800-\udfff]")
+_UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"\ud800-\udfff]")
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@%]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")
@@ -63,6 +63,17 @@ def host_of(iri: str) -> str:
     Raises Malformed or UnsupportedHost.
     """
     return split_iri(iri)[1]
+
+
+def web_url(value: object) -> str | None:
+    """The value when it is an http(s) URL that a page may link to (never `javascript:`); None for all else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        split_iri(value)
+    except (Malformed, UnsupportedHost):
+        return None
+    return value
 
 
 def normal_host(text: str) -> str:

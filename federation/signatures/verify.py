@@ -253,6 +253,20 @@ def authentic_fetched(document: Json, url: str, raw: bytes | None = None) -> Aut
     return _authentic(activity, activity.actor, url, "fetched")
 
 
+def authentic_stored(activity: Activity, key_id: str, via: str) -> Authentic:
+    """The activity, proven when it arrived: `key_id` and `via` are what `verify` gave then and was kept beside its bytes.
+
+    The caller vouches that what it kept was not changed since. Raises WrongOrigin, Malformed for an unknown `via`.
+    """
+    known: Via | None = next((one for one in _KEPT if one == via), None)
+    if known is None:
+        raise Malformed(f"nothing is proven by {via[:40]!r}")
+    return _authentic(activity, activity.actor, key_id, known)
+
+
+_KEPT: tuple[Via, ...] = ("cavage", "rfc9421", "proof")
+
+
 def _authentic(activity: Activity, signer: str, key_id: str, via: Via) -> Authentic:
     if activity.actor != signer:
         raise WrongOrigin(f"signed by {signer[:200]}, said by {activity.actor[:200]}")

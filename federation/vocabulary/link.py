@@ -1,0 +1,101 @@
+"""Links and images: `url`, `icon`, `image` and attachments, which peers write as a string, an object, or a list of both."""
+
+from typing import Any
+
+from federation.fields import Json, as_list, integer, string
+from federation.hosts import web_url
+
+_MEDIA = frozenset({"Image", "Document", "Video", "Audio"})
+MAX_ATTACHMENTS = 16
+MAX_DESCRIPTION = 10_000
+
+
+def url_of(value: object, media_type: str | None = None) -> str | None:
+    """The first http(s) URL in a `url`, `icon` or `image`: a string, a Link's `href`, an Image's `url`, or a list of them.
+
+    Of several, one with this `media_type` wins: PeerTube lists its page among the files of a video.
+    """
+    candidates = [one for one in as_list(value) if isinstance(one, str | dict)]
+    if media_type is not None:
+        candidates.sort(key=lambda one: not (isinstance(one, dict) and one.get("mediaType") == media_type))
+    for one in candidates:
+        found = _plain(one)
+        if found is not None:
+            return found
+    return None
+
+
+def _plain(value: str | Json) -> str | None:
+    if isinstance(value, str):
+        return web_url(value)
+    href = value.get("href")
+    if isinstance(href, str):
+        return web_url(href)
+    for inner in as_list(value.get("url")):
+        if isinstance(inner, dict):
+            inner = inner.get("href")
+        found = web_url(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def kind_of(media_type: str | None, type_: object) -> str:
+    """Mastodon's word for an attachment: image, video, audio or unknown; by media type, else by ActivityStreams type."""
+    beginning = (media_type or "").partition("/")[0]
+    if beginning in ("image", "video", "audio"):
+        return beginning
+    return {"Image": "image", "Video": "video", "Audio": "audio"}.get(str(type_), "unknown")
+
+
+def read_attachments(value: object) -> list[dict[str, Any]]:
+    """The media in `attachment`, at most 16; Links (cards) and PropertyValues are left out.
+
+    Each has url, media_type (None: not told), description (alt text, None: none), width and height in pixels (or None),
+    blurhash (or None) and kind.
+    """
+    found: list[dict[str, Any]] = []
+    for one in as_list(value):
+        if not isinstance(one, dict) or one.get("type") not in _MEDIA:
+            continue
+        url = url_of(one)
+        if url is None:
+            continue
+        media_type = string(one.get("mediaType"))
+        description = string(one.get("name")) or string(one.get("summary"))
+        blurhash = string(one.get("blurhash"))
+        found.append({
+            "url": url,
+            "media_type": media_type[:100] if media_type else None,
+            "description": description[:MAX_DESCRIPTION] if description else None,
+            "width": integer(one.get("width"), 1, 1_000_000),
+            "height": integer(one.get("height"), 1, 1_000_000),
+            "blurhash": blurhash[:200] if blurhash else None,
+            "kind": kind_of(media_type, one.get("type")),
+        })
+        if len(found) == MAX_ATTACHMENTS:
+            break
+    return found
+
+
+def build_attachments(attachments: list[dict[str, Any]]) -> list[Json]:
+    """Attachments as `read_attachments` gives them, as ActivityStreams Documents (which all peers show)."""
+    built: list[Json] = []
+    for one in attachments:
+        document: Json = {"type": "Image" if one.get("kind") == "image" else "Document", "url": one["url"]}
+        names = {"media_type": "mediaType", "description": "name", "width": "width", "height": "height"}
+        for ours, theirs in {**names, "blurhash": "blurhash"}.items():
+            if one.get(ours) is not None:
+                document[theirs] = one[ours]
+        built.append(document)
+    return built
+
+
+def read_link(value: object) -> str | None:
+    """The page that a post is about: the first Link in `attachment` (Lemmy, Mbin, PieFed)."""
+    for one in as_list(value):
+        if isinstance(one, dict) and one.get("type") == "Link":
+            found = web_url(one.get("href"))
+            if found is not None:
+                return found
+    return None
