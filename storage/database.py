@@ -39,11 +39,22 @@ _ATTEMPTS = 6
 """Runs of a unit on PostgreSQL at most, while deadlocks and serialisation failures undo it."""
 _RERUN = ("40001", "40P01")
 """SQLSTATE of a serialisation failure and of a deadlock: the other side won, ours can simply run again."""
-_SQLITE_TROUBLE = frozenset({
-    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM, sqlite3.SQLITE_INTERRUPT,
-})
+_SQLITE_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
 
 
 class StorageUnavailable(Exception):
@@ -105,7 +116,7 @@ class Database:
 
     async def read(self, unit: Unit[T]) -> T:
         """What `unit(tx)` returns, over one consistent view of the database. Raises what the unit raises."""
-        return await asyncio.wrap_future(self._readers.submit(self._read, unit))
+        return await asyncio.wrap_future(self._ask(unit))
 
     async def write(self, unit: Unit[T]) -> T:
         """What `unit(tx)` returns, after it was committed to disk.
@@ -117,7 +128,7 @@ class Database:
 
     def read_now(self, unit: Unit[T]) -> T:
         """`read` for code without an event loop (the command line)."""
-        return self._readers.submit(self._read, unit).result()
+        return self._ask(unit).result()
 
     def write_now(self, unit: Unit[T]) -> T:
         """`write` for code without an event loop (the command line)."""
@@ -138,6 +149,11 @@ class Database:
         self._slot.release()
         self._read_engine.dispose()
         self._write_engine.dispose()
+
+    def _ask(self, unit: Unit[T]) -> "Future[T]":
+        if self._closed:
+            raise StorageUnavailable("the database was closed")
+        return self._readers.submit(self._read, unit)
 
     def _read(self, unit: Unit[T]) -> T:
         with _told_apart(), self._read_engine.connect() as tx:
@@ -290,16 +306,17 @@ def _sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         for pragma in (
-            "journal_mode=WAL",
+            "busy_timeout=30000",
             # FULL: an acknowledged write survives a power cut. Group commit keeps it quick.
             "synchronous=FULL",
             "foreign_keys=ON",
-            "busy_timeout=30000",
             "temp_store=MEMORY",
             "cache_size=-16000",
-            *(() if writable else ("query_only=ON",)),
         ):
             connection.execute(f"PRAGMA {pragma}")
+        _use_wal(connection)
+        if not writable:
+            connection.execute("PRAGMA query_only=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Tx) -> None:
@@ -307,3 +324,16 @@ def _sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn the file to WAL mode. Only the first time changes anything, and that time does not obey `busy_timeout`."""
+    last = time.monotonic() + 30
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+            time.sleep(0.05)

@@ -88,11 +88,9 @@ def one_of(tx: Tx, query: Select[Any], row: type[T]) -> T | None:
 
 def insert_new(tx: Tx, table: Table, values: dict[str, Any] | Sequence[dict[str, Any]]) -> int:
     """Insert rows, leaving out each that meets any unique constraint; how many were new comes back."""
-    statement: Insert
-    if tx.dialect.name == "postgresql":
-        statement = postgresql.insert(table).on_conflict_do_nothing()
-    else:
-        statement = sqlite.insert(table).on_conflict_do_nothing()
+    on_conflict = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    # Without it SQLAlchemy gives -1 for an INSERT on PostgreSQL, whatever was inserted.
+    statement = on_conflict.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     if isinstance(values, dict):
         return max(tx.execute(statement.values(values)).rowcount, 0)
     # One by one: drivers disagree about the row count of executemany, and callers rely on the count.

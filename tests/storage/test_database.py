@@ -1,0 +1,270 @@
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import exc, insert, select, text
+
+from storage import jobs
+from storage.database import Database, StorageUnavailable
+from storage.events import note
+from storage.metadata import Tx
+from storage.outbox import cursors
+
+Connect = Callable[..., Database]
+
+
+def _put(name: str, position: int = 0) -> Callable[[Tx], str]:
+    def unit(tx: Tx) -> str:
+        tx.execute(insert(cursors).values(name=name, position=position))
+        return name
+
+    return unit
+
+
+def _names(db: Database) -> list[str]:
+    return sorted(db.read_now(lambda tx: list(tx.scalars(select(cursors.c.name)))))
+
+
+def test_what_write_returned_is_seen_by_another_connection(connect: Connect) -> None:
+    one, other = connect(), connect()
+    assert one.write_now(_put("a")) == "a"
+    assert _names(other) == ["a"]
+
+
+def test_a_read_cannot_write(db: Database) -> None:
+    with pytest.raises((exc.DBAPIError, StorageUnavailable)):
+        db.read_now(_put("a"))
+    assert _names(db) == []
+
+
+def _block(db: Database) -> tuple[threading.Event, threading.Event]:
+    """Hold the writer, so that the units that follow are gathered into one commit."""
+    begun, go = threading.Event(), threading.Event()
+
+    def wait(tx: Tx) -> None:
+        begun.set()
+        go.wait(10)
+
+    db._submit(wait)
+    begun.wait(10)
+    return begun, go
+
+
+def test_a_failing_unit_fails_alone(db: Database) -> None:
+    _, go = _block(db)
+
+    def wrong(tx: Tx) -> None:
+        _put("half")(tx)
+        raise LookupError("mine")
+
+    def nonsense(tx: Tx) -> None:
+        tx.execute(text("SELECT * FROM no_such_table"))
+
+    good, bad, worse, last = (db._submit(unit) for unit in (_put("a"), wrong, nonsense, _put("z")))
+    go.set()
+    assert good.result(10) == "a"
+    assert last.result(10) == "z"
+    with pytest.raises(LookupError, match="mine"):
+        bad.result(10)
+    with pytest.raises(exc.DBAPIError):
+        worse.result(10)
+    assert _names(db) == ["a", "z"]
+
+
+def test_a_unit_that_breaks_a_constraint_fails_alone(db: Database) -> None:
+    _, go = _block(db)
+    first, twice, last = (db._submit(unit) for unit in (_put("a"), _put("a"), _put("z")))
+    go.set()
+    failed = [future for future in (first, twice) if isinstance(future.exception(10), exc.IntegrityError)]
+    assert len(failed) == 1
+    assert last.result(10) == "z"
+    assert _names(db) == ["a", "z"]
+
+
+@pytest.mark.anyio
+async def test_who_stops_waiting_does_not_hurt_others(db: Database) -> None:
+    _, go = _block(db)
+    impatient = [asyncio.ensure_future(db.write(_put(f"cancelled{number}"))) for number in range(20)]
+    patient = asyncio.ensure_future(db.write(_put("patient")))
+    await asyncio.sleep(0)
+    for task in impatient:
+        task.cancel()
+    await asyncio.gather(*impatient, return_exceptions=True)
+    go.set()
+    assert await asyncio.wait_for(patient, 10) == "patient"
+    assert await asyncio.wait_for(db.write(_put("after")), 10) == "after"
+
+
+@pytest.mark.anyio
+async def test_events_are_told_after_the_commit_and_never_of_a_failed_unit(db: Database) -> None:
+    heard = db.events.subscribe("person")
+
+    def good(tx: Tx) -> None:
+        note(tx, "person", "1")
+        note(tx, "person", "1")
+
+    def bad(tx: Tx) -> None:
+        note(tx, "person", "2")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await db.write(bad)
+    await db.write(good)
+    assert await heard.next(5) == "1"
+    assert await heard.next(0.2) is None
+    heard.close()
+    await db.write(good)
+    assert await heard.next(0.1) is None
+
+
+@pytest.mark.anyio
+async def test_other_processes_hear_of_it_on_postgresql(connect: Connect) -> None:
+    one, other = connect(), connect()
+    if one.kind != "postgresql":
+        pytest.skip("SQLite's other processes poll")
+    here, there = one.events.subscribe("person"), other.events.subscribe("person")
+    for attempt in range(50):  # the listener needs a moment to begin
+        await one.write(lambda tx, said=str(attempt): note(tx, "person", said))
+        if await there.next(0.2) is not None:
+            break
+    else:
+        pytest.fail("nothing was heard")
+    said = [here._heard.get_nowait() for _ in range(here._heard.qsize())]
+    assert said == [str(number) for number in range(attempt + 1)]  # once each, though it listens to itself as well
+
+
+def test_a_listener_whose_loop_ended_stops_nothing(db: Database) -> None:
+    async def listen() -> None:
+        db.events.subscribe("person")
+
+    asyncio.run(listen())
+    db.write_now(lambda tx: note(tx, "person", "1"))
+    assert db.write_now(_put("a")) == "a"
+
+
+def test_a_full_disk_is_storage_unavailable_and_keeps_nothing(db: Database) -> None:
+    if db.kind != "sqlite":
+        pytest.skip("SQLite's own limit stands for the disk")
+    db.write_now(_put("before"))
+    db.write_now(lambda tx: tx.exec_driver_sql("PRAGMA max_page_count=1"))
+    _, go = _block(db)
+    innocent = db._submit(_put("innocent"))
+    big = db._submit(_put("big" * 2_000_000))
+    go.set()
+    with pytest.raises(StorageUnavailable):
+        big.result(10)
+    with pytest.raises(StorageUnavailable):  # in the same commit: it must not be told that it is on disk
+        innocent.result(10)
+    db.write_now(lambda tx: tx.exec_driver_sql("PRAGMA max_page_count=1000000"))
+    assert db.write_now(_put("after")) == "after"
+    assert _names(db) == ["after", "before"]
+
+
+def test_a_file_that_is_no_database_is_storage_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "fedi.db").write_bytes(b"this is not a database, it is a letter" * 100)
+    db = Database(f"sqlite:///{tmp_path}/fedi.db")
+    with pytest.raises(StorageUnavailable):
+        db.write_now(_put("a"))
+    with pytest.raises(StorageUnavailable):
+        db.read_now(_put("a"))
+    db.close()
+
+
+def test_a_database_that_cannot_be_reached_is_storage_unavailable() -> None:
+    with pytest.raises(StorageUnavailable):
+        Database("postgresql://nobody@127.0.0.1:1/fedi")
+
+
+def test_a_locked_database_is_waited_for(db: Database, url: str) -> None:
+    if db.kind != "sqlite":
+        pytest.skip("PostgreSQL has no lock on the whole database")
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = db._submit(_put("a"))
+    time.sleep(0.1)
+    assert not waiting.done()
+    other.execute("COMMIT")
+    other.close()
+    assert waiting.result(10) == "a"
+
+
+def test_a_closed_database_refuses(connect: Connect) -> None:
+    db = connect()
+    db.close()
+    db.close()
+    with pytest.raises(StorageUnavailable):
+        db.write_now(_put("a"))
+    with pytest.raises(StorageUnavailable):
+        db.read_now(_put("a"))
+
+
+def test_what_was_begun_is_finished_before_closing(connect: Connect) -> None:
+    db = connect()
+    futures = [db._submit(_put(f"{number:04}")) for number in range(600)]
+    db.close()
+    assert len([future.result(0) for future in futures]) == 600
+    assert len(_names(connect())) == 600
+
+
+def test_a_unit_undone_by_a_deadlock_runs_again(db: Database) -> None:
+    if db.kind != "postgresql":
+        pytest.skip("SQLite has one writer")
+    for name in ("a", "b"):
+        db.write_now(_put(name))
+    meet = threading.Barrier(2)
+    runs: list[str] = []
+
+    def add(first: str, second: str) -> Callable[[Tx], None]:
+        met = False
+
+        def unit(tx: Tx) -> None:
+            nonlocal met
+            runs.append(first)
+            tx.execute(text("UPDATE cursors SET position = position + 1 WHERE name = :n"), {"n": first})
+            if not met:
+                met = True
+                meet.wait(10)
+            tx.execute(text("UPDATE cursors SET position = position + 1 WHERE name = :n"), {"n": second})
+
+        return unit
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(db.write_now, add("a", "b")), pool.submit(db.write_now, add("b", "a"))]
+        for one in both:
+            one.result(30)
+    assert len(runs) == 3  # one of the two was undone, and ran again
+    assert db.read_now(lambda tx: list(tx.scalars(select(cursors.c.position)))) == [2, 2]
+
+
+@pytest.mark.parametrize("address", ["mysql://localhost/fedi", "sqlite://", "sqlite:///:memory:"])
+def test_other_kinds_of_databases_are_refused_at_once(address: str) -> None:
+    with pytest.raises(ValueError, match="database:"):
+        Database(address)
+
+
+def test_many_writers_in_several_processes_lose_nothing(connect: Connect) -> None:
+    databases = [connect(), connect(), connect()]
+
+    def count(tx: Tx) -> None:
+        at = tx.scalar(select(cursors.c.position).where(cursors.c.name == "n").with_for_update())
+        tx.execute(text("UPDATE cursors SET position = :p WHERE name = 'n'"), {"p": (at or 0) + 1})
+
+    databases[0].write_now(_put("n"))
+    futures = [databases[number % 3]._submit(count) for number in range(150)]
+    for future in futures:
+        future.result(30)
+    assert databases[0].read_now(lambda tx: tx.scalar(select(cursors.c.position))) == 150
+
+
+def test_jobs_are_unique_by_name_while_they_wait(db: Database) -> None:
+    assert db.write_now(lambda tx: jobs.add(tx, 1, "nodeinfo", "a.example", {}, 0))
+    assert not db.write_now(lambda tx: jobs.add(tx, 2, "nodeinfo", "a.example", {}, 0))
+    [job] = db.write_now(lambda tx: jobs.claim(tx, 5, 10, 10))
+    assert (job.attempts, job.state) == (1, "working")
+    db.write_now(lambda tx: jobs.done(tx, job.id))
+    assert db.write_now(lambda tx: jobs.add(tx, 3, "nodeinfo", "a.example", {}, 0))
