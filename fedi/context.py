@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from federation.client import Client
+from federation.client import AiohttpTransport, Client, Transport
 from federation.errors import FederationError
+from federation.hosts import Networks
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
+from fedi import VERSION
 from fedi.config import Config
+from fedi.limits import Limits
 from storage import keys
 from storage.database import Database
 from storage.metadata import Tx
@@ -43,6 +46,7 @@ class Site:
     client: Client
     clock: Clock = now
     questions: Questions = field(default_factory=Questions)
+    refusals: Limits = field(default_factory=Limits)
     _private: dict[str, PrivateKey] = field(default_factory=dict)
     _public: dict[str, PublicKey] = field(default_factory=dict)
 
@@ -105,3 +109,22 @@ class Site:
     def forget_public_key(self, key_id: str) -> None:
         """Read the key from the database again next time."""
         self._public.pop(key_id, None)
+
+
+def open_site(config: Config, *, transport: Transport | None = None, clock: Clock = now) -> Site:
+    """The site of a configuration: its database is opened (not brought up to date: that is `fedi migrate`).
+
+    `transport` replaces the real network, for several instances in one process. Close with `close_site`.
+    """
+    config.data.mkdir(parents=True, exist_ok=True)
+    networks = Networks(config.federation.private_networks)
+    ca_file = str(config.federation.ca_file) if config.federation.ca_file is not None else None
+    agent = f"fedi/{VERSION} (+{config.origin})"
+    client = Client(transport or AiohttpTransport(networks, ca_file), networks, agent, clock)
+    return Site(config, Database(config.database), client, clock)
+
+
+async def close_site(site: Site) -> None:
+    """End the connections and the database's threads of a site."""
+    await site.client.close()
+    site.db.close()

@@ -6,16 +6,11 @@ at once is one request; what could not be had is not asked for again for a minut
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
-from fedi import policy
-from fedi.actions import remote_posts
-from fedi.context import Site
-from fedi.errors import NotFound
-from fedi.text.plain import to_text
-from fedi.text.sanitise import sanitise
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import FederationError, Gone, KeyUnavailable, Malformed, Refused, WrongOrigin
@@ -26,6 +21,11 @@ from federation.signatures.verify import authentic_fetched
 from federation.vocabulary.actor import ActorDocument, read_actor
 from federation.vocabulary.note import PostDocument, read_post
 from federation.webfinger import split_handle
+from fedi import policy
+from fedi.actions import remote_posts
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.text import sanitise, to_text
 from storage import actors, groups, keys, peers, posts
 from storage.actors import Actor
 from storage.groups import Group
@@ -52,6 +52,7 @@ async def _once(site: Site, question: str, ask: Callable[[], Awaitable[T]]) -> T
         del asked.failed[question]
     task = asked.running.get(question)
     if task is None:
+
         async def run() -> T:
             async with asked.slots:
                 return await ask()
@@ -85,7 +86,9 @@ async def actor(site: Site, handle_or_iri: str, *, fresh: bool = False) -> Actor
         if known is not None and not fresh:
             return known
         await _permitted(site, domain)
-        answer = await _once(site, f"webfinger {username}@{domain}", lambda: site.client.webfinger(f"{username}@{domain}"))
+        answer = await _once(
+            site, f"webfinger {username}@{domain}", lambda: site.client.webfinger(f"{username}@{domain}")
+        )
         iri = answer.actor_iri
     known = await site.db.read(lambda tx: actors.by_iri(tx, iri))
     if known is not None and (known.local or not fresh):
@@ -143,19 +146,46 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
     host = host_of(read.id)
     peers.meet(tx, host, now)
     row = Actor(
-        id=site.new_id(), iri=read.id, kind=read.kind if read.kind in ACTOR_KINDS else "Person",
-        username=read.username, domain=domain, host=host, local=False, name=to_text(read.name)[:200] or read.username,
-        summary=sanitise(read.summary), source=None, url=read.url if read.url.startswith("http") else read.id,
-        inbox=read.inbox, shared_inbox=read.shared_inbox, outbox=read.outbox, followers=read.followers,
-        following=read.following, featured=read.featured, moderators=read.moderators, icon=read.icon, image=read.image,
-        approves_followers=read.approves_followers, discoverable=read.discoverable, indexable=read.indexable,
+        id=site.new_id(),
+        iri=read.id,
+        kind=read.kind if read.kind in ACTOR_KINDS else "Person",
+        username=read.username,
+        domain=domain,
+        host=host,
+        local=False,
+        name=to_text(read.name)[:200] or read.username,
+        summary=sanitise(read.summary),
+        source=None,
+        url=read.url if read.url.startswith("http") else read.id,
+        inbox=read.inbox,
+        shared_inbox=read.shared_inbox,
+        outbox=read.outbox,
+        followers=read.followers,
+        following=read.following,
+        featured=read.featured,
+        moderators=read.moderators,
+        icon=read.icon,
+        image=read.image,
+        approves_followers=read.approves_followers,
+        discoverable=read.discoverable,
+        indexable=read.indexable,
         fields=[
-            {"name": to_text(str(one.get("name", "")))[:255], "value": sanitise(str(one.get("value", "")))[:2000],
-             "verified_at": None}
+            {
+                "name": to_text(str(one.get("name", "")))[:255],
+                "value": sanitise(str(one.get("value", "")))[:2000],
+                "verified_at": None,
+            }
             for one in read.fields[:16]
         ],
-        also_known_as=read.also_known_as[:20], moved_to=read.moved_to, state="active", followers_count=0,
-        following_count=0, posts_count=0, last_post_at=None, created_at=min(read.published or now, now), fetched_at=now,
+        also_known_as=read.also_known_as[:20],
+        moved_to=read.moved_to,
+        state="active",
+        followers_count=0,
+        following_count=0,
+        posts_count=0,
+        last_post_at=None,
+        created_at=min(read.published or now, now),
+        fetched_at=now,
     )
     holder = actors.by_name(tx, row.username, domain)
     if holder is not None and holder.iri != row.iri:
@@ -339,7 +369,9 @@ async def _resolve_url(site: Site, url: str) -> Actor | Post | None:
 async def instance_key(site: Site) -> PrivateKey:
     """The key that signs what we fetch: the instance's own, whose document everyone may read unsigned."""
     cached = site.cached_private_key(site.instance_iri)
-    return cached or await site.db.read(lambda tx: site.private_key(tx, site.instance_iri))
+    if cached is not None:
+        return cached
+    return await site.db.read(partial(site.private_key, owner_iri=site.instance_iri))
 
 
 async def _permitted(site: Site, host: str) -> None:
@@ -348,4 +380,3 @@ async def _permitted(site: Site, host: str) -> None:
     if decision.verdict is Verdict.REJECT:
         await site.db.write(lambda tx: policy.keep(tx, site, decision, "fetch", host))
         raise Refused(f"policy: {decision.text}", answered=403)
-

@@ -3,8 +3,8 @@
 The rules are `federation.policy` (pure); here they meet the stance to a peer that the database holds.
 """
 
-from fedi.context import Site
 from federation.policy import Decision, Policy, Verdict, decide, decide_delivery
+from fedi.context import Site
 from storage import decisions, peers
 from storage.decisions import DecisionRow
 from storage.metadata import Tx
@@ -50,8 +50,17 @@ def keep(
     decisions.insert(
         tx,
         DecisionRow(
-            site.new_id(), direction, host, actor, activity_id, type, decision.verdict.value, decision.code,
-            decision.text, decision.policy, site.clock(),
+            site.new_id(),
+            direction,
+            host,
+            actor,
+            activity_id,
+            type,
+            decision.verdict.value,
+            decision.code,
+            decision.text,
+            decision.policy,
+            site.clock(),
         ),
     )
 

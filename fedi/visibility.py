@@ -156,7 +156,9 @@ def may_see_group(tx: Tx, viewer: Viewer, group: Actor) -> bool:
             select(peers.c.host).where(peers.c.host == viewer.host, peers.c.stance == "agreed")
         ):
             return True
-        return _is_member(tx, group.id, memberships.c.actor_id.in_(select(actors.c.id).where(actors.c.host == viewer.host)))
+        return _is_member(
+            tx, group.id, memberships.c.actor_id.in_(select(actors.c.id).where(actors.c.host == viewer.host))
+        )
     return False
 
 

@@ -181,8 +181,13 @@ def count(tx: Tx, actor_id: int, *, followers: int = 0, following: int = 0, post
     change(
         tx,
         actor_id,
-        **{name: func.max(actors.c[name] + by, 0) if tx.dialect.name == "sqlite" else func.greatest(actors.c[name] + by, 0)
-           for name, by in added.items() if by},
+        **{
+            name: func.max(actors.c[name] + by, 0)
+            if tx.dialect.name == "sqlite"
+            else func.greatest(actors.c[name] + by, 0)
+            for name, by in added.items()
+            if by
+        },
     )
 
 
@@ -196,13 +201,20 @@ def save_remote(tx: Tx, actor: Actor) -> Actor:
     if known is None:
         upsert(tx, actors, values, ["iri"])
     else:
-        for kept in ("id", "iri", "local", "state", "followers_count", "following_count", "posts_count",
-                     "last_post_at", "created_at"):
+        for kept in (
+            "id",
+            "iri",
+            "local",
+            "state",
+            "followers_count",
+            "following_count",
+            "posts_count",
+            "last_post_at",
+            "created_at",
+        ):
             del values[kept]
         change(tx, known.id, **values)
-    saved = by_iri(tx, actor.iri)
-    assert saved is not None
-    return saved
+    return next(iter(by_iris(tx, [actor.iri]).values()))
 
 
 def _values(actor: Actor) -> dict[str, Any]:

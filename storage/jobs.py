@@ -45,10 +45,20 @@ class Job:
 _ROW = columns(jobs, Job)
 
 
-def add(tx: Tx, job_id: int, kind: str, name: str, payload: dict[str, Any], now: int, due_at: int | None = None) -> bool:
+def add(
+    tx: Tx, job_id: int, kind: str, name: str, payload: dict[str, Any], now: int, due_at: int | None = None
+) -> bool:
     """Ask for work; False when the same (`kind` and `name`) waits already."""
-    values = {"id": job_id, "kind": kind, "name": name, "payload": payload, "state": "due", "attempts": 0,
-              "due_at": now if due_at is None else due_at, "created_at": now}
+    values = {
+        "id": job_id,
+        "kind": kind,
+        "name": name,
+        "payload": payload,
+        "state": "due",
+        "attempts": 0,
+        "due_at": now if due_at is None else due_at,
+        "created_at": now,
+    }
     fresh = insert_new(tx, jobs, values) == 1
     if fresh:
         note(tx, "jobs")
@@ -103,4 +113,4 @@ def by_id(tx: Tx, job_id: int) -> Job | None:
 
 def totals(tx: Tx) -> dict[str, int]:
     """How many jobs are in each state."""
-    return {state: number for state, number in tx.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))}
+    return {row[0]: row[1] for row in tx.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))}

@@ -14,9 +14,7 @@ from storage.follows import Follow
 from storage.metadata import Tx
 
 
-def follow(
-    tx: Tx, site: Site, follower: Actor, target: Actor, *, reblogs: bool = True, notify: bool = False
-) -> Follow:
+def follow(tx: Tx, site: Site, follower: Actor, target: Actor, *, reblogs: bool = True, notify: bool = False) -> Follow:
     """A local person follows `target`; of a group that means to join it. The follow as it is now comes back.
 
     It is `accepted` at once where nobody has to agree, else `pending`. Again changes `reblogs` and `notify` only.
@@ -31,15 +29,28 @@ def follow(
         follows.change(tx, known.id, reblogs=reblogs, notify=notify)
         return replace(known, reblogs=reblogs, notify=notify)
     made = Follow(
-        site.new_id(), follower.id, target.id, "pending", site.iri(f"/activities/{site.new_id()}"), reblogs, notify,
+        site.new_id(),
+        follower.id,
+        target.id,
+        "pending",
+        site.iri(f"/activities/{site.new_id()}"),
+        reblogs,
+        notify,
         site.clock(),
     )
     if target.local:
         return _receive(tx, site, follower, target, made)
     follows.insert(tx, made)
     sending.send(
-        tx, site, follower, "Follow", target.iri, to=[target.iri], cc=[],
-        audience=outbox.Audience(actors=(target.id,)), activity_id=made.iri,
+        tx,
+        site,
+        follower,
+        "Follow",
+        target.iri,
+        to=[target.iri],
+        cc=[],
+        audience=outbox.Audience(actors=(target.id,)),
+        activity_id=made.iri,
     )
     return made
 
@@ -120,7 +131,13 @@ def unfollow(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:
     if not target.local:
         follow_document = {"id": known.iri, "type": "Follow", "actor": follower.iri, "object": target.iri}
         sending.send(
-            tx, site, follower, "Undo", follow_document, to=[target.iri], cc=[],
+            tx,
+            site,
+            follower,
+            "Undo",
+            follow_document,
+            to=[target.iri],
+            cc=[],
             audience=outbox.Audience(actors=(target.id,)),
         )
 
@@ -159,6 +176,12 @@ def _answer(tx: Tx, site: Site, type: str, follower: Actor, target: Actor, follo
     """Accept or Reject with the Follow embedded: Mbin ignores one that is only named (PROTOCOL: Mastodon matches its id)."""
     document = {"id": follow_iri, "type": "Follow", "actor": follower.iri, "object": target.iri}
     sending.send(
-        tx, site, target, type, document, to=[follower.iri], cc=[],
+        tx,
+        site,
+        target,
+        type,
+        document,
+        to=[follower.iri],
+        cc=[],
         audience=outbox.Audience(actors=(follower.id,)),
     )

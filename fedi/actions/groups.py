@@ -1,13 +1,13 @@
 """Groups hosted here: create one, and announce to its followers what members do in it (FEP-1b12)."""
 
-
+from federation.vocabulary.activities import announce_raw
+from dataclasses import replace
 
 from fedi.actions import sending
 from fedi.actions.people import add_actor, check_name
 from fedi.context import Site
 from fedi.errors import Invalid
 from fedi.text.plain import to_html
-from federation.vocabulary.activities import announce_raw
 from storage import actors, follows, groups, memberships, outbox, posts, reactions, timelines
 from storage.actors import Actor
 from storage.follows import Follow
@@ -44,22 +44,30 @@ def create(
     if see not in SEE:
         raise Invalid(f"see is one of {', '.join(SEE)}, not {see!r}.", code="see")
     group = add_actor(
-        tx, site, "Group", f"/groups/{name}", name, name=title.strip(), source=description,
+        tx,
+        site,
+        "Group",
+        f"/groups/{name}",
+        name,
+        name=title.strip(),
+        source=description,
         summary=to_html(description, {}, lambda tag: site.iri(f"/tags/{tag}")) if description.strip() else "",
         # Lemmy reads this as «a private community»; a plain client shows a lock and a request.
         approves_followers=join_mode != "open" or see == "members",
-        moderators=site.iri(f"/groups/{name}/moderators"), indexable=see == "public", discoverable=see != "members",
+        moderators=site.iri(f"/groups/{name}/moderators"),
+        indexable=see == "public",
+        discoverable=see != "members",
     )
     now = site.clock()
     groups.save(tx, Group(group.id, join_mode, see, "members", rules or [], owner.id, now))
     memberships.save(tx, Membership(group.id, owner.id, "owner", "accepted", now))
-    follow = Follow(site.new_id(), owner.id, group.id, "accepted", site.iri(f"/activities/{site.new_id()}"), True, False, now)
+    follow = Follow(
+        site.new_id(), owner.id, group.id, "accepted", site.iri(f"/activities/{site.new_id()}"), True, False, now
+    )
     follows.insert(tx, follow)
     actors.count(tx, group.id, followers=1)
     actors.count(tx, owner.id, following=1)
-    found = actors.by_id(tx, group.id)
-    assert found is not None
-    return found
+    return replace(group, followers_count=1)
 
 
 def announce(tx: Tx, site: Site, group: Actor, activity: bytes, post: Post | None, kind: str) -> None:
@@ -100,9 +108,18 @@ def boost(tx: Tx, site: Site, group: Actor, post: Post) -> None:
     if post.visibility in ("public", "unlisted"):
         followers = group.followers or ""
         sending.send(
-            tx, site, group, "Announce", post.iri, to=[sending.PUBLIC], cc=[followers],
-            audience=outbox.Audience(followers_of=(group.id,)), activity_id=made.iri, post_id=post.id,
-            form="microblog", published=sending.timestamp(made.created_at),
+            tx,
+            site,
+            group,
+            "Announce",
+            post.iri,
+            to=[sending.PUBLIC],
+            cc=[followers],
+            audience=outbox.Audience(followers_of=(group.id,)),
+            activity_id=made.iri,
+            post_id=post.id,
+            form="microblog",
+            published=sending.timestamp(made.created_at),
         )
 
 
@@ -117,8 +134,15 @@ def unboost(tx: Tx, site: Site, group: Actor, post: Post) -> None:
     posts.count(tx, post.id, boosts=-1)
     document = {"id": known.iri, "type": "Announce", "actor": group.iri, "object": post.iri}
     sending.send(
-        tx, site, group, "Undo", document, to=[sending.PUBLIC], cc=[group.followers or ""],
-        audience=outbox.Audience(followers_of=(group.id,)), form="microblog",
+        tx,
+        site,
+        group,
+        "Undo",
+        document,
+        to=[sending.PUBLIC],
+        cc=[group.followers or ""],
+        audience=outbox.Audience(followers_of=(group.id,)),
+        form="microblog",
     )
 
 
@@ -126,5 +150,3 @@ def of_posts(tx: Tx, post: Post) -> Actor | None:
     """The group that a post is in, when it is hosted here."""
     group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
     return group if group is not None and group.local else None
-
-

@@ -23,7 +23,9 @@ def must_wait(tx: Tx, actor: Actor, group: Actor) -> bool:
             return False
     mode = row.join_mode if row is not None else "open"
     if mode == "invite":
-        raise Forbidden(f"{group.name} takes members by invitation only; ask one of its moderators.", code="invite-only")
+        raise Forbidden(
+            f"{group.name} takes members by invitation only; ask one of its moderators.", code="invite-only"
+        )
     return mode == "approval"
 
 

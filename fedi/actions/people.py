@@ -8,12 +8,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
+from federation.signatures.keys import generate_rsa
 from fedi.actions import sending
 from fedi.context import Site
 from fedi.errors import Invalid, Taken
 from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
-from federation.signatures.keys import generate_rsa
 from storage import actors, apps, keys, notifications, outbox, people, sessions
 from storage.actors import Actor
 from storage.keys import Key
@@ -42,9 +42,10 @@ def hash_password(password: str) -> str:
 def check_password(hashed: str | None, password: str) -> bool:
     """Whether `password` is the one that was hashed; as slow for None, so that timing tells no one who exists."""
     try:
-        return _hasher.verify(hashed or _nobody(), password[:1000]) and hashed is not None
+        _hasher.verify(hashed or _nobody(), password[:1000])
     except (VerificationError, InvalidHashError):
         return False
+    return hashed is not None
 
 
 _NOBODY: list[str] = []
@@ -76,12 +77,38 @@ def add_actor(tx: Tx, site: Site, kind: str, path: str, username: str, **values:
     now = site.clock()
     iri = site.iri(path)
     actor = Actor(
-        id=site.new_id(), iri=iri, kind=kind, username=username, domain=site.config.handle_domain,
-        host=site.config.host, local=True, name="", summary="", source=None, url=iri, inbox=iri + "/inbox",
-        shared_inbox=site.iri("/inbox"), outbox=iri + "/outbox", followers=iri + "/followers",
-        following=iri + "/following", featured=iri + "/featured", moderators=None, icon=None, image=None,
-        approves_followers=False, discoverable=True, indexable=False, fields=[], also_known_as=[], moved_to=None,
-        state="active", followers_count=0, following_count=0, posts_count=0, last_post_at=None, created_at=now,
+        id=site.new_id(),
+        iri=iri,
+        kind=kind,
+        username=username,
+        domain=site.config.handle_domain,
+        host=site.config.host,
+        local=True,
+        name="",
+        summary="",
+        source=None,
+        url=iri,
+        inbox=iri + "/inbox",
+        shared_inbox=site.iri("/inbox"),
+        outbox=iri + "/outbox",
+        followers=iri + "/followers",
+        following=iri + "/following",
+        featured=iri + "/featured",
+        moderators=None,
+        icon=None,
+        image=None,
+        approves_followers=False,
+        discoverable=True,
+        indexable=False,
+        fields=[],
+        also_known_as=[],
+        moved_to=None,
+        state="active",
+        followers_count=0,
+        following_count=0,
+        posts_count=0,
+        last_post_at=None,
+        created_at=now,
         fetched_at=None,
     )
     actor = replace(actor, **values)
@@ -120,9 +147,7 @@ def register(
     if people.by_login(tx, address) is not None:
         raise Taken(f"The address {address} has an account already; log in instead.")
     actor = add_actor(tx, site, "Person", f"/people/{username}", username, name=(name or username)[:100])
-    people.insert(
-        tx, Person(actor.id, address, password_hash, role, affiliation, state, {}, actor.created_at)
-    )
+    people.insert(tx, Person(actor.id, address, password_hash, role, affiliation, state, {}, actor.created_at))
     return actor
 
 
@@ -169,7 +194,9 @@ def update_profile(
             for field in kept
         ]
     for column, value in (
-        ("approves_followers", locked), ("discoverable", discoverable), ("indexable", indexable),
+        ("approves_followers", locked),
+        ("discoverable", discoverable),
+        ("indexable", indexable),
     ):
         if value is not None:
             changed[column] = value
@@ -186,8 +213,14 @@ def update_profile(
 def announce_profile(tx: Tx, site: Site, actor: Actor) -> None:
     """Tell the servers of an actor's followers what its document says now (`Update`)."""
     sending.send(
-        tx, site, actor, "Update", rendering.document(tx, site, actor),
-        to=[sending.PUBLIC], cc=[actor.followers or ""], audience=outbox.Audience(followers_of=(actor.id,)),
+        tx,
+        site,
+        actor,
+        "Update",
+        rendering.document(tx, site, actor),
+        to=[sending.PUBLIC],
+        cc=[actor.followers or ""],
+        audience=outbox.Audience(followers_of=(actor.id,)),
     )
 
 
@@ -214,8 +247,14 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
 
     post_actions.delete_all(tx, site, actor)
     sending.send(
-        tx, site, actor, "Delete", actor.iri,
-        to=[sending.PUBLIC], cc=[], audience=outbox.Audience(followers_of=(actor.id,)),
+        tx,
+        site,
+        actor,
+        "Delete",
+        actor.iri,
+        to=[sending.PUBLIC],
+        cc=[],
+        audience=outbox.Audience(followers_of=(actor.id,)),
     )
     apps.revoke(tx, site.clock(), person_id=actor.id)
     sessions.remove(tx, person_id=actor.id)
@@ -223,7 +262,15 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     notifications.remove(tx, actor.id)
     people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})
     actors.change(
-        tx, actor.id, state="gone", name="", summary="", source=None, icon=None, image=None, fields=[],
+        tx,
+        actor.id,
+        state="gone",
+        name="",
+        summary="",
+        source=None,
+        icon=None,
+        image=None,
+        fields=[],
         also_known_as=[],
     )
 
@@ -234,8 +281,13 @@ def ensure_instance_actor(tx: Tx, site: Site) -> Actor:
     if known is not None:
         return known
     return add_actor(
-        tx, site, "Application", "/actor", site.config.host.replace(":", "_"), name=site.config.name,
-        discoverable=False, approves_followers=True, featured=None,
+        tx,
+        site,
+        "Application",
+        "/actor",
+        site.config.host.replace(":", "_"),
+        name=site.config.name,
+        discoverable=False,
+        approves_followers=True,
+        featured=None,
     )
-
-

@@ -16,7 +16,8 @@ from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.rendering import posts as rendering
 from fedi.text import mentions as mention_text
 from fedi.text.plain import to_html
-from storage import actors, groups, idempotency, memberships as membership_rows, outbox, posts, timelines
+from storage import actors, groups, idempotency, outbox, posts, timelines
+from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post, Revision
@@ -70,13 +71,32 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
             notified.append(parent_author)
     everyone = {actor.id: actor for actor in notified} | ({group.id: group} if group is not None else {})
     post = Post(
-        id=post_id, iri=iri, url=iri, author_id=author.id, group_id=group.id if group else None, local=True,
-        kind="Note", title=_title(draft, group, parent), content=_html(site, draft.text, mentioned), source=draft.text,
-        summary=draft.summary.strip() or None, sensitive=draft.sensitive or bool(draft.summary.strip()),
-        language=draft.language, reply_to_id=parent.id if parent else None, reply_to_iri=parent.iri if parent else None,
+        id=post_id,
+        iri=iri,
+        url=iri,
+        author_id=author.id,
+        group_id=group.id if group else None,
+        local=True,
+        kind="Note",
+        title=_title(draft, group, parent),
+        content=_html(site, draft.text, mentioned),
+        source=draft.text,
+        summary=draft.summary.strip() or None,
+        sensitive=draft.sensitive or bool(draft.summary.strip()),
+        language=draft.language,
+        reply_to_id=parent.id if parent else None,
+        reply_to_iri=parent.iri if parent else None,
         reply_to_actor_id=parent.author_id if parent else None,
-        root_id=(parent.root_id or parent.id) if parent else post_id, visibility=visibility, attachments=[], link=None,
-        app_id=draft.app_id, published_at=now, edited_at=None, deleted_at=None, replies_count=0, likes_count=0,
+        root_id=(parent.root_id or parent.id) if parent else post_id,
+        visibility=visibility,
+        attachments=[],
+        link=None,
+        app_id=draft.app_id,
+        published_at=now,
+        edited_at=None,
+        deleted_at=None,
+        replies_count=0,
+        likes_count=0,
         boosts_count=0,
     )
     if idempotency_key is not None and not idempotency.claim(tx, author.id, idempotency_key, post_id, now):
@@ -99,13 +119,21 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
     _check(draft)
     author = _author(tx, post)
     mentioned = _mentioned(tx, site, draft.text)
-    kept = [one for one in posts.mentioned_in(tx, [post.id]).get(post.id, [])]
+    kept = posts.mentioned_in(tx, [post.id]).get(post.id, [])
     now = site.clock()
-    title = draft.title.strip() if draft.title else (None if post.title is None else _title(draft, _group_of(tx, post), None))
+    title = (
+        draft.title.strip()
+        if draft.title
+        else (None if post.title is None else _title(draft, _group_of(tx, post), None))
+    )
     changed: dict[str, Any] = {
-        "title": title, "content": _html(site, draft.text, mentioned), "source": draft.text,
-        "summary": draft.summary.strip() or None, "sensitive": draft.sensitive or bool(draft.summary.strip()),
-        "language": draft.language or post.language, "edited_at": now,
+        "title": title,
+        "content": _html(site, draft.text, mentioned),
+        "source": draft.text,
+        "summary": draft.summary.strip() or None,
+        "sensitive": draft.sensitive or bool(draft.summary.strip()),
+        "language": draft.language or post.language,
+        "edited_at": now,
     }
     _keep_revision(tx, site, post)
     everyone = list(dict.fromkeys([*kept, *(actor.id for actor in mentioned.values())]))
@@ -218,7 +246,19 @@ def _title(draft: Draft, group: Actor | None, parent: Post | None) -> str | None
         return None
     if draft.title and draft.title.strip():
         return draft.title.strip()[:200]
-    return mention_text.title_of(draft.text) if group is not None else None
+    return _first_line(draft.text) if group is not None else None
+
+
+def _first_line(text: str) -> str | None:
+    """The first line of a text without the handles it begins with, 200 characters at most; what a forum calls a title."""
+    for line in text.splitlines():
+        pieces = list(mention_text.tokens(line))
+        while pieces and (pieces[0].kind == "mention" or not pieces[0].text.strip()):
+            pieces.pop(0)
+        title = "".join(piece.text for piece in pieces).strip()
+        if title:
+            return title if len(title) <= 200 else title[:199].rstrip() + "…"
+    return None
 
 
 def _author(tx: Tx, post: Post) -> Actor:
@@ -234,9 +274,7 @@ def _group_of(tx: Tx, post: Post) -> Actor | None:
 
 def _keep_revision(tx: Tx, site: Site, post: Post) -> None:
     at = post.edited_at or post.published_at
-    posts.add_revision(
-        tx, Revision(site.new_id(), post.id, post.title, post.content, post.summary, post.sensitive, at)
-    )
+    posts.add_revision(tx, Revision(site.new_id(), post.id, post.title, post.content, post.summary, post.sensitive, at))
 
 
 def _tell(tx: Tx, site: Site, type: str, post: Post, by: Actor, group: Actor | None) -> None:
@@ -254,10 +292,19 @@ def _tell(tx: Tx, site: Site, type: str, post: Post, by: Actor, group: Actor | N
         document = rendering.document(tx, site, post)
         activity_id = f"{post.iri}/activity" if type == "Create" else None
     _, body = sending.send(
-        tx, site, by, type, document, to=to, cc=cc, audience=audience, activity_id=activity_id,
+        tx,
+        site,
+        by,
+        type,
+        document,
+        to=to,
+        cc=cc,
+        audience=audience,
+        activity_id=activity_id,
         # Once deleted, nobody may see the post, and everyone must hear of it.
         post_id=None if type == "Delete" else post.id,
-        published=sending.timestamp(site.clock()), **({"audience": group.iri} if group is not None else {}),
+        published=sending.timestamp(site.clock()),
+        group=group,
     )
     if group is not None and group.local:
         opens = type == "Create" and post.reply_to_iri is None

@@ -21,8 +21,16 @@ def like(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
         return
     author, group = _concerned(tx, post)
     _, body = sending.send(
-        tx, site, actor, "Like", post.iri, to=[author.iri] if author else [], cc=[], activity_id=made.iri,
-        audience=_remote(author, group), **({"audience": group.iri} if group else {}),
+        tx,
+        site,
+        actor,
+        "Like",
+        post.iri,
+        to=[author.iri] if author else [],
+        cc=[],
+        activity_id=made.iri,
+        audience=_remote(author, group),
+        group=group,
     )
     _pass_on(tx, site, group, post, body)
 
@@ -36,8 +44,15 @@ def unlike(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
     author, group = _concerned(tx, post)
     document = {"id": known.iri, "type": "Like", "actor": actor.iri, "object": post.iri}
     _, body = sending.send(
-        tx, site, actor, "Undo", document, to=[author.iri] if author else [], cc=[], audience=_remote(author, group),
-        **({"audience": group.iri} if group else {}),
+        tx,
+        site,
+        actor,
+        "Undo",
+        document,
+        to=[author.iri] if author else [],
+        cc=[],
+        audience=_remote(author, group),
+        group=group,
     )
     _pass_on(tx, site, group, post, body)
 
@@ -77,8 +92,15 @@ def boost(tx: Tx, site: Site, actor: Actor, post: Post) -> Boost:
     keep_boost(tx, site, actor, post, made)
     author = actors.by_id(tx, post.author_id)
     sending.send(
-        tx, site, actor, "Announce", post.iri, to=[sending.PUBLIC],
-        cc=[actor.followers or "", *([author.iri] if author else [])], activity_id=made.iri, post_id=post.id,
+        tx,
+        site,
+        actor,
+        "Announce",
+        post.iri,
+        to=[sending.PUBLIC],
+        cc=[actor.followers or "", *([author.iri] if author else [])],
+        activity_id=made.iri,
+        post_id=post.id,
         audience=outbox.Audience(followers_of=(actor.id,), actors=(author.id,) if author else ()),
         published=sending.timestamp(made.created_at),
     )
@@ -94,7 +116,13 @@ def unboost(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
     author = actors.by_id(tx, post.author_id)
     document = {"id": known.iri, "type": "Announce", "actor": actor.iri, "object": post.iri}
     sending.send(
-        tx, site, actor, "Undo", document, to=[sending.PUBLIC], cc=[actor.followers or ""],
+        tx,
+        site,
+        actor,
+        "Undo",
+        document,
+        to=[sending.PUBLIC],
+        cc=[actor.followers or ""],
         audience=outbox.Audience(followers_of=(actor.id,), actors=(author.id,) if author else ()),
     )
 

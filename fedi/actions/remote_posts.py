@@ -4,13 +4,12 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from federation.vocabulary.note import PostDocument
 from fedi.actions import groups as group_actions
 from fedi.actions import memberships, reactions, threads
 from fedi.context import Site
 from fedi.errors import Forbidden
-from fedi.text.plain import to_text
-from fedi.text.sanitise import sanitise
-from federation.vocabulary.note import PostDocument
+from fedi.text import sanitise, to_text
 from storage import actors, follows, groups, posts
 from storage import reactions as reaction_rows
 from storage.actors import Actor
@@ -57,12 +56,26 @@ def record(
         post_id += 1
     visibility = visibility_of(tx, document, author, group)
     post = Post(
-        id=post_id, iri=document.id, url=_page(document), author_id=author.id, group_id=group.id if group else None,
-        local=False, **_words(document), reply_to_id=parent.id if parent else None, reply_to_iri=document.in_reply_to,
+        id=post_id,
+        iri=document.id,
+        url=_page(document),
+        author_id=author.id,
+        group_id=group.id if group else None,
+        local=False,
+        **_words(document),
+        reply_to_id=parent.id if parent else None,
+        reply_to_iri=document.in_reply_to,
         reply_to_actor_id=parent.author_id if parent else None,
-        root_id=(parent.root_id or parent.id) if parent else post_id, visibility=visibility, app_id=None,
-        published_at=published, edited_at=document.updated, deleted_at=None, replies_count=0, likes_count=0,
-        boosts_count=0, source=None,
+        root_id=(parent.root_id or parent.id) if parent else post_id,
+        visibility=visibility,
+        app_id=None,
+        published_at=published,
+        edited_at=document.updated,
+        deleted_at=None,
+        replies_count=0,
+        likes_count=0,
+        boosts_count=0,
+        source=None,
     )
     involved = dict.fromkeys([*mentioned, *([group.id] if group else [])])
     if not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
@@ -145,7 +158,12 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
     posts.add_revision(
         tx,
         Revision(
-            site.new_id(), known.id, known.title, known.content, known.summary, known.sensitive,
+            site.new_id(),
+            known.id,
+            known.title,
+            known.content,
+            known.summary,
+            known.sensitive,
             known.edited_at or known.published_at,
         ),
     )
@@ -179,7 +197,7 @@ def _page(document: PostDocument) -> str:
 
 def _mentioned(tx: Tx, document: PostDocument) -> list[int]:
     hrefs = [href for href, _ in document.mentions][:MAX_MENTIONS]
-    addressed = [iri for iri in document.audience.everyone][:MAX_MENTIONS]
+    addressed = list(document.audience.everyone)[:MAX_MENTIONS]
     found = actors.by_iris(tx, list(dict.fromkeys(hrefs + addressed)))
     # Whoever is addressed without a Mention (Lemmy, PieFed) is meant all the same, if it is a person here.
     return [a.id for iri, a in found.items() if iri in hrefs or (a.local and not a.is_group)]
@@ -212,5 +230,3 @@ def _narrow(tx: Tx, group: Actor, post: Post) -> None:
     row = groups.by_id(tx, group.id)
     if row is not None and row.see != "public" and post.visibility in ("direct", "followers"):
         posts.change(tx, post.id, visibility=row.see)
-
-

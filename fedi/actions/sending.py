@@ -1,17 +1,18 @@
 """What peers must be told: one activity into the outbox log, with its audience, in the transaction of the change."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from federation.audience import PUBLIC
+from federation.fields import timestamp
+from federation.vocabulary.context import PLAIN
 from fedi.context import Site
 from storage import outbox
 from storage.actors import Actor
 from storage.metadata import Tx
 
-PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
-CONTEXT: list[Any] = ["https://www.w3.org/ns/activitystreams", "https://w3id.org/security/v1"]
+__all__ = ["PUBLIC", "append", "send", "timestamp"]
 
 
 def send(
@@ -27,15 +28,17 @@ def send(
     activity_id: str | None = None,
     post_id: int | None = None,
     form: str = "any",
+    group: Actor | None = None,
     **more: Any,
 ) -> tuple[str, bytes]:
     """Append `type` of `object` by `actor` to the log; (its IRI, its JSON as it will be sent) come back.
 
-    `object` is a document or an IRI; `more` are further properties (`target`, `audience`, ...). A context that
+    `object` is a document or an IRI; `group` is the one it happens in (its `audience` on the wire, FEP-1b12); `more` are
+    further properties (`published`, `target`, ...). A context that
     `object` carries moves to the top. The activity is served at its IRI to whoever may see its post.
     """
     iri = activity_id or site.iri(f"/activities/{site.new_id()}")
-    context: Any = CONTEXT
+    context: Any = PLAIN
     if isinstance(object, dict) and "@context" in object:
         context = object["@context"]
         object = {name: value for name, value in object.items() if name != "@context"}
@@ -43,6 +46,8 @@ def send(
     if to or cc:
         document |= {"to": to, "cc": [one for one in cc if one]}
     document |= {"object": object} | {name: value for name, value in more.items() if value is not None}
+    if group is not None:
+        document["audience"] = group.iri
     body = msgspec.json.encode(document)
     append(tx, site, actor, type, iri, body, audience, post_id=post_id, form=form)
     return iri, body
@@ -62,11 +67,13 @@ def append(
 ) -> None:
     """Append ready JSON to the log."""
     outbox.append(
-        tx, activity_id=iri, actor_id=actor.id, type=type, body=body, audience=audience, now=site.clock(),
-        post_id=post_id, form=form,
+        tx,
+        activity_id=iri,
+        actor_id=actor.id,
+        type=type,
+        body=body,
+        audience=audience,
+        now=site.clock(),
+        post_id=post_id,
+        form=form,
     )
-
-
-def timestamp(at: int) -> str:
-    """Milliseconds since 1970 as ActivityStreams writes a time (xsd:dateTime in UTC)."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -35,7 +35,10 @@ def adopt(tx: Tx, post: Post) -> Post:
             posts.move_thread(tx, post.root_id or post.id, root, parent.group_id)
             posts.count(tx, parent.id, replies=1)
             post = replace(
-                post, reply_to_id=parent.id, reply_to_actor_id=parent.author_id, root_id=root,
+                post,
+                reply_to_id=parent.id,
+                reply_to_actor_id=parent.author_id,
+                root_id=root,
                 group_id=parent.group_id or post.group_id,
             )
     orphans = posts.orphans(tx, post.iri)
@@ -60,7 +63,16 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     if post.deleted_at is not None:
         return
     posts.rewrite(
-        tx, post, [], [], deleted_at=site.clock(), title=None, content="", source=None, summary=None, attachments=[],
+        tx,
+        post,
+        [],
+        [],
+        deleted_at=site.clock(),
+        title=None,
+        content="",
+        source=None,
+        summary=None,
+        attachments=[],
         link=None,
     )
     timelines.remove_post(tx, post.id)
@@ -78,5 +90,3 @@ def _ring(tx: Tx, site: Site, post: Post, author: Actor) -> None:
                 person = actors.by_id(tx, follow.follower_id)
                 if person is not None:
                     notifying.tell(tx, site, person, "status", author, post.id)
-
-

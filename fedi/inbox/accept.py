@@ -1,11 +1,11 @@
 """Accept: a remote actor agreed to be followed by somebody here, or a remote group let somebody in."""
 
+from federation import fields as wire
+from federation.activity import Authentic
 from fedi.actions import follows as follow_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, signer
-from federation import fields as wire
-from federation.activity import Authentic
 from storage import actors, follows
 from storage.actors import Actor
 from storage.follows import Follow

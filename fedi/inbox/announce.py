@@ -6,6 +6,8 @@ is fetched by its id from its own origin; only where group and author share an o
 
 from typing import Any
 
+from federation import fields as wire
+from federation.activity import Authentic
 from fedi.actions import reactions as reaction_actions
 from fedi.actions import remote_posts
 from fedi.context import Site
@@ -13,8 +15,6 @@ from fedi.inbox import like as like_handler
 from fedi.inbox import undo as undo_handler
 from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
 from fedi.inbox.objects import embedded, object_id, post, signer
-from federation import fields as wire
-from federation.activity import Authentic
 from storage import actors, follows, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -22,7 +22,10 @@ from storage.posts import Post
 from storage.reactions import Boost
 
 PASSED_ON: dict[str, Handler] = {
-    "Like": like_handler, "Dislike": like_handler, "EmojiReact": like_handler, "Undo": undo_handler,
+    "Like": like_handler,
+    "Dislike": like_handler,
+    "EmojiReact": like_handler,
+    "Undo": undo_handler,
 }
 """Types whose meaning is in the activity itself, so it is fetched; of the others the post's own state tells all."""
 
@@ -110,5 +113,3 @@ def _boost(tx: Tx, site: Site, received: Authentic, announcer: Actor, found: Pos
     at = min(received.activity.published or site.clock(), site.clock())
     made = Boost(site.new_id(), announcer.id, found.id, received.activity.id, at)
     reaction_actions.keep_boost(tx, site, announcer, found, made)
-
-

@@ -1,14 +1,14 @@
 """Create: a peer published something. Kept when it concerns anyone here; a group hosted here announces what it takes."""
 
+from federation import fields as wire
+from federation.activity import Authentic
+from federation.errors import FederationError, WrongOrigin
+from federation.vocabulary.note import PostDocument, read_post
 from fedi.actions import groups as group_actions
 from fedi.actions import remote_posts
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, object_id, own, signer
-from federation import fields as wire
-from federation.activity import Authentic
-from federation.errors import FederationError, WrongOrigin
-from federation.vocabulary.note import PostDocument, read_post
 from storage import actors, posts
 from storage.metadata import Tx
 

@@ -1,12 +1,12 @@
 """Delete: a peer took a post away, or an actor is gone."""
 
+from federation.activity import Authentic
+from federation.errors import WrongOrigin
 from fedi.actions import groups as group_actions
 from fedi.actions import remote_posts
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id
-from federation.activity import Authentic
-from federation.errors import WrongOrigin
 from storage import actors, follows, notifications, posts
 from storage.actors import Actor
 from storage.metadata import Tx

@@ -5,14 +5,13 @@ however many wait for it. A key that can't be had now does not lose the activity
 Every refusal tells its reason (problem details, RFC 9457) and is kept for the operator, within a bound.
 """
 
+import contextlib
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fedi import fetching, policy
-from fedi.context import Site
 from federation.activity import Activity
 from federation.errors import BadSignature, FederationError, KeyUnavailable, TooLarge
 from federation.hosts import host_of
@@ -20,9 +19,14 @@ from federation.parse import MAX_BYTES, parse
 from federation.policy import Decision, Verdict
 from federation.signatures.keys import PublicKey
 from federation.signatures.verify import Claim, signature_of, verify
+from fedi import fetching, policy
+from fedi.context import Site
 from storage import actors, keys, outbox, received
 from storage.metadata import Tx
 from storage.received import Received
+
+REFUSALS = (30, 60)
+"""Refusals of one host that are kept: so many a minute, so many at once."""
 
 _KEY_REFRESH = 5 * 60 * 1000
 """How long after a key was fetched a signature that does not fit makes us fetch it again (it may have been rotated)."""
@@ -62,9 +66,10 @@ async def _take(site: Site, request: Request, raw: bytes, activity: Activity, cl
     if key is None:
         try:
             key = await fetching.key(site, claim.key_id)
-        except KeyUnavailable as problem:
+        except KeyUnavailable as unavailable:
+            why = unavailable.text
             headers = {"method": request.method, "target": _target(request), "headers": _kept_headers(request)}
-            await site.db.write(lambda tx: _keep(tx, site, raw, activity, host, claim.key_id, None, headers, problem.text))
+            await site.db.write(lambda tx: _keep(tx, site, raw, activity, host, claim.key_id, None, headers, why))
             return Response(status_code=202)
     try:
         authentic = verify(claim, key, raw, now, activity)
@@ -87,9 +92,7 @@ async def _take(site: Site, request: Request, raw: bytes, activity: Activity, cl
     return Response(status_code=202)
 
 
-def _known(
-    tx: Tx, site: Site, claim: Claim, host: str, activity: Activity
-) -> tuple[PublicKey | None, Decision, bool]:
+def _known(tx: Tx, site: Site, claim: Claim, host: str, activity: Activity) -> tuple[PublicKey | None, Decision, bool]:
     """(the key if we have it, what policy says of its host, whether it is a Delete of somebody we never heard of)."""
     key = site.public_key(tx, claim.key_id)
     decision = policy.receiving(tx, site, host, activity.type)
@@ -97,7 +100,9 @@ def _known(
     # key is gone with it, so nothing is asked (Mastodon answers 202 as well).
     object_id = activity.object if isinstance(activity.object, str) else None
     unknown = (
-        key is None and activity.type == "Delete" and object_id == activity.actor
+        key is None
+        and activity.type == "Delete"
+        and object_id == activity.actor
         and actors.by_iri(tx, activity.actor) is None
     )
     return key, decision, unknown
@@ -133,9 +138,23 @@ def _keep(
     now = site.clock()
     due = now if via is not None else now + 60_000
     row = Received(
-        id=site.new_id(), activity_id=activity.id, type=activity.type[:60], host=host, actor=activity.actor,
-        key_id=key_id, via=via, body=raw, headers=headers, state="new", attempts=0, due_at=due, claimed_until=None,
-        received_at=now, settled_at=None, code=None, problem=problem,
+        id=site.new_id(),
+        activity_id=activity.id,
+        type=activity.type[:60],
+        host=host,
+        actor=activity.actor,
+        key_id=key_id,
+        via=via,
+        body=raw,
+        headers=headers,
+        state="new",
+        attempts=0,
+        due_at=due,
+        claimed_until=None,
+        received_at=now,
+        settled_at=None,
+        code=None,
+        problem=problem,
     )
     received.insert(tx, row)
     if via is not None:
@@ -146,7 +165,7 @@ async def _reject(site: Site, decision: Decision, host: str, activity: Activity)
     def keep(tx: Tx) -> None:
         policy.keep(tx, site, decision, "in", host, actor=activity.actor, activity_id=activity.id, type=activity.type)
 
-    if site.refusals.allow(host, site.clock()):
+    if site.refusals.allow(host, *REFUSALS, site.clock()):
         await site.db.write(keep)
     return _problem(403, decision.code, decision.text)
 
@@ -156,18 +175,29 @@ async def _keep_refusal(
 ) -> None:
     """Keep what was refused, for the operator: a few per host and minute, since anybody can send rubbish."""
     host = ""
-    try:
+    with contextlib.suppress(FederationError):
         host = host_of(claim.key_id) if claim is not None else (host_of(activity.actor) if activity is not None else "")
-    except FederationError:
-        pass
     now = site.clock()
-    if not site.refusals.allow(host, now):
+    if not site.refusals.allow(host, *REFUSALS, now):
         return
     row = Received(
-        id=site.new_id(), activity_id=activity.id if activity else "", type=activity.type[:60] if activity else "",
-        host=host, actor=activity.actor if activity else "", key_id=claim.key_id if claim else None, via=None,
-        body=raw[:10_000], headers=None, state="refused", attempts=0, due_at=now, claimed_until=None, received_at=now,
-        settled_at=now, code=code, problem=text[:500],
+        id=site.new_id(),
+        activity_id=activity.id if activity else "",
+        type=activity.type[:60] if activity else "",
+        host=host,
+        actor=activity.actor if activity else "",
+        key_id=claim.key_id if claim else None,
+        via=None,
+        body=raw[:10_000],
+        headers=None,
+        state="refused",
+        attempts=0,
+        due_at=now,
+        claimed_until=None,
+        received_at=now,
+        settled_at=now,
+        code=code,
+        problem=text[:500],
     )
     decision = Decision(Verdict.REJECT, code, text[:500])
 

@@ -1,10 +1,10 @@
 """Follow: somebody wants to follow a person here, or to join a group hosted here."""
 
+from federation.activity import Authentic
 from fedi.actions import follows
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, signer
-from federation.activity import Authentic
 from storage import actors
 from storage.metadata import Tx
 

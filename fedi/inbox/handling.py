@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fedi.context import Site
 from federation.activity import Authentic
+from fedi.context import Site
 from storage.metadata import Tx
 
 

@@ -1,11 +1,11 @@
 """Like, Dislike and EmojiReact: a peer's vote on a post. A group hosted here passes votes on its posts on."""
 
+from federation.activity import Authentic
 from fedi.actions import groups as group_actions
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, post, signer
-from federation.activity import Authentic
 from storage import reactions
 from storage.metadata import Tx
 from storage.reactions import Like

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from fedi.inbox.handling import Ignored
 from federation import fields as wire
 from federation.activity import Activity, Authentic
 from federation.errors import Malformed
 from federation.hosts import same_origin
+from fedi.inbox.handling import Ignored
 from storage import actors, posts
 from storage.actors import Actor
 from storage.metadata import Tx

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from fedi import fetching, policy
-from fedi.context import Site
-from fedi.errors import Problem
-from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
-from fedi.inbox.table import HANDLERS, IGNORED
 from federation import fields as wire
 from federation.activity import Activity, Authentic
 from federation.errors import FederationError
 from federation.parse import parse
 from federation.policy import Decision, Verdict
 from federation.signatures.verify import authentic_stored, signature_of, verify
+from fedi import fetching, policy
+from fedi.context import Site
+from fedi.errors import Problem
+from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
+from fedi.inbox.table import HANDLERS, IGNORED
 from storage import peers, received
 from storage.metadata import Tx
 from storage.received import Received
@@ -66,9 +66,7 @@ async def process(site: Site, rows: Sequence[Received]) -> None:
 def _read(item: _Item) -> None:
     """What the door verified is authentic: the row says how and by which key."""
     try:
-        activity = parse(item.row.body)
-        assert item.row.via is not None
-        item.authentic = authentic_stored(activity, item.row.key_id or "", item.row.via)
+        item.authentic = authentic_stored(parse(item.row.body), item.row.key_id or "", item.row.via or "")
     except FederationError as problem:
         item.problem = problem
 

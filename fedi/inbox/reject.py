@@ -1,11 +1,11 @@
 """Reject: a remote actor does not want to be followed by somebody here, or put them out of a group."""
 
+from federation.activity import Authentic
 from fedi.actions import follows
 from fedi.context import Site
 from fedi.inbox.accept import answered
 from fedi.inbox.handling import NOTHING, Fetched, Needs
 from fedi.inbox.objects import signer
-from federation.activity import Authentic
 from storage.metadata import Tx
 
 

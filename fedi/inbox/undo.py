@@ -1,14 +1,14 @@
 """Undo: a peer takes back a Follow, a Like, an Announce. Only what the same actor did, by an id that is known here."""
 
+from federation import fields as wire
+from federation.activity import Authentic
+from federation.errors import Malformed, WrongOrigin
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as group_actions
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, signer
-from federation import fields as wire
-from federation.activity import Authentic
-from federation.errors import Malformed, WrongOrigin
 from storage import actors, follows, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -41,9 +41,7 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
         group_actions.announce(tx, site, group, received.activity.raw, undone, "other")
 
 
-def _undo_follow(
-    tx: Tx, site: Site, actor: Actor, named: str | None, target: str | None, kinds: set[str]
-) -> bool:
+def _undo_follow(tx: Tx, site: Site, actor: Actor, named: str | None, target: str | None, kinds: set[str]) -> bool:
     follow = follows.by_iri(tx, named) if named is not None else None
     if follow is None and kinds & {"Follow"}:
         followed = actors.by_iri(tx, target) if target is not None else None

@@ -1,5 +1,9 @@
 """Update: a peer changed a post, or an actor's profile."""
 
+from federation import fields as wire
+from federation.activity import Authentic
+from federation.errors import WrongOrigin
+from federation.vocabulary.note import read_post
 from fedi.actions import groups as group_actions
 from fedi.actions import remote_posts
 from fedi.context import Site
@@ -7,10 +11,6 @@ from fedi.fetching import ACTOR_KINDS
 from fedi.inbox.create import KEPT, check_author
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, own, signer
-from federation import fields as wire
-from federation.activity import Authentic
-from federation.errors import WrongOrigin
-from federation.vocabulary.note import read_post
 from storage import actors, posts
 from storage.metadata import Tx
 

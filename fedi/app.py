@@ -1,0 +1,130 @@
+"""`build(config)` -> the ASGI application: every route in one readable list, the life of the site, the worker beside.
+
+`/api`, `/oauth` go to the client API's own door (its errors, CORS and limits are Mastodon's); everything else is here.
+An address of a person, group or post gives a page to a browser and ActivityPub to whoever asks for it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from fedi import mastodon, metrics, web
+from fedi.actions.people import ensure_instance_actor
+from fedi.config import Config
+from fedi.context import Site, close_site, open_site
+from fedi.inbox import door as inbox
+from fedi.mastodon.door import Door
+from fedi.outbox import documents
+from fedi.signin import password
+from fedi.web import groups, people, posts
+from fedi.worker import loop as worker_loop
+from storage.database import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Fedi(Starlette):
+    """The application. `state.site` is its Site once it has started."""
+
+    client_api: Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: the client API's at its door, everything else by the routes."""
+        path: str = scope.get("path", "")
+        if scope["type"] != "lifespan" and (
+            path.startswith(("/api/", "/oauth/")) or path == "/.well-known/oauth-authorization-server"
+        ):
+            scope["app"] = self
+            await self.client_api(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+
+def build(config: Config, *, site: Site | None = None, worker: bool = True) -> Fedi:
+    """The application of one instance. With `worker` the background work runs in the same process.
+
+    `site` is for tests that bring their own (with another clock or network); it is not closed at the end.
+    """
+
+    @contextlib.asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        running = site or open_site(config)
+        app.state.site = running
+        await running.db.write(lambda tx: ensure_instance_actor(tx, running))
+        stop = asyncio.Event()
+        task = asyncio.create_task(worker_loop.run(running, stop)) if worker else None
+        app.state.worker = task
+        try:
+            yield
+        finally:
+            stop.set()
+            if task is not None:
+                await task
+            if site is None:
+                await close_site(running)
+
+    app = Fedi(routes=_routes(), lifespan=life, exception_handlers=web.EXCEPTION_HANDLERS)
+    app.client_api = Door(mastodon.ROUTES)
+    if site is not None:
+        app.state.site = site
+    return app
+
+
+def _routes() -> list[BaseRoute]:
+    return [
+        Route("/people/{name}", negotiated(people.show, documents.person)),
+        Route("/groups/{name}", negotiated(groups.show, documents.group)),
+        Route("/people/{name}/posts/{post_id:int}", negotiated(posts.show, documents.post)),
+        *inbox.ROUTES,
+        *documents.ROUTES,
+        *password.ROUTES,
+        *web.ROUTES,
+        Route("/health", health),
+        Route("/ready", ready),
+        Route("/metrics", metrics.metrics),
+    ]
+
+
+def negotiated(page: Endpoint, document: Endpoint) -> Endpoint:
+    """One address, two forms: ActivityPub to who asks for it (ActivityPub section 3.2), a page to everyone else."""
+
+    async def choose(request: Request) -> Response:
+        return await (document if wants_activity(request) else page)(request)
+
+    return choose
+
+
+def wants_activity(request: Request) -> bool:
+    """Whether the asker accepts ActivityPub and does not rather want a page."""
+    accept = request.headers.get("accept", "").lower()
+    return ("application/activity+json" in accept or "application/ld+json" in accept) and not accept.startswith(
+        "text/html"
+    )
+
+
+async def health(request: Request) -> Response:
+    """200 while the process lives."""
+    return PlainTextResponse("OK")
+
+
+async def ready(request: Request) -> Response:
+    """200 when the database answers and the worker runs; else 503 with what is wrong."""
+    site: Site = request.app.state.site
+    wrong: list[str] = []
+    try:
+        await site.db.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar())
+    except StorageUnavailable as problem:
+        wrong.append(f"database: {problem}")
+    task: asyncio.Task[None] | None = getattr(request.app.state, "worker", None)
+    if task is not None and task.done():
+        wrong.append("worker: it has stopped; restart the server and look into its log")
+    return JSONResponse({"ready": not wrong, "problems": wrong}, 503 if wrong else 200)

@@ -1,0 +1,55 @@
+"""`/metrics`: what an operator's Prometheus reads. Each figure is read from the database when it is asked for."""
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi.context import Site
+from storage import jobs, outbox, people, posts, received
+from storage.metadata import Tx
+
+_MONTH = 30 * 24 * 3600 * 1000
+
+
+async def metrics(request: Request) -> Response:
+    """The figures in Prometheus' text format. A proxy should show them to the operator only."""
+    site: Site = request.app.state.site
+    body = await site.db.read(lambda tx: _collect(tx, site))
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+def _collect(tx: Tx, site: Site) -> bytes:
+    registry = CollectorRegistry()
+
+    def gauge(name: str, text: str, value: float, **labels: str) -> None:
+        known = made.get(name)
+        if known is None:
+            known = made[name] = Gauge(name, text, list(labels), registry=registry)
+        (known.labels(**labels) if labels else known).set(value)
+
+    made: dict[str, Gauge] = {}
+    now = site.clock()
+    for state, number in received.totals(tx).items():
+        gauge("fedi_received", "Activities received, by state", number, state=state)
+    oldest = received.oldest_due(tx)
+    gauge(
+        "fedi_received_oldest_seconds", "Age of the oldest activity that waits", (now - oldest) / 1000 if oldest else 0
+    )
+    for state, number in jobs.totals(tx).items():
+        gauge("fedi_jobs", "Jobs, by state", number, state=state)
+    head = outbox.head(tx)
+    gauge("fedi_outbox_position", "Position of the newest row of the outbox log", head)
+    links = outbox.all_links(tx)
+    gauge("fedi_links", "Hosts that we send to", len(links))
+    gauge("fedi_links_failing", "Hosts whose last delivery failed", sum(link.failures > 0 for link in links))
+    gauge(
+        "fedi_links_waiting",
+        "Hosts with rows of the log still to send",
+        sum(link.wanted > link.cursor for link in links),
+    )
+    active, posted = people.totals(tx, now - _MONTH)
+    gauge("fedi_people", "Active people of this instance", active)
+    gauge("fedi_people_posting", "People of this instance who posted in the last 30 days", posted)
+    gauge("fedi_posts", "Posts written here", posts.local_total(tx))
+    return generate_latest(registry)

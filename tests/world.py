@@ -1,0 +1,165 @@
+"""Several instances in one process, each with its own database, that reach each other as ASGI apps instead of sockets.
+
+`World` is the network: hosts by name, what was sent, and switches to take a host down. The instances are whole: the same
+app, the same worker steps; only the sockets are missing (tests/live has those).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from federation.client import Response
+from federation.errors import Unreachable
+from fedi.actions import groups as group_actions
+from fedi.actions import people as people_actions
+from fedi.app import Fedi, build
+from fedi.config import Config
+from fedi.context import Site, close_site, now, open_site
+from fedi.worker import loop
+from storage import actors
+from storage.actors import Actor
+
+
+@dataclass(slots=True)
+class World:
+    """The network between instances: a Transport that calls the app of the host it is asked for."""
+
+    apps: dict[str, Any] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    sent: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int
+    ) -> Response:
+        """Answer as the host would; Unreachable when there is none, or it is down."""
+        host = urlsplit(url).netloc
+        if host not in self.apps or host in self.down:
+            raise Unreachable(f"{host} does not answer")
+        if body is not None:
+            self.sent.append((host, url, body))
+        return await call(self.apps[host], method, url, headers, body or b"")
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def call(app: Any, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
+    """One request to an ASGI app, as a server would pass it on."""
+    parts = urlsplit(url)
+    sent = {name.lower(): value for name, value in headers.items()}
+    sent.setdefault("host", parts.netloc)
+    if body:
+        sent["content-length"] = str(len(body))
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": parts.scheme,
+        "path": parts.path or "/",
+        "raw_path": (parts.path or "/").encode(),
+        "query_string": parts.query.encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
+        "server": (parts.hostname, parts.port or 443),
+        "client": ("192.0.2.1", 1),
+    }
+    status, answered, pieces = 500, {}, []
+    incoming = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if incoming:
+            return incoming.pop()
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            answered.update({k.decode().lower(): v.decode("latin-1") for k, v in message["headers"]})
+        else:
+            pieces.append(message.get("body", b""))
+
+    await app(scope, receive, send)
+    return Response(status, answered, b"".join(pieces))
+
+
+@dataclass(slots=True)
+class Instance:
+    """One university: its app and its site."""
+
+    name: str
+    app: Fedi
+    site: Site
+    world: World
+
+    def person(self, username: str, **values: Any) -> Actor:
+        """A person of this instance."""
+        values = {"email": f"{username}@{self.name}", **values}
+        return self.site.db.write_now(lambda tx: people_actions.register(tx, self.site, username=username, **values))
+
+    def group(self, name: str, owner: Actor, **values: Any) -> Actor:
+        """A group of this instance."""
+        return self.site.db.write_now(
+            lambda tx: group_actions.create(
+                tx, self.site, name=name, title=values.pop("title", name.title()), owner=owner, **values
+            )
+        )
+
+    def read(self, unit: Callable[..., Any]) -> Any:
+        """What `unit(tx)` returns."""
+        return self.site.db.read_now(unit)
+
+    def write(self, unit: Callable[..., Any]) -> Any:
+        """What `unit(tx)` returns, committed."""
+        return self.site.db.write_now(unit)
+
+    def actor(self, iri: str) -> Actor:
+        """An actor as this instance knows it."""
+        found: Actor | None = self.read(lambda tx: actors.by_iri(tx, iri))
+        assert found is not None, f"{self.name} does not know {iri}"
+        return found
+
+    async def get(self, path: str, **headers: str) -> Response:
+        """What a GET of this path answers; `accept` and other headers by name."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await call(self.app, "GET", self.site.config.origin + path, named)
+
+    async def document(self, path: str) -> Any:
+        """The ActivityPub document at this path, unsigned."""
+        answer = await self.get(path, accept="application/activity+json")
+        assert answer.status == 200, (answer.status, answer.body)
+        return msgspec.json.decode(answer.body)
+
+
+async def instance(world: World, name: str, database_url: str, folder: Path, **settings: Any) -> Instance:
+    """A new instance at https://`name`, with an empty database that has all tables."""
+    config = Config(url=f"https://{name}", name=name.title(), database=database_url, data=folder / name, **settings)
+    site = open_site(config, transport=world, clock=now)
+    await site.db.write(lambda tx: people_actions.ensure_instance_actor(tx, site))
+    app = build(config, site=site, worker=False)
+    world.apps[name] = app
+    return Instance(name, app, site, world)
+
+
+async def settle(*instances: Instance, rounds: int = 40) -> None:
+    """Let every instance work until none has anything to do: what was received, what is to be sent, jobs."""
+    for _ in range(rounds):
+        worked = 0
+        for one in instances:
+            worked += await loop.step(one.site)
+        if not worked:
+            return
+    raise AssertionError("the instances never come to rest: a loop?")
+
+
+async def close(*instances: Instance) -> None:
+    """End the instances."""
+    for one in instances:
+        await close_site(one.site)
