@@ -263,7 +263,7 @@ async def activity(site: Site, iri: str) -> Authentic:
     return authentic_fetched(fetched.document, fetched.url, fetched.raw)
 
 
-async def post(site: Site, iri: str, *, fresh: bool = False, announced_by: Actor | None = None) -> Post | None:
+async def post(site: Site, iri: str, *, fresh: bool = False) -> Post | None:
     """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.
 
     `fresh`: ask its origin how it is now. Raises the errors of `federation.errors` when it can't be asked.
@@ -296,8 +296,7 @@ async def post(site: Site, iri: str, *, fresh: bool = False, announced_by: Actor
     def keep(tx: Tx) -> Post | None:
         kept = None
         for document, author in reversed(chain):
-            vouching = announced_by if document.id == iri else None
-            kept = remote_posts.record(tx, site, document, author, live=False, announced_by=vouching)
+            kept = remote_posts.record(tx, site, document, author, live=False)
         return kept.post if kept is not None else None
 
     return await site.db.write(keep)

@@ -15,6 +15,8 @@ import msgspec
 
 from federation.client import Response
 from federation.errors import Unreachable
+from federation.signatures.keys import PrivateKey, generate_rsa, load_private
+from federation.signatures.sign import sign_post
 from fedi.actions import groups as group_actions
 from fedi.actions import people as people_actions
 from fedi.app import Fedi, build
@@ -163,3 +165,97 @@ async def close(*instances: Instance) -> None:
     """End the instances."""
     for one in instances:
         await close_site(one.site)
+
+
+class Peer:
+    """A server that is not ours: it serves the documents it is given, keeps what it gets, and signs what it sends."""
+
+    def __init__(self, world: World, host: str, software: str | None = None) -> None:
+        self.world = world
+        self.host = host
+        self.software = software
+        self.documents: dict[str, Any] = {}
+        self.inbox: list[Any] = []
+        self.asked: list[str] = []
+        self.keys: dict[str, PrivateKey] = {}
+        world.apps[host] = self
+
+    def iri(self, path: str) -> str:
+        """The IRI of something of this server."""
+        return f"https://{self.host}{path}"
+
+    def actor(self, name: str, kind: str = "Person", **more: Any) -> str:
+        """A new actor of this server; its IRI."""
+        iri = self.iri(f"/users/{name}")
+        pair = generate_rsa()
+        self.keys[iri] = load_private(pair.private, f"{iri}#main-key")
+        self.documents[iri] = {
+            "@context": ["https://www.w3.org/ns/activitystreams", "https://w3id.org/security/v1"],
+            "id": iri, "type": kind, "preferredUsername": name, "name": name.title(), "inbox": f"{iri}/inbox",
+            "outbox": f"{iri}/outbox", "followers": f"{iri}/followers", "following": f"{iri}/following",
+            "endpoints": {"sharedInbox": self.iri("/inbox")}, "url": self.iri(f"/@{name}"),
+            "publicKey": {"id": f"{iri}#main-key", "owner": iri, "publicKeyPem": pair.public}, **more,
+        }  # fmt: skip
+        return iri
+
+    def note(self, author: str, name: str, **more: Any) -> dict[str, Any]:
+        """A public Note of an actor here, served at its id."""
+        iri = self.iri(f"/notes/{name}")
+        self.documents[iri] = {
+            "@context": "https://www.w3.org/ns/activitystreams", "id": iri, "type": "Note", "attributedTo": author,
+            "content": f"<p>{name}</p>", "to": ["https://www.w3.org/ns/activitystreams#Public"],
+            "cc": [f"{author}/followers"], "published": "2026-11-01T12:00:00Z", "url": iri, **more,
+        }  # fmt: skip
+        return self.documents[iri]
+
+    def activity(self, type: str, actor: str, object: Any, **more: Any) -> dict[str, Any]:
+        """An activity of an actor here, served at its id."""
+        iri = more.pop("id", self.iri(f"/activities/{len(self.documents)}"))
+        made = {"@context": "https://www.w3.org/ns/activitystreams", "id": iri, "type": type, "actor": actor, "object": object}
+        self.documents[iri] = made | {"to": ["https://www.w3.org/ns/activitystreams#Public"], "cc": []} | more
+        return self.documents[iri]
+
+    async def send(self, to: Instance, activity: Any, *, key: str | None = None, path: str = "/inbox") -> Response:
+        """POST an activity to the inbox of an instance, signed by its actor, or by the actor `key`."""
+        body = activity if isinstance(activity, bytes) else msgspec.json.encode(activity)
+        url = to.site.config.origin + path
+        headers = sign_post(self.keys[key or activity["actor"]], url, body, to.site.clock())
+        headers = {name.lower(): value for name, value in headers.items()}
+        headers.setdefault("content-type", "application/activity+json")
+        return await call(to.app, "POST", url, headers, body)
+
+    def got(self, type: str) -> list[Any]:
+        """The activities of this type that came."""
+        return [activity for activity in self.inbox if activity["type"] == type]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        message = await receive()
+        iri = self.iri(scope["path"])
+        self.asked.append(iri)
+        status, document = 404, None
+        if scope["method"] == "POST":
+            self.inbox.append(msgspec.json.decode(message["body"]))
+            status = 202
+        elif scope["path"] == "/.well-known/webfinger":
+            name = scope["query_string"].decode().partition("acct%3A")[2] or scope["query_string"].decode().partition("acct:")[2]
+            name = name.partition("%40")[0].partition("@")[0]
+            actor = self.iri(f"/users/{name}")
+            if actor in self.documents:
+                links = [{"rel": "self", "type": "application/activity+json", "href": actor}]
+                status, document = 200, {"subject": f"acct:{name}@{self.host}", "links": links}
+        elif scope["path"] == "/.well-known/nodeinfo" and self.software:
+            rel = "http://nodeinfo.diaspora.software/ns/schema/2.1"
+            status, document = 200, {"links": [{"rel": rel, "href": self.iri("/nodeinfo/2.1")}]}
+        elif scope["path"] == "/nodeinfo/2.1" and self.software:
+            software = {"name": self.software, "version": "1.0"}
+            status, document = 200, {"version": "2.1", "software": software, "protocols": ["activitypub"],
+                                     "services": {"inbound": [], "outbound": []}, "openRegistrations": False,
+                                     "usage": {"users": {}}, "metadata": {}}  # fmt: skip
+        elif iri in self.documents:
+            status, document = 200, self.documents[iri]
+            if document is None:
+                status = 410
+        kind = b"application/jrd+json" if "webfinger" in iri else b"application/json" if "nodeinfo" in iri else b"application/activity+json"
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+        await send({"type": "http.response.body", "body": msgspec.json.encode(document)})

@@ -1,8 +1,8 @@
 """Groups hosted here: create one, and announce to its followers what members do in it (FEP-1b12)."""
 
-from federation.vocabulary.activities import announce_raw
 from dataclasses import replace
 
+from federation.vocabulary.activities import announce_raw
 from fedi.actions import sending
 from fedi.actions.people import add_actor, check_name
 from fedi.context import Site

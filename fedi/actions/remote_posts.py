@@ -32,13 +32,11 @@ class Kept:
     group: Actor | None
 
 
-def record(
-    tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: bool, announced_by: Actor | None = None
-) -> Kept | None:
+def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: bool) -> Kept | None:
     """Keep a peer's post, or change it when it is known; None for what is deleted here.
 
     `live`: it was sent to us just now, so it sorts by its arrival; else (fetched) by the time its author gives.
-    `announced_by`: the group whose Announce vouches that it belongs there.
+    A remote group that it names is noted as mentioned; it is in that group once the group announces it (`announced`).
     """
     known = posts.by_iri(tx, document.id)
     if known is not None:
@@ -47,8 +45,7 @@ def record(
         return Kept(_change(tx, site, known, document, author), False, None)
     parent = posts.by_iri(tx, document.in_reply_to) if document.in_reply_to else None
     mentioned = _mentioned(tx, document)
-    local_group = _local_group(tx, document, author, parent)
-    group = announced_by or local_group
+    group = _local_group(tx, document, author, parent)
     now = site.clock()
     published = min(document.published or now, now)
     post_id = site.new_id() if live else site.db.ids.past(published, zlib.crc32(document.id.encode()))
@@ -77,7 +74,7 @@ def record(
         boosts_count=0,
         source=None,
     )
-    involved = dict.fromkeys([*mentioned, *([group.id] if group else [])])
+    involved = dict.fromkeys([*mentioned, *_named_groups(tx, document), *([group.id] if group else [])])
     if not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
         return None
     told = [actor for actor in actors.by_ids(tx, mentioned).values() if actor.local]
@@ -85,19 +82,23 @@ def record(
         parent_author = actors.by_id(tx, parent.author_id)
         told += [parent_author] if parent_author is not None and parent_author.local else []
     threads.published(tx, site, post, author, told if live else [])
-    return Kept(threads.adopt(tx, post), True, local_group)
+    return Kept(threads.adopt(tx, post), True, group)
 
 
 def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int) -> None:
     """A remote group vouches for a post: the post is in the group, and a new thread stands before its followers here.
 
-    Only what opens a thread: a comment that is announced would flood the home timelines.
+    The post must name the group or answer what is in it: a group can boost any other post, and can't make it its own.
+    Only what opens a thread is shown at home: comments that are announced would flood it.
     """
-    if post.group_id is None and post.root_id == post.id:
+    named = group.id in posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    parent = posts.by_id(tx, post.reply_to_id) if post.reply_to_id is not None else None
+    if post.group_id is None and (named or (parent is not None and parent.group_id == group.id)):
         posts.change(tx, post.id, group_id=group.id)
-        _narrow(tx, group, post)
-    elif post.group_id is None:
-        posts.change(tx, post.id, group_id=group.id)
+        row = groups.by_id(tx, group.id)
+        if named and post.visibility == "direct" and row is not None:
+            # It is for the members, who are not named one by one.
+            posts.change(tx, post.id, visibility=row.see if row.see != "public" else "members")
     if post.reply_to_iri is None:
         boost_id = site.new_id()
         reactions.keep_boost(tx, site, group, post, Boost(boost_id, group.id, post.id, iri, min(at, site.clock())))
@@ -170,7 +171,7 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
     kept = posts.mentioned_in(tx, [known.id]).get(known.id, [])
     group = [known.group_id] if known.group_id is not None and known.group_id in kept else []
     changed: dict[str, Any] = words | {"edited_at": document.updated or site.clock()}
-    involved = list(dict.fromkeys([*_mentioned(tx, document), *group]))
+    involved = list(dict.fromkeys([*_mentioned(tx, document), *_named_groups(tx, document), *group]))
     posts.rewrite(tx, known, involved, document.hashtags[:MAX_TAGS], **changed)
     edited = replace(known, **changed)
     threads.edited(tx, site, edited, author)
@@ -203,6 +204,12 @@ def _mentioned(tx: Tx, document: PostDocument) -> list[int]:
     return [a.id for iri, a in found.items() if iri in hrefs or (a.local and not a.is_group)]
 
 
+def _named_groups(tx: Tx, document: PostDocument) -> list[int]:
+    """The groups, known here, that a post is addressed to."""
+    named = [*document.groups, *document.audience.everyone, *(href for href, _ in document.mentions)]
+    return [actor.id for actor in actors.by_iris(tx, list(dict.fromkeys(named))[:200]).values() if actor.is_group]
+
+
 def _local_group(tx: Tx, document: PostDocument, author: Actor, parent: Post | None) -> Actor | None:
     """The group hosted here that takes this post: its parent's, or the first one it names; None when it may not."""
     group: Actor | None = None
@@ -223,10 +230,3 @@ def _local_group(tx: Tx, document: PostDocument, author: Actor, parent: Post | N
     except Forbidden:
         return None
     return group
-
-
-def _narrow(tx: Tx, group: Actor, post: Post) -> None:
-    """A post that came before its group did gets the group's visibility."""
-    row = groups.by_id(tx, group.id)
-    if row is not None and row.see != "public" and post.visibility in ("direct", "followers"):
-        posts.change(tx, post.id, visibility=row.see)

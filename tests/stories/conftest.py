@@ -1,0 +1,38 @@
+"""Three universities in one process, on SQLite and on PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import KINDS, Databases
+from tests.world import Instance, World, close, instance
+
+
+@dataclass(slots=True)
+class Three:
+    """The network and the three universities in it."""
+
+    world: World
+    alpha: Instance
+    beta: Instance
+    gamma: Instance
+
+    @property
+    def all(self) -> tuple[Instance, Instance, Instance]:
+        """The three."""
+        return self.alpha, self.beta, self.gamma
+
+
+@pytest.fixture(params=KINDS)
+async def three(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> AsyncIterator[Three]:
+    """Three fresh instances that know nothing of each other."""
+    world = World()
+    urls = [databases.new(request.param) for _ in range(3)]
+    names = ("alpha.example", "beta.example", "gamma.example")
+    made = [await instance(world, name, url, tmp_path) for name, url in zip(names, urls, strict=True)]
+    yield Three(world, *made)
+    await close(*made)
+    for url in urls:
+        databases.drop(url)
