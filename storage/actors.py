@@ -148,6 +148,11 @@ def by_followers(tx: Tx, iri: str) -> Actor | None:
     return one_of(tx, select(*_ROW).where(actors.c.followers == iri), Actor)
 
 
+def with_inbox(tx: Tx, inbox: str, host: str) -> list[Actor]:
+    """The remote actors of `host` that have this inbox of their own."""
+    return all_of(tx, select(*_ROW).where(actors.c.host == host, actors.c.inbox == inbox, ~actors.c.local), Actor)
+
+
 def local(tx: Tx, kind: str | None = None) -> list[Actor]:
     """The local actors, oldest first; only those of `kind` if given."""
     query = select(*_ROW).where(actors.c.local, actors.c.state == "active").order_by(actors.c.id)

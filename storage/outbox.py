@@ -60,10 +60,20 @@ audiences = Table(
     Column("host", Text),  # ... whose inbox is at this host
     Index("ix_audiences_position", "position"),
 )
-Index("ix_audiences_followers_of", audiences.c.followers_of, audiences.c.position,
-      sqlite_where=audiences.c.followers_of.isnot(None), postgresql_where=audiences.c.followers_of.isnot(None))
-Index("ix_audiences_host", audiences.c.host, audiences.c.position,
-      sqlite_where=audiences.c.host.isnot(None), postgresql_where=audiences.c.host.isnot(None))
+Index(
+    "ix_audiences_followers_of",
+    audiences.c.followers_of,
+    audiences.c.position,
+    sqlite_where=audiences.c.followers_of.isnot(None),
+    postgresql_where=audiences.c.followers_of.isnot(None),
+)
+Index(
+    "ix_audiences_host",
+    audiences.c.host,
+    audiences.c.position,
+    sqlite_where=audiences.c.host.isnot(None),
+    postgresql_where=audiences.c.host.isnot(None),
+)
 
 links = Table(
     "links",
@@ -80,8 +90,12 @@ links = Table(
     Column("last_success_at", Time),
     Column("problem", Text),
 )
-Index("ix_links_due", links.c.next_attempt_at, sqlite_where=links.c.wanted > links.c.cursor,
-      postgresql_where=links.c.wanted > links.c.cursor)
+Index(
+    "ix_links_due",
+    links.c.next_attempt_at,
+    sqlite_where=links.c.wanted > links.c.cursor,
+    postgresql_where=links.c.wanted > links.c.cursor,
+)
 
 troubles = Table(
     "troubles",
@@ -187,8 +201,15 @@ def append(
     if tx.dialect.name == "postgresql":
         # A cursor must not pass a row that is not committed yet, so positions are given and committed one after another.
         tx.execute(text("SELECT pg_advisory_xact_lock(7042)"))
-    values = {"activity_id": activity_id, "actor_id": actor_id, "type": type, "form": form, "post_id": post_id,
-              "body": body, "created_at": now}
+    values = {
+        "activity_id": activity_id,
+        "actor_id": actor_id,
+        "type": type,
+        "form": form,
+        "post_id": post_id,
+        "body": body,
+        "created_at": now,
+    }
     if tx.scalar(select(outbox.c.position).where(outbox.c.activity_id == activity_id)) is not None:
         return None
     position = tx.execute(insert(outbox).values(values).returning(outbox.c.position)).scalar_one()
@@ -231,7 +252,9 @@ def spread(tx: Tx, limit: int) -> int:
     A host that was never sent anything gets its link here, with its cursor just before the row.
     """
     at = tx.scalar(select(cursors.c.position).where(cursors.c.name == "spread").with_for_update()) or 0
-    positions = list(tx.scalars(select(outbox.c.position).where(outbox.c.position > at).order_by(outbox.c.position).limit(limit)))
+    positions = list(
+        tx.scalars(select(outbox.c.position).where(outbox.c.position > at).order_by(outbox.c.position).limit(limit))
+    )
     if not positions:
         return 0
     of_followers = (
@@ -262,15 +285,30 @@ def spread(tx: Tx, limit: int) -> int:
                 .where(links.c.host.in_(names), links.c.wanted < end)
                 .values(
                     wanted=end,
-                    cursor=case((and_(links.c.cursor >= links.c.wanted, links.c.cursor < begin), begin - 1),
-                                else_=links.c.cursor),
+                    cursor=case(
+                        (and_(links.c.cursor >= links.c.wanted, links.c.cursor < begin), begin - 1),
+                        else_=links.c.cursor,
+                    ),
                 )
             )
             known = set(tx.scalars(select(links.c.host).where(links.c.host.in_(names))))
-            insert_new(tx, links, [
-                {"host": host, "cursor": begin - 1, "wanted": end, "failures": 0, "refused_in_row": 0,
-                 "next_attempt_at": 0, "state": "open"} for host in names if host not in known
-            ])
+            insert_new(
+                tx,
+                links,
+                [
+                    {
+                        "host": host,
+                        "cursor": begin - 1,
+                        "wanted": end,
+                        "failures": 0,
+                        "refused_in_row": 0,
+                        "next_attempt_at": 0,
+                        "state": "open",
+                    }
+                    for host in names
+                    if host not in known
+                ],
+            )
     upsert(tx, cursors, {"name": "spread", "position": positions[-1]}, ["name"])
     return len(positions)
 
@@ -322,9 +360,7 @@ def _followed_from(hosts: list[str]) -> Subquery:
         select(actors.c.host, follows.c.target_id, func.min(follows.c.created_at).label("since"))
         .select_from(follows)
         .join(actors, actors.c.id == follows.c.follower_id)
-        .where(
-            actors.c.host.in_(hosts), ~actors.c.local, actors.c.state == "active", follows.c.state == "accepted"
-        )
+        .where(actors.c.host.in_(hosts), ~actors.c.local, actors.c.state == "active", follows.c.state == "accepted")
         .group_by(actors.c.host, follows.c.target_id)
         .subquery()
     )
@@ -439,7 +475,9 @@ def save_link(tx: Tx, state: Link) -> None:
         if column.name not in ("host", "wanted", "cursor", "claimed_until")
     }
     further = case((links.c.cursor < state.cursor, state.cursor), else_=links.c.cursor)
-    tx.execute(update(links).where(links.c.host == state.host).values(values | {"cursor": further, "claimed_until": None}))
+    tx.execute(
+        update(links).where(links.c.host == state.host).values(values | {"cursor": further, "claimed_until": None})
+    )
 
 
 def all_links(tx: Tx) -> list[Link]:
@@ -458,9 +496,10 @@ def wake(tx: Tx, host: str, now: int, *, reopen: bool = False) -> None:
         note(tx, "outbox")
 
 
-def forget_shared_inbox(tx: Tx, inbox: str) -> None:
-    """A shared inbox is gone for good: its host's actors are reached at their own."""
-    tx.execute(update(actors).where(actors.c.shared_inbox == inbox, ~actors.c.local).values(shared_inbox=None))
+def forget_shared_inbox(tx: Tx, inbox: str) -> bool:
+    """A shared inbox is gone for good: its host's actors are reached at their own. False when nobody had it."""
+    changed = update(actors).where(actors.c.shared_inbox == inbox, ~actors.c.local, actors.c.inbox != inbox)
+    return tx.execute(changed.values(shared_inbox=None)).rowcount > 0
 
 
 def backlog(tx: Tx, host: str) -> int:
