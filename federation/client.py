@@ -1,51 +1,457 @@
-"""THE ONE FILE WITH SOCKETS."""
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+"""The one file with sockets: every request that leaves this server.
 
+`AiohttpTransport` does one exchange and guards it: the very address that is connected to is checked (in the resolver, and
+again where the socket is made, so that neither an address in the URL nor a changed DNS answer slips by), bytes and time
+are capped, and nothing of the environment (proxies, cookies, netrc) is used. `Client` speaks the protocol over any
+`Transport`: what may be asked, which answer is believed, and what an answer means.
+"""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+from urllib.parse import quote, urljoin
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
+from yarl import URL
+
+from federation.errors import (
+    AddressForbidden,
+    Busy,
+    Gone,
+    Malformed,
+    Refused,
+    TooLarge,
+    Unreachable,
+    WrongContentType,
+    WrongOrigin,
+)
 from federation.fields import Json
-from federation.hosts import Networks
-from federation.nodeinfo import NodeInfo
+from federation.hosts import Networks, hostname_of, same_origin, split_iri
+from federation.nodeinfo import NodeInfo, read_index, read_nodeinfo
+from federation.parse import MAX_BYTES, parse_document
 from federation.signatures.keys import PrivateKey
-from federation.webfinger import WebfingerAnswer
+from federation.signatures.sign import sign_get, sign_get_rfc9421, sign_post, sign_post_rfc9421
+from federation.vocabulary.actor import ActorDocument, handle_host
+from federation.webfinger import (
+    ACTIVITY_JSON,
+    AS_PROFILE,
+    JRD,
+    WebfingerAnswer,
+    is_activity_type,
+    read_answer,
+    split_handle,
+)
+
+ACCEPT = f"{ACTIVITY_JSON}, {AS_PROFILE}"
+MAX_REDIRECTS = 3
+GET_SECONDS = 10.0
+POST_SECONDS = 15.0
+MAX_ANSWER = 64 * 1024
+"""How much is read of the answer to a POST, in bytes: enough for the reason of a refusal."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SAFE = "%/:?#[]@!$&'()*+,;=~-._|{}^`"
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`headers` with names in lower case."""
+    """An HTTP answer; names of headers in lower case."""
+
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    """What an origin served: the decoded object, its very bytes, and the URL after redirects, which is its id."""
+
     document: Json
-    raw: bytes
+    raw: bytes = field(repr=False)
     url: str
 
+    @property
+    def id(self) -> str:
+        """The `id` of the object."""
+        return str(self.document["id"])
+
+
 class Transport(Protocol):
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int) -> Response: ...
-    async def close(self) -> None: ...
+    """One HTTP exchange, without redirects; what `Client` speaks over."""
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int
+    ) -> Response:
+        """Send a request and read the whole answer within `timeout` seconds and `limit` bytes.
+
+        Raises Unreachable, TooLarge or AddressForbidden.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what is held."""
+        ...
+
+
+class _Forbidden(OSError):
+    """An address that may not be connected to; an OSError, so that it passes through the event loop as one."""
+
+
+class _Resolver(AbstractResolver):
+    """The system's resolver, with `*.localhost` known (RFC 6761) and forbidden addresses left out."""
+
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        if host == "localhost" or host.endswith(".localhost"):
+            found = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+        else:
+            infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+            found = [(info[0], str(info[4][0])) for info in infos]
+        allowed = [(kind, address) for kind, address in found if _allowed(self.networks, address, port)]
+        if not allowed:
+            raise _Forbidden(f"{host} leads to {found[0][1] if found else 'no address'}")
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for kind, address in allowed
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        pass
+
+
+def _allowed(networks: Networks, address: str, port: int) -> bool:
+    """Public addresses on port 443 only; private networks that the operator allows on any."""
+    return networks.permits(address) if port == 443 else networks.is_private(address)
+
 
 class AiohttpTransport:
+    """HTTP over aiohttp, with kept connections. `ca_file` adds certificate authorities (PEM) to the system's.
+
+    It belongs to the event loop of its first request.
+    """
+
     def __init__(self, networks: Networks, ca_file: str | None = None) -> None:
-        raise NotImplementedError
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int) -> Response:
-        raise NotImplementedError
+        self.networks = networks
+        self._ssl = ssl.create_default_context()
+        if ca_file is not None:
+            self._ssl.load_verify_locations(cafile=ca_file)
+        self._session: aiohttp.ClientSession | None = None
+
+    def _socket(self, info: AddrInfoType) -> socket.socket:
+        family, kind, proto, _, address = info
+        if not _allowed(self.networks, str(address[0]), int(address[1])):
+            raise _Forbidden(f"{address[0]} port {address[1]}")
+        return socket.socket(family, kind, proto)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                ssl=self._ssl,
+                resolver=_Resolver(self.networks),
+                socket_factory=self._socket,
+                limit=256,
+                limit_per_host=16,
+                ttl_dns_cache=60,
+                keepalive_timeout=30,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                max_line_size=16384,
+                max_field_size=16384,
+            )
+        return self._session
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int
+    ) -> Response:
+        """As `Transport.send`. A connection that the peer closed while it was idle is replaced once."""
+        try:
+            async with asyncio.timeout(timeout):
+                try:
+                    return await self._exchange(method, url, headers, body, limit)
+                except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+                    return await self._exchange(method, url, headers, body, limit)
+        except TimeoutError as error:
+            raise Unreachable(f"no full answer within {timeout:g} s from {url[:200]}", code="timeout") from error
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, _Forbidden):
+                raise AddressForbidden(str(error.os_error)) from error
+            raise Unreachable(f"no connection: {error.os_error}") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unreachable(f"{type(error).__name__}: {error}"[:300]) from error
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int
+    ) -> Response:
+        # The URL goes out as it was signed (`encoded`). Compression is declined: a small answer must stay small.
+        request = self._open().request(
+            method,
+            URL(url, encoded=True),
+            headers={"accept-encoding": "identity", **headers},
+            data=body,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+        async with request as answer:
+            if answer.headers.get("content-encoding", "identity").lower() != "identity":
+                raise Unreachable("a compressed answer that was not asked for", code="compressed")
+            if answer.content_length is not None and answer.content_length > limit:
+                answer.close()
+                raise TooLarge(f"an answer of {answer.content_length} bytes from {url[:200]}", answered=answer.status)
+            pieces: list[bytes] = []
+            size = 0
+            async for piece in answer.content.iter_any():
+                size += len(piece)
+                if size > limit:
+                    answer.close()
+                    raise TooLarge(f"an answer over {limit} bytes from {url[:200]}", answered=answer.status)
+                pieces.append(piece)
+            found = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.status, found, b"".join(pieces))
+
     async def close(self) -> None:
-        raise NotImplementedError
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
 
 class Client:
+    """The protocol over a transport: fetches that can be believed, deliveries, WebFinger, NodeInfo.
+
+    `user_agent` names the software and the instance; `clock` gives ms since 1970 for signatures. Whatever goes wrong is a
+    FederationError.
+    """
+
     def __init__(self, transport: Transport, networks: Networks, user_agent: str, clock: Callable[[], int]) -> None:
-        raise NotImplementedError
+        self.transport = transport
+        self.networks = networks
+        self.user_agent = user_agent
+        self.clock = clock
+        self._rfc9421: dict[str, bool] = {}  # hosts that refused the draft's signatures and took RFC 9421's
+
     async def get_document(self, iri: str, key: PrivateKey | None = None) -> Document:
-        raise NotImplementedError
-    async def post(self, inbox: str, body: bytes, key: PrivateKey, digest: str | None = None) -> None:
-        raise NotImplementedError
+        """The ActivityPub object at an IRI (a fragment is left out), asked for with a signature when a key is given.
+
+        Only ActivityPub's media types are taken. The object's `id` must be the URL that served it; when it names another
+        one of the same origin, that one is fetched instead, once (FEP-fe34).
+        Raises Unreachable, Busy, Refused, Gone, TooLarge, Malformed, WrongContentType, WrongOrigin, AddressForbidden or
+        UnsupportedHost.
+        """
+        found = await self._fetch_document(iri.partition("#")[0], key)
+        if _is_at(found):
+            return found
+        other = found.document.get("id")
+        if not isinstance(other, str) or not same_origin(other, found.url):
+            raise WrongOrigin(f"{found.url[:200]} serves an object with another id")
+        found = await self._fetch_document(other.partition("#")[0], key)
+        if not _is_at(found):
+            raise WrongOrigin(f"{found.url[:200]} serves an object with another id")
+        return found
+
+    async def _fetch_document(self, iri: str, key: PrivateKey | None) -> Document:
+        answer, url = await self._get(iri, ACCEPT, key)
+        content_type = answer.headers.get("content-type", "")
+        if not is_activity_type(content_type):
+            raise WrongContentType(f"{url[:200]} is served as {content_type[:100]!r}")
+        return Document(parse_document(answer.body), answer.body, url)
+
     async def get_json(self, url: str, accept: str = "application/json") -> Json:
-        raise NotImplementedError
+        """The JSON object at a URL, of any media type; for discovery, not for ActivityPub. Raises as `get_document`."""
+        answer, _ = await self._get(url, accept, None)
+        return parse_document(answer.body)
+
+    async def _get(self, iri: str, accept: str, key: PrivateKey | None) -> tuple[Response, str]:
+        """The answer with 2xx after at most three redirects, each to a URL that may be asked, and its URL."""
+        url = self.networks.check_iri(iri)
+        for left in range(MAX_REDIRECTS, -1, -1):
+            answer = await self._get_once(url, accept, key)
+            if answer.status not in _REDIRECTS or "location" not in answer.headers:
+                _check_status(answer, url, self.clock)
+                return answer, url
+            if left:
+                url = self._redirected(url, answer.headers["location"])
+        raise Refused(f"more than {MAX_REDIRECTS} redirects from {iri[:200]}", answered=310)
+
+    def _redirected(self, url: str, location: str) -> str:
+        """Where a redirect leads, checked as the first URL was; never from https to http."""
+        try:
+            target = urljoin(url, location.strip()).partition("#")[0]
+        except ValueError as error:
+            raise Malformed(f"a redirect to no URL from {url[:200]}", code="bad-redirect") from error
+        if url.startswith("https:") and not target.lower().startswith("https:"):
+            raise Malformed(f"a redirect away from https by {url[:200]}", code="bad-redirect")
+        return self.networks.check_iri(target)
+
+    async def _get_once(self, url: str, accept: str, key: PrivateKey | None) -> Response:
+        sent = _sendable(url)
+        headers = {"accept": accept, "user-agent": self.user_agent}
+
+        async def attempt(rfc9421: bool) -> Response:
+            signed = {} if key is None else (sign_get_rfc9421 if rfc9421 else sign_get)(key, sent, self.clock())
+            return await self.transport.send(
+                "GET", sent, {**headers, **signed}, None, timeout=GET_SECONDS, limit=MAX_BYTES
+            )
+
+        return await attempt(False) if key is None else await self._knock(split_iri(sent)[1], attempt)
+
+    async def _knock(self, host: str, attempt: Callable[[bool], Awaitable[Response]]) -> Response:
+        """The answer to a signed request: in the draft's way first, with RFC 9421 after 400 or 401 (or the other way round
+        at a host that took only that before)."""
+        rfc9421 = host in self._rfc9421
+        answer = await attempt(rfc9421)
+        if answer.status not in (400, 401):
+            return answer
+        second = await attempt(not rfc9421)
+        if second.status in (400, 401):
+            return answer
+        if rfc9421:
+            del self._rfc9421[host]
+        else:
+            if len(self._rfc9421) >= 4096:
+                self._rfc9421.pop(next(iter(self._rfc9421)))
+            self._rfc9421[host] = True
+        return second
+
+    async def post(self, inbox: str, body: bytes, key: PrivateKey, digest: str | None = None) -> None:
+        """Deliver an activity, signed; returns when the peer took it (2xx).
+
+        With 400 or 401 it is sent once more with the other kind of signature. `digest` is the Digest header's value, if
+        it is at hand. Raises Unreachable (no answer, 408, 5xx), Busy (429, 503), Gone (410), Refused (all else), or what
+        speaks against the URL.
+        """
+        url = _sendable(self.networks.check_iri(inbox))
+
+        async def attempt(rfc9421: bool) -> Response:
+            if rfc9421:
+                signed = sign_post_rfc9421(key, url, body, self.clock())
+            else:
+                signed = sign_post(key, url, body, self.clock(), digest)
+            headers = {"user-agent": self.user_agent, "accept": ACTIVITY_JSON, **signed}
+            try:
+                return await self.transport.send("POST", url, headers, body, timeout=POST_SECONDS, limit=MAX_ANSWER)
+            except TooLarge as error:
+                if error.answered is None:
+                    raise
+                return Response(error.answered, {}, b"")  # the status is what counts, not what is said at length
+
+        answer = await self._knock(split_iri(url)[1], attempt)
+        _check_status(answer, url, self.clock)
+
     async def webfinger(self, handle: str) -> WebfingerAnswer:
-        raise NotImplementedError
+        """The actor behind a handle (`@user@host`, `acct:user@host`).
+
+        When the host names another handle as subject, that handle's own host is asked and must name the same actor:
+        otherwise anybody could claim any handle. The actor's document is still to be fetched by the caller, who compares
+        its id. Raises Malformed for what is no handle, WrongOrigin for a false claim, and as `get_document`.
+        """
+        username, host = split_handle(handle)
+        answer = await self._ask_webfinger(username, host)
+        if _same_handle(answer.subject, f"{username}@{host}"):
+            return answer
+        second = await self._ask_webfinger(*split_handle(answer.subject))
+        if not _same_handle(second.subject, answer.subject) or second.actor_iri != answer.actor_iri:
+            raise WrongOrigin(f"{host} claims {answer.subject[:200]}, which says otherwise", code="webfinger-mismatch")
+        return second
+
+    async def handle_of(self, actor: ActorDocument) -> str:
+        """The handle `user@host` under which an actor is known, confirmed by the host of the handle.
+
+        Raises WrongOrigin when that host names another actor, and as `webfinger`.
+        """
+        answer = await self.webfinger(f"{actor.username}@{handle_host(actor)}")
+        if answer.actor_iri != actor.id:
+            raise WrongOrigin(f"{answer.subject[:200]} is not {actor.id[:200]}", code="webfinger-mismatch")
+        return answer.subject
+
+    async def _ask_webfinger(self, username: str, host: str) -> WebfingerAnswer:
+        resource = quote(f"acct:{username}@{host}", safe=":@")
+        document = await self._at_host(host, f"/.well-known/webfinger?resource={resource}", f"{JRD}, application/json")
+        return read_answer(document[0])
+
     async def nodeinfo(self, host: str) -> NodeInfo:
-        raise NotImplementedError
+        """What software a host runs. Raises Malformed or WrongOrigin for a useless answer, and as `get_document`."""
+        index, origin = await self._at_host(host, "/.well-known/nodeinfo", "application/json")
+        return read_nodeinfo(await self.get_json(read_index(index, origin)))
+
+    async def _at_host(self, host: str, path: str, accept: str) -> tuple[Json, str]:
+        """The JSON at a path of a host, and the origin that was asked: https, or http too on allowed private networks."""
+        url = f"https://{host}"
+        if not self.networks.private:
+            return await self.get_json(url + path, accept), url
+        name = hostname_of(host)
+        local = ":" in host or name == "localhost" or name.endswith(".localhost") or self.networks.is_private(name)
+        first, second = (f"http://{host}", url) if local else (url, f"http://{host}")
+        try:
+            return await self.get_json(first + path, accept), first
+        except Unreachable as problem:
+            try:
+                return await self.get_json(second + path, accept), second
+            except (Unreachable, AddressForbidden):
+                raise problem from None
+
     async def close(self) -> None:
-        raise NotImplementedError
+        """Give back what the transport holds."""
+        await self.transport.close()
+
+
+def _is_at(found: Document) -> bool:
+    """Whether an object was served at its own id; a fragment of the id (of a key) makes no other document."""
+    named = found.document.get("id")
+    return isinstance(named, str) and named.partition("#")[0] == found.url
+
+
+def _same_handle(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def _sendable(url: str) -> str:
+    """A checked URL as it goes over the wire and is signed: other than ASCII percent-encoded in path and query."""
+    scheme, authority, rest = split_iri(url)
+    return f"{scheme}://{authority}{quote(rest, safe=_SAFE)}"
+
+
+def _check_status(answer: Response, url: str, clock: Callable[[], int]) -> None:
+    status = answer.status
+    if 200 <= status < 300:
+        return
+    text = f"{status} from {url[:200]}"
+    said = re.sub(r"[^\x20-\x7e]+", " ", answer.body[:300].decode("utf-8", "replace")).strip()
+    if said and not said.startswith("<"):
+        text = f"{text}: {said}"
+    if status in (429, 503):
+        raise Busy(text, retry_after=_retry_after(answer.headers.get("retry-after"), clock))
+    if status == 410:
+        raise Gone(text)
+    if status == 408 or status >= 500:
+        raise Unreachable(text, code="server-error")
+    raise Refused(text, answered=status)
+
+
+def _retry_after(value: str | None, clock: Callable[[], int]) -> int | None:
+    """A Retry-After header in seconds from now (RFC 9110 section 10.2.3); None when it is absent or unreadable."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    try:
+        return max(0, int(parsedate_to_datetime(value[:100]).timestamp()) - clock() // 1000)
+    except (ValueError, TypeError, OverflowError):
+        return None

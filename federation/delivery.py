@@ -81,7 +81,9 @@ def outcome_of(error: FederationError | None) -> Outcome:
 def after(state: LinkState, outcome: Outcome, now: int, random: float, agreed: bool = False) -> LinkState:
     """The link's state after a delivery ended at `now` (ms); `random` is drawn from [0, 1)."""
     if outcome.kind == "delivered":
-        return LinkState(state="blocked" if state.state == "blocked" else "open", next_attempt_at=now, last_success_at=now)
+        return LinkState(
+            state="blocked" if state.state == "blocked" else "open", next_attempt_at=now, last_success_at=now
+        )
     if outcome.kind == "gone":  # one inbox of a host that answers
         return replace(state, failures=0, failing_since=None, next_attempt_at=now, problem=outcome.reason)
     if outcome.kind == "refused":

@@ -41,10 +41,14 @@ class Malformed(FederationError):
 
 
 class TooLarge(FederationError):
-    """More bytes, or deeper nesting, than we read."""
+    """More bytes, or deeper nesting, than we read; of an HTTP answer, `answered` is its status."""
 
     status = 413
     code = "too-large"
+
+    def __init__(self, text: str, *, answered: int | None = None) -> None:
+        super().__init__(text)
+        self.answered = answered
 
 
 class MissingSignature(FederationError):

@@ -13,17 +13,58 @@ from federation.fields import as_objects, types
 Form = Literal["any", "forum", "microblog"]
 Kind = Literal["thread", "reply", "other"]
 
-GROUP_AWARE = frozenset({
-    "fedi", "lemmy", "mbin", "kbin", "piefed", "nodebb", "discourse", "friendica", "mitra", "hubzilla", "streams", "forte",
-    "lotide",
-})
+GROUP_AWARE = frozenset(
+    {
+        "fedi",
+        "lemmy",
+        "mbin",
+        "kbin",
+        "piefed",
+        "nodebb",
+        "discourse",
+        "friendica",
+        "mitra",
+        "hubzilla",
+        "streams",
+        "forte",
+        "lotide",
+    }
+)
 """NodeInfo software names that act on Announce{activity} of a Group."""
 
-MICROBLOGS = frozenset({
-    "mastodon", "hometown", "gotosocial", "pleroma", "akkoma", "misskey", "sharkey", "firefish", "iceshrimp",
-    "iceshrimp.net", "foundkey", "calckey", "cherrypick", "pixelfed", "loops", "takahe", "wordpress", "writefreely", "snac",
-    "honk", "microblogpub", "tootik", "bookwyrm", "peertube", "mobilizon", "gancio", "ghost", "hollo", "wafrn",
-})
+MICROBLOGS = frozenset(
+    {
+        "mastodon",
+        "hometown",
+        "gotosocial",
+        "pleroma",
+        "akkoma",
+        "misskey",
+        "sharkey",
+        "firefish",
+        "iceshrimp",
+        "iceshrimp.net",
+        "foundkey",
+        "calckey",
+        "cherrypick",
+        "pixelfed",
+        "loops",
+        "takahe",
+        "wordpress",
+        "writefreely",
+        "snac",
+        "honk",
+        "microblogpub",
+        "tootik",
+        "bookwyrm",
+        "peertube",
+        "mobilizon",
+        "gancio",
+        "ghost",
+        "hollo",
+        "wafrn",
+    }
+)
 """NodeInfo software names that show Announce{object} as a boost and do nothing good with Announce{activity}."""
 
 

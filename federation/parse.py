@@ -26,11 +26,13 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 """Deepest nesting of objects and lists."""
 
-ACTIVITIES = frozenset(
-    "Accept Add Announce Arrive Block Create Delete Dislike EmojiReact Flag Follow Ignore Invite Join Leave Like Listen Lock "
-    "Move Offer Question QuoteRequest Read Reject Remove Resolve TentativeAccept TentativeReject Travel Undo Update View "
-    "Warn".split()
-)
+# fmt: off
+ACTIVITIES = frozenset({
+    "Accept", "Add", "Announce", "Arrive", "Block", "Create", "Delete", "Dislike", "EmojiReact", "Flag", "Follow",
+    "Ignore", "Invite", "Join", "Leave", "Like", "Listen", "Lock", "Move", "Offer", "Question", "QuoteRequest", "Read",
+    "Reject", "Remove", "Resolve", "TentativeAccept", "TentativeReject", "Travel", "Undo", "Update", "View", "Warn",
+})
+# fmt: on
 """Types of activities that peers are known to send: AS2's own and those of Lemmy, Pleroma and FEP-044f."""
 
 _FORBIDDEN = frozenset({"@graph", "@included", "@reverse", "@nest"})

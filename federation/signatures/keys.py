@@ -103,7 +103,7 @@ def load_private(pem: str, key_id: str) -> PrivateKey:
     """
     key = load_pem_private_key(pem.encode("ascii"), None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
-        raise ValueError(f"{key_id} is neither an RSA nor an Ed25519 key")
+        raise ValueError(f"{key_id} is neither an RSA nor an Ed25519 key")  # noqa: TRY004  it is the text that is wrong
     return PrivateKey(key_id, key)
 
 
@@ -126,9 +126,7 @@ def load_public(text: str, key_id: str, owner: str) -> PublicKey:
         raise Malformed(f"the key {key_id[:200]} can't be read: {error}", code="bad-key") from error
     if key is None:
         raise Malformed(f"the key {key_id[:200]} is neither RSA nor Ed25519", code="bad-key")
-    if isinstance(key, RSAPublicKey) and not (
-        2048 <= key.key_size <= 8192 and key.public_numbers().e < 2**32
-    ):
+    if isinstance(key, RSAPublicKey) and not (2048 <= key.key_size <= 8192 and key.public_numbers().e < 2**32):
         raise Malformed(f"the key {key_id[:200]} has {key.key_size} bits", code="bad-key")
     return PublicKey(key_id, owner, key)
 

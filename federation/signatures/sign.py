@@ -18,13 +18,13 @@ CONTENT_TYPE = "application/activity+json"
 _POST = ("(request-target)", "host", "date", "digest", "content-type")
 _GET = ("(request-target)", "host", "date")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @lru_cache(maxsize=4)
 def _date(seconds: int) -> str:
     when = datetime.fromtimestamp(seconds, UTC)
-    return f"{_DAYS[when.weekday()]}, {when.day:02d} {_MONTHS[when.month - 1]} {when.year} {when:%H:%M:%S} GMT"
+    return f"{_DAYS[when.weekday()]}, {when.day:02d} {MONTHS[when.month - 1]} {when.year} {when:%H:%M:%S} GMT"
 
 
 def http_date(now: int) -> str:

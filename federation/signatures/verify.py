@@ -22,6 +22,7 @@ from federation.signatures import cavage, rfc9421
 from federation.signatures.digest import check_content_digest, check_digest
 from federation.signatures.integrity import check_proof
 from federation.signatures.keys import PublicKey
+from federation.signatures.sign import MONTHS
 
 Headers = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
 """Headers by name in any case, or ASGI's pairs of bytes; of a name that comes twice both count, joined by a comma."""
@@ -30,6 +31,9 @@ SKEW = 3_600_000
 """How far a signature's time may be off, in ms: one hour both ways, as Mastodon and Lemmy have it."""
 MAX_HEADER = 8192
 """Longest signature header that is read, in characters."""
+
+
+_KEPT: tuple[Via, ...] = ("cavage", "rfc9421", "proof")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,9 @@ def _fields(headers: Headers) -> dict[str, str]:
     fields: dict[str, str] = {}
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     for name, value in pairs:
-        if isinstance(name, bytes):
-            name = name.decode("latin-1")
-        if isinstance(value, bytes):
-            value = value.decode("latin-1")
-        name = name.lower()
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+        key = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        fields[key] = f"{fields[key]}, {text}" if key in fields else text
     return fields
 
 
@@ -129,7 +130,8 @@ def _cavage(method: str, target: str, host: str, fields: dict[str, str], header:
         digest=fields["digest"] if "digest" in covered and "digest" in fields else None,
         signature=parsed.signature,
         messages=tuple(
-            cavage.signing_string(parsed.covered, method, one, fields, parsed.created, parsed.expires) for one in targets
+            cavage.signing_string(parsed.covered, method, one, fields, parsed.created, parsed.expires)
+            for one in targets
         ),
     )
 
@@ -139,9 +141,9 @@ def _rfc9421(method: str, target: str, host: str, fields: dict[str, str], declar
     _check_key_id(parsed.key_id)
     covered = frozenset(parsed.covered)
     _require(covered, "@method")
-    if "@target-uri" not in covered:
-        if covered.isdisjoint({"@authority", "host"}) or covered.isdisjoint({"@path", "@request-target"}):
-            raise BadSignature("host and path are not signed")
+    in_parts = not covered.isdisjoint({"@authority", "host"}) and not covered.isdisjoint({"@path", "@request-target"})
+    if "@target-uri" not in covered and not in_parts:
+        raise BadSignature("host and path are not signed")
     if method.upper() != "GET" and method.upper() != "HEAD":
         _require(covered, "content-digest")
     if parsed.created is None:
@@ -171,7 +173,7 @@ def _require(covered: frozenset[str], *names: str) -> None:
             raise BadSignature(f"{name} is not signed")
 
 
-_MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_MONTHS = {name: number for number, name in enumerate(MONTHS, 1)}
 
 
 @lru_cache(maxsize=1024)
@@ -262,9 +264,6 @@ def authentic_stored(activity: Activity, key_id: str, via: str) -> Authentic:
     if known is None:
         raise Malformed(f"nothing is proven by {via[:40]!r}")
     return _authentic(activity, activity.actor, key_id, known)
-
-
-_KEPT: tuple[Via, ...] = ("cavage", "rfc9421", "proof")
 
 
 def _authentic(activity: Activity, signer: str, key_id: str, via: Via) -> Authentic:

@@ -210,5 +210,3 @@ def block(
 def flag(id: str, actor: str, objects: Sequence[str], *, to: Sequence[str], content: str) -> Json:
     """Report actors and posts; `actor` is the instance's own, so that the reporter stays unknown (as Mastodon does)."""
     return _activity("Flag", id, actor, list(objects), to=to, content=content)
-
-

@@ -33,7 +33,9 @@ def read_collection(document: Json) -> CollectionDocument:
     return CollectionDocument(
         id=id_of(document),
         total=integer(document.get("totalItems")),
-        items=[one for one in as_list(document.get("items") if items is None else items) if isinstance(one, str | dict)],
+        items=[
+            one for one in as_list(document.get("items") if items is None else items) if isinstance(one, str | dict)
+        ],
         first=first if isinstance(first, str | dict) else None,
         next=first_id(document.get("next")),
         attributed_to=first_id(document.get("attributedTo")),

@@ -32,9 +32,7 @@ def _plain(value: str | Json) -> str | None:
     if isinstance(href, str):
         return web_url(href)
     for inner in as_list(value.get("url")):
-        if isinstance(inner, dict):
-            inner = inner.get("href")
-        found = web_url(inner)
+        found = web_url(inner.get("href") if isinstance(inner, dict) else inner)
         if found is not None:
             return found
     return None
@@ -64,15 +62,17 @@ def read_attachments(value: object) -> list[dict[str, Any]]:
         media_type = string(one.get("mediaType"))
         description = string(one.get("name")) or string(one.get("summary"))
         blurhash = string(one.get("blurhash"))
-        found.append({
-            "url": url,
-            "media_type": media_type[:100] if media_type else None,
-            "description": description[:MAX_DESCRIPTION] if description else None,
-            "width": integer(one.get("width"), 1, 1_000_000),
-            "height": integer(one.get("height"), 1, 1_000_000),
-            "blurhash": blurhash[:200] if blurhash else None,
-            "kind": kind_of(media_type, one.get("type")),
-        })
+        found.append(
+            {
+                "url": url,
+                "media_type": media_type[:100] if media_type else None,
+                "description": description[:MAX_DESCRIPTION] if description else None,
+                "width": integer(one.get("width"), 1, 1_000_000),
+                "height": integer(one.get("height"), 1, 1_000_000),
+                "blurhash": blurhash[:200] if blurhash else None,
+                "kind": kind_of(media_type, one.get("type")),
+            }
+        )
         if len(found) == MAX_ATTACHMENTS:
             break
     return found

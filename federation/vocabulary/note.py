@@ -146,9 +146,8 @@ def _read_source(value: object) -> tuple[str, str] | None:
 
 
 def _read_language(document: Json) -> str | None:
-    candidates: list[object] = []
-    for one in as_list(document.get("language")):
-        candidates.append(one.get("identifier") if isinstance(one, dict) else one)
+    named = as_list(document.get("language"))
+    candidates: list[object] = [one.get("identifier") if isinstance(one, dict) else one for one in named]
     by_language = document.get("contentMap")
     if isinstance(by_language, dict):
         candidates.extend(by_language)
