@@ -4,9 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, select, update
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select, update
 
+from storage.actors import Actor, actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of
+from storage.people import people
 
 apps = Table(
     "apps",
@@ -94,6 +96,22 @@ class Token:
 _APP = columns(apps, App)
 _GRANT = columns(grants, Grant)
 _TOKEN = columns(tokens, Token)
+_ACTOR = columns(actors, Actor)
+_BEARER = (
+    select(*_TOKEN, *_ACTOR, people.c.state.label("person_state"), people.c.role.label("person_role"))
+    .outerjoin(actors, actors.c.id == tokens.c.person_id)
+    .outerjoin(people, people.c.actor_id == tokens.c.person_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who stands behind an access token: the person (None for the app itself) with state and role in `people`."""
+
+    token: Token
+    actor: Actor | None
+    state: str | None
+    role: str | None
 
 
 def hashed(secret: str) -> str:
@@ -153,9 +171,25 @@ def token(tx: Tx, secret: str) -> Token | None:
     return one_of(tx, query, Token)
 
 
+def bearer(tx: Tx, secret: str) -> Bearer | None:
+    """The token with this text, revoked ones included (`revoked_at`), and its person: one query, as each request asks."""
+    found = tx.execute(_BEARER.where(tokens.c.token_hash == hashed(secret))).first()
+    if found is None:
+        return None
+    values = tuple(found)
+    split, end = len(_TOKEN), len(_TOKEN) + len(_ACTOR)
+    actor = None if values[split] is None else Actor(*values[split:end])
+    return Bearer(Token(*values[:split]), actor, values[end], values[end + 1])
+
+
 def revoke(tx: Tx, now: int, **which: Any) -> int:
     """Revoke the live tokens with these column values (`id`, `token_hash`, `person_id`, `app_id`); how many."""
     query = update(tokens).where(tokens.c.revoked_at.is_(None))
     for name, value in which.items():
         query = query.where(tokens.c[name] == value)
     return tx.execute(query.values(revoked_at=now)).rowcount
+
+
+def forget_grants(tx: Tx, before: int) -> None:
+    """Drop the codes that expired before `before` ms; by then a second use can't be told from a guess."""
+    tx.execute(delete(grants).where(grants.c.expires_at < before))

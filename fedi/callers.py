@@ -1,0 +1,123 @@
+"""Who asks through the client API: the bearer token of a request, the person behind it, and what it may do.
+
+Browsers with a session cookie are `fedi.sessions`, peers with a signature `fedi.outbox.signed`.
+"""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from fedi.context import Site
+from fedi.errors import Forbidden, Problem, Unauthenticated
+from fedi.visibility import NOBODY, Viewer, person
+from storage import apps
+from storage.actors import Actor
+from storage.metadata import Tx
+
+# Mastodon's scopes (doorkeeper.rb of 4.5): `read` holds every `read:…`, and `follow` these, for old clients.
+_READ = "accounts blocks bookmarks collections favourites filters follows lists mutes notifications search statuses groups"
+_WRITE = (
+    "accounts blocks bookmarks collections conversations favourites filters follows lists media mutes notifications "
+    "reports statuses groups"
+)
+_ADMIN = "accounts reports domain_allows domain_blocks ip_blocks email_domain_blocks canonical_email_blocks"
+FOLLOW = frozenset({"read:follows", "write:follows", "read:blocks", "write:blocks", "read:mutes", "write:mutes"})
+SCOPES = (
+    *("read", *(f"read:{name}" for name in _READ.split())),
+    *("write", *(f"write:{name}" for name in _WRITE.split())),
+    *("follow", "push", "profile"),
+    *("admin:read", *(f"admin:read:{name}" for name in _ADMIN.split())),
+    *("admin:write", *(f"admin:write:{name}" for name in _ADMIN.split())),
+)
+"""Every scope that an app may ask for, in the order the server's metadata lists them."""
+
+
+def holds(scopes: frozenset[str], wanted: str) -> bool:
+    """Whether `scopes` contain `wanted` or one above it (`read` holds `read:statuses`)."""
+    if wanted in scopes:
+        return True
+    above, _, _ = wanted.rpartition(":")
+    return (above != "" and holds(scopes, above)) or (wanted in FOLLOW and "follow" in scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A live access token: its person (None where an app acts for itself), app and scopes."""
+
+    person: Actor | None
+    role: str
+    app_id: int
+    token_id: int
+    scopes: frozenset[str]
+
+    @property
+    def me(self) -> Actor:
+        """The person. Raises Problem (422, as Mastodon answers a client's own token) when there is none."""
+        if self.person is None:
+            raise Problem("This method requires an authenticated user", status=422, code="user-required")
+        return self.person
+
+    @property
+    def viewer(self) -> Viewer:
+        """How the gate knows this caller."""
+        return NOBODY if self.person is None else person(self.person.id)
+
+    def demand(self, wanted: tuple[str, ...]) -> None:
+        """Raises Forbidden unless one of the `wanted` scopes is held (no scope wanted: any token will do)."""
+        if wanted and not any(holds(self.scopes, scope) for scope in wanted):
+            raise Forbidden("This action is outside the authorized scopes", code="scope")
+
+
+def bearer(request: Request) -> str | None:
+    """The access token that a request carries, in the Authorization header or as `?access_token=` (RFC 6750 2.1, 2.3)."""
+    header = request.headers.get("authorization", "")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return request.query_params.get("access_token")
+
+
+def identify(tx: Tx, token: str | None, *scopes: str) -> Caller | None:
+    """The caller with this token text, within a unit of work; None for no token.
+
+    Raises Unauthenticated for a token that is unknown or revoked, Forbidden for a person who may not act now and for a
+    token that holds none of `scopes`. The texts are Mastodon's, which clients show or compare.
+    """
+    if token is None:
+        return None
+    found = apps.bearer(tx, token)
+    if found is None:
+        raise Unauthenticated("The access token is invalid", code="token")
+    if found.token.revoked_at is not None:
+        raise Unauthenticated("The access token was revoked", code="token")
+    if found.token.person_id is not None:
+        if found.actor is None or found.state == "suspended" or found.actor.state != "active":
+            raise Forbidden("Your login is currently disabled", code="suspended")
+        if found.state == "pending":
+            raise Forbidden("Your login is currently pending approval", code="pending")
+    scopes_held = frozenset(found.token.scopes.split())
+    known = Caller(found.actor, found.role or "member", found.token.app_id, found.token.id, scopes_held)
+    known.demand(scopes)
+    return known
+
+
+def known(caller: Caller | None) -> Caller:
+    """`caller`, if it is a person. Raises Unauthenticated for no token, Problem for an app's own token."""
+    if caller is None:
+        raise Unauthenticated("This method requires an authenticated user")
+    assert caller.me
+    return caller
+
+
+async def caller(request: Request, *scopes: str) -> Caller | None:
+    """Who asks; None without a token. With one, it must be live and hold one of `scopes`, as `identify` says."""
+    token = bearer(request)
+    if token is None:
+        return None
+    site: Site = request.app.state.site
+    return await site.db.read(lambda tx: identify(tx, token, *scopes))
+
+
+async def require(request: Request, *scopes: str) -> Caller:
+    """The person who asks, with a token that holds one of `scopes`. Raises Unauthenticated, Forbidden or Problem."""
+    return known(await caller(request, *scopes))

@@ -1,0 +1,217 @@
+"""The door for client apps, as one ASGI app: finds the endpoint, adds CORS and rate limits, turns errors into answers.
+
+Endpoints stand in a tree by path segment, since more than a hundred routes tried one after another cost more than most
+answers. A slash at the end is the same route (Mastodon.py always asks `/api/v1/instance/`, toot `/oauth/authorize/`).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from federation.errors import FederationError
+from fedi.context import Site
+from fedi.errors import Problem
+from fedi.mastodon import limits
+from fedi.mastodon.answers import Json, problem
+from storage.database import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+BODY = 16 << 20
+"""Bytes of any request at most; `arguments` allows far less for what is not an upload."""
+
+_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+_CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"Link, Mastodon-Async-Refresh, X-RateLimit-Reset, X-RateLimit-Limit, X-RateLimit-Remaining, X-Request-Id",
+    ),
+]
+_PREFLIGHT = [
+    *_CORS,
+    (b"access-control-allow-methods", _METHODS.encode()),
+    (b"access-control-max-age", b"7200"),
+    (b"vary", b"Access-Control-Request-Headers"),
+    (b"content-length", b"0"),
+]
+_PRIVATE = [(b"cache-control", b"private, no-store"), (b"vary", b"Authorization, Origin")]
+_SAME = {"PUT": "PATCH", "PATCH": "PUT"}
+
+
+class _Node:
+    """A segment of paths: what follows it, and the endpoints that end at it, by method."""
+
+    __slots__ = ("ends", "literal", "name", "param")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node] = {}
+        self.param: _Node | None = None
+        self.name = ""
+        self.ends: dict[str, Endpoint] = {}
+
+
+class Door:
+    """Serves the given routes; anything else under its prefixes is a JSON 404, never a page."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        self._windows = limits.Windows()
+        for route in routes:
+            self._add(route)
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        for part in route.path.strip("/").split("/"):
+            if part.startswith("{"):
+                node.param = node.param or _Node()
+                node = node.param
+                name = part.strip("{}")
+                if node.name not in ("", name):
+                    raise ValueError(f"{route.path}: this parameter is called {node.name} elsewhere")
+                node.name = name
+            else:
+                node = node.literal.setdefault(part, _Node())
+        for method in route.methods or ():
+            if method != "HEAD":
+                if method in node.ends:
+                    raise ValueError(f"{method} {route.path} is routed twice")
+                node.ends[method] = route.endpoint
+
+    def find(self, path: str) -> tuple[dict[str, Endpoint], dict[str, str]]:
+        """(endpoints by method, path parameters) of a path; empty when there is none."""
+        return _find(self._root, path.strip("/").split("/"), 0) or ({}, {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await _refuse_socket(scope, receive, send)
+            return
+        path: str = scope["path"]
+        # The authorise page is a page: other origins have no business in it.
+        shared = not path.startswith("/oauth/authorize")
+        method: str = scope["method"]
+        if method == "OPTIONS" and shared:
+            await _preflight(scope, send)
+            return
+        site: Site = scope["app"].state.site
+        request = Request(scope, _limited(receive))
+        count = self._count(site, request, path)
+        extra = [*count.headers, *(_CORS if shared else ())]
+
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message["headers"])
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers += _PRIVATE
+                message = {**message, "headers": headers + extra}
+            await send(message)
+
+        response = await self._answer(request, path, method, allowed=count.allowed)
+        await response(scope, receive, add)
+
+    async def _answer(self, request: Request, path: str, method: str, *, allowed: bool) -> Response:
+        if not allowed:
+            return problem("Too many requests", 429)
+        ends, params = self.find(path)
+        endpoint = ends.get("GET" if method == "HEAD" else method) or ends.get(_SAME.get(method, ""))
+        if endpoint is None:
+            if not ends:
+                return problem("Not found", 404)
+            refused = problem("This method isn't offered here", 405)
+            refused.raw_headers.append((b"allow", ", ".join(sorted(ends)).encode()))
+            return refused
+        request.scope["path_params"] = params
+        try:
+            return await endpoint(request)
+        except Problem as refused_by:
+            return answer_to(refused_by)
+        except FederationError as failed:
+            # Another server could not be asked: Mastodon answers 503 with these words.
+            log.info("%s %s: %s", method, path, failed)
+            return problem("Remote data could not be fetched", 503)
+        except StorageUnavailable:
+            log.exception("%s %s", method, path)
+            return problem("The database can't be reached; try again in a moment", 503)
+        except Exception:
+            log.exception("%s %s", method, path)
+            return problem("Something went wrong on this server; it is in its log", 500)
+
+    def _count(self, site: Site, request: Request, path: str) -> limits.Count:
+        address = _network(request.client.host) if request.client is not None else ""
+        now = site.clock()
+        if request.method == "POST" and path.rstrip("/") in ("/api/v1/apps", "/api/v1/accounts"):
+            return self._windows.count(f"new {address}", limits.REGISTERING, now)
+        token = request.headers.get("authorization")
+        if token is None:
+            return self._windows.count(f"address {address}", limits.ANONYMOUS, now)
+        if request.method in ("GET", "HEAD"):
+            return self._windows.count(f"read {token[:200]}", limits.READING, now)
+        return self._windows.count(f"write {token[:200]}", limits.WRITING, now)
+
+
+def answer_to(refused: Problem) -> Json:
+    """A Problem in Mastodon's shape. Its text already says what is wrong; 401 names the scheme (RFC 6750 3)."""
+    answered = problem(refused.text, refused.status, details=getattr(refused, "details", None))
+    if refused.status == 401:
+        answered.raw_headers.append((b"www-authenticate", b'Bearer realm="fedi"'))
+    return answered
+
+
+def _find(node: _Node, parts: list[str], at: int) -> tuple[dict[str, Any], dict[str, str]] | None:
+    if at == len(parts):
+        return (node.ends, {}) if node.ends else None
+    following = node.literal.get(parts[at])
+    if following is not None:
+        found = _find(following, parts, at + 1)
+        if found is not None:
+            return found
+    if node.param is not None and parts[at]:
+        found = _find(node.param, parts, at + 1)
+        if found is not None:
+            found[1][node.param.name] = parts[at]
+            return found
+    return None
+
+
+def _network(address: str) -> str:
+    """An address as it is counted: IPv6 by /64, since one machine has a whole one."""
+    return ":".join(address.split(":")[:4]) if ":" in address else address
+
+
+def _limited(receive: Receive) -> Receive:
+    """`receive` that raises Problem once a body is over the limit, whatever its headers said."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        if message["type"] == "http.request":
+            size += len(message.get("body", b""))
+            if size > BODY:
+                raise Problem(f"The request is larger than {BODY} bytes", status=413, code="too-large")
+        return message
+
+    return counted
+
+
+async def _preflight(scope: Scope, send: Send) -> None:
+    """What browsers ask before a request with a token; before any look-up, as half of all requests are these."""
+    asked = next((value for name, value in scope["headers"] if name == b"access-control-request-headers"), b"*")
+    headers = [*_PREFLIGHT, (b"access-control-allow-headers", asked)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Streaming isn't offered yet: close before accepting, which browsers see as a failed handshake."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1000, "reason": ""})

@@ -1,0 +1,63 @@
+"""How often one caller may ask, counted as Mastodon does and told in its headers. Counts are kept in this process only.
+
+Mastodon allows 300 requests in 5 minutes for each token and address. A campus sits behind few addresses and a page of
+answers is cheap here, so reading is far freer; writing keeps the order of Mastodon's limits.
+"""
+
+from dataclasses import dataclass
+
+from fedi.mastodon.answers import moment
+
+_KEYS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """So many requests within so many seconds."""
+
+    requests: int
+    seconds: int
+
+
+READING = Allowance(30_000, 300)
+WRITING = Allowance(1_500, 300)
+ANONYMOUS = Allowance(7_500, 300)
+REGISTERING = Allowance(600, 600)
+"""New apps and accounts, for each address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Where a caller stands after a request: whether it is allowed, and Mastodon's three headers."""
+
+    allowed: bool
+    headers: list[tuple[bytes, bytes]]
+
+
+class Windows:
+    """Requests counted in fixed windows, one for each key; memory is bounded."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, int]] = {}  # key -> (end of the window in ms, requests in it)
+
+    def count(self, key: str, allowance: Allowance, now: int) -> Count:
+        """Count one request of `key` at `now` ms."""
+        end, used = self._seen.get(key, (0, 0))
+        if end <= now:
+            length = allowance.seconds * 1000
+            end, used = (now // length + 1) * length, 0
+            if len(self._seen) >= _KEYS:
+                self._forget(now)
+        used += 1
+        self._seen[key] = (end, used)
+        headers = [
+            (b"x-ratelimit-limit", str(allowance.requests).encode()),
+            (b"x-ratelimit-remaining", str(max(allowance.requests - used, 0)).encode()),
+            (b"x-ratelimit-reset", moment(end).encode()),
+        ]
+        return Count(used <= allowance.requests, headers)
+
+    def _forget(self, now: int) -> None:
+        self._seen = {key: window for key, window in self._seen.items() if window[0] > now}
+        while len(self._seen) >= _KEYS:  # a flood of new keys: the oldest go
+            self._seen.pop(next(iter(self._seen)))

@@ -1,0 +1,92 @@
+"""Pages of lists: the four parameters `limit`, `max_id`, `since_id`, `min_id`, and the Link header that clients follow.
+
+The header is what Mastodon, and so every client, pages by: `<url>; rel="next", <url>; rel="prev"` with rel quoted and
+absolute URLs; `next` is left out on an empty page, or clients ask for ever (CLIENTS decision 14).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from starlette.requests import Request
+
+from fedi.context import Site
+from storage.timelines import Page
+
+T = TypeVar("T")
+
+_ROUNDS = 5
+"""Times that a list is read on to fill a page when the gate or a filter took rows out."""
+
+
+class Paging(msgspec.Struct, kw_only=True):
+    """The parameters of every list; inherit from it to add others."""
+
+    limit: int | None = None
+    max_id: int | None = None
+    since_id: int | None = None
+    min_id: int | None = None
+
+    def page(self, default: int = 20, most: int = 40) -> Page:
+        """The page asked for; a limit beyond `most` is `most`, as Mastodon does."""
+        limit = default if self.limit is None else max(1, min(self.limit, most))
+        return Page(limit, self.max_id, self.since_id, self.min_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled(Generic[T]):
+    """A page of things to show, newest first, and the ids between which the next pages lie (None: nothing found)."""
+
+    items: list[T]
+    first: int | None
+    last: int | None
+
+
+def fill(page: Page, fetch: Callable[[Page], list[T]], id_of: Callable[[T], int],
+         keep: Callable[[list[T]], list[T]]) -> Filled[T]:
+    """Read pages with `fetch` until `page.limit` things are kept, nothing is left, or it was tried often enough.
+
+    `fetch` gives rows newest first, as `storage.timelines` does; `keep` leaves out what the caller may not see or does
+    not want. A page that came out short still says where the next one begins.
+    """
+    kept: list[T] = []
+    first = last = None
+    asked = page
+    for _ in range(_ROUNDS):
+        rows = fetch(asked)
+        if not rows:
+            break
+        newest, oldest = id_of(rows[0]), id_of(rows[-1])
+        first = newest if first is None else max(first, newest)
+        last = oldest if last is None else min(last, oldest)
+        found = keep(rows)
+        kept = found + kept if page.min_id is not None else kept + found
+        if len(rows) < page.limit or len(kept) >= page.limit:
+            break
+        asked = replace(asked, min_id=newest) if page.min_id is not None else replace(asked, max_id=oldest)
+    if len(kept) > page.limit:
+        if page.min_id is not None:
+            kept = kept[-page.limit :]
+            first = id_of(kept[0])
+        else:
+            kept = kept[: page.limit]
+            last = id_of(kept[-1])
+    return Filled(kept, first, last)
+
+
+def links(request: Request, first: int | None, last: int | None) -> dict[str, str]:
+    """The Link header of a page whose newest cursor is `first` and oldest `last`; none for an empty page."""
+    if first is None or last is None:
+        return {}
+    site: Site = request.app.state.site
+    kept = [
+        (name, value)
+        for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if name not in ("max_id", "since_id", "min_id", "access_token")
+    ]
+    base = site.config.origin + request.url.path.rstrip("/")
+    older = urlencode([*kept, ("max_id", str(last))])
+    newer = urlencode([*kept, ("min_id", str(first))])
+    return {"Link": f'<{base}?{older}>; rel="next", <{base}?{newer}>; rel="prev"'}
