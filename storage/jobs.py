@@ -1,5 +1,6 @@
 """Jobs: deferred and timed work that is neither an activity received nor a delivery. Claimed rows come back in time."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,12 @@ def claim(tx: Tx, now: int, until: int, limit: int) -> list[Job]:
         .values(state="working", claimed_until=until, attempts=jobs.c.attempts + 1)
     )
     return all_of(tx, select(*_ROW).where(jobs.c.id.in_(ids)).order_by(jobs.c.id), Job)
+
+
+def renew(tx: Tx, ids: Collection[int], until: int) -> None:
+    """Hold claimed jobs until `until` ms, for a worker that is still at work on them."""
+    if ids:
+        tx.execute(update(jobs).where(jobs.c.id.in_(ids), jobs.c.state == "working").values(claimed_until=until))
 
 
 def done(tx: Tx, job_id: int) -> None:

@@ -529,3 +529,15 @@ def by_position(tx: Tx, position: int) -> Sent | None:
 def drop_trouble(tx: Tx, trouble_id: int) -> bool:
     """Forget a trouble; whether there was one."""
     return tx.execute(delete(troubles).where(troubles.c.id == trouble_id)).rowcount > 0
+
+
+def cursor(tx: Tx, name: str) -> int:
+    """Where the named cursor stands, 0 before it was ever set."""
+    return tx.scalar(select(cursors.c.position).where(cursors.c.name == name)) or 0
+
+
+def advance(tx: Tx, name: str, at_most: int, position: int) -> bool:
+    """Set the named cursor to `position` if it stands at `at_most` or before; False when somebody else did."""
+    insert_new(tx, cursors, {"name": name, "position": 0})
+    moved = update(cursors).where(cursors.c.name == name, cursors.c.position <= at_most).values(position=position)
+    return tx.execute(moved).rowcount > 0

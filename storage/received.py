@@ -5,7 +5,7 @@ try. A row that is `working` belongs to a worker until `claimed_until`; then it 
 is lost when a worker dies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,15 +36,28 @@ received = Table(
     Column("code", Text),  # reason code of a refusal
     Column("problem", Text),  # the same in words
 )
-Index("ix_received_due", received.c.due_at, received.c.id,
-      sqlite_where=received.c.state.in_(("new", "working")), postgresql_where=received.c.state.in_(("new", "working")))
+Index(
+    "ix_received_due",
+    received.c.due_at,
+    received.c.id,
+    sqlite_where=received.c.state.in_(("new", "working")),
+    postgresql_where=received.c.state.in_(("new", "working")),
+)
 # Not by state: SQLite would then read all that wait by it and sort them, instead of walking the index above.
-Index("ix_received_settled", received.c.settled_at, sqlite_where=received.c.settled_at.isnot(None),
-      postgresql_where=received.c.settled_at.isnot(None))
+Index(
+    "ix_received_settled",
+    received.c.settled_at,
+    sqlite_where=received.c.settled_at.isnot(None),
+    postgresql_where=received.c.settled_at.isnot(None),
+)
 # The same activity twice has one effect; only what was authenticated counts, so that nobody can take an id from others.
-Index("uq_received_activity", received.c.activity_id, unique=True,
-      sqlite_where=received.c.state.not_in(("refused", "unverified")) & received.c.via.isnot(None),
-      postgresql_where=received.c.state.not_in(("refused", "unverified")) & received.c.via.isnot(None))
+Index(
+    "uq_received_activity",
+    received.c.activity_id,
+    unique=True,
+    sqlite_where=received.c.state.not_in(("refused", "unverified")) & received.c.via.isnot(None),
+    postgresql_where=received.c.state.not_in(("refused", "unverified")) & received.c.via.isnot(None),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +94,18 @@ def insert(tx: Tx, row: Received) -> bool:
     return fresh
 
 
-def claim(tx: Tx, now: int, until: int, limit: int) -> list[Received]:
-    """Take up to `limit` due rows, oldest first, for one worker until `until` ms; others pass them by."""
+def claim(tx: Tx, now: int, until: int, limit: int, *, but_hosts: Collection[str] = ()) -> list[Received]:
+    """Take up to `limit` due rows, oldest first, for one worker until `until` ms; others pass them by.
+
+    Rows of `but_hosts` are left: what came from there before is still being worked out.
+    """
     ready = (
         select(received.c.id)
         .where(
             one_among(received.c.state, "new", "working"),
             received.c.due_at <= now,
             or_(received.c.claimed_until.is_(None), received.c.claimed_until <= now),
+            *([received.c.host.not_in(but_hosts)] if but_hosts else []),
         )
         .order_by(received.c.due_at, received.c.id)
         .limit(limit)
@@ -103,6 +120,13 @@ def claim(tx: Tx, now: int, until: int, limit: int) -> list[Received]:
         .values(state="working", claimed_until=until, attempts=received.c.attempts + 1)
     )
     return all_of(tx, select(*_ROW).where(received.c.id.in_(ids)).order_by(received.c.id), Received)
+
+
+def renew(tx: Tx, ids: Collection[int], until: int) -> None:
+    """Hold claimed rows until `until` ms, for a worker that is still at work on them."""
+    if ids:
+        mine = (received.c.id.in_(ids), received.c.state == "working")
+        tx.execute(update(received).where(*mine).values(claimed_until=until))
 
 
 def settle(
@@ -190,7 +214,7 @@ def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
 def totals(tx: Tx) -> dict[str, int]:
     """How many rows are in each state."""
     query = select(received.c.state, func.count()).group_by(received.c.state)
-    return {state: number for state, number in tx.execute(query)}
+    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def oldest_due(tx: Tx) -> int | None:

@@ -47,9 +47,7 @@ def by_cookie(tx: Tx, cookie: str, now: int) -> Session | None:
 
 def touch(tx: Tx, cookie_hash: str, now: int, expires_at: int) -> None:
     """Note that a session was used."""
-    tx.execute(
-        update(sessions).where(sessions.c.cookie_hash == cookie_hash).values(seen_at=now, expires_at=expires_at)
-    )
+    tx.execute(update(sessions).where(sessions.c.cookie_hash == cookie_hash).values(seen_at=now, expires_at=expires_at))
 
 
 def of_person(tx: Tx, person_id: int) -> list[Session]:
@@ -68,3 +66,8 @@ def remove(tx: Tx, *, cookie_hash: str | None = None, person_id: int | None = No
     if person_id is not None:
         query = query.where(sessions.c.person_id == person_id)
     tx.execute(query)
+
+
+def forget(tx: Tx, before: int) -> None:
+    """Drop the sessions that expired before `before` ms."""
+    tx.execute(delete(sessions).where(sessions.c.expires_at < before))

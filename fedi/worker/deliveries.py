@@ -1,0 +1,95 @@
+"""Deliveries: which links have their turn now. Dead peers have a small pool of their own, so they never slow others.
+
+A link is claimed for a minute, and the claim is renewed while its turn runs; when this process dies, another worker has
+it after that minute.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from fedi.context import Site
+from fedi.outbox import fanout, send
+from storage import outbox
+from storage.metadata import Tx
+from storage.outbox import Link
+
+log = logging.getLogger(__name__)
+
+TURNS = 192
+"""Links that have their turn at once ..."""
+FAILING_TURNS = 19
+"""... and those of them whose last delivery failed: a tenth."""
+POSTS = 256
+"""POSTs under way at once, to all hosts."""
+LEASE = 60_000
+_PLANNED = 64
+_SPREAD = 500
+
+
+@dataclass(slots=True)
+class Deliveries:
+    """The turns that run in this process."""
+
+    site: Site
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(POSTS))
+    well: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    failing: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def begin(self) -> int:
+        """Wake the links that new rows concern and begin as many turns as there is room for; how many begun."""
+        while await self.site.db.write(lambda tx: outbox.spread(tx, _SPREAD)) == _SPREAD:
+            pass
+        begun = await self._begin(self.well, TURNS, failing=False)
+        return begun + await self._begin(self.failing, FAILING_TURNS, failing=True)
+
+    async def _begin(self, pool: dict[str, "asyncio.Task[None]"], size: int, *, failing: bool) -> int:
+        begun = 0
+        if len(pool) > size * 3 // 4:
+            return 0  # planning for many at once is cheaper than for each
+        while (room := min(size - len(pool), _PLANNED)) > 0:
+            links = await self.site.db.write(lambda tx, room=room: self._claim(tx, room, failing=failing))  # type: ignore[misc]
+            if not links:
+                break
+            turns = await self.site.db.read(lambda tx, links=links: fanout.plan(tx, self.site, links))  # type: ignore[misc]
+            for turn in turns:
+                task = asyncio.create_task(self._run(turn, pool))
+                pool[turn.link.host] = task
+            begun += len(turns)
+            if len(links) < room:
+                break
+        return begun
+
+    def _claim(self, tx: Tx, room: int, *, failing: bool) -> list[Link]:
+        now = self.site.clock()
+        return outbox.claim_links(tx, now, now + LEASE, room, failing=failing)
+
+    async def _run(self, turn: fanout.Turn, pool: dict[str, "asyncio.Task[None]"]) -> None:
+        try:
+            await send.run(self.site, turn, self.slots)
+        except Exception:
+            # Its claim runs out, and it is tried again then.
+            log.exception("the turn of %s failed", turn.link.host)
+        finally:
+            pool.pop(turn.link.host, None)
+            self.again.set()
+
+    async def hold(self) -> None:
+        """Renew the claims of the turns that run."""
+        hosts = [*self.well, *self.failing]
+        if hosts:
+            until = self.site.clock() + LEASE
+            await self.site.db.write(lambda tx: outbox.renew_claims(tx, hosts, until))
+
+    @property
+    def running(self) -> list["asyncio.Task[None]"]:
+        """The turns that run now."""
+        return [*self.well.values(), *self.failing.values()]
+
+    async def finish(self) -> None:
+        """Wait for the turns that run; each is at most some seconds from its end."""
+        if self.running:
+            await asyncio.gather(*self.running, return_exceptions=True)
+
+

@@ -1,0 +1,201 @@
+"""The background work of a process: what was received, what is to be sent, jobs, timed work.
+
+Each is a loop of its own, woken by events and looking by itself now and then, since an event may be missed (another
+process wrote to SQLite, a lease ran out). What a loop does is claimed in the database, so any number of processes may
+run this. No error ends a loop: it is logged, and the loop goes on after a pause.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from fedi.context import Site
+from fedi.inbox.process import process
+from fedi.worker import jobs as job_kinds
+from fedi.worker import schedule
+from fedi.worker.deliveries import Deliveries
+from storage import jobs, received
+from storage.jobs import Job
+from storage.metadata import Tx
+from storage.received import Received
+
+log = logging.getLogger(__name__)
+
+POLL = 0.5
+"""Seconds between looks, when nothing wakes a loop."""
+BATCH = 100
+"""Received activities handled in one transaction."""
+BATCHES = 4
+"""Batches at once, so that one that waits for a slow host does not hold up the others."""
+JOBS = 16
+_LEASE = 60_000
+_HOLD = 20.0
+_SCHEDULE = 60.0
+_STOP_SECONDS = 30.0
+_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+async def run(site: Site, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; then finish what was begun, within half a minute."""
+    work = Work(site)
+    loops = [
+        _forever(site, "received", work.receive, work.receive_again, stop),
+        _forever(site, "outbox", work.deliver, work.deliveries.again, stop),
+        _forever(site, "jobs", work.do_jobs, work.jobs_again, stop),
+        _every(_HOLD, "leases", work.hold, stop),
+        _every(_SCHEDULE, "schedule", lambda: schedule.run_due(site), stop),
+    ]
+    await asyncio.gather(*loops)
+    await work.finish()
+
+
+async def step(site: Site) -> int:
+    """Do once what there is to do now, and wait for it; how much it was. For tests and for commands."""
+    work = Work(site)
+    done = await work.receive()
+    await work.finish()
+    done += await work.deliver()
+    await work.finish()
+    done += await work.do_jobs()
+    await work.finish()
+    return done
+
+
+@dataclass(slots=True)
+class Work:
+    """What this process has under way. Each method begins what there is room for and says how much that was."""
+
+    site: Site
+    deliveries: Deliveries = field(init=False)
+    batches: dict["asyncio.Task[None]", list[Received]] = field(default_factory=dict)
+    receive_again: asyncio.Event = field(default_factory=asyncio.Event)
+    jobs: dict["asyncio.Task[None]", Job] = field(default_factory=dict)
+    jobs_again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.deliveries = Deliveries(self.site)
+
+    async def receive(self) -> int:
+        """Begin to work received activities out. Those of one host are never in two batches: they stay in order."""
+        if len(self.batches) >= BATCHES:
+            return 0
+        busy = list({row.host for rows in self.batches.values() for row in rows})
+        now = self.site.clock()
+        rows = await self.site.db.write(lambda tx: received.claim(tx, now, now + _LEASE, BATCH, but_hosts=busy))
+        if rows:
+            task = asyncio.create_task(_logged("received", process(self.site, rows)))
+            self.batches[task] = rows
+            task.add_done_callback(self._batch_ended)
+        return len(rows)
+
+    def _batch_ended(self, task: "asyncio.Task[None]") -> None:
+        del self.batches[task]
+        self.receive_again.set()
+
+    async def deliver(self) -> int:
+        """Begin the turns of links that are due."""
+        return await self.deliveries.begin()
+
+    async def do_jobs(self) -> int:
+        """Begin jobs that are due."""
+        room = JOBS - len(self.jobs)
+        if room <= 0:
+            return 0
+        now = self.site.clock()
+        claimed = await self.site.db.write(lambda tx: jobs.claim(tx, now, now + _LEASE, room))
+        for job in claimed:
+            task = asyncio.create_task(_logged("jobs", job_kinds.run(self.site, job)))
+            self.jobs[task] = job
+            task.add_done_callback(self._job_ended)
+        return len(claimed)
+
+    def _job_ended(self, task: "asyncio.Task[None]") -> None:
+        del self.jobs[task]
+        self.jobs_again.set()
+
+    async def hold(self) -> int:
+        """Renew the claims on what is under way."""
+        rows = [row.id for batch in self.batches.values() for row in batch]
+        running = [job.id for job in self.jobs.values()]
+        until = self.site.clock() + _LEASE
+
+        def renew(tx: Tx) -> None:
+            received.renew(tx, rows, until)
+            jobs.renew(tx, running, until)
+
+        if rows or running:
+            await self.site.db.write(renew)
+        await self.deliveries.hold()
+        return len(rows) + len(running)
+
+    async def finish(self) -> None:
+        """Wait for what is under way; what takes too long is left to whoever claims it next."""
+        tasks = [*self.batches, *self.jobs, *self.deliveries.running]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _logged(name: str, work: Awaitable[None]) -> None:
+    """A piece of work whose failure is its own: its claim runs out, and it is tried again."""
+    try:
+        await work
+    except Exception:
+        log.exception("%s: a piece of work failed", name)
+
+
+async def _forever(
+    site: Site, topic: str, work: Callable[[], Awaitable[int]], again: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Call `work` as long as it finds something, then wait for `topic`, for `again`, or a moment."""
+    listening = asyncio.create_task(_listen(site, topic, again))
+    failures = 0
+    try:
+        while not stop.is_set():
+            again.clear()
+            try:
+                worked = await work()
+                failures = 0
+            except Exception:
+                log.exception("%s: looking for work failed", topic)
+                await _pause(_PAUSES[min(failures, len(_PAUSES) - 1)], stop)
+                failures += 1
+                continue
+            if not worked:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL):
+                        await again.wait()
+    finally:
+        listening.cancel()
+
+
+async def _listen(site: Site, topic: str, again: asyncio.Event) -> None:
+    heard = site.db.events.subscribe(topic)
+    try:
+        while True:
+            if await heard.next(3600) is not None:
+                heard.drain()
+                again.set()
+    finally:
+        heard.close()
+
+
+async def _every(seconds: float, name: str, work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await work()
+        except Exception:
+            log.exception("%s: failed", name)
+        await _pause(seconds, stop)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    """Wait, but not longer than until `stop`."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

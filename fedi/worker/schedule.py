@@ -1,0 +1,58 @@
+"""Timed work: what is done every hour or day, by whichever worker gets to it first."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fedi.context import Site
+from storage import apps, idempotency, outbox, received, sessions
+from storage.metadata import Tx
+
+_HOUR = 3600 * 1000
+_DAY = 24 * _HOUR
+
+BODIES = 14 * _DAY
+"""How long the text of a settled activity is kept, for operators to look into and to replay."""
+ROWS = 37 * _DAY
+"""How long a settled activity is recognised when it comes again: longer than any peer goes on trying (30 days)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Work that is due `every` so many ms."""
+
+    name: str
+    every: int
+    unit: Callable[[Tx, int], object]
+
+
+SCHEDULE: Sequence[Timed] = (
+    Timed("forget idempotency keys", _HOUR, lambda tx, now: idempotency.forget(tx, now - idempotency.DAYS * _DAY)),
+    Timed("forget login sessions", _HOUR, sessions.forget),
+    Timed("forget authorisation codes", _HOUR, lambda tx, now: apps.forget_grants(tx, now - _DAY)),
+    Timed(
+        "prune received activities",
+        _HOUR,
+        lambda tx, now: received.prune(tx, bodies_before=now - BODIES, rows_before=now - ROWS),
+    ),
+)
+
+
+async def run_due(site: Site) -> int:
+    """Do what is due; how much that was comes back. Work and its mark are committed together."""
+    done = 0
+    for timed in SCHEDULE:
+        if await site.db.read(lambda tx, timed=timed: _due(tx, timed, site.clock())):  # type: ignore[misc]
+            done += await site.db.write(lambda tx, timed=timed: _run(tx, site, timed))  # type: ignore[misc]
+    return done
+
+
+def _due(tx: Tx, timed: Timed, now: int) -> bool:
+    return now - outbox.cursor(tx, f"schedule: {timed.name}") >= timed.every
+
+
+def _run(tx: Tx, site: Site, timed: Timed) -> int:
+    now = site.clock()
+    if not outbox.advance(tx, f"schedule: {timed.name}", now - timed.every, now):
+        return 0  # another worker was first
+    timed.unit(tx, now)
+    return 1
