@@ -1,0 +1,111 @@
+"""Real instances for tests: `fedi` commands and `fedi serve` processes on loopback, each with a folder and a database."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FEDI = Path(sys.executable).with_name("fedi")
+START = 30.0
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Server:
+    """One instance. `start` it, `kill` it (SIGKILL) or `stop` it; its folder and database stay."""
+
+    folder: Path
+    database: str
+    name: str
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def config(self) -> Path:
+        """Its settings."""
+        return self.folder / "fedi.toml"
+
+    @property
+    def log(self) -> Path:
+        """What the process printed."""
+        return self.folder / "log"
+
+    def init(self) -> None:
+        """Write its settings, make its keys and its tables."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(
+            f'url = "{self.url}"\nlisten = "127.0.0.1:{self.port}"\ndatabase = "{self.database}"\n'
+            f'data = "{self.folder / "data"}"\nname = "{self.name}"\n\n'
+            '[federation]\nprivate_networks = ["127.0.0.0/8"]\n'
+        )
+        self.fedi("init")
+
+    def fedi(self, *words: str) -> str:
+        """What a command prints. Raises AssertionError with its error when it fails."""
+        done = subprocess.run(
+            [FEDI, *words, "--config", self.config], capture_output=True, text=True, timeout=120, check=False, env=_environ()
+        )
+        assert done.returncode == 0, f"fedi {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def person(self, name: str, *more: str) -> str:
+        """A new person; an access token with all scopes comes back."""
+        self.fedi("person", "create", name, "--email", f"{name}@example.edu", "--password", f"{name}-password", *more)
+        return self.fedi("token", "create", name).strip()
+
+    def start(self, *options: str) -> None:
+        """Run `fedi serve` until it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [FEDI, "serve", *options, "--config", self.config], stdout=log, stderr=log, env=_environ(), start_new_session=True
+            )
+        end = time.monotonic() + START
+        while time.monotonic() < end:
+            assert self.process.poll() is None, f"fedi serve ended: {self.log.read_text()[-2000:]}"
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "/ready", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"{self.url} did not come up: {self.log.read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """End every process of it at once, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, how)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(20)
+        self.process = None
+
+
+def _environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("FEDI_")}
