@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, func, or_, select, update
 
+from storage.events import note
 from storage.metadata import Json, Time, Tx, all_of, columns, id_column, metadata, one_of, upsert
 
 actors = Table(
@@ -102,6 +103,8 @@ class Actor:
 
 
 _ROW = columns(actors, Actor)
+_FIGURES = frozenset({"followers_count", "following_count", "posts_count", "last_post_at", "fetched_at"})
+"""Columns that an actor's document does not show."""
 GROUP = "Group"
 
 
@@ -178,6 +181,8 @@ def search(tx: Tx, words: str, limit: int, offset: int = 0) -> list[Actor]:
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
     """Set columns of an actor."""
     tx.execute(update(actors).where(actors.c.id == actor_id).values(**values))
+    if not _FIGURES.issuperset(values):
+        note(tx, "actor")
 
 
 def count(tx: Tx, actor_id: int, *, followers: int = 0, following: int = 0, posts: int = 0) -> None:

@@ -1,8 +1,8 @@
 """Publish and subscribe: what was committed is told to whoever waits in this process and, on PostgreSQL, in others.
 
 `note(tx, topic, payload)` inside a unit of work; it is told after the commit, never when the unit fails. Topics:
-`outbox`, `jobs`, `received` (work for the worker; no payload) and `person` (payload: the id of a person whose
-timelines or notifications changed). Payloads are ids only: whoever listens loads what it may see.
+`outbox`, `jobs`, `received` (work for the worker; no payload), `actor` (the document of a local actor changed; no
+payload) and `person` (payload: the id of a person whose timelines or notifications changed). Payloads are ids only: whoever listens loads what it may see.
 """
 
 import asyncio
@@ -49,10 +49,12 @@ class Subscription:
         except TimeoutError:
             return None
 
-    def drain(self) -> None:
-        """Forget what was heard so far; for listeners who look at everything anyway once awake."""
+    def drain(self) -> bool:
+        """Forget what was heard so far, for listeners who look at everything anyway; whether there was anything."""
+        heard = not self._heard.empty()
         while not self._heard.empty():
             self._heard.get_nowait()
+        return heard
 
     def close(self) -> None:
         """Hear nothing more."""

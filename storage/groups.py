@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Table, Text, select, update
+from sqlalchemy import Column, ForeignKey, Table, Text, exists, select, update
 
+from storage.actors import GROUP, Actor, actors
+from storage.events import note
+from storage.follows import follows
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_of, upsert
 
 groups = Table(
@@ -42,6 +45,7 @@ _ROW = columns(groups, Group)
 def save(tx: Tx, group: Group) -> None:
     """Add a group whose actor exists, or change it."""
     upsert(tx, groups, {column.name: getattr(group, column.name) for column in _ROW}, ["actor_id"])
+    note(tx, "actor")
 
 
 def by_id(tx: Tx, actor_id: int) -> Group | None:
@@ -59,3 +63,18 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Group]:
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
     """Set columns of a group."""
     tx.execute(update(groups).where(groups.c.actor_id == actor_id).values(**values))
+    note(tx, "actor")
+
+
+def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None) -> list[Actor]:
+    """Groups that want to be found, founded (or first heard of) last first: those of this instance, or those elsewhere
+    that someone here is in. `before`: only those whose id is below this one.
+    """
+    query = select(*columns(actors, Actor)).where(
+        actors.c.kind == GROUP, actors.c.local == local, actors.c.state == "active", actors.c.discoverable
+    )
+    if not local:
+        query = query.where(exists().where(follows.c.target_id == actors.c.id, follows.c.state == "accepted"))
+    if before is not None:
+        query = query.where(actors.c.id < before)
+    return all_of(tx, query.order_by(actors.c.id.desc()).limit(limit), Actor)

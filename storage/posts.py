@@ -33,7 +33,9 @@ posts = Table(
     Column("reply_to_actor_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),
     Column("root_id", Id),  # first post of the thread; of a thread's first post its own id
     Column("visibility", Text, nullable=False),  # public unlisted peers members followers direct
-    Column("attachments", Json, nullable=False),  # [{"url","media_type","description","width","height","blurhash","kind"}]
+    Column(
+        "attachments", Json, nullable=False
+    ),  # [{"url","media_type","description","width","height","blurhash","kind"}]
     Column("link", Text),  # the page a link post is about
     Column("app_id", Id),  # the client app a local post was written with
     Column("published_at", Time, nullable=False),
@@ -44,17 +46,38 @@ posts = Table(
     Column("boosts_count", Integer, nullable=False),
     Index("ix_posts_author_id", "author_id", "id"),
 )
-Index("ix_posts_group_id", posts.c.group_id, posts.c.id, sqlite_where=posts.c.group_id.isnot(None),
-      postgresql_where=posts.c.group_id.isnot(None))
-Index("ix_posts_root_id", posts.c.root_id, posts.c.id, sqlite_where=posts.c.root_id.isnot(None),
-      postgresql_where=posts.c.root_id.isnot(None))
-Index("ix_posts_reply_to_id", posts.c.reply_to_id, sqlite_where=posts.c.reply_to_id.isnot(None),
-      postgresql_where=posts.c.reply_to_id.isnot(None))
-Index("ix_posts_orphans", posts.c.reply_to_iri,
-      sqlite_where=posts.c.reply_to_id.is_(None) & posts.c.reply_to_iri.isnot(None),
-      postgresql_where=posts.c.reply_to_id.is_(None) & posts.c.reply_to_iri.isnot(None))
-Index("ix_posts_public", posts.c.id, sqlite_where=posts.c.visibility == "public",
-      postgresql_where=posts.c.visibility == "public")
+Index(
+    "ix_posts_group_id",
+    posts.c.group_id,
+    posts.c.id,
+    sqlite_where=posts.c.group_id.isnot(None),
+    postgresql_where=posts.c.group_id.isnot(None),
+)
+Index(
+    "ix_posts_root_id",
+    posts.c.root_id,
+    posts.c.id,
+    sqlite_where=posts.c.root_id.isnot(None),
+    postgresql_where=posts.c.root_id.isnot(None),
+)
+Index(
+    "ix_posts_reply_to_id",
+    posts.c.reply_to_id,
+    sqlite_where=posts.c.reply_to_id.isnot(None),
+    postgresql_where=posts.c.reply_to_id.isnot(None),
+)
+Index(
+    "ix_posts_orphans",
+    posts.c.reply_to_iri,
+    sqlite_where=posts.c.reply_to_id.is_(None) & posts.c.reply_to_iri.isnot(None),
+    postgresql_where=posts.c.reply_to_id.is_(None) & posts.c.reply_to_iri.isnot(None),
+)
+Index(
+    "ix_posts_public",
+    posts.c.id,
+    sqlite_where=posts.c.visibility == "public",
+    postgresql_where=posts.c.visibility == "public",
+)
 
 mentions = Table(
     "mentions",
@@ -261,3 +284,12 @@ def of_author(tx: Tx, author_id: int) -> list[Post]:
     """Every post of an author, deleted ones left out."""
     query = select(*ROW).where(posts.c.author_id == author_id, posts.c.deleted_at.is_(None))
     return all_of(tx, query, Post)
+
+
+def local_totals(tx: Tx) -> tuple[int, int]:
+    """How many posts for everyone were written here that answer nothing, and how many that answer something."""
+    query = select(func.count(), func.count(posts.c.reply_to_iri)).where(
+        posts.c.local, posts.c.deleted_at.is_(None), posts.c.visibility.in_(("public", "unlisted"))
+    )
+    written, answers = tx.execute(query).one()
+    return written - answers, answers

@@ -109,9 +109,7 @@ def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str]) -> _Known:
     )
 
 
-def _parcel(
-    tx: Tx, site: Site, known: _Known, row: Sent, host: str, software: str | None, *, agreed: bool
-) -> Parcel:
+def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, software: str | None, *, agreed: bool) -> Parcel:
     if not wants(row.form, software):
         return Parcel(row)
     inboxes = tuple(

@@ -91,5 +91,3 @@ class Deliveries:
         """Wait for the turns that run; each is at most some seconds from its end."""
         if self.running:
             await asyncio.gather(*self.running, return_exceptions=True)
-
-

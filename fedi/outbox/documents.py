@@ -1,0 +1,145 @@
+"""GET of what we are and what we said, as ActivityPub: actors, posts, activities. Collections are `collections`.
+
+Actors are for everyone, unsigned: whoever checks a signature must be able to read the key. Everything else passes the
+gate with the viewer that the request's signature proves, and what a viewer may not see is not there (404).
+"""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from federation.audience import read_audience
+from federation.errors import FederationError
+from federation.parse import parse_document
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.outbox import collections, discovery
+from fedi.outbox.answers import Ready, door
+from fedi.outbox.ready import ready
+from fedi.outbox.signed import viewer_of
+from fedi.rendering import actors as actor_rendering
+from fedi.rendering import posts as post_rendering
+from fedi.visibility import NOBODY, Viewer, may_see
+from storage import actors, outbox, posts
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.outbox import Sent
+from storage.posts import Post
+
+_ACTOR_SECONDS = 180
+
+
+@door
+async def person(request: Request) -> Response:
+    """GET /people/NAME: the actor of a person; 410 with a Tombstone when it is gone."""
+    return await _actor(request, f"/people/{request.path_params['name']}")
+
+
+@door
+async def group(request: Request) -> Response:
+    """GET /groups/NAME: the actor of a group. It is public even where the group's content is not."""
+    return await _actor(request, f"/groups/{request.path_params['name']}")
+
+
+@door
+async def instance(request: Request) -> Response:
+    """GET /actor: the instance's own actor, which signs what we fetch."""
+    return await _actor(request, "/actor")
+
+
+async def _actor(request: Request, path: str) -> Response:
+    found = await ready(request, f"actor {path}", lambda tx, site: _render_actor(tx, site, path))
+    return found.answer(request, seconds=_ACTOR_SECONDS, vary="Accept")
+
+
+def _render_actor(tx: Tx, site: Site, path: str) -> Ready:
+    actor = actors.by_iri(tx, site.iri(path))
+    if actor is None or not actor.local or actor.state == "suspended":
+        raise NotFound
+    return Ready(actor_rendering.document(tx, site, actor), 410 if actor.state == "gone" else 200)
+
+
+@door
+async def post(request: Request) -> Response:
+    """GET /people/NAME/posts/ID: the post; 410 with a Tombstone when it was public and is deleted."""
+    return await _of_post(request, create=False)
+
+
+@door
+async def create(request: Request) -> Response:
+    """GET /people/NAME/posts/ID/activity: the Create of a post, for peers that fetch what was announced to them."""
+    return await _of_post(request, create=True)
+
+
+async def _of_post(request: Request, *, create: bool) -> Response:
+    site: Site = request.app.state.site
+    viewer = await viewer_of(request)
+    name, post_id = request.path_params["name"], request.path_params["post_id"]
+    found = await site.db.read(lambda tx: _render_post(tx, site, viewer, name, post_id, create=create))
+    return found.answer(request, private=viewer != NOBODY)
+
+
+def _render_post(tx: Tx, site: Site, viewer: Viewer, name: str, post_id: int, *, create: bool) -> Ready:
+    row = posts.by_id(tx, post_id) if post_id < 2**63 else None
+    if row is None or not row.local or row.iri != site.iri(f"/people/{name}/posts/{post_id}"):
+        raise NotFound
+    if row.deleted_at is not None:
+        # Of what was not for everyone, not even that it once existed is told.
+        if row.visibility not in ("public", "unlisted"):
+            raise NotFound
+        return Ready(post_rendering.document(tx, site, row), 410)
+    if not may_see(tx, viewer, row):
+        raise NotFound
+    return Ready(post_rendering.create(tx, site, row) if create else post_rendering.document(tx, site, row))
+
+
+@door
+async def activity(request: Request) -> Response:
+    """GET /activities/ID and /groups/NAME/announces/ID: an activity as it was sent, byte for byte."""
+    site: Site = request.app.state.site
+    viewer = await viewer_of(request)
+    iri = site.iri(request.url.path)
+    found = await site.db.read(partial(_sent, viewer=viewer, iri=iri))
+    return Ready(found.body).answer(request, private=viewer != NOBODY)
+
+
+def _sent(tx: Tx, viewer: Viewer, iri: str) -> Sent:
+    row = outbox.by_activity(tx, iri)
+    if row is None:
+        raise NotFound
+    about: Post | None = posts.by_id(tx, row.post_id) if row.post_id is not None else None
+    if row.post_id is not None and (about is None or not may_see(tx, viewer, about)):
+        raise NotFound
+    author: Actor | None = actors.by_id(tx, row.actor_id)
+    if author is None or (author.state != "active" and row.type not in ("Delete", "Undo")):
+        raise NotFound
+    if about is None and not _is_public(row) and not _got_it(tx, viewer, row):
+        raise NotFound
+    return row
+
+
+def _is_public(row: Sent) -> bool:
+    """Whether the activity is addressed to everyone."""
+    try:
+        return read_audience(parse_document(row.body)).public_in is not None
+    except FederationError:
+        return False
+
+
+def _got_it(tx: Tx, viewer: Viewer, row: Sent) -> bool:
+    """Whether the activity was (or is to be) sent to the host that asks."""
+    if viewer.host is None:
+        return False
+    return bool(outbox.recipients(tx, [row.position], [viewer.host]))
+
+
+ROUTES = [
+    Route("/actor", instance),
+    Route("/people/{name}/posts/{post_id:int}/activity", create),
+    Route("/activities/{number}", activity),
+    Route("/groups/{name}/announces/{number}", activity),
+    *collections.ROUTES,
+    *discovery.ROUTES,
+]
