@@ -1,0 +1,80 @@
+"""What every form of a page needs: who is logged in, that it came from our own pages, its fields, and where to go then."""
+
+from typing import Any
+from urllib.parse import quote
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fedi.csrf import demand_same_origin
+from fedi.errors import Problem
+from fedi.sessions import signed_in
+from storage.actors import Actor
+
+MAX_FORM = 200_000
+"""Bytes of a form: a post of 5,000 characters has 60,000 at the very most, as percent-encoded UTF-8."""
+
+
+class LogInFirst(Exception):
+    """The page is for who is logged in; the answer leads to /login and back to `back`."""
+
+    def __init__(self, back: str) -> None:
+        super().__init__(back)
+        self.back = back
+
+
+async def person(request: Request) -> Actor:
+    """The local person who is logged in. Raises LogInFirst for anyone else."""
+    me = await signed_in(request)
+    if me is None:
+        query = f"?{request.url.query}" if request.url.query else ""
+        raise LogInFirst(request.url.path + query if request.method == "GET" else "/home")
+    return me
+
+
+async def sent(request: Request) -> FormData:
+    """The fields of a form of ours. Raises Forbidden for one of another site, Problem for one that can't be read."""
+    demand_same_origin(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise Problem("This is no form; send one from its page.", status=415, code="content-type")
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > MAX_FORM:
+        raise Problem("This form is too large. A text has at most 5,000 characters.", status=413, code="too-large")
+    try:
+        return await request.form(max_files=0, max_fields=50, max_part_size=MAX_FORM)
+    except Exception as problem:  # whatever the parser makes of hostile bytes
+        raise Problem("This form can't be read; go back and send it again.") from problem
+
+
+def text(form: FormData, name: str, limit: int = MAX_FORM) -> str:
+    """A field as text, without NUL and lone surrogates; empty when it is missing."""
+    value: Any = form.get(name, "")
+    if not isinstance(value, str):
+        return ""
+    return value[:limit].replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
+def number(form: FormData, name: str) -> int | None:
+    """A field as an id; None when it is missing or no id."""
+    value = text(form, name, 20)
+    return int(value) if value.isascii() and value.isdigit() and int(value) < 2**63 else None
+
+
+def local_path(wanted: str, otherwise: str = "/") -> str:
+    """`wanted` when it leads to a page of this instance, else `otherwise`: an address in a form may be anyone's."""
+    if not wanted.startswith("/") or wanted[1:2] in ("/", "\\") or len(wanted) > 8000:
+        return otherwise
+    # Browsers drop tabs and line breaks from addresses, so that "/\t/evil" is "//evil" to them.
+    return otherwise if any(character < " " or character == "\\" for character in wanted) else wanted
+
+
+def see_other(path: str) -> Response:
+    """The answer to a form that was done: on to `path` by GET."""
+    return RedirectResponse(path, 303)
+
+
+def log_in_first(problem: LogInFirst) -> Response:
+    """On to the log-in, and back."""
+    return see_other(f"/login?next={quote(problem.back, safe='')}")

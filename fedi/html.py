@@ -1,0 +1,132 @@
+"""Pages: Jinja templates with autoescape -> responses with the headers that keep a page to itself.
+
+The templates are in `fedi/web/templates`, whichever door renders them.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi.context import Site
+from fedi.text import sanitise
+
+WIRE = 14_336
+"""Bytes of a page with its headers: what a server may send before the first answer of the other side (RFC 6928: ten
+segments), so that a page is there after one round trip."""
+
+_FOLDER = Path(__file__).parent / "web"
+STYLE = (_FOLDER / "static" / "style.css").read_bytes()
+STYLE_PATH = f"/static/style.{hashlib.sha256(STYLE).hexdigest()[:10]}.css"
+
+# Forms of these lead on to another site (an app's redirect URI), which form-action would stop without a word.
+_LEAVING = frozenset({"authorize.html", "login.html"})
+# These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
+_UNCOMPRESSED = frozenset({"authorize.html", "native.html"})
+_POLICY = "default-src 'none'; style-src 'self'; img-src *; base-uri 'none'; frame-ancestors 'none'"
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    made.globals["style"] = STYLE_PATH
+    made.filters["iso"] = iso
+    made.filters["day"] = day
+    made.filters["clean"] = lambda html: Markup(sanitise(html))  # noqa: S704 - it is safe now
+    return made
+
+
+def iso(at: int) -> str:
+    """Milliseconds since 1970 as the `datetime` of a `<time>`, to the minute."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def day(at: int) -> str:
+    """Milliseconds since 1970 as a date for people: 24 November 2026."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def ago(at: int, now: int) -> str:
+    """How long ago that was, in few letters; a date when it is more than a week."""
+    minutes = max(0, now - at) // 60_000
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h ago"
+    if minutes < 7 * 24 * 60:
+        return f"{minutes // (24 * 60)} d ago"
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    shown = f"{moment.day} {moment:%b}"
+    return shown if now - at < 300 * 24 * 3600 * 1000 else f"{shown} {moment.year}"
+
+
+_templates = _environment()
+
+
+def page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
+    """The page that `template` makes of `context`, compressed where the browser takes that.
+
+    Templates also see `site` (the Config), `me` (whoever `fedi.sessions.signed_in` found for this request, or None),
+    `path` and `ago(ms)`. A repeated GET of an unchanged page gets 304.
+    """
+    body, compressed = _body(request, template, context)
+    return _response(request, template, status, body, compressed)
+
+
+def fitted(request: Request, template: str, variants: Iterable[dict[str, Any]], status: int = 200) -> Response:
+    """As `page`, of the first of `variants` (contexts, richest first) that fits into `WIRE` bytes; else of the last."""
+    body, compressed = b"", False
+    for context in variants:
+        body, compressed = _body(request, template, context)
+        if len(body) <= WIRE - 1200:  # status line and headers, ours and the server's
+            break
+    return _response(request, template, status, body, compressed)
+
+
+def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[bytes, bool]:
+    site: Site = request.app.state.site
+    now = site.clock()
+    shown = {"site": site.config, "me": getattr(request.state, "me", None), "path": request.url.path}
+    html = _templates.get_template(template).render(shown | {"ago": lambda at: ago(at, now)} | context)
+    # A lone surrogate can't be sent; no storage of ours takes one, so this is the last fence.
+    body = html.encode("utf-8", "replace")
+    wanted = "gzip" in request.headers.get("accept-encoding", "")
+    if wanted and template not in _UNCOMPRESSED and len(body) > 1000:
+        return gzip.compress(body, 6, mtime=0), True
+    return body, False
+
+
+def _response(request: Request, template: str, status: int, body: bytes, compressed: bool) -> Response:
+    policy = _POLICY if template in _LEAVING else f"{_POLICY}; form-action 'self'"
+    etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        # same-origin, not no-referrer: with that, browsers say `Origin: null` when our own forms are sent.
+        "referrer-policy": "same-origin",
+        "cache-control": "private, no-cache",
+        "vary": "Accept, Accept-Encoding, Cookie",
+        "etag": etag,
+    }
+    if request.method == "GET" and status == 200 and request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    if compressed:
+        headers["content-encoding"] = "gzip"
+    return Response(body, status, headers, "text/html")

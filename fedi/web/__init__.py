@@ -1,0 +1,30 @@
+"""The door for people with browsers: plain HTML that works without script and without style sheet.
+
+`/people/NAME`, `/groups/NAME` and `/people/NAME/posts/ID` are routed by `fedi.app`, which picks page or document.
+"""
+
+from starlette.routing import Route
+
+from fedi.html import STYLE_PATH
+from fedi.web import about, compose, front, groups, home, people, posts, reactions, search, tags
+from fedi.web.problems import EXCEPTION_HANDLERS
+
+ROUTES = [
+    Route("/", front.front),
+    Route("/home", home.home),
+    Route("/notifications", home.news),
+    Route("/compose", compose.compose, methods=["POST"]),
+    Route("/react", reactions.react, methods=["POST"]),
+    Route("/follow", reactions.follow, methods=["POST"]),
+    Route("/unfollow", reactions.unfollow, methods=["POST"]),
+    Route("/groups", groups.index),
+    Route("/search", search.search),
+    Route("/tags/{tag}", tags.show),
+    Route("/about", about.about),
+    Route("/@{handle}", people.by_handle),
+    Route("/@{handle}/{post_id:int}", posts.show_remote),
+    Route(STYLE_PATH, about.style),
+    Route("/robots.txt", about.robots),
+]
+
+__all__ = ["EXCEPTION_HANDLERS", "ROUTES"]

@@ -1,0 +1,42 @@
+"""`/about`: whose this instance is and how it meets others; the style sheet of all pages."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi import VERSION
+from fedi.context import Site
+from fedi.html import STYLE, page
+from fedi.sessions import signed_in
+from storage import people, posts
+from storage.metadata import Tx
+
+_FEDERATION = {
+    "open": "Everyone here can meet people and groups of other universities, and of all the fediverse.",
+    "peers": "People here meet those of institutions that have an agreement with this one.",
+    "closed": "People here meet each other; this instance does not talk to others.",
+}
+
+
+async def about(request: Request) -> Response:
+    """The page about this instance."""
+    site: Site = request.app.state.site
+    await signed_in(request)
+
+    def read(tx: Tx) -> tuple[int, int]:
+        return people.totals(tx, 0)[0], posts.local_total(tx)
+
+    persons, written = await site.db.read(read)
+    federation = _FEDERATION[site.config.federation.mode]
+    return page(request, "about.html", people=persons, posts=written, federation=federation, version=VERSION)
+
+
+async def style(request: Request) -> Response:
+    """The style sheet. Its name changes with its content, so that it is never asked for twice."""
+    return Response(STYLE, media_type="text/css", headers={"cache-control": "public, max-age=31536000, immutable"})
+
+
+async def robots(request: Request) -> Response:
+    """What crawlers leave alone: pages that are for people who are logged in."""
+    return Response(
+        "User-agent: *\nDisallow: /@\nDisallow: /search\nDisallow: /login\nDisallow: /join\n", media_type="text/plain"
+    )

@@ -1,0 +1,176 @@
+"""Posts as pages show them: rows -> cards in a fixed number of queries, with the addresses of their pages.
+
+Only posts that came through `fedi.visibility` are turned into cards.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from fedi import visibility
+from fedi.text import first_line, to_text
+from fedi.text.mentions import shortened
+from storage import actors, reactions
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+
+_AUDIENCES = {
+    "peers": "For agreed institutions",
+    "members": "For members of the group",
+    "followers": "For followers",
+    "direct": "For whom it mentions",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A post with all that a page says of it. `path` is its page here, `depth` how far below the shown post it stands,
+    `cursor` the id by which the list it is in goes on."""
+
+    post: Post
+    author: Actor
+    path: str
+    group: Actor | None = None
+    boosted_by: Actor | None = None
+    answers: Actor | None = None
+    liked: bool = False
+    depth: int = 0
+    cursor: int = 0
+    last_at: int | None = None
+    replies: int = 0
+
+    def excerpt(self, length: int) -> str | None:
+        """The beginning of the text in `length` characters, where it is too long for a list; else None."""
+        # Markup of links and mentions is a few times their text.
+        if len(self.post.content) <= length or (len(self.post.content) <= 4 * length and len(self._text) <= length):
+            return None
+        return shortened(self._text, length)
+
+    @cached_property
+    def _text(self) -> str:
+        return to_text(self.post.content[:20_000])
+
+    @cached_property
+    def _first_line(self) -> str:
+        return first_line(self.post.content)
+
+    @property
+    def heading(self) -> str | None:
+        """The title, unless it is but the first line of the text, as it is where the author gave none."""
+        title = self.post.title
+        return None if title is None or title.rstrip("…") == self._first_line.rstrip("…")[: len(title)] else title
+
+    @property
+    def rest(self) -> str:
+        """The beginning of the text without what `named` says of it."""
+        if self.heading is not None:
+            return self._text[:400]
+        return self._text.partition(self._first_line.rstrip("…"))[2].strip("… \n")[:400]
+
+    def named(self, length: int) -> str:
+        """What to call the post in at most `length` characters: its title, its first line, or whose it is."""
+        name = self.post.title or self.post.summary or self._first_line
+        return (
+            shortened(name, length) if name else f"A post by {shortened(self.author.name or self.author.username, 40)}"
+        )
+
+    @property
+    def audience(self) -> str | None:
+        """Who may read it, where that is not everyone."""
+        return _AUDIENCES.get(self.post.visibility)
+
+    @property
+    def author_path(self) -> str:
+        """The author's page here."""
+        return actor_path(self.author)
+
+    @property
+    def context_path(self) -> str | None:
+        """The group's page here."""
+        return actor_path(self.group) if self.group is not None else None
+
+    @property
+    def booster_path(self) -> str | None:
+        """The page here of who passed it on."""
+        return actor_path(self.boosted_by) if self.boosted_by is not None else None
+
+    @property
+    def answers_path(self) -> str | None:
+        """The page here of whom it answers."""
+        return actor_path(self.answers) if self.answers is not None else None
+
+    @property
+    def images(self) -> list[dict[str, Any]]:
+        """The pictures, four at most, with an address that a page may load."""
+        return [one for one in self._attached if _is_image(one)][:4]
+
+    @property
+    def files(self) -> list[dict[str, Any]]:
+        """The other attachments, eight at most."""
+        return [one for one in self._attached if not _is_image(one)][:8]
+
+    @property
+    def _attached(self) -> list[dict[str, Any]]:
+        return [one for one in self.post.attachments if safe_link(one.get("url"))]
+
+
+def _is_image(attachment: dict[str, Any]) -> bool:
+    return str(attachment.get("media_type") or attachment.get("kind") or "").lower().startswith("image")
+
+
+def safe_link(url: object) -> str | None:
+    """`url` when it is an address that a page may link to; peers write what they like there."""
+    return url if isinstance(url, str) and url.lower().startswith(("https://", "http://")) else None
+
+
+def actor_path(actor: Actor) -> str:
+    """The path of an actor's page here."""
+    if actor.local:
+        return f"/{'groups' if actor.is_group else 'people'}/{quote(actor.username, safe='')}"
+    return f"/@{quote(actor.username, safe='')}@{quote(actor.domain, safe=':')}"
+
+
+def post_path(post: Post, author: Actor) -> str:
+    """The path of a post's page here."""
+    return f"{actor_path(author)}/{'posts/' if author.local else ''}{post.id}"
+
+
+def of_posts(
+    tx: Tx,
+    me: Actor | None,
+    found: list[Post],
+    *,
+    boosted_by: Mapping[int, int] | None = None,
+    depths: Mapping[int, int] | None = None,
+    cursors: Mapping[int, int] | None = None,
+) -> list[Card]:
+    """The cards of these posts in this order; `boosted_by` maps post ids to who passed them on, `depths` to their depth,
+    `cursors` to the ids by which the list goes on."""
+    boosters = boosted_by or {}
+    wanted = {post.author_id for post in found} | set(boosters.values())
+    wanted |= {other for post in found for other in (post.group_id, post.reply_to_actor_id) if other is not None}
+    known = actors.by_ids(tx, list(wanted))
+    liked = reactions.flags(tx, me.id, [post.id for post in found]).liked if me is not None else frozenset()
+    return [
+        Card(
+            post=post,
+            author=known[post.author_id],
+            path=post_path(post, known[post.author_id]),
+            group=known.get(post.group_id or 0),
+            boosted_by=known.get(boosters.get(post.id, 0)),
+            answers=known.get(post.reply_to_actor_id or 0),
+            liked=post.id in liked,
+            depth=(depths or {}).get(post.id, 0),
+            cursor=(cursors or {}).get(post.id, post.id),
+        )
+        for post in found
+        if post.author_id in known
+    ]
+
+
+def viewer_of(me: Actor | None) -> visibility.Viewer:
+    """How the gate knows whoever looks at a page."""
+    return visibility.NOBODY if me is None else visibility.person(me.id)

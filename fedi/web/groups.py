@@ -1,0 +1,148 @@
+"""`/groups`: the groups of this instance and those elsewhere that its people are in; `/groups/NAME`: one of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fedi import visibility
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.html import fitted
+from fedi.sessions import signed_in
+from fedi.text import to_text
+from fedi.text.mentions import shortened
+from fedi.web import cards, listing
+from fedi.web.cards import actor_path, safe_link
+from fedi.web.listing import Listing
+from storage import actors, follows, memberships, threads
+from storage import groups as group_rows
+from storage.actors import Actor
+from storage.metadata import Tx
+
+_JOINING = {"open": "everyone may join", "approval": "moderators let members in", "invite": "by invitation"}
+_READING = {"public": "everyone reads", "peers": "agreed institutions read", "members": "only members read"}
+_LISTED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A group in a list."""
+
+    actor: Actor
+    path: str
+    members: str
+    about: str
+
+
+def _people(number: int) -> str:
+    return f"{number} {'member' if number == 1 else 'members'}"
+
+
+def named(tx: Tx, *, local: bool, limit: int, after: int | None = None) -> list[Named]:
+    """Groups for a list of them, as `storage.groups.listed` finds them."""
+    found = group_rows.listed(tx, limit, local=local, before=after)
+    return [
+        Named(
+            actor,
+            actor_path(actor),
+            _people(actor.followers_count),
+            shortened(to_text(actor.summary[:2000]), 110),
+        )
+        for actor in found
+    ]
+
+
+async def index(request: Request) -> Response:
+    """The list of groups."""
+    site: Site = request.app.state.site
+    me = await signed_in(request)
+    cursor = listing.before(request)
+
+    def read(tx: Tx) -> tuple[list[Named], list[Named]]:
+        here = named(tx, local=True, limit=_LISTED + 1, after=cursor)
+        elsewhere = named(tx, local=False, limit=20) if cursor is None else []
+        return here, elsewhere
+
+    here, elsewhere = await site.db.read(read)
+
+    def variants() -> Iterator[dict[str, Any]]:
+        for count in (_LISTED, 20, 10, 5):
+            shown = here[:count]
+            lists = [(f"At {site.config.name}", shown)] if shown else []
+            if elsewhere:
+                lists.append(("At other universities", elsewhere[: count // 2]))
+            yield {
+                "lists": lists,
+                "me": me,
+                "older": f"/groups?before={shown[-1].actor.id}" if len(here) > count else None,
+            }
+
+    return fitted(request, "groups.html", variants())
+
+
+async def show(request: Request) -> Response:
+    """`/groups/NAME`: a group of this instance."""
+    site: Site = request.app.state.site
+    name: str = request.path_params["name"]
+    found = await site.db.read(lambda tx: actors.by_name(tx, name, site.config.handle_domain))
+    if found is None or not found.local or not found.is_group or found.state != "active":
+        raise NotFound("There is no group of this name here.")
+    if found.username != name:
+        return RedirectResponse(actor_path(found), 301)
+    return await page_of(request, found)
+
+
+async def page_of(request: Request, group: Actor) -> Response:
+    """The page of a group, wherever it is hosted."""
+    site: Site = request.app.state.site
+    me = await signed_in(request)
+    found = await site.db.read(lambda tx: _read(tx, me, group, listing.before(request)))
+    row = found.pop("row")
+    context = {
+        **found,
+        "group": group,
+        "members": _people(group.followers_count),
+        "joining": _JOINING.get(row.join_mode, row.join_mode) if row else "joined by following it",
+        "reading": _READING.get(row.see, row.see) if row else "everyone reads",
+        "rules": row.rules if row else [],
+        "original": safe_link(group.url),
+        "indexable": group.local and group.indexable,
+    }
+    return fitted(request, "group.html", listing.variants(request, context.pop("listing"), **context))
+
+
+def _read(tx: Tx, me: Actor | None, group: Actor, cursor: int | None) -> dict[str, Any]:
+    viewer = cards.viewer_of(me)
+    hidden = not visibility.may_see_group(tx, viewer, group) if group.local else False
+    moderating = actors.by_ids(tx, memberships.moderators(tx, group.id)[:5]) if not hidden else {}
+    follow = follows.find(tx, me.id, group.id) if me is not None else None
+    membership = memberships.find(tx, group.id, me.id) if me is not None else None
+    row = group_rows.by_id(tx, group.id)
+    invited = membership is not None and membership.state == "invited"
+    return {
+        "row": row,
+        "can_join": row is None or row.join_mode != "invite" or invited,
+        "hidden": hidden,
+        "state": follow.state if follow is not None else None,
+        "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
+        "listing": Listing([], None) if hidden else _threads(tx, me, group, cursor),
+    }
+
+
+def _threads(tx: Tx, me: Actor | None, group: Actor, cursor: int | None) -> Listing:
+    """A page of the group's threads, last active first."""
+    viewer = cards.viewer_of(me)
+    found = threads.active(tx, group.id, visibility.visible_to(viewer), listing.PAGE + 1, cursor)
+    shown = found[: listing.PAGE]
+    seen = visibility.seen(tx, viewer, [thread.root_id for thread in shown] + [thread.last_id for thread in shown])
+    roots = cards.of_posts(tx, me, [seen[thread.root_id] for thread in shown if thread.root_id in seen])
+    by_root = {thread.root_id: thread for thread in shown}
+    made = []
+    for card in roots:
+        thread = by_root[card.post.id]
+        last = seen.get(thread.last_id, card.post)
+        made.append(replace(card, cursor=thread.last_id, last_at=last.published_at, replies=thread.posts - 1))
+    return Listing(made, shown[-1].last_id if len(found) > listing.PAGE else None)

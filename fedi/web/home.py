@@ -1,0 +1,80 @@
+"""`/home`: what those whom one follows wrote, and the groups one is in; `/notifications`: what concerns oneself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi import visibility
+from fedi.context import Site
+from fedi.forms import person
+from fedi.html import fitted
+from fedi.web import cards, listing
+from fedi.web.cards import Card, actor_path
+from fedi.web.listing import PAGE, page_of
+from storage import actors, notifications, timelines
+from storage.actors import Actor
+from storage.metadata import Tx
+
+_SAID = {
+    "mention": "answered or mentioned you",
+    "status": "wrote",
+    "reblog": "passed on",
+    "favourite": "likes",
+    "follow": "follows you",
+    "follow_request": "asks to follow you or to join",
+    "update": "changed",
+    "poll": "ended a poll",
+}
+
+
+async def home(request: Request) -> Response:
+    """The home timeline of who is logged in."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    found = await site.db.read(lambda tx: listing.of_entries(tx, me, timelines.home(tx, me.id, page_of(request))))
+    return fitted(request, "home.html", listing.variants(request, found))
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    actor: Actor
+    actor_path: str
+    said: str
+    at: int
+    card: Card | None
+
+
+async def news(request: Request) -> Response:
+    """The notifications of who is logged in."""
+    site: Site = request.app.state.site
+    me = await person(request)
+
+    def read(tx: Tx) -> tuple[list[_News], int | None]:
+        found = notifications.of_person(tx, me.id, page_of(request))
+        shown = found[:PAGE]
+        by = actors.by_ids(tx, list({one.actor_id for one in shown}))
+        seen = visibility.seen(tx, cards.viewer_of(me), list({one.post_id for one in shown if one.post_id is not None}))
+        of_post = {card.post.id: card for card in cards.of_posts(tx, me, list(seen.values()))}
+        told = [
+            _News(
+                by[one.actor_id],
+                actor_path(by[one.actor_id]),
+                _SAID.get(one.kind, one.kind),
+                one.created_at,
+                of_post.get(one.post_id or 0),
+            )
+            for one in shown
+            if one.actor_id in by and (one.post_id is None or one.post_id in of_post)
+        ]
+        return told, shown[-1].id if len(found) > PAGE else None
+
+    told, last = await site.db.read(read)
+
+    def variants() -> Iterator[dict[str, Any]]:
+        newer = "/notifications" if listing.before(request) is not None else None
+        yield {"news": told, "older": f"/notifications?before={last}" if last else None, "newer": newer}
+
+    return fitted(request, "notifications.html", variants())

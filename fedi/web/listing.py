@@ -1,0 +1,81 @@
+"""Lists of posts, one page at a time: what is on the page, how much of each post, and where the list goes on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from fedi import visibility
+from fedi.web import cards
+from fedi.web.cards import Card
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.timelines import Entry, Page
+
+PAGE = 20
+"""Posts on a page."""
+_SIZES = ((PAGE, 400), (PAGE, 160), (PAGE, 80), (12, 100), (8, 80), (4, 60), (2, 60), (1, 60))
+"""(posts, characters of each), tried in this order until the page fits into what a first round trip brings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The cards of a page, newest first. `last` is the cursor after all of them, None where the list ends."""
+
+    cards: list[Card]
+    last: int | None
+
+
+def before(request: Request) -> int | None:
+    """The cursor in the query, `?before=`; None for the newest page and for what is no id."""
+    text = request.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def page_of(request: Request) -> Page:
+    """What to read from a timeline for this page: one more than is shown, to know whether it goes on."""
+    return Page(limit=PAGE + 1, max_id=before(request))
+
+
+def of_entries(tx: Tx, me: Actor | None, entries: list[Entry]) -> Listing:
+    """The listing of these rows of a timeline: through the gate, each post once, the newest time it came."""
+    shown = entries[:PAGE]
+    seen = visibility.seen(tx, cards.viewer_of(me), [entry.post_id for entry in shown])
+    first: dict[int, Entry] = {}
+    for entry in shown:
+        if entry.post_id in seen:
+            first.setdefault(entry.post_id, entry)
+    made = cards.of_posts(
+        tx,
+        me,
+        [seen[post_id] for post_id in first],
+        boosted_by={post_id: entry.actor_id for post_id, entry in first.items() if entry.boost},
+        cursors={post_id: entry.id for post_id, entry in first.items()},
+    )
+    return Listing(made, shown[-1].id if len(entries) > PAGE else None)
+
+
+def of_ids(tx: Tx, me: Actor | None, ids: list[int]) -> Listing:
+    """The listing of these posts, through the gate."""
+    shown = ids[:PAGE]
+    seen = visibility.seen(tx, cards.viewer_of(me), shown)
+    made = cards.of_posts(tx, me, [seen[post_id] for post_id in shown if post_id in seen])
+    return Listing(made, shown[-1] if len(ids) > PAGE else None)
+
+
+def variants(request: Request, listing: Listing, **context: Any) -> Iterator[dict[str, Any]]:
+    """Contexts for `fedi.html.fitted`: `cards`, `cut`, `older`, `newer` and `context`, less and less on the page."""
+    kept = "".join(
+        f"{quote(name)}={quote(value)}&"
+        for name, value in request.query_params.items()
+        if name not in ("before", "part")
+    )
+    path = quote(request.url.path, safe="/@:")
+    newer = f"{path}?{kept}".rstrip("?&") if before(request) is not None else None
+    for count, cut in _SIZES:
+        shown = listing.cards[:count]
+        cursor = shown[-1].cursor if len(listing.cards) > count else listing.last
+        older = f"{path}?{kept}before={cursor}" if cursor is not None else None
+        yield {**context, "cards": shown, "cut": cut, "older": older, "newer": newer}

@@ -1,0 +1,83 @@
+"""`/people/NAME`: a person of this instance; `/@NAME` and `/@NAME@DOMAIN`: whoever or whatever has that handle."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.html import fitted
+from fedi.sessions import signed_in
+from fedi.web import groups, listing
+from fedi.web.cards import actor_path, safe_link
+from storage import actors, follows, peers, people, timelines
+from storage.actors import Actor
+from storage.metadata import Tx
+
+NOBODY = "There is nobody of this name here. The name may be misspelt, or the account is gone."
+
+
+async def show(request: Request) -> Response:
+    """`/people/NAME`: a person of this instance."""
+    site: Site = request.app.state.site
+    name: str = request.path_params["name"]
+    found = await site.db.read(lambda tx: actors.by_name(tx, name, site.config.handle_domain))
+    if found is None or not found.local or found.is_group or found.kind == "Application" or found.state != "active":
+        raise NotFound(NOBODY)
+    if found.username != name:
+        return RedirectResponse(actor_path(found), 301)
+    return await page_of(request, found)
+
+
+async def by_handle(request: Request) -> Response:
+    """`/@NAME`: on to the person or group of this name; `/@NAME@DOMAIN`: the page here of who is elsewhere."""
+    site: Site = request.app.state.site
+    handle: str = request.path_params["handle"]
+    found = await site.db.read(lambda tx: of_handle(tx, site, handle))
+    if found is None:
+        raise NotFound(NOBODY)
+    if found.local:
+        return RedirectResponse(actor_path(found), 302)
+    return await (groups.page_of if found.is_group else page_of)(request, found)
+
+
+def of_handle(tx: Tx, site: Site, handle: str) -> Actor | None:
+    """The active actor that is known here by `name` or `name@domain`; no one of a blocked host."""
+    name, _, domain = handle.partition("@")
+    if domain == site.config.host:
+        domain = site.config.handle_domain
+    found = actors.by_name(tx, name, domain or site.config.handle_domain)
+    if found is None or found.state != "active" or found.kind == "Application":
+        return None
+    peer = peers.by_host(tx, found.host)
+    return None if peer is not None and peer.stance == "blocked" else found
+
+
+async def page_of(request: Request, person: Actor) -> Response:
+    """The page of a person, wherever their home is."""
+    site: Site = request.app.state.site
+    me = await signed_in(request)
+    wanted = listing.page_of(request)
+
+    def read(tx: Tx) -> dict[str, Any]:
+        follow = follows.find(tx, me.id, person.id) if me is not None else None
+        row = people.by_id(tx, person.id) if person.local else None
+        return {
+            "listing": listing.of_entries(tx, me, timelines.of_actor(tx, person.id, wanted)),
+            "state": follow.state if follow is not None else None,
+            "affiliation": row.affiliation if row is not None else None,
+        }
+
+    found = await site.db.read(read)
+    fields = [
+        {"name": str(one.get("name") or ""), "value": str(one.get("value") or "")}
+        for one in person.fields[:8]
+        if one.get("name") or one.get("value")
+    ]
+    posts = found.pop("listing")
+    return fitted(
+        request,
+        "person.html",
+        listing.variants(request, posts, **found, person=person, fields=fields, original=safe_link(person.url)),
+    )

@@ -1,0 +1,194 @@
+"""A post with its thread: `/people/NAME/posts/ID` for posts written here, `/@NAME@DOMAIN/ID` for those from elsewhere.
+
+What the viewer may not see is 404, the same as what is not there.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fedi import visibility
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.html import fitted
+from fedi.sessions import signed_in
+from fedi.text import sanitise, to_text
+from fedi.web import cards, listing
+from fedi.web.cards import Card, safe_link
+from fedi.web.listing import PAGE, Listing
+from storage import actors, threads
+from storage import posts as post_rows
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+
+NOTHING = "There is no such post, or it is not shown to you. If it is for members or followers, log in first."
+_ABOVE = 3
+"""Posts that a reply is shown below of; the thread's first post is named as well."""
+_PART = 16_000
+"""Characters of HTML of a long text on one page."""
+
+
+async def show(request: Request) -> Response:
+    """`/people/NAME/posts/ID`."""
+    return await _page(request)
+
+
+async def show_remote(request: Request) -> Response:
+    """`/@NAME@DOMAIN/ID`."""
+    return await _page(request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    card: Card
+    begun: Card | None
+    ancestors: list[Card]
+    replies: Listing
+    indexable: bool
+    answered: list[Actor]
+
+
+async def _page(request: Request) -> Response:
+    site: Site = request.app.state.site
+    me = await signed_in(request)
+    post_id: int = request.path_params["post_id"]
+    after = listing.before(request)
+    found = await site.db.read(lambda tx: _read(tx, me, post_id, after))
+    if found is None:
+        raise NotFound(NOTHING)
+    if found.card.path != request.url.path:
+        # The right post by another's name: one address for each, and nobody is given another's words.
+        return RedirectResponse(found.card.path, 302)
+    return fitted(request, "post.html", _variants(request, me, found))
+
+
+def _read(tx: Tx, me: Actor | None, post_id: int, after: int | None) -> _Read | None:
+    viewer = cards.viewer_of(me)
+    # SQLite and PostgreSQL take no number that is larger.
+    post = visibility.seen(tx, viewer, [post_id]).get(post_id) if post_id < 2**63 else None
+    if post is None:
+        return None
+    root = post.root_id or post.id
+    shape = threads.shape(tx, root, visibility.visible_to(viewer))
+    above, below = _around(post, shape)
+    start = 0 if after is None else next((i + 1 for i, (reply, _) in enumerate(below) if reply == after), 0)
+    shown = below[start : start + PAGE]
+    near = above[-_ABOVE:]
+    named = [root] if root != post.id and root not in near else []
+    wanted = [post.id, *named, *near, *(reply for reply, _ in shown)]
+    seen = visibility.seen(tx, viewer, wanted)
+    made = {
+        card.post.id: card
+        for card in cards.of_posts(tx, me, [seen[one] for one in wanted if one in seen], depths=dict(shown))
+    }
+    if post.id not in made:
+        return None
+    card = made[post.id]
+    mentioned = actors.by_ids(tx, post_rows.mentioned_in(tx, [post.id]).get(post.id, [])) if me is not None else {}
+    group_ok = card.group is None or card.group.indexable
+    return _Read(
+        card=card,
+        begun=made.get(root) if named else None,
+        ancestors=[made[one] for one in near if one in made],
+        replies=Listing(
+            [made[one] for one, _ in shown if one in made], shown[-1][0] if start + PAGE < len(below) else None
+        ),
+        indexable=post.local and post.visibility == "public" and card.author.indexable and group_ok,
+        answered=[card.author, *mentioned.values()],
+    )
+
+
+def _around(post: Post, shape: list[tuple[int, int | None]]) -> tuple[list[int], list[tuple[int, int]]]:
+    """(what `post` answers, first post first; what answers it in reading order, each with its depth)."""
+    parent = dict(shape)
+    answers: dict[int, list[int]] = defaultdict(list)
+    for reply, to in shape:
+        if to is not None:
+            answers[to].append(reply)
+    above: list[int] = []
+    one = post.reply_to_id
+    while one is not None and one in parent and one not in above:
+        above.append(one)
+        one = parent[one]
+    below: list[tuple[int, int]] = []
+    waiting = [(reply, 1) for reply in reversed(answers[post.id])]
+    passed = {post.id}
+    while waiting:  # no recursion: peers decide how deep a thread is
+        reply, depth = waiting.pop()
+        if reply in passed:
+            continue
+        passed.add(reply)
+        below.append((reply, depth))
+        waiting += [(further, depth + 1) for further in reversed(answers[reply])]
+    return above[::-1], below
+
+
+def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict[str, Any]]:
+    wanted = request.query_params.get("part", "1")
+    card = found.card
+    context: dict[str, Any] = {
+        "me": me,
+        "card": card,
+        "begun": found.begun,
+        "indexable": found.indexable,
+        "mine": me is not None and me.id == card.author.id,
+        "original": safe_link(card.post.url) if not card.post.local else None,
+        "answer_text": _answered(me, found.answered),
+        "answer_visibility": card.post.visibility
+        if card.post.visibility in ("unlisted", "followers", "direct")
+        else "public",
+    }
+    for size in (_PART, 8_000, 4_000):
+        texts = parts_of(card.post.content, size)
+        part = min(int(wanted), len(texts)) if wanted.isascii() and wanted.isdigit() and 0 < len(wanted) < 6 else 1
+        whole = replace(card, post=replace(card.post, content=texts[max(part, 1) - 1]))
+        for variant in listing.variants(request, found.replies):
+            replies = variant.pop("cards")
+            yield {
+                **variant,
+                **context,
+                "replies": replies,
+                "ancestors": found.ancestors
+                if len(replies) > 8 or len(found.replies.cards) <= 8
+                else found.ancestors[-1:],
+                "whole": whole,
+                "part": max(part, 1),
+                "parts_of": len(texts),
+            }
+
+
+def _answered(me: Actor | None, others: list[Actor]) -> str:
+    """The handles a reply begins with, as clients do it: the author and whom the post mentions, groups left out."""
+    handles = dict.fromkeys(
+        f"@{other.username if other.local else other.handle}"
+        for other in others[:10]
+        if not other.is_group and (me is None or other.id != me.id)
+    )
+    return "".join(f"{handle} " for handle in handles)
+
+
+_END = re.compile(r"(?<=</p>)|(?<=</ul>)|(?<=</ol>)|(?<=</pre>)|(?<=</blockquote>)")
+
+
+def parts_of(content: str, size: int) -> list[str]:
+    """`content`, sanitised HTML, in parts of about `size` characters, cut between blocks where there are any."""
+    if len(content) <= size:
+        return [content]
+    parts = [""]
+    for block in _END.split(content):
+        # One block that is too long for a page goes on as plain text: a cut through markup would show its inside.
+        text = to_text(block) if len(block) > size else ""
+        pieces = [f"<p>{escape(text[at : at + size])}</p>" for at in range(0, len(text), size)] or [block]
+        for piece in pieces:
+            if parts[-1] and len(parts[-1]) + len(piece) > size:
+                parts.append("")
+            parts[-1] += piece
+    # Each part becomes well-formed on its own: lists and quotations that go on are closed and begun anew.
+    return [sanitise(part) for part in parts]

@@ -1,0 +1,67 @@
+"""`POST /react`: like a post or take that back, or delete one's own; `POST /follow` and `/unfollow`, which join and leave."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi import visibility
+from fedi.actions import follows, posts, reactions
+from fedi.context import Site
+from fedi.errors import NotFound, Problem
+from fedi.forms import local_path, number, person, see_other, sent, text
+from storage import actors
+from storage.metadata import Tx
+
+
+async def react(request: Request) -> Response:
+    """Do to a post what the button says."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    form = await sent(request)
+    verb = next((name for name in ("like", "unlike", "delete") if name in form), None)
+    post_id = number(form, verb) if verb is not None else None
+    back = local_path(text(form, "next"), "/home")
+    if verb is None or post_id is None:
+        raise Problem("This button says nothing of a post; go back and try again.")
+
+    def write(tx: Tx) -> None:
+        post = visibility.seen(tx, visibility.person(me.id), [post_id]).get(post_id)
+        if post is None:
+            raise NotFound("This post is gone, or not shown to you (any more).")
+        if verb == "like":
+            reactions.like(tx, site, me, post)
+        elif verb == "unlike":
+            reactions.unlike(tx, site, me, post)
+        else:
+            posts.delete(tx, site, post, me)
+
+    await site.db.write(write)
+    return see_other("/home" if verb == "delete" and f"/{post_id}" in back else back)
+
+
+async def follow(request: Request) -> Response:
+    """Follow a person; of a group that is joining it."""
+    return await _change(request, begin=True)
+
+
+async def unfollow(request: Request) -> Response:
+    """Stop following a person; of a group that is leaving it."""
+    return await _change(request, begin=False)
+
+
+async def _change(request: Request, *, begin: bool) -> Response:
+    site: Site = request.app.state.site
+    me = await person(request)
+    form = await sent(request)
+    target_id = number(form, "id")
+
+    def write(tx: Tx) -> None:
+        target = actors.by_id(tx, target_id) if target_id is not None else None
+        if target is None:
+            raise NotFound("Whom you want to follow is not known here (any more).")
+        if begin:
+            follows.follow(tx, site, me, target)
+        else:
+            follows.unfollow(tx, site, me, target)
+
+    await site.db.write(write)
+    return see_other(local_path(text(form, "next"), "/home"))

@@ -1,0 +1,63 @@
+"""Threads as pages read them: a group's threads by their last activity, and the shape of one thread.
+
+Who may see what is decided elsewhere: `visible` is the gate's condition on rows of `posts`, and it counts here for
+order and numbers too, so that neither tells of a post that is not shown.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select
+
+from storage.metadata import Tx
+from storage.posts import posts
+
+_STEP = 200
+_STEPS = 50
+"""Posts looked at in one query, and queries for one page of threads at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread by its first post; `last_id` is its newest post, `posts` their number, as one viewer sees them."""
+
+    root_id: int
+    last_id: int
+    posts: int
+
+
+def active(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, before: int | None = None) -> list[Thread]:
+    """A group's threads, last active first; those whose newest post is older than the post `before`, if given."""
+    found: list[Thread] = []
+    looked_at: list[int] = []
+    for _ in range(_STEPS):
+        # Without the threads seen already, so that one of thousands of posts is passed over in one step.
+        query = select(posts.c.root_id).where(
+            posts.c.group_id == group_id, posts.c.root_id.isnot(None), posts.c.root_id.not_in(looked_at), visible
+        )
+        if before is not None:
+            query = query.where(posts.c.id < before)
+        newest = list(tx.scalars(query.order_by(posts.c.id.desc()).limit(_STEP)))
+        roots = list(dict.fromkeys(newest))
+        looked_at += roots
+        summed = _summed(tx, roots, visible)
+        found += [thread for thread in map(summed.get, roots) if thread and (before is None or thread.last_id < before)]
+        if len(found) >= limit or len(newest) < _STEP:
+            break
+    return found[:limit]
+
+
+def _summed(tx: Tx, roots: list[int], visible: ColumnElement[bool]) -> dict[int, Thread]:
+    if not roots:
+        return {}
+    query = (
+        select(posts.c.root_id, func.max(posts.c.id), func.count())
+        .where(posts.c.root_id.in_(roots), visible)
+        .group_by(posts.c.root_id)
+    )
+    return {root: Thread(root, last, number) for root, last, number in tx.execute(query)}
+
+
+def shape(tx: Tx, root_id: int, visible: ColumnElement[bool], limit: int = 4096) -> list[tuple[int, int | None]]:
+    """(post id, id of the post it answers) of a thread, oldest first."""
+    query = select(posts.c.id, posts.c.reply_to_id).where(posts.c.root_id == root_id, visible)
+    return [(row.id, row.reply_to_id) for row in tx.execute(query.order_by(posts.c.id).limit(limit))]
