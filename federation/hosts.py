@@ -26,9 +26,17 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 Address = IPv4Address | IPv6Address
 
+# IANA's special-purpose registries, written out: `is_global` of older Pythons 3.11 misses some rows, and calls multicast
+# global. What is neither here nor outside of 2000::/3 is public.
+_SPECIAL = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
+        "192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3 "
+        "2001::/23 2001:db8::/32 2002::/16 3fff::/20"
+    ).split()
+)
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-_DOCUMENTATION = IPv6Network("3fff::/20")  # RFC 9637, newer than Python 3.11's table
-_COMPATIBLE = IPv6Network("::/96")
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -134,33 +142,29 @@ def _address(ip: str | Address) -> Address | None:
 
 
 def _unwrap(ip: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, if it does; otherwise the address itself."""
-    if isinstance(ip, IPv4Address):
-        return ip
-    if ip.ipv4_mapped is not None:
-        return ip.ipv4_mapped
-    if ip.sixtofour is not None:
-        return ip.sixtofour
-    if ip.teredo is not None:
-        return ip.teredo[1]
-    if ip in _NAT64 or (ip in _COMPATIBLE and int(ip) > 1):
-        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    """The IPv4 address that a socket or a network with NAT64 reaches by an IPv6 address; otherwise the address itself."""
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return ip.ipv4_mapped
+        if ip in _NAT64:
+            return IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip
 
 
 def is_public_address(ip: str | Address) -> bool:
-    """Whether an address is one of the public Internet, whatever IPv6 costume an IPv4 address wears.
+    """Whether an address is one of the public Internet.
 
     False for everything else: private, loopback, link-local, shared, documentation, multicast, reserved, unspecified,
-    with a scope, and for text that is no address.
+    with a scope, for text that is no address, and for IPv4 in the costumes of 6to4, Teredo and IPv4-compatible IPv6. IPv4
+    mapped into IPv6 and behind NAT64 is judged by the IPv4 address.
     """
     address = _address(ip)
     if address is None or (isinstance(address, IPv6Address) and address.scope_id is not None):
         return False
     address = _unwrap(address)
-    if isinstance(address, IPv6Address) and (address not in _GLOBAL_UNICAST or address in _DOCUMENTATION):
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return not any(address.version == network.version and address in network for network in _SPECIAL)
 
 
 class Networks:
@@ -178,7 +182,7 @@ class Networks:
         if address is None:
             return False
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
+            address = address.ipv4_mapped  # how a socket spells it that speaks both
         return any(address.version == network.version and address in network for network in self.private)
 
     def permits(self, ip: str | Address) -> bool:

@@ -146,7 +146,7 @@ def _read_source(value: object) -> tuple[str, str] | None:
 
 
 def _read_language(document: Json) -> str | None:
-    named = as_list(document.get("language"))
+    named = as_list(document.get("language")) + as_list(document.get("inLanguage"))
     candidates: list[object] = [one.get("identifier") if isinstance(one, dict) else one for one in named]
     by_language = document.get("contentMap")
     if isinstance(by_language, dict):
