@@ -41,12 +41,21 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
         auto_reload=False,
+        finalize=_unturned,
     )
     made.globals["style"] = STYLE_PATH
     made.filters["iso"] = iso
     made.filters["day"] = day
     made.filters["clean"] = lambda html: Markup(sanitise(html))  # noqa: S704 - it is safe now
     return made
+
+
+_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
+def _unturned(value: Any) -> Any:
+    """Names and titles without the characters that turn the direction of what follows; HTML keeps its own."""
+    return value.translate(_TURNING) if type(value) is str and not value.isascii() else value
 
 
 def iso(at: int) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from fedi import visibility
 from fedi.text import first_line, to_text
-from fedi.text.mentions import shortened
+from fedi.text.mentions import shortened, title_of
 from storage import actors, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -45,9 +45,9 @@ class Card:
     def excerpt(self, length: int) -> str | None:
         """The beginning of the text in `length` characters, where it is too long for a list; else None."""
         # Markup of links and mentions is a few times their text.
-        if len(self.post.content) <= length or (len(self.post.content) <= 4 * length and len(self._text) <= length):
+        if len(self.body) <= length or (len(self.body) <= 4 * length and len(self._text) <= length):
             return None
-        return shortened(self._text, length)
+        return shortened(to_text(self.body[:20_000]), length)
 
     @cached_property
     def _text(self) -> str:
@@ -57,17 +57,36 @@ class Card:
     def _first_line(self) -> str:
         return first_line(self.post.content)
 
+    @cached_property
+    def _parted(self) -> tuple[str | None, str]:
+        """(title, HTML below it). The first line, where it is the title, is not said twice."""
+        title, content = self.post.title, self.post.content
+        if title is None:
+            return None, content
+        end = content.find("</p>") + 4
+        first = content[:end] if 4 <= end <= 2000 and content.startswith("<p>") else ""
+        text = to_text(first)
+        # Links of that line other than mentions would be lost with it.
+        only_mentions = first.count("<a ") == first.count("mention")
+        if first and "\n" not in text and only_mentions and title_of(text, len(title)) == title:
+            return title, content[end:]
+        return (None if title.rstrip("…") == self._first_line[: len(title)].rstrip("…") else title), content
+
     @property
     def heading(self) -> str | None:
-        """The title, unless it is but the first line of the text, as it is where the author gave none."""
-        title = self.post.title
-        return None if title is None or title.rstrip("…") == self._first_line.rstrip("…")[: len(title)] else title
+        """The title, unless it is but the beginning of the text, as it is where the author gave none."""
+        return self._parted[0]
+
+    @property
+    def body(self) -> str:
+        """The HTML below the heading; from peers, so it goes through `clean` once more."""
+        return self._parted[1]
 
     @property
     def rest(self) -> str:
         """The beginning of the text without what `named` says of it."""
         if self.heading is not None:
-            return self._text[:400]
+            return to_text(self.body[:4000])[:400]
         return self._text.partition(self._first_line.rstrip("…"))[2].strip("… \n")[:400]
 
     def named(self, length: int) -> str:

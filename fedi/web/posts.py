@@ -6,7 +6,7 @@ What the viewer may not see is 404, the same as what is not there.
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -146,9 +146,8 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
         else "public",
     }
     for size in (_PART, 8_000, 4_000):
-        texts = parts_of(card.post.content, size)
+        texts = parts_of(card.body, size)
         part = min(int(wanted), len(texts)) if wanted.isascii() and wanted.isdigit() and 0 < len(wanted) < 6 else 1
-        whole = replace(card, post=replace(card.post, content=texts[max(part, 1) - 1]))
         for variant in listing.variants(request, found.replies):
             replies = variant.pop("cards")
             yield {
@@ -158,7 +157,7 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
                 "ancestors": found.ancestors
                 if len(replies) > 8 or len(found.replies.cards) <= 8
                 else found.ancestors[-1:],
-                "whole": whole,
+                "text": texts[max(part, 1) - 1],
                 "part": max(part, 1),
                 "parts_of": len(texts),
             }
