@@ -242,7 +242,7 @@ class Database:
                         tx.exec_driver_sql("ROLLBACK TO unit")
                         tx.exec_driver_sql("RELEASE unit")
                         failed.append((waiting, problem))
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001 - whoever waits is told
             for waiting, own in failed:
                 waiting.failed(own)
             for waiting in begun:

@@ -125,7 +125,7 @@ class Events:
                             if process != self._own:
                                 topic, _, payload = message.partition(" ")
                                 self.tell(topic, payload)
-            except Exception as problem:  # this thread must outlive whatever happens to the database
+            except Exception as problem:  # noqa: BLE001 - this thread must outlive whatever happens to the database
                 # Listeners poll as well, so nothing is lost meanwhile; only slower.
                 broke = True
                 log.warning("listening to PostgreSQL broke off, trying again: %s", problem)

@@ -541,3 +541,20 @@ def advance(tx: Tx, name: str, at_most: int, position: int) -> bool:
     insert_new(tx, cursors, {"name": name, "position": 0})
     moved = update(cursors).where(cursors.c.name == name, cursors.c.position <= at_most).values(position=position)
     return tx.execute(moved).rowcount > 0
+
+
+def trouble(tx: Tx, trouble_id: int) -> Trouble | None:
+    """The trouble with this id."""
+    return one_of(tx, select(*_TROUBLE).where(troubles.c.id == trouble_id), Trouble)
+
+
+def rewind(tx: Tx, host: str, position: int) -> None:
+    """Send to a host again from `position` on; what it has already, it drops as seen."""
+    again = update(links).where(links.c.host == host, links.c.cursor >= position)
+    tx.execute(again.values(cursor=position - 1))
+    note(tx, "outbox")
+
+
+def skip(tx: Tx, host: str) -> None:
+    """Give up all that waits for a host."""
+    tx.execute(update(links).where(links.c.host == host).values(cursor=links.c.wanted))

@@ -24,8 +24,8 @@ from storage.outbox import Link, Trouble
 
 log = logging.getLogger(__name__)
 
-SECONDS = 15.0
-"""For one POST, from the first packet to the last."""
+SECONDS = 20.0
+"""For one POST, whatever the client makes of it."""
 TURN_SECONDS = 25.0
 """After so long no further row of a turn is begun, so that a slow host gives its place back."""
 

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
-from storage import actors, follows, outbox, received
+from storage import actors, follows, outbox
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
@@ -18,12 +18,39 @@ def actor(tx: Tx, name: str, host: str = "here.example", **more: Any) -> Actor:
     """An actor at `host`; local when that is here.example."""
     iri = f"https://{host}/people/{name}"
     made = Actor(
-        id=next(_ids), iri=iri, kind="Person", username=name, domain=host, host=host, local=host == "here.example",
-        name=name, summary="", source=None, url=iri, inbox=iri + "/inbox", shared_inbox=f"https://{host}/inbox",
-        outbox=iri + "/outbox", followers=iri + "/followers", following=None, featured=None, moderators=None, icon=None,
-        image=None, approves_followers=False, discoverable=True, indexable=True, fields=[], also_known_as=[],
-        moved_to=None, state="active", followers_count=0, following_count=0, posts_count=0, last_post_at=None,
-        created_at=0, fetched_at=None,
+        id=next(_ids),
+        iri=iri,
+        kind="Person",
+        username=name,
+        domain=host,
+        host=host,
+        local=host == "here.example",
+        name=name,
+        summary="",
+        source=None,
+        url=iri,
+        inbox=iri + "/inbox",
+        shared_inbox=f"https://{host}/inbox",
+        outbox=iri + "/outbox",
+        followers=iri + "/followers",
+        following=None,
+        featured=None,
+        moderators=None,
+        icon=None,
+        image=None,
+        approves_followers=False,
+        discoverable=True,
+        indexable=True,
+        fields=[],
+        also_known_as=[],
+        moved_to=None,
+        state="active",
+        followers_count=0,
+        following_count=0,
+        posts_count=0,
+        last_post_at=None,
+        created_at=0,
+        fetched_at=None,
     )
     made = replace(made, **more)
     actors.insert(tx, made)
@@ -52,7 +79,22 @@ def said(tx: Tx, by: Actor, now: int = 10, *, to: Audience | None = None, **more
 def activity(number: int, **more: Any) -> Received:
     """An authenticated activity that waits since moment 0."""
     made = Received(
-        number, f"https://far.example/activities/{number}", "Create", "far.example", "https://far.example/people/ada",
-        "https://far.example/people/ada#main-key", "cavage", b"{}", None, "new", 0, 0, None, 0, None, None, None,
+        number,
+        f"https://far.example/activities/{number}",
+        "Create",
+        "far.example",
+        "https://far.example/people/ada",
+        "https://far.example/people/ada#main-key",
+        "cavage",
+        b"{}",
+        None,
+        "new",
+        0,
+        0,
+        None,
+        0,
+        None,
+        None,
+        None,
     )
     return replace(made, **more)

@@ -129,7 +129,7 @@ async def test_other_processes_hear_of_it_on_postgresql(connect: Connect) -> Non
         pytest.skip("SQLite's other processes poll")
     here, there = one.events.subscribe("person"), other.events.subscribe("person")
     for attempt in range(50):  # the listener needs a moment to begin
-        await one.write(lambda tx, said=str(attempt): note(tx, "person", said))
+        await one.write(lambda tx: note(tx, "person", str(attempt)))
         if await there.next(0.2) is not None:
             break
     else:

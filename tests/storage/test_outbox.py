@@ -148,7 +148,7 @@ def test_due_is_cut_and_says_how_far_it_looked(db: Database, ada: Actor) -> None
         return actor(tx, "eve")
 
     eve = db.write_now(begin)
-    mine = [db.write_now(lambda tx, by=by: said(tx, by)) for by in (ada, eve, eve, ada, eve, ada)]
+    mine = [db.write_now(lambda tx: said(tx, by)) for by in (ada, eve, eve, ada, eve, ada)]
     _spread(db)
 
     def due(limit: int, window: int) -> outbox.Due:
@@ -180,7 +180,9 @@ def test_positions_are_committed_in_order(connect: Connect) -> None:
     heads = []
     while not all(future.done() for future in futures):
         # Whoever reads up to the newest row may believe that no older one will appear.
-        heads.append(databases[0].read_now(lambda tx: (outbox.head(tx), len(outbox.of_actor(tx, ada.id, ("Create",), 1000)))))
+        heads.append(
+            databases[0].read_now(lambda tx: (outbox.head(tx), len(outbox.of_actor(tx, ada.id, ("Create",), 1000))))
+        )
     positions = sorted(future.result(30) for future in futures)
     assert len(set(positions)) == 90
     for head, count in heads:
@@ -219,7 +221,9 @@ def test_links_that_fail_are_claimed_apart(db: Database, ada: Actor) -> None:
     db.write_now(lambda tx: outbox.save_link(tx, bad))
     well = db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10, failing=False))
     assert [link.host for link in well] == ["a.example", "c.example"]
-    assert [link.host for link in db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10, failing=True))] == ["b.example"]
+    assert [link.host for link in db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10, failing=True))] == [
+        "b.example"
+    ]
 
 
 def test_a_sleeping_link_waits_until_it_is_woken(db: Database, ada: Actor) -> None:

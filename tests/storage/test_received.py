@@ -6,6 +6,7 @@ from sqlalchemy import select, text
 
 from storage import jobs, received
 from storage.database import Database
+from storage.metadata import one_among
 from tests.storage.rows import activity
 
 Connect = Callable[..., Database]
@@ -90,7 +91,7 @@ def test_of_two_workers_that_verify_the_same_activity_one_gets_it(connect: Conne
     same = activity(1).activity_id
     for number in (1, 2):
         row = activity(number, activity_id=same, via=None, key_id=None)
-        first.write_now(lambda tx, row=row: received.insert(tx, row))
+        first.write_now(lambda tx: received.insert(tx, row))
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(first.write_now, lambda tx: received.verified(tx, 1, "cavage", "key"))
         other = pool.submit(second.write_now, lambda tx: received.verified(tx, 2, "cavage", "key"))
@@ -100,7 +101,7 @@ def test_of_two_workers_that_verify_the_same_activity_one_gets_it(connect: Conne
 def test_old_rows_lose_their_bodies_first_and_then_go(db: Database) -> None:
     _fill(db, 4)
     for number, settled in ((1, 100), (2, 200), (3, 300)):
-        db.write_now(lambda tx, n=number, at=settled: received.settle(tx, [n], "done", at))
+        db.write_now(lambda tx: received.settle(tx, [number], "done", settled))
     assert db.write_now(lambda tx: received.prune(tx, bodies_before=300, rows_before=200)) == 1
     left = {row.id: row.body for row in db.read_now(lambda tx: received.newest(tx, 10))}
     assert left == {2: b"", 3: b"{}", 4: b"{}"}
@@ -113,7 +114,7 @@ def test_the_claim_walks_its_index(db: Database) -> None:
         pytest.skip("a small table is read whole by PostgreSQL, rightly")
     query = (
         select(received.received.c.id)
-        .where(received.one_among(received.received.c.state, "new", "working"), received.received.c.due_at <= 5)
+        .where(one_among(received.received.c.state, "new", "working"), received.received.c.due_at <= 5)
         .order_by(received.received.c.due_at, received.received.c.id)
     )
     sql = str(query.compile(compile_kwargs={"literal_binds": True}))
