@@ -5,6 +5,7 @@ Not here: any table (each has its own file), and connections (`storage.database`
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -88,32 +89,31 @@ def one_of(tx: Tx, query: Select[Any], row: type[T]) -> T | None:
 
 def insert_new(tx: Tx, table: Table, values: dict[str, Any] | Sequence[dict[str, Any]]) -> int:
     """Insert rows, leaving out each that meets any unique constraint; how many were new comes back."""
-    on_conflict = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
-    # Without it SQLAlchemy gives -1 for an INSERT on PostgreSQL, whatever was inserted.
-    statement = on_conflict.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    if isinstance(values, dict):
-        return max(tx.execute(statement.values(values)).rowcount, 0)
+    statement = _insert_new(tx.dialect.name, table)
     # One by one: drivers disagree about the row count of executemany, and callers rely on the count.
-    return sum(max(tx.execute(statement.values(row)).rowcount, 0) for row in values)
+    return sum(max(tx.execute(statement, row).rowcount, 0) for row in ([values] if isinstance(values, dict) else values))
 
 
 def upsert(tx: Tx, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
     """Insert a row, or where `key` (column names of a unique constraint) is taken, set the other columns."""
-    names = list(key)
-    changed = {name: value for name, value in values.items() if name not in names}
-    statement: Insert
-    if tx.dialect.name == "postgresql":
-        on_postgresql = postgresql.insert(table).values(values)
-        statement = (
-            on_postgresql.on_conflict_do_update(index_elements=names, set_=changed)
-            if changed
-            else on_postgresql.on_conflict_do_nothing(index_elements=names)
-        )
-    else:
-        on_sqlite = sqlite.insert(table).values(values)
-        statement = (
-            on_sqlite.on_conflict_do_update(index_elements=names, set_=changed)
-            if changed
-            else on_sqlite.on_conflict_do_nothing(index_elements=names)
-        )
-    tx.execute(statement)
+    names = tuple(key)
+    tx.execute(_upsert(tx.dialect.name, table, tuple(name for name in values if name not in names), names), values)
+
+
+# Building a statement costs more than running it, so these are built once for each table; values go beside them.
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    # Without it SQLAlchemy gives -1 for an INSERT on PostgreSQL, whatever was inserted.
+    return statement.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
+@cache
+def _upsert(dialect: str, table: Table, changed: tuple[str, ...], key: tuple[str, ...]) -> Insert:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if not changed:
+        return statement.on_conflict_do_nothing(index_elements=key)
+    new = {name: statement.excluded[name] for name in changed}
+    return statement.on_conflict_do_update(index_elements=key, set_=new)
