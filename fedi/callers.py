@@ -109,6 +109,11 @@ def known(caller: Caller | None) -> Caller:
     return caller
 
 
+def viewer(caller: Caller | None) -> Viewer:
+    """How the gate knows who asks, with or without a token."""
+    return NOBODY if caller is None else caller.viewer
+
+
 async def caller(request: Request, *scopes: str) -> Caller | None:
     """Who asks; None without a token. With one, it must be live and hold one of `scopes`, as `identify` says."""
     token = bearer(request)

@@ -1,12 +1,26 @@
-"""The Notification entity. Pure."""
+"""The Notification entity, and groups of them (Mastodon 4.3). Pure."""
 
+from collections import defaultdict
 from typing import Any
 
 from fedi.mastodon.answers import moment
-from fedi.mastodon.entities.account import account
+from fedi.mastodon.entities.account import account, account_dict
 from fedi.mastodon.entities.status import status
 from fedi.mastodon.load import Bundle, Shown
 from storage.notifications import Notification
+
+GROUPED = ("favourite", "reblog", "follow")
+"""Kinds that Mastodon puts together; clients that don't know one ask for fewer."""
+_SAMPLE = 8
+_BUCKET = 12 * 3600 * 1000
+
+
+def group_key(one: Notification, grouped: list[str] | None = None) -> str:
+    """The group a notification is in: of its kind, about its post, within half a day; or alone."""
+    if one.kind not in GROUPED or (grouped is not None and one.kind not in grouped):
+        return f"ungrouped-{one.id}"
+    about = "" if one.post_id is None else f"{one.post_id}-"
+    return f"{one.kind}-{about}{one.created_at // _BUCKET}"
 
 
 def notification(origin: str, bundle: Bundle, one: Notification) -> dict[str, Any] | None:
@@ -18,7 +32,7 @@ def notification(origin: str, bundle: Bundle, one: Notification) -> dict[str, An
         "id": str(one.id),
         "type": one.kind,
         "created_at": moment(one.created_at),
-        "group_key": f"ungrouped-{one.id}",
+        "group_key": group_key(one),
         "account": account(origin, actor),
     }
     if one.post_id is not None:
@@ -27,3 +41,53 @@ def notification(origin: str, bundle: Bundle, one: Notification) -> dict[str, An
             return None
         shown["status"] = about
     return shown
+
+
+def groups(
+    origin: str, bundle: Bundle, found: list[Notification], grouped: list[str] | None, expand: str
+) -> dict[str, Any]:
+    """GroupedNotificationsResults of a page, newest first.
+
+    `expand` "partial_avatars" gives whole accounts only for the first of each group, as the reference says.
+    """
+    found = [one for one in found if one.actor_id in bundle.actors and bundle.actors[one.actor_id].state == "active"]
+    members: dict[str, list[Notification]] = defaultdict(list)
+    for one in found:
+        if one.post_id is None or one.post_id in bundle.posts:
+            members[group_key(one, grouped)].append(one)
+    whole: dict[int, None] = {}
+    partial: dict[int, None] = {}
+    shown = []
+    for key, ones in members.items():
+        newest = ones[0]
+        sample = list(dict.fromkeys(one.actor_id for one in ones))[:_SAMPLE]
+        whole[sample[0]] = None
+        (partial if expand == "partial_avatars" else whole).update(dict.fromkeys(sample[1:]))
+        group: dict[str, Any] = {
+            "group_key": key,
+            "notifications_count": len(ones),
+            "type": newest.kind,
+            # An integer in Mastodon's own JSON, unlike every other id.
+            "most_recent_notification_id": newest.id,
+            "page_min_id": str(ones[-1].id),
+            "page_max_id": str(newest.id),
+            "latest_page_notification_at": moment(newest.created_at),
+            "sample_account_ids": [str(one) for one in sample],
+        }
+        if newest.post_id is not None:
+            group["status_id"] = str(newest.post_id)
+        shown.append(group)
+    posts = dict.fromkeys(ones[0].post_id for ones in members.values() if ones[0].post_id is not None)
+    results: dict[str, Any] = {
+        "accounts": [account(origin, bundle.actors[one]) for one in whole],
+        "statuses": [about for one in posts if (about := status(origin, bundle, Shown(one, one))) is not None],
+        "notification_groups": shown,
+    }
+    if expand == "partial_avatars":
+        results["partial_accounts"] = [_partial(origin, bundle, one) for one in partial if one not in whole]
+    return results
+
+
+def _partial(origin: str, bundle: Bundle, actor_id: int) -> dict[str, Any]:
+    shown = account_dict(origin, bundle.actors[actor_id])
+    return {name: shown[name] for name in ("id", "acct", "url", "avatar", "avatar_static", "locked", "bot")}

@@ -1,0 +1,88 @@
+"""What clients ask for and nobody here has yet: the right empty answer, after the same checks of token and scope.
+
+An empty list keeps a client working where a 404 shows as broken (vutuv#1565). What would change something isn't
+answered with a lie: those methods are a 405.
+"""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fedi.callers import bearer, identify, require
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.mastodon.answers import Json
+from fedi.mastodon.door import Endpoint
+
+
+def _personal(content: Any, *scopes: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        await require(request, *scopes)
+        return Json(content)
+
+    return endpoint
+
+
+def _open(content: Any) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        site: Site = request.app.state.site
+        token = bearer(request)
+        if token is not None:
+            await site.db.read(lambda tx: identify(tx, token))
+        return Json(content)
+
+    return endpoint
+
+
+async def no_subscription(request: Request) -> Response:
+    """GET /api/v1/push/subscription: none (Elk expects a 404 for that)."""
+    await require(request, "push")
+    raise NotFound
+
+
+async def no_streaming(request: Request) -> Response:
+    """GET /api/v1/streaming: not offered yet; clients fall back to asking again."""
+    raise NotFound("Streaming isn't offered here yet")
+
+
+async def none_with_id(request: Request) -> Response:
+    """GET of one list or filter: nobody has any."""
+    await require(request)
+    raise NotFound
+
+
+PERSONAL: dict[str, tuple[str, ...]] = {
+    "/api/v1/lists": ("read:lists",),
+    "/api/v1/filters": ("read:filters",),
+    "/api/v2/filters": ("read:filters",),
+    "/api/v1/blocks": ("read:blocks",),
+    "/api/v1/mutes": ("read:mutes",),
+    "/api/v1/domain_blocks": ("read:blocks",),
+    "/api/v1/endorsements": ("read:accounts",),
+    "/api/v1/followed_tags": ("read:follows",),
+    "/api/v1/featured_tags": ("read:accounts",),
+    "/api/v1/featured_tags/suggestions": ("read:accounts",),
+    "/api/v1/announcements": (),
+    "/api/v1/conversations": ("read:statuses",),
+    "/api/v1/scheduled_statuses": ("read:statuses",),
+    "/api/v1/suggestions": ("read",),
+    "/api/v2/suggestions": ("read",),
+    "/api/v1/notifications/requests": ("read:notifications",),
+    "/api/v1/timelines/direct": ("read:statuses",),
+}
+"""Lists of the caller's own, each with the scope that reads it."""
+
+OPEN = ("/api/v1/trends", "/api/v1/trends/tags", "/api/v1/trends/statuses", "/api/v1/trends/links")
+
+ROUTES = [
+    *(Route(path, _personal([], *scopes)) for path, scopes in PERSONAL.items()),
+    *(Route(path, _open([])) for path in OPEN),
+    Route("/api/v1/notifications/requests/merged", _personal({"merged": True}, "read:notifications")),
+    Route("/api/v1/lists/{id}", none_with_id),
+    Route("/api/v1/filters/{id}", none_with_id),
+    Route("/api/v2/filters/{id}", none_with_id),
+    Route("/api/v1/push/subscription", no_subscription),
+    Route("/api/v1/streaming", no_streaming),
+]

@@ -1,0 +1,219 @@
+"""One's own account: credentials, profile, preferences; and signing up through an app."""
+
+import asyncio
+import secrets
+from typing import Any
+
+import msgspec
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fedi.actions import people as actions
+from fedi.callers import Caller, bearer, identify, known
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid, Taken, Unauthenticated
+from fedi.mastodon import arguments
+from fedi.mastodon.answers import Json
+from fedi.mastodon.entities.account import PRIVACY, credentials
+from fedi.mastodon.statuses import TO_ACTIONS
+from storage import apps, follows, people
+from storage.apps import Token, hashed
+from storage.metadata import Tx
+
+
+async def verify_credentials(request: Request) -> Response:
+    """GET /api/v1/accounts/verify_credentials: the caller, with what only they see of themselves."""
+    site: Site = request.app.state.site
+    token = bearer(request)
+
+    def unit(tx: Tx) -> dict[str, Any]:
+        caller = known(identify(tx, token, "read:accounts", "profile"))
+        return own(tx, site, caller)
+
+    return Json(await site.db.read(unit))
+
+
+def own(tx: Tx, site: Site, caller: Caller) -> dict[str, Any]:
+    """The caller's CredentialAccount."""
+    me = caller.me
+    return credentials(
+        site.config.origin, me, people.by_id(tx, me.id), follows.count(tx, me.id, "pending")
+    )
+
+
+class Field(msgspec.Struct, kw_only=True):
+    """A row of the profile's table."""
+
+    name: str = ""
+    value: str = ""
+
+
+class Source(msgspec.Struct, kw_only=True):
+    """How new posts are, unless one says otherwise."""
+
+    privacy: str | None = None
+    sensitive: bool | None = None
+    language: str | None = None
+
+
+class Profile(msgspec.Struct, kw_only=True):
+    """The body of PATCH /api/v1/accounts/update_credentials."""
+
+    display_name: str | None = None
+    note: str | None = None
+    locked: bool | None = None
+    bot: bool | None = None
+    discoverable: bool | None = None
+    indexable: bool | None = None
+    fields_attributes: list[Field] | None = None
+    source: Source | None = None
+    avatar: Any = None
+    header: Any = None
+
+
+async def update_credentials(request: Request) -> Response:
+    """PATCH /api/v1/accounts/update_credentials: what is left out stays as it is."""
+    site: Site = request.app.state.site
+    token = bearer(request)
+    asked = await arguments.read(request, Profile)
+    for name in ("avatar", "header"):
+        given = getattr(asked, name)
+        if isinstance(given, UploadFile) or given:
+            raise Invalid(f"Validation failed: This server doesn't take pictures yet, so {name} can't be changed")
+    settings = _settings(asked.source)
+    fields = asked.fields_attributes
+
+    def unit(tx: Tx) -> dict[str, Any]:
+        caller = known(identify(tx, token, "write:accounts"))
+        me = actions.update_profile(
+            tx,
+            site,
+            caller.me,
+            name=asked.display_name,
+            summary=asked.note,
+            fields=None if fields is None else [{"name": one.name, "value": one.value} for one in fields],
+            locked=asked.locked,
+            discoverable=asked.discoverable,
+            indexable=asked.indexable,
+            bot=asked.bot,
+        )
+        person = people.by_id(tx, me.id)
+        if settings and person is not None:
+            people.change(tx, me.id, settings={**person.settings, **settings})
+            person = people.by_id(tx, me.id)
+        return credentials(site.config.origin, me, person, follows.count(tx, me.id, "pending"))
+
+    return Json(await site.db.write(unit))
+
+
+def _settings(source: Source | None) -> dict[str, Any]:
+    if source is None:
+        return {}
+    changed: dict[str, Any] = {}
+    if source.privacy:
+        if source.privacy not in TO_ACTIONS:
+            raise Invalid("Validation failed: Privacy is not included in the list")
+        changed["visibility"] = TO_ACTIONS[source.privacy]
+    if source.sensitive is not None:
+        changed["sensitive"] = source.sensitive
+    if source.language is not None:
+        if len(source.language) > 35:
+            raise Invalid("Validation failed: Language is not a language tag")
+        changed["language"] = source.language or None
+    return changed
+
+
+async def preferences(request: Request) -> Response:
+    """GET /api/v1/preferences: how new posts are, and how clients should show others'."""
+    site: Site = request.app.state.site
+    token = bearer(request)
+
+    def unit(tx: Tx) -> dict[str, Any]:
+        me = known(identify(tx, token, "read:accounts")).me
+        person = people.by_id(tx, me.id)
+        settings = person.settings if person is not None else {}
+        return {
+            "posting:default:visibility": PRIVACY.get(settings.get("visibility", "public"), "public"),
+            "posting:default:sensitive": bool(settings.get("sensitive", False)),
+            "posting:default:language": settings.get("language"),
+            "posting:default:quote_policy": "nobody",
+            "reading:expand:media": "default",
+            "reading:expand:spoilers": False,
+            "reading:autoplay:gifs": False,
+        }
+
+    return Json(await site.db.read(unit))
+
+
+class SignUp(msgspec.Struct, kw_only=True):
+    """The body of POST /api/v1/accounts."""
+
+    username: str = ""
+    email: str = ""
+    password: str = ""
+    agreement: bool = False
+
+
+async def sign_up(request: Request) -> Response:
+    """POST /api/v1/accounts, with an app's own token: a new person, and a token for the app to act as them.
+
+    Where sign-ups wait for approval the token works once someone approved.
+    """
+    site: Site = request.app.state.site
+    token = bearer(request)
+    caller = await site.db.read(lambda tx: identify(tx, token, "write:accounts"))
+    if caller is None:
+        raise Unauthenticated("The access token is invalid")
+    if site.config.registrations not in ("open", "approval"):
+        raise Forbidden("This server does not take sign-ups from apps")
+    asked = await arguments.read(request, SignUp)
+    wrong: dict[str, list[dict[str, str]]] = {}
+    for name in ("username", "email", "password"):
+        if not getattr(asked, name):
+            wrong[name] = [{"error": "ERR_BLANK", "description": "can't be blank"}]
+    if not asked.agreement:
+        wrong["agreement"] = [{"error": "ERR_ACCEPTED", "description": "must be accepted"}]
+    if wrong:
+        raise _invalid(wrong)
+    password = await asyncio.to_thread(actions.hash_password, asked.password)
+    secret = secrets.token_urlsafe(32)
+    now = site.clock()
+
+    def unit(tx: Tx) -> dict[str, Any]:
+        state = "active" if site.config.registrations == "open" else "pending"
+        try:
+            actor = actions.register(
+                tx, site, username=asked.username, email=asked.email, password_hash=password, state=state
+            )
+        except (Taken, Invalid) as problem:
+            name = "email" if "address" in problem.text else "username"
+            error = "ERR_TAKEN" if isinstance(problem, Taken) else "ERR_INVALID"
+            raise _invalid({name: [{"error": error, "description": problem.text}]}) from problem
+        scopes = " ".join(sorted(scope for scope in caller.scopes if not scope.startswith("admin:")))
+        apps.insert_token(tx, Token(site.new_id(), hashed(secret), caller.app_id, actor.id, scopes, now, None, None))
+        return {"access_token": secret, "token_type": "Bearer", "scope": scopes, "created_at": now // 1000}
+
+    return Json(await site.db.write(unit))
+
+
+class _WithDetails(Invalid):
+    """A 422 that names each field, as Mastodon's sign-up does."""
+
+    details: dict[str, list[dict[str, str]]]
+
+
+def _invalid(wrong: dict[str, list[dict[str, str]]]) -> Invalid:
+    said = ", ".join(f"{name.capitalize()} {one['description']}" for name, ones in wrong.items() for one in ones)
+    problem = _WithDetails(f"Validation failed: {said}")
+    problem.details = wrong
+    return problem
+
+
+ROUTES = [
+    Route("/api/v1/accounts", sign_up, methods=["POST"]),
+    Route("/api/v1/accounts/verify_credentials", verify_credentials),
+    Route("/api/v1/accounts/update_credentials", update_credentials, methods=["PATCH"]),
+    Route("/api/v1/preferences", preferences),
+]

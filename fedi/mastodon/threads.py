@@ -1,0 +1,65 @@
+"""A thread as clients show it: what stands above a post, and below it in tree order, whichever server wrote it."""
+
+from collections import defaultdict
+
+from fedi import visibility
+from fedi.visibility import Viewer
+from storage import posts
+from storage.metadata import Tx
+from storage.posts import Post
+
+# Mastodon's limits (Api::V1::StatusesController): for who is logged in, and for everyone else.
+MOST = 4096
+ANONYMOUS_ABOVE, ANONYMOUS_BELOW, ANONYMOUS_DEPTH = 40, 60, 20
+
+
+def around(tx: Tx, looks: Viewer, post: Post) -> tuple[list[Post], list[Post]]:
+    """(posts above `post`, from the first of the thread down; posts below it, each before its own replies).
+
+    Only what `looks` may see. Below a post that is not shown its replies are, at its place, as Mastodon does.
+    """
+    everything = {one.id: one for one in posts.thread(tx, post.root_id or post.id, MOST)}
+    everything.setdefault(post.id, post)
+    seen = visibility.seen(tx, looks, list(everything))
+    known = looks.person_id is not None
+    above = [seen[one] for one in _above(everything, post) if one in seen]
+    below = [
+        seen[one] for one in _below(everything, post, MOST if known else ANONYMOUS_DEPTH) if one in seen
+    ]
+    if known:
+        return above, below
+    return above[-ANONYMOUS_ABOVE:], below[:ANONYMOUS_BELOW]
+
+
+def _above(everything: dict[int, Post], post: Post) -> list[int]:
+    found: list[int] = []
+    parent = post.reply_to_id
+    # A thread is a tree in the database too; `found` guards against one that a bug made a circle.
+    while parent is not None and parent in everything and parent not in found:
+        found.append(parent)
+        parent = everything[parent].reply_to_id
+    return found[::-1]
+
+
+def _below(everything: dict[int, Post], post: Post, depth: int) -> list[int]:
+    children: dict[int, list[int]] = defaultdict(list)
+    for one in everything.values():
+        if one.id == post.id:
+            continue
+        parent = one.reply_to_id
+        if parent is None or parent not in everything:
+            # What it answers was deleted or never came: it hangs below the thread's first post.
+            parent = post.root_id or post.id
+        if parent != one.id:
+            children[parent].append(one.id)
+    found: list[int] = []
+    reached = {post.id}
+    todo = [(one, 1) for one in sorted(children[post.id], reverse=True)]
+    while todo:
+        one, level = todo.pop()
+        if one in reached or level > depth:
+            continue
+        reached.add(one)
+        found.append(one)
+        todo.extend((child, level + 1) for child in sorted(children[one], reverse=True))
+    return found

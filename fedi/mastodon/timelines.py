@@ -1,0 +1,157 @@
+"""Timelines: home, public, by hashtag, of a list; and the pages of statuses that accounts and bookmarks show too.
+
+In a home a thread is there once, whoever put it there: a group's boost of a post whose author one follows as well is
+left out, and so is a group's boost of a reply (Mastodon shows every announced comment; Lemmy#3603 calls it a flood).
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fedi import visibility
+from fedi.callers import bearer, identify, known, viewer
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.mastodon import arguments
+from fedi.mastodon.answers import Json
+from fedi.mastodon.entities.status import statuses
+from fedi.mastodon.load import Shown, bundle, of_entry
+from fedi.mastodon.paging import Filled, Paging, fill, links
+from fedi.visibility import Viewer
+from storage import timelines
+from storage.ids import first_at, time_of
+from storage.metadata import Tx
+from storage.posts import Post
+from storage.timelines import Entry, Page
+
+REPEAT = 3 * 24 * 3600 * 1000
+"""Milliseconds within which a post is not shown again in a home; Mastodon counts 40 to 80 entries (REBLOG_FALLOFF)."""
+
+Shows = tuple[list[dict[str, Any]], int | None, int | None]
+
+
+async def home(request: Request) -> Response:
+    """GET /api/v1/timelines/home: what the caller follows."""
+    site: Site = request.app.state.site
+    page = arguments.query(request, Paging).page()
+    token = bearer(request)
+
+    def unit(tx: Tx) -> Shows:
+        me = known(identify(tx, token, "read:statuses")).me
+        return home_page(tx, site.config.origin, me.id, page)
+
+    found, first, last = await site.db.read(unit)
+    return Json(found, headers=links(request, first, last))
+
+
+def home_page(tx: Tx, origin: str, person_id: int, page: Page) -> Shows:
+    """(statuses of a person's home, newest cursor, oldest cursor)."""
+    looks = visibility.person(person_id)
+    seen: dict[int, Post] = {}
+
+    def keep(rows: list[Entry]) -> list[Entry]:
+        seen.update(visibility.seen(tx, looks, list({row.post_id for row in rows} - seen.keys())))
+        rows = [row for row in rows if row.post_id in seen and not _noise(row, seen[row.post_id])]
+        since = first_at(time_of(rows[-1].id) - REPEAT) if rows else 0
+        again = timelines.repeats(tx, person_id, _doubtful(rows), since)
+        return [row for row in rows if row.id not in again]
+
+    filled = fill(page, lambda asked: timelines.home(tx, person_id, asked), lambda row: row.id, keep)
+    return shows(tx, origin, looks, [of_entry(row) for row in filled.items], filled, seen)
+
+
+def _noise(row: Entry, post: Post) -> bool:
+    return row.boost and post.group_id == row.actor_id and post.reply_to_iri is not None
+
+
+def _doubtful(rows: list[Entry]) -> list[Entry]:
+    """Entries that may repeat another: boosts. A post's own entry is always its first."""
+    return [row for row in rows if row.boost]
+
+
+def shows(
+    tx: Tx, origin: str, looks: Viewer, items: list[Shown], filled: Filled[Any], seen: dict[int, Post] | None = None
+) -> Shows:
+    """A filled page as statuses with its cursors."""
+    rows = bundle(tx, looks, items, seen=seen)
+    items = [
+        one
+        for one in items
+        if one.booster_id is None
+        or not ((booster := rows.actors.get(one.booster_id)) and booster.is_group)
+        or ((post := rows.posts.get(one.post_id)) is not None and post.reply_to_iri is None)
+    ]
+    return statuses(origin, rows, items), filled.first, filled.last
+
+
+class Public(Paging, kw_only=True):
+    """The query of public timelines."""
+
+    local: bool = False
+    remote: bool = False
+    only_media: bool = False
+
+
+async def public(request: Request) -> Response:
+    """GET /api/v1/timelines/public: all public posts known here, or those of this instance (`local`)."""
+    return await _public(request, None)
+
+
+async def tag(request: Request) -> Response:
+    """GET /api/v1/timelines/tag/NAME: public posts with a hashtag."""
+    return await _public(request, request.path_params["tag"].removeprefix("#").lower())
+
+
+async def _public(request: Request, name: str | None) -> Response:
+    site: Site = request.app.state.site
+    asked = arguments.query(request, Public)
+    page = asked.page()
+    token = bearer(request)
+
+    def unit(tx: Tx) -> Shows:
+        looks = viewer(identify(tx, token, "read:statuses"))
+        condition = visibility.visible_to(looks)
+        seen: dict[int, Post] = {}
+
+        def fetch(at: Page) -> list[int]:
+            return timelines.public(tx, at, condition, local=asked.local, remote=asked.remote, tag=name)
+
+        def keep(ids: list[int]) -> list[int]:
+            seen.update(visibility.seen(tx, looks, ids))
+            return [one for one in ids if one in seen and (not asked.only_media or seen[one].attachments)]
+
+        filled = fill(page, fetch, lambda one: one, keep)
+        return shows(tx, site.config.origin, looks, [Shown(one, one) for one in filled.items], filled, seen)
+
+    found, first, last = await site.db.read(unit)
+    return Json(found, headers=links(request, first, last))
+
+
+async def of_list(request: Request) -> Response:
+    """GET /api/v1/timelines/list/ID: nobody has lists yet, so there is none with this id."""
+    site: Site = request.app.state.site
+    token = bearer(request)
+    await site.db.read(lambda tx: known(identify(tx, token, "read:lists")).me)
+    raise NotFound
+
+
+class _Query(msgspec.Struct):
+    url: str = ""
+
+
+async def link(request: Request) -> Response:
+    """GET /api/v1/timelines/link: posts about a trending link; nothing trends here."""
+    arguments.query(request, _Query)
+    return Json([])
+
+
+ROUTES = [
+    Route("/api/v1/timelines/home", home),
+    Route("/api/v1/timelines/public", public),
+    Route("/api/v1/timelines/tag/{tag}", tag),
+    Route("/api/v1/timelines/list/{id}", of_list),
+    Route("/api/v1/timelines/link", link),
+]
