@@ -88,6 +88,7 @@ def _routes() -> list[BaseRoute]:
         *documents.ROUTES,
         *password.ROUTES,
         *web.ROUTES,
+        *mastodon.IMAGES,
         Route("/health", health),
         Route("/ready", ready),
         Route("/metrics", metrics.metrics),

@@ -78,6 +78,12 @@ def everyone(tx: Tx) -> list[Person]:
     return all_of(tx, select(*_ROW).order_by(people.c.actor_id), Person)
 
 
+def by_role(tx: Tx, role: str) -> list[int]:
+    """The actor ids of the active persons with this role, oldest first."""
+    query = select(people.c.actor_id).where(people.c.role == role, people.c.state == "active")
+    return list(tx.scalars(query.order_by(people.c.actor_id)))
+
+
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
     """Set columns of a person."""
     tx.execute(update(people).where(people.c.actor_id == actor_id).values(**values))

@@ -8,9 +8,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, delete, func, insert, select, update
+from sqlalchemy import Boolean, Column, ColumnElement, ForeignKey, Index, Integer, Table, Text, bindparam, delete, func, insert, select, update
 
-from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.metadata import Id, Json, Time, Tx, add_to, all_of, columns, id_column, insert_new, metadata, one_of, set_columns
 
 posts = Table(
     "posts",
@@ -158,6 +158,9 @@ class Revision:
 
 ROW = columns(posts, Post)
 _REVISION = columns(revisions, Revision)
+_BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))
+_BY_IRI = select(*ROW).where(posts.c.iri == bindparam("iri"))
+_ORPHANS = select(*ROW).where(posts.c.reply_to_iri == bindparam("parent"), posts.c.reply_to_id.is_(None))
 
 
 def insert_post(tx: Tx, post: Post, mentioned: list[int], tagged: list[str]) -> bool:
@@ -186,18 +189,18 @@ def _attach(tx: Tx, post_id: int, mentioned: list[int], tagged: list[str]) -> No
 
 def change(tx: Tx, post_id: int, **values: Any) -> None:
     """Set columns of a post."""
-    tx.execute(update(posts).where(posts.c.id == post_id).values(**values))
+    set_columns(tx, posts, posts.c.id, post_id, values)
 
 
 def count(tx: Tx, post_id: int, *, replies: int = 0, likes: int = 0, boosts: int = 0) -> None:
-    """Add to the counts of a post (negative to subtract)."""
+    """Add to the counts of a post (negative to subtract); they never fall below zero."""
     added = {"replies_count": replies, "likes_count": likes, "boosts_count": boosts}
-    change(tx, post_id, **{name: posts.c[name] + by for name, by in added.items() if by})
+    add_to(tx, posts, post_id, added)
 
 
 def by_id(tx: Tx, post_id: int) -> Post | None:
     """The post with this id, deleted ones included (`deleted_at`)."""
-    return one_of(tx, select(*ROW).where(posts.c.id == post_id), Post)
+    return one_of(tx, _BY_ID, Post, id=post_id)
 
 
 def by_ids(tx: Tx, ids: list[int]) -> dict[int, Post]:
@@ -210,7 +213,7 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Post]:
 
 def by_iri(tx: Tx, iri: str) -> Post | None:
     """The post with this IRI, deleted ones included (`deleted_at`)."""
-    return one_of(tx, select(*ROW).where(posts.c.iri == iri), Post)
+    return one_of(tx, _BY_IRI, Post, iri=iri)
 
 
 def by_url(tx: Tx, url: str) -> Post | None:
@@ -226,8 +229,7 @@ def thread(tx: Tx, root_id: int, limit: int = 4096) -> list[Post]:
 
 def orphans(tx: Tx, parent_iri: str) -> list[Post]:
     """The posts that reply to this IRI and came before their parent did."""
-    query = select(*ROW).where(posts.c.reply_to_iri == parent_iri, posts.c.reply_to_id.is_(None))
-    return all_of(tx, query, Post)
+    return all_of(tx, _ORPHANS, Post, parent=parent_iri)
 
 
 def move_thread(tx: Tx, old_root: int, new_root: int, group_id: int | None) -> None:
@@ -257,11 +259,17 @@ def tags_of(tx: Tx, ids: list[int]) -> dict[int, list[str]]:
     return found
 
 
-def find_tags(tx: Tx, beginning: str, limit: int) -> list[str]:
-    """Hashtags that begin so, most used first."""
+def find_tags(tx: Tx, beginning: str, limit: int, visible: ColumnElement[bool], offset: int = 0) -> list[str]:
+    """Hashtags that begin so, most used first, of posts that meet the gate's condition `visible`."""
     wanted = beginning.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    query = select(tags.c.tag).where(tags.c.tag.like(f"{wanted}%", escape="\\")).group_by(tags.c.tag)
-    return list(tx.scalars(query.order_by(func.count().desc(), tags.c.tag).limit(limit)))
+    query = (
+        select(tags.c.tag)
+        .join(posts, posts.c.id == tags.c.post_id)
+        .where(tags.c.tag.like(f"{wanted}%", escape="\\"), visible)
+        .group_by(tags.c.tag)
+        .order_by(func.count().desc(), tags.c.tag)
+    )
+    return list(tx.scalars(query.limit(limit).offset(offset)))
 
 
 def add_revision(tx: Tx, revision: Revision) -> None:

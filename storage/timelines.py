@@ -103,6 +103,21 @@ def home(tx: Tx, person_id: int, page: Page) -> list[Entry]:
     return found[::-1] if page.min_id is not None else found
 
 
+def repeats(tx: Tx, person_id: int, found: list[Entry], since: int) -> set[int]:
+    """Which of these entries of a home show a post that an older entry of it, after the id `since`, showed already.
+
+    A thread that its author and two groups put before someone is there once: where it came first.
+    """
+    ids = list({entry.post_id for entry in found})
+    if not ids:
+        return set()
+    query = _of_followed(entries.c, person_id, Page(1000, since_id=since)).where(entries.c.post_id.in_(ids))
+    first: dict[int, int] = {}
+    for entry in all_of(tx, query, Entry):
+        first[entry.post_id] = min(entry.id, first.get(entry.post_id, entry.id))
+    return {entry.id for entry in found if first.get(entry.post_id, entry.id) < entry.id}
+
+
 def _of_followed(entry: Any, person_id: int, page: Page) -> Select[Any]:
     """The rows of `entry` (columns of `entries` or of a part of it) that belong into the home of `person_id`."""
     followed = select(follows.c.target_id).where(follows.c.follower_id == person_id, follows.c.state == "accepted")
@@ -143,7 +158,13 @@ def of_actor(tx: Tx, actor_id: int, page: Page, *, boosts: bool = True, replies:
 
 
 def public(
-    tx: Tx, page: Page, visible: ColumnElement[bool], *, local: bool = False, remote: bool = False, tag: str | None = None
+    tx: Tx,
+    page: Page,
+    visible: ColumnElement[bool],
+    *,
+    local: bool = False,
+    remote: bool = False,
+    tag: str | None = None,
 ) -> list[int]:
     """Ids of public posts, newest first: of this instance, of others, with a hashtag. `visible` is the gate's condition.
 
