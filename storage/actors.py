@@ -7,10 +7,10 @@ local person has (password, role, affiliation) is in `storage.people`; what only
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, func, or_, select, update
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, bindparam, func, or_, select
 
 from storage.events import note
-from storage.metadata import Json, Time, Tx, all_of, columns, id_column, metadata, one_of, upsert
+from storage.metadata import Json, Time, Tx, add_to, all_of, columns, id_column, metadata, one_of, set_columns, upsert
 
 actors = Table(
     "actors",
@@ -51,6 +51,8 @@ actors = Table(
     UniqueConstraint("username", "domain"),
     Index("ix_actors_host", "host"),
 )
+# A name is found whatever the case of its letters.
+Index("ix_actors_name", func.lower(actors.c.username), actors.c.domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,13 @@ class Actor:
 
 
 _ROW = columns(actors, Actor)
+_BY_ID = select(*_ROW).where(actors.c.id == bindparam("id"))
+_BY_IDS = select(*_ROW).where(actors.c.id.in_(bindparam("ids", expanding=True)))
+_BY_IRI = select(*_ROW).where(actors.c.iri == bindparam("iri"))
+_BY_IRIS = select(*_ROW).where(actors.c.iri.in_(bindparam("iris", expanding=True)))
+_BY_NAME = select(*_ROW).where(
+    func.lower(actors.c.username) == bindparam("username"), actors.c.domain == bindparam("domain")
+)
 _FIGURES = frozenset({"followers_count", "following_count", "posts_count", "last_post_at", "fetched_at"})
 """Columns that an actor's document does not show."""
 GROUP = "Group"
@@ -115,35 +124,31 @@ def insert(tx: Tx, actor: Actor) -> None:
 
 def by_id(tx: Tx, actor_id: int) -> Actor | None:
     """The actor with this id."""
-    return one_of(tx, select(*_ROW).where(actors.c.id == actor_id), Actor)
+    return one_of(tx, _BY_ID, Actor, id=actor_id)
 
 
 def by_ids(tx: Tx, ids: list[int]) -> dict[int, Actor]:
     """The actors of these ids, by id; those that do not exist are left out."""
     if not ids:
         return {}
-    return {actor.id: actor for actor in all_of(tx, select(*_ROW).where(actors.c.id.in_(ids)), Actor)}
+    return {actor.id: actor for actor in all_of(tx, _BY_IDS, Actor, ids=ids)}
 
 
 def by_iri(tx: Tx, iri: str) -> Actor | None:
     """The actor with this IRI."""
-    return one_of(tx, select(*_ROW).where(actors.c.iri == iri), Actor)
+    return one_of(tx, _BY_IRI, Actor, iri=iri)
 
 
 def by_iris(tx: Tx, iris: list[str]) -> dict[str, Actor]:
     """The actors of these IRIs that are known, by IRI."""
     if not iris:
         return {}
-    return {actor.iri: actor for actor in all_of(tx, select(*_ROW).where(actors.c.iri.in_(iris)), Actor)}
+    return {actor.iri: actor for actor in all_of(tx, _BY_IRIS, Actor, iris=iris)}
 
 
 def by_name(tx: Tx, username: str, domain: str) -> Actor | None:
     """The actor `username@domain`, whatever the case of the letters."""
-    return one_of(
-        tx,
-        select(*_ROW).where(func.lower(actors.c.username) == username.lower(), actors.c.domain == domain.lower()),
-        Actor,
-    )
+    return one_of(tx, _BY_NAME, Actor, username=username.lower(), domain=domain.lower())
 
 
 def by_followers(tx: Tx, iri: str) -> Actor | None:
@@ -180,7 +185,7 @@ def search(tx: Tx, words: str, limit: int, offset: int = 0) -> list[Actor]:
 
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
     """Set columns of an actor."""
-    tx.execute(update(actors).where(actors.c.id == actor_id).values(**values))
+    set_columns(tx, actors, actors.c.id, actor_id, values)
     if not _FIGURES.issuperset(values):
         note(tx, "actor")
 
@@ -188,17 +193,7 @@ def change(tx: Tx, actor_id: int, **values: Any) -> None:
 def count(tx: Tx, actor_id: int, *, followers: int = 0, following: int = 0, posts: int = 0) -> None:
     """Add to the counts of an actor (negative to subtract); they never fall below zero."""
     added = {"followers_count": followers, "following_count": following, "posts_count": posts}
-    change(
-        tx,
-        actor_id,
-        **{
-            name: func.max(actors.c[name] + by, 0)
-            if tx.dialect.name == "sqlite"
-            else func.greatest(actors.c[name] + by, 0)
-            for name, by in added.items()
-            if by
-        },
-    )
+    add_to(tx, actors, actor_id, added)
 
 
 def save_remote(tx: Tx, actor: Actor) -> Actor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, delete, func, select, update
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select, update
 
 from storage.actors import actors
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
@@ -22,6 +22,8 @@ follows = Table(
     Index("uq_follows_pair", "follower_id", "target_id", unique=True),
     Index("ix_follows_target_id", "target_id", "id"),
 )
+# Few want to be told of each post, and each post asks who does.
+Index("ix_follows_notify", follows.c.target_id, sqlite_where=follows.c.notify, postgresql_where=follows.c.notify)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,33 @@ class Follow:
 
 
 _ROW = columns(follows, Follow)
+_BETWEEN = select(*_ROW).where(
+    follows.c.follower_id == bindparam("follower"), follows.c.target_id == bindparam("target")
+)
+_BY_IRI = select(*_ROW).where(follows.c.iri == bindparam("iri"))
+_A_LOCAL_FOLLOWER = (
+    select(follows.c.id)
+    .join(actors, actors.c.id == follows.c.follower_id)
+    .where(follows.c.target_id == bindparam("target"), follows.c.state == "accepted", actors.c.local)
+    .limit(1)
+)
+_FOLLOWS_LOCAL = (
+    select(follows.c.id)
+    .join(actors, actors.c.id == follows.c.target_id)
+    .where(follows.c.follower_id == bindparam("follower"), follows.c.state == "accepted", actors.c.local)
+    .limit(1)
+)
+_TO_BE_TOLD = (
+    select(follows.c.follower_id)
+    .distinct()
+    .join(actors, actors.c.id == follows.c.follower_id)
+    .where(
+        follows.c.target_id.in_(bindparam("targets", expanding=True)),
+        follows.c.notify,
+        follows.c.state == "accepted",
+        actors.c.local,
+    )
+)
 
 
 def insert(tx: Tx, follow: Follow) -> bool:
@@ -48,13 +77,12 @@ def insert(tx: Tx, follow: Follow) -> bool:
 
 def find(tx: Tx, follower_id: int, target_id: int) -> Follow | None:
     """The follow between these two, whatever its state."""
-    query = select(*_ROW).where(follows.c.follower_id == follower_id, follows.c.target_id == target_id)
-    return one_of(tx, query, Follow)
+    return one_of(tx, _BETWEEN, Follow, follower=follower_id, target=target_id)
 
 
 def by_iri(tx: Tx, iri: str) -> Follow | None:
     """The follow made by the Follow activity with this IRI."""
-    return one_of(tx, select(*_ROW).where(follows.c.iri == iri), Follow)
+    return one_of(tx, _BY_IRI, Follow, iri=iri)
 
 
 def change(tx: Tx, follow_id: int, **values: Any) -> None:
@@ -71,33 +99,19 @@ def between(tx: Tx, viewer_id: int, others: list[int]) -> tuple[dict[int, Follow
     """(follows of `viewer_id` to each of `others`, follows of each of them to `viewer_id`), by the other's id."""
     if not others:
         return {}, {}
-    out = all_of(
-        tx, select(*_ROW).where(follows.c.follower_id == viewer_id, follows.c.target_id.in_(others)), Follow
-    )
-    back = all_of(
-        tx, select(*_ROW).where(follows.c.target_id == viewer_id, follows.c.follower_id.in_(others)), Follow
-    )
+    out = all_of(tx, select(*_ROW).where(follows.c.follower_id == viewer_id, follows.c.target_id.in_(others)), Follow)
+    back = all_of(tx, select(*_ROW).where(follows.c.target_id == viewer_id, follows.c.follower_id.in_(others)), Follow)
     return {follow.target_id: follow for follow in out}, {follow.follower_id: follow for follow in back}
 
 
-def local_followers(tx: Tx, target_id: int) -> list[Follow]:
-    """The accepted follows of `target_id` by people of this instance."""
-    query = (
-        select(*_ROW)
-        .join(actors, actors.c.id == follows.c.follower_id)
-        .where(follows.c.target_id == target_id, follows.c.state == "accepted", actors.c.local)
-    )
-    return all_of(tx, query, Follow)
+def to_be_told(tx: Tx, targets: list[int]) -> list[int]:
+    """The people of this instance who want to be told of each post of one of `targets` (the bell of clients)."""
+    return list(tx.scalars(_TO_BE_TOLD, {"targets": targets}))
 
 
 def has_local_follower(tx: Tx, target_id: int) -> bool:
     """Whether anyone of this instance follows `target_id`; what nobody here asked for is not kept."""
-    query = (
-        select(follows.c.id)
-        .join(actors, actors.c.id == follows.c.follower_id)
-        .where(follows.c.target_id == target_id, follows.c.state == "accepted", actors.c.local)
-    )
-    return tx.scalar(query.limit(1)) is not None
+    return tx.scalar(_A_LOCAL_FOLLOWER, {"target": target_id}) is not None
 
 
 def _page(tx: Tx, query: Any, limit: int, max_id: int | None, since_id: int | None, min_id: int | None) -> list[Follow]:
@@ -149,9 +163,4 @@ def count(tx: Tx, target_id: int, state: str) -> int:
 
 def follows_local(tx: Tx, follower_id: int) -> bool:
     """Whether `follower_id` follows anyone of this instance."""
-    query = (
-        select(follows.c.id)
-        .join(actors, actors.c.id == follows.c.target_id)
-        .where(follows.c.follower_id == follower_id, follows.c.state == "accepted", actors.c.local)
-    )
-    return tx.scalar(query.limit(1)) is not None
+    return tx.scalar(_FOLLOWS_LOCAL, {"follower": follower_id}) is not None

@@ -22,7 +22,9 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    Update,
     bindparam,
+    func,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -76,14 +78,18 @@ def one_among(column: ColumnElement[Any], *values: str) -> ColumnElement[bool]:
     return column.in_(bindparam(None, values, expanding=True, literal_execute=True))
 
 
-def all_of(tx: Tx, query: Select[Any], row: type[T]) -> list[T]:
-    """Every row of `query` as a `row`; the query selects `columns(table, row)`."""
-    return [row(*found) for found in tx.execute(query)]
+def all_of(tx: Tx, query: Select[Any], row: type[T], **values: Any) -> list[T]:
+    """Every row of `query` as a `row`; the query selects `columns(table, row)`.
+
+    `values` are those of its `bindparam`s: a query that is asked for each activity is built once, at the top of its
+    file, since building one costs five times as much as running it.
+    """
+    return [row(*found) for found in tx.execute(query, values)]
 
 
-def one_of(tx: Tx, query: Select[Any], row: type[T]) -> T | None:
-    """The first row of `query` as a `row`, or None."""
-    found = tx.execute(query).first()
+def one_of(tx: Tx, query: Select[Any], row: type[T], **values: Any) -> T | None:
+    """The first row of `query` as a `row`, or None; `values` as for `all_of`."""
+    found = tx.execute(query, values).first()
     return None if found is None else row(*found)
 
 
@@ -91,7 +97,9 @@ def insert_new(tx: Tx, table: Table, values: dict[str, Any] | Sequence[dict[str,
     """Insert rows, leaving out each that meets any unique constraint; how many were new comes back."""
     statement = _insert_new(tx.dialect.name, table)
     # One by one: drivers disagree about the row count of executemany, and callers rely on the count.
-    return sum(max(tx.execute(statement, row).rowcount, 0) for row in ([values] if isinstance(values, dict) else values))
+    return sum(
+        max(tx.execute(statement, row).rowcount, 0) for row in ([values] if isinstance(values, dict) else values)
+    )
 
 
 def upsert(tx: Tx, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
@@ -117,3 +125,33 @@ def _upsert(dialect: str, table: Table, changed: tuple[str, ...], key: tuple[str
         return statement.on_conflict_do_nothing(index_elements=key)
     new = {name: statement.excluded[name] for name in changed}
     return statement.on_conflict_do_update(index_elements=key, set_=new)
+
+
+def set_columns(tx: Tx, table: Table, key: Column[Any], value: Any, values: dict[str, Any]) -> None:
+    """Set columns of the rows whose `key` is `value`."""
+    if values:
+        tx.execute(
+            _set_columns(table, key.name, tuple(values)), {f"to_{n}": v for n, v in values.items()} | {"key": value}
+        )
+
+
+def add_to(tx: Tx, table: Table, row_id: int, added: dict[str, int]) -> None:
+    """Add to counts of the row with this id (negative to subtract); they never fall below zero."""
+    added = {name: by for name, by in added.items() if by}
+    if added:
+        tx.execute(
+            _add_to(tx.dialect.name, table, tuple(added)), {f"by_{n}": by for n, by in added.items()} | {"key": row_id}
+        )
+
+
+@cache
+def _set_columns(table: Table, key: str, names: tuple[str, ...]) -> Update:
+    new = {name: bindparam(f"to_{name}", type_=table.c[name].type) for name in names}
+    return table.update().where(table.c[key] == bindparam("key")).values(new)
+
+
+@cache
+def _add_to(dialect: str, table: Table, names: tuple[str, ...]) -> Update:
+    most = func.max if dialect == "sqlite" else func.greatest
+    new = {name: most(table.c[name] + bindparam(f"by_{name}", type_=table.c[name].type), 0) for name in names}
+    return table.update().where(table.c.id == bindparam("key")).values(new)

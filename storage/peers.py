@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table, Text, select, update
+from sqlalchemy import Column, Table, Text, bindparam, select
 
-from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of
+from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
 
 peers = Table(
     "peers",
@@ -38,6 +38,7 @@ class Peer:
 
 
 _ROW = columns(peers, Peer)
+_BY_HOST = select(*_ROW).where(peers.c.host == bindparam("host"))
 
 
 def meet(tx: Tx, host: str, now: int) -> bool:
@@ -47,7 +48,7 @@ def meet(tx: Tx, host: str, now: int) -> bool:
 
 def by_host(tx: Tx, host: str) -> Peer | None:
     """The peer at this host."""
-    return one_of(tx, select(*_ROW).where(peers.c.host == host), Peer)
+    return one_of(tx, _BY_HOST, Peer, host=host)
 
 
 def by_hosts(tx: Tx, hosts: list[str]) -> dict[str, Peer]:
@@ -59,7 +60,7 @@ def by_hosts(tx: Tx, hosts: list[str]) -> dict[str, Peer]:
 
 def change(tx: Tx, host: str, **values: Any) -> None:
     """Set columns of a peer."""
-    tx.execute(update(peers).where(peers.c.host == host).values(**values))
+    set_columns(tx, peers, peers.c.host, host, values)
 
 
 def everyone(tx: Tx) -> list[Peer]:

@@ -8,9 +8,37 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, ForeignKey, Index, Integer, Table, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
-from storage.metadata import Id, Json, Time, Tx, add_to, all_of, columns, id_column, insert_new, metadata, one_of, set_columns
+from storage.metadata import (
+    Id,
+    Json,
+    Time,
+    Tx,
+    add_to,
+    all_of,
+    columns,
+    id_column,
+    insert_new,
+    metadata,
+    one_of,
+    set_columns,
+)
 
 posts = Table(
     "posts",

@@ -193,13 +193,8 @@ def update_profile(
             }
             for field in kept
         ]
-    for column, value in (
-        ("approves_followers", locked),
-        ("discoverable", discoverable),
-        ("indexable", indexable),
-    ):
-        if value is not None:
-            changed[column] = value
+    switches = {"approves_followers": locked, "discoverable": discoverable, "indexable": indexable}
+    changed |= {column: value for column, value in switches.items() if value is not None}
     if bot is not None:
         changed["kind"] = "Service" if bot else "Person"
     if not changed:

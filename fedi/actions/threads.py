@@ -84,9 +84,6 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
 
 def _ring(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     """Who asked to be told of each post of this author (the bell), or of each thread of this group, is told."""
-    for source in {author.id, *([post.group_id] if post.group_id is not None else [])}:
-        for follow in follows.local_followers(tx, source):
-            if follow.notify:
-                person = actors.by_id(tx, follow.follower_id)
-                if person is not None:
-                    notifying.tell(tx, site, person, "status", author, post.id)
+    people = follows.to_be_told(tx, [author.id, *([post.group_id] if post.group_id is not None else [])])
+    for person in actors.by_ids(tx, people).values():
+        notifying.tell(tx, site, person, "status", author, post.id)
