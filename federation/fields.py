@@ -109,5 +109,5 @@ def milliseconds(value: object) -> int | None:
 
 def timestamp(ms: int) -> str:
     """Ms since 1970 as an xsd:dateTime in UTC with a Z, to the millisecond only when there is one."""
-    when = datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    when = datetime.fromtimestamp(ms // 1000, UTC).replace(tzinfo=None).isoformat()
     return f"{when}.{ms % 1000:03d}Z" if ms % 1000 else f"{when}Z"

@@ -90,7 +90,7 @@ def read_actor(document: Json) -> ActorDocument:
         followers=_own(id_, first_id(document.get("followers"))),
         following=_own(id_, first_id(document.get("following"))),
         featured=_own(id_, first_id(document.get("featured"))),
-        moderators=_own(id_, first_id(document.get("attributedTo"))) if kind == "Group" else None,
+        moderators=_own(id_, _moderators(document)) if kind == "Group" else None,
         icon=url_of(document.get("icon")),
         image=url_of(document.get("image")),
         approves_followers=document.get("manuallyApprovesFollowers") is True,
@@ -109,6 +109,12 @@ def read_actor(document: Json) -> ActorDocument:
 def _own(actor: str, iri: str | None) -> str | None:
     """An IRI of the actor's own origin; others are dropped, as another host can't speak for the actor's collections."""
     return iri if iri is not None and same_origin(actor, iri) else None
+
+
+def _moderators(document: Json) -> str | None:
+    """FEP-1b12's collection of moderators: an IRI in `attributedTo` (PeerTube's channels have their owner there, embedded)."""
+    owner = document.get("attributedTo")
+    return owner if isinstance(owner, str) else first_id(document.get("moderators"))
 
 
 def _shared_inbox(document: Json) -> str | None:

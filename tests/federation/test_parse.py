@@ -1,5 +1,6 @@
 """Bytes to activities: limits, and what is refused for which reason."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -91,7 +92,14 @@ def test_an_id_at_an_impossible_host() -> None:
 
 @pytest.mark.parametrize(
     "context",
-    [None, AS2, "http://www.w3.org/ns/activitystreams", f"{AS2}#", ["https://w3id.org/security/v1", AS2], {"@vocab": AS2}],
+    [
+        None,
+        AS2,
+        "http://www.w3.org/ns/activitystreams",
+        f"{AS2}#",
+        ["https://w3id.org/security/v1", AS2],
+        {"@vocab": AS2},
+    ],
 )
 def test_contexts_that_name_activitystreams_or_are_absent(context: object) -> None:
     assert parse(encoded(**{"@context": context})).type == "Follow"
@@ -169,10 +177,8 @@ def test_an_escaped_backslash_before_ud_is_no_surrogate() -> None:
 
 def _read_all(document: dict[str, Any]) -> None:
     for read in (read_actor, read_post, read_collection):
-        try:
+        with contextlib.suppress(FederationError):
             read(document)
-        except FederationError:
-            pass
 
 
 VALUES = st.recursive(
@@ -181,7 +187,9 @@ VALUES = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=10)
-    | st.sampled_from(["https://alpha.example/x", "as:Public", "Note", "Person", "Link", "2020-01-01T00:00:00Z", "http://[", ""]),
+    | st.sampled_from(
+        ["https://alpha.example/x", "as:Public", "Note", "Person", "Link", "2020-01-01T00:00:00Z", "http://[", ""]
+    ),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -192,12 +200,58 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-NAMES = (
-    "@context id type actor object to cc bto audience attributedTo content contentMap summary name nameMap mediaType source "
-    "url tag attachment inReplyTo context published updated language inLanguage sensitive replies likes shares inbox outbox "
-    "preferredUsername publicKey assertionMethod endpoints icon image alsoKnownAs movedTo webfinger orderedItems items first "
-    "next totalItems proof discoverable featured followers"
-).split()
+NAMES = [
+    "@context",
+    "id",
+    "type",
+    "actor",
+    "object",
+    "to",
+    "cc",
+    "bto",
+    "audience",
+    "attributedTo",
+    "content",
+    "contentMap",
+    "summary",
+    "name",
+    "nameMap",
+    "mediaType",
+    "source",
+    "url",
+    "tag",
+    "attachment",
+    "inReplyTo",
+    "context",
+    "published",
+    "updated",
+    "language",
+    "inLanguage",
+    "sensitive",
+    "replies",
+    "likes",
+    "shares",
+    "inbox",
+    "outbox",
+    "preferredUsername",
+    "publicKey",
+    "assertionMethod",
+    "endpoints",
+    "icon",
+    "image",
+    "alsoKnownAs",
+    "movedTo",
+    "webfinger",
+    "orderedItems",
+    "items",
+    "first",
+    "next",
+    "totalItems",
+    "proof",
+    "discoverable",
+    "featured",
+    "followers",
+]
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=12))
@@ -220,7 +274,5 @@ def test_no_shape_raises_anything_else(shape: dict[str, Any]) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_else(body: bytes) -> None:
     for wrapped in (body, b'{"id":' + body + b"}", b'{"id":"' + body + b'"}'):
-        try:
+        with contextlib.suppress(FederationError):
             parse_document(wrapped)
-        except FederationError:
-            pass

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from federation.errors import FederationError, MissingSignature
+from federation.errors import BadSignature, FederationError, MissingSignature
 from federation.signatures import rfc9421
 from federation.signatures.integrity import check_proof, proof_key_id
 from federation.signatures.keys import load_public
@@ -13,7 +13,9 @@ from federation.signatures.verify import _check, signature_of
 from tests.federation.samples import NOW, peer
 
 FILES = ("httpsig-cavage-mastodon", "httpsig-rfc9421-mastodon", "httpsig-cavage-lemmy")
-REQUESTS = [(vectors, one) for vectors in (peer(f"vectors/{name}.json") for name in FILES) for one in vectors["vectors"]]
+REQUESTS = [
+    (vectors, one) for vectors in (peer(f"vectors/{name}.json") for name in FILES) for one in vectors["vectors"]
+]
 
 
 def _accepted(vectors: dict[str, Any], one: dict[str, Any]) -> bool:
@@ -25,8 +27,7 @@ def _accepted(vectors: dict[str, Any], one: dict[str, Any]) -> bool:
     try:
         claim = signature_of(one["method"], one["target"], one["headers"])
         _check(claim, load_public(pem, key_id, key_id.partition("#")[0]), body, now)
-    except FederationError as error:
-        assert error.status == 401, error
+    except (BadSignature, MissingSignature):
         return False
     return True
 
@@ -54,9 +55,7 @@ def test_rfc9421_appendix_b_2_6() -> None:
         '"@signature-params": ("date" "@method" "@path" "@authority" "content-type" "content-length")'
         ';created=1618884473;keyid="test-key-ed25519"'
     )
-    pem = (
-        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n-----END PUBLIC KEY-----"
-    )
+    pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n-----END PUBLIC KEY-----"
     assert load_public(pem, "k", "o").verify(parsed.signature, base)
 
 
