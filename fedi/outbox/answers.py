@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fedi.errors import Problem
+from fedi.errors import NotFound, Problem
 
 ACTIVITY_JSON = "application/activity+json"
 """Without parameters: Lemmy compares the string, NodeBB's list has no charset."""
@@ -67,6 +67,13 @@ def door(endpoint: Endpoint) -> Endpoint:
             return refusal(problem)
 
     return answer
+
+
+def check_text(asked: str) -> str:
+    """What was asked for, when it can be the name of anything; else NotFound. PostgreSQL takes no NUL in a text."""
+    if len(asked) > 2000 or not asked.isprintable():
+        raise NotFound
+    return asked
 
 
 def refusal(problem: Problem) -> Response:

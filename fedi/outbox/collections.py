@@ -16,11 +16,11 @@ from starlette.routing import Route
 from federation.vocabulary.collection import build_collection, build_page
 from fedi.context import Site
 from fedi.errors import NotFound
-from fedi.outbox.answers import Ready, door
+from fedi.outbox.answers import Ready, check_text, door
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import posts as post_rendering
 from fedi.visibility import NOBODY, Viewer, may_see_group, seen, seen_count
-from storage import actors, memberships, outbox
+from storage import actors, memberships, outbox, reactions
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -36,7 +36,7 @@ def _route(path: str, make: Make, name: str) -> Route:
     async def answer(request: Request) -> Response:
         site: Site = request.app.state.site
         viewer = await viewer_of(request)
-        actor_iri = site.iri(f"{path}/{request.path_params['name']}")
+        actor_iri = site.iri(f"{path}/{check_text(request.path_params['name'])}")
         page = request.query_params.get("page", "")
         found = await site.db.read(partial(_render, site=site, viewer=viewer, iri=actor_iri, make=make, page=page))
         return found.answer(request, private=viewer != NOBODY, seconds=60 if viewer == NOBODY else 0)
@@ -70,6 +70,8 @@ def _outbox(tx: Tx, site: Site, viewer: Viewer, actor: Actor, page: str) -> dict
         # A group's boost for microblogs says again what its announce of the activity says.
         if post is None or (row.form == "microblog" and actor.is_group):
             continue
+        if row.type == "Announce" and row.form != "forum" and reactions.boost_by_iri(tx, row.activity_id) is None:
+            continue  # taken back
         if row.type == "Create":
             items.append(post_rendering.create(tx, site, post))  # as it is now, edits included
         else:

@@ -10,7 +10,7 @@ from federation.webfinger import JRD, build_answer, build_host_meta, split_handl
 from fedi import VERSION
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
-from fedi.outbox.answers import Ready, door
+from fedi.outbox.answers import Ready, check_text, door
 from fedi.outbox.ready import ready
 from storage import actors, people, posts
 from storage.actors import Actor
@@ -30,8 +30,7 @@ async def webfinger(request: Request) -> Response:
     resource = request.query_params.get("resource", "").strip()
     if not resource:
         raise Problem("say whom you look for: ?resource=acct:name@domain", code="no-resource")
-    if len(resource) > 2000:
-        raise NotFound
+    check_text(resource)
     found = await ready(request, f"webfinger {resource}", lambda tx, site: _answer(tx, site, resource))
     return found.answer(request, media_type=JRD, seconds=3600, vary="Accept-Encoding", cors=True)
 

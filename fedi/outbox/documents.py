@@ -16,13 +16,13 @@ from federation.parse import parse_document
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.outbox import collections, discovery
-from fedi.outbox.answers import Ready, door
+from fedi.outbox.answers import Ready, check_text, door
 from fedi.outbox.ready import ready
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import actors as actor_rendering
 from fedi.rendering import posts as post_rendering
 from fedi.visibility import NOBODY, Viewer, may_see
-from storage import actors, outbox, posts
+from storage import actors, outbox, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.outbox import Sent
@@ -50,6 +50,7 @@ async def instance(request: Request) -> Response:
 
 
 async def _actor(request: Request, path: str) -> Response:
+    check_text(path)
     found = await ready(request, f"actor {path}", lambda tx, site: _render_actor(tx, site, path))
     return found.answer(request, seconds=_ACTOR_SECONDS, vary="Accept")
 
@@ -76,6 +77,7 @@ async def create(request: Request) -> Response:
 async def _of_post(request: Request, *, create: bool) -> Response:
     site: Site = request.app.state.site
     viewer = await viewer_of(request)
+    check_text(request.path_params["name"])
     name, post_id = request.path_params["name"], request.path_params["post_id"]
     found = await site.db.read(lambda tx: _render_post(tx, site, viewer, name, post_id, create=create))
     return found.answer(request, private=viewer != NOBODY)
@@ -97,10 +99,10 @@ def _render_post(tx: Tx, site: Site, viewer: Viewer, name: str, post_id: int, *,
 
 @door
 async def activity(request: Request) -> Response:
-    """GET /activities/ID and /groups/NAME/announces/ID: an activity as it was sent, byte for byte."""
+    """GET /activities/ID, /people/NAME/boosts/ID and /groups/NAME/announces/ID: an activity as it was sent, byte for byte."""
     site: Site = request.app.state.site
     viewer = await viewer_of(request)
-    iri = site.iri(request.url.path)
+    iri = site.iri(check_text(request.scope["path"]))
     found = await site.db.read(partial(_sent, viewer=viewer, iri=iri))
     return Ready(found.body).answer(request, private=viewer != NOBODY)
 
@@ -112,6 +114,8 @@ def _sent(tx: Tx, viewer: Viewer, iri: str) -> Sent:
     about: Post | None = posts.by_id(tx, row.post_id) if row.post_id is not None else None
     if row.post_id is not None and (about is None or not may_see(tx, viewer, about)):
         raise NotFound
+    if row.type == "Announce" and row.form != "forum" and reactions.boost_by_iri(tx, iri) is None:
+        raise NotFound  # a boost that was taken back
     author: Actor | None = actors.by_id(tx, row.actor_id)
     if author is None or (author.state != "active" and row.type not in ("Delete", "Undo")):
         raise NotFound
@@ -139,6 +143,7 @@ ROUTES = [
     Route("/actor", instance),
     Route("/people/{name}/posts/{post_id:int}/activity", create),
     Route("/activities/{number}", activity),
+    Route("/people/{name}/boosts/{number}", activity),
     Route("/groups/{name}/announces/{number}", activity),
     *collections.ROUTES,
     *discovery.ROUTES,
