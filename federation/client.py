@@ -113,11 +113,7 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        if host == "localhost" or host.endswith(".localhost"):
-            found = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-        else:
-            infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-            found = [(info[0], str(info[4][0])) for info in infos]
+        found = await _lookup(host, port, family)
         allowed = [(kind, address) for kind, address in found if _allowed(self.networks, address, port)]
         if not allowed:
             raise _Forbidden(f"{host} leads to {found[0][1] if found else 'no address'}")
@@ -130,6 +126,14 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         pass
+
+
+async def _lookup(host: str, port: int, family: socket.AddressFamily) -> list[tuple[socket.AddressFamily, str]]:
+    """The addresses of a name, with their families. Raises OSError when there are none."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+    return [(info[0], str(info[4][0])) for info in infos]
 
 
 def _allowed(networks: Networks, address: str, port: int) -> bool:
