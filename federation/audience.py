@@ -34,16 +34,17 @@ def is_public(iri: str) -> bool:
 
 def read_audience(document: Mapping[str, Any]) -> Audience:
     """The audience of an activity or object. `bto` and `bcc`, which nobody should send, count as `to` and `cc`."""
-    to = ids(document.get("to")) + ids(document.get("bto"))
-    cc = ids(document.get("cc")) + ids(document.get("bcc"))
+    to, cc = ids(document.get("to")), ids(document.get("cc"))
+    if "bto" in document or "bcc" in document:
+        to, cc = to + ids(document.get("bto")), cc + ids(document.get("bcc"))
     public_in: Literal["to", "cc"] | None = None
     if not _PUBLIC_SPELLINGS.isdisjoint(to):
         public_in = "to"
     elif not _PUBLIC_SPELLINGS.isdisjoint(cc):
         public_in = "cc"
     return Audience(
-        tuple(iri for iri in to if iri not in _PUBLIC_SPELLINGS),
-        tuple(iri for iri in cc if iri not in _PUBLIC_SPELLINGS),
+        tuple([iri for iri in to if iri not in _PUBLIC_SPELLINGS]),
+        tuple([iri for iri in cc if iri not in _PUBLIC_SPELLINGS]),
         public_in,
     )
 

@@ -326,7 +326,7 @@ class Client:
         if second.status in (400, 401):
             return answer
         if rfc9421:
-            del self._rfc9421[host]
+            self._rfc9421.pop(host, None)
         else:
             if len(self._rfc9421) >= 4096:
                 self._rfc9421.pop(next(iter(self._rfc9421)))

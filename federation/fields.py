@@ -42,7 +42,12 @@ def ids(value: object) -> list[str]:
         return []
     if isinstance(value, str):
         return [value] if value else []
-    return list(dict.fromkeys(found for one in as_list(value) if (found := id_of(one)) is not None))
+    found: dict[str, None] = {}
+    for one in as_list(value):
+        iri = one if isinstance(one, str) else id_of(one)
+        if iri:
+            found[iri] = None
+    return list(found)
 
 
 def first_id(value: object) -> str | None:

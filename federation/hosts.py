@@ -55,7 +55,6 @@ _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
-@lru_cache(maxsize=8192)
 def split_iri(iri: str) -> tuple[str, str, str]:
     """(scheme, authority, rest) of an http(s) IRI: scheme in lower case, authority as `host_of` gives it.
 
@@ -67,9 +66,14 @@ def split_iri(iri: str) -> tuple[str, str, str]:
     if found is None or _UNFIT.search(iri) is not None:
         raise Malformed(f"not an http(s) IRI: {iri[:200]!r}")
     scheme = found[1].lower()
-    authority = _AUTHORITY.fullmatch(found[2])
+    return scheme, _normal_authority(scheme, found[2]), found[3]
+
+
+@lru_cache(maxsize=4096)
+def _normal_authority(scheme: str, text: str) -> str:
+    authority = _AUTHORITY.fullmatch(text)
     if authority is None:
-        raise Malformed(f"no plain host in {iri[:200]!r}")
+        raise Malformed(f"no plain host in {text[:200]!r}")
     name = _spell(authority[1])
     if authority[2] is not None:
         port = int(authority[2])
@@ -77,7 +81,7 @@ def split_iri(iri: str) -> tuple[str, str, str]:
             raise Malformed(f"no such port: {port}")
         if port != _DEFAULT_PORTS[scheme]:
             name = f"{name}:{port}"
-    return scheme, name, found[3]
+    return name
 
 
 def host_of(iri: str) -> str:

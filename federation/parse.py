@@ -76,14 +76,16 @@ def parse_document(raw: bytes) -> Json:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         _check_depth(raw)
     try:
-        document = _decode(raw.decode("utf-8"))
-        if b"\\ud" in raw or b"\\uD" in raw:
+        text = raw.decode("utf-8")
+        document = _decode(text)
+        escapes = "\\u" in text
+        if escapes and ("\\ud" in text or "\\uD" in text):
             msgspec.json.decode(raw)  # which refuses half a surrogate pair, as UTF-8 and PostgreSQL do
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise Malformed("not a JSON object")
-    if b"\\u0000" in raw and "\x00" in _text_of_all(document):
+    if escapes and "\\u0000" in text and "\x00" in _text_of_all(document):
         raise Malformed("a NUL in a string")
     return document
 
@@ -156,6 +158,6 @@ def _check_context(document: Json, type_: str) -> None:
     for one in as_list(context):
         values = one.values() if isinstance(one, dict) else (one,)
         for value in values:
-            if isinstance(value, str) and value.replace("http:", "https:", 1).rstrip("#") == AS2:
+            if value == AS2 or (isinstance(value, str) and value.replace("http:", "https:", 1).rstrip("#") == AS2):
                 return
     raise Malformed("the @context does not name ActivityStreams")

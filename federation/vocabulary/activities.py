@@ -20,9 +20,7 @@ def _bare(value: Json | str) -> Json | str:
     return {name: one for name, one in value.items() if name != "@context"}
 
 
-def _context_of(value: Json | str) -> str | list[Any]:
-    if isinstance(value, str):
-        return PLAIN
+def _context_of(value: Json) -> str | list[Any]:
     if value.get("type") in KINDS:
         return ACTOR
     return POST if "content" in value else PLAIN

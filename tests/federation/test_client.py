@@ -5,7 +5,7 @@ import datetime as dt
 import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from federation import client as client_module
-from federation.client import AiohttpTransport, Client, Document
+from federation.client import AiohttpTransport, Client, Document, Response
 from federation.errors import (
     AddressForbidden,
     Busy,
@@ -484,6 +484,36 @@ async def test_a_signed_get_is_tried_in_both_ways_too(client: Client, there: Pee
     there.routes["/note"] = [answer(b"", 401), answer(note(there))]
     assert (await client.get_document(there.url("/note"), private())).url == there.url("/note")
     assert signature_of("GET", "/note", there.asked[1].headers).scheme == "rfc9421"
+
+
+async def test_what_is_remembered_of_hosts_is_bounded(client: Client, there: Peer) -> None:
+    client._rfc9421.update({f"{number}.example": True for number in range(4096)})
+    there.routes["/inbox"] = [answer(b"", 401), answer(b"", 202)]
+    await client.post(there.url("/inbox"), b"{}", private())
+    assert len(client._rfc9421) == 4096
+    assert f"127.0.0.1:{there.port}" in client._rfc9421
+
+
+class Full:
+    """A transport whose every answer is too large, before a status came."""
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int
+    ) -> Response:
+        raise TooLarge("too large")
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_delivery_whose_status_never_came_was_not_made() -> None:
+    with pytest.raises(TooLarge):
+        await Client(Full(), LOOPBACK, "fedi", lambda: NOW).post("https://uni.example/inbox", b"{}", private())
+
+
+async def test_addresses_of_names_come_from_the_system() -> None:
+    found = await client_module._lookup("127.0.0.1", 443, socket.AF_UNSPEC)
+    assert found == [(socket.AF_INET, "127.0.0.1")]
 
 
 # TLS.

@@ -51,6 +51,12 @@ def test_a_signed_post_makes_an_authentic_activity(sign: Callable[..., dict[str,
     assert authentic.activity.raw == BODY
 
 
+def test_a_signature_of_a_get_proves_no_body() -> None:
+    claim = signature_of("GET", "/inbox", sign_get(private(), INBOX, NOW))
+    with pytest.raises(BadSignature, match="body"):
+        verify(claim, public(), BODY, NOW, parse(BODY))
+
+
 def test_what_we_send_is_what_peers_ask_for() -> None:
     """Lemmy and Mastodon want these covered, PieFed the algorithm, Discourse quoted parameters, NodeBB no charset."""
     headers = sign_post(private(), INBOX, BODY, NOW)
