@@ -87,6 +87,7 @@ def _routes() -> list[BaseRoute]:
         *inbox.ROUTES,
         *documents.ROUTES,
         *password.ROUTES,
+        *mastodon.IMAGES,
         *web.ROUTES,
         *mastodon.IMAGES,
         Route("/health", health),

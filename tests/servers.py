@@ -61,7 +61,12 @@ class Server:
     def fedi(self, *words: str) -> str:
         """What a command prints. Raises AssertionError with its error when it fails."""
         done = subprocess.run(
-            [FEDI, *words, "--config", self.config], capture_output=True, text=True, timeout=120, check=False, env=_environ()
+            [FEDI, *words, "--config", self.config],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=_environ(),
         )
         assert done.returncode == 0, f"fedi {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -75,7 +80,11 @@ class Server:
         """Run `fedi serve` until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [FEDI, "serve", *options, "--config", self.config], stdout=log, stderr=log, env=_environ(), start_new_session=True
+                [FEDI, "serve", *options, "--config", self.config],
+                stdout=log,
+                stderr=log,
+                env=_environ(),
+                start_new_session=True,
             )
         end = time.monotonic() + START
         while time.monotonic() < end:

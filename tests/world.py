@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,8 +23,12 @@ from fedi.app import Fedi, build
 from fedi.config import Config
 from fedi.context import Site, close_site, now, open_site
 from fedi.worker import loop
-from storage import actors
+from storage import actors, posts
 from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -114,19 +118,29 @@ class Instance:
             )
         )
 
-    def read(self, unit: Callable[..., Any]) -> Any:
+    def read(self, unit: Callable[[Tx], T]) -> T:
         """What `unit(tx)` returns."""
         return self.site.db.read_now(unit)
 
-    def write(self, unit: Callable[..., Any]) -> Any:
+    def write(self, unit: Callable[[Tx], T]) -> T:
         """What `unit(tx)` returns, committed."""
         return self.site.db.write_now(unit)
 
     def actor(self, iri: str) -> Actor:
         """An actor as this instance knows it."""
-        found: Actor | None = self.read(lambda tx: actors.by_iri(tx, iri))
+        found = self.read(lambda tx: actors.by_iri(tx, iri))
         assert found is not None, f"{self.name} does not know {iri}"
         return found
+
+    def post(self, iri: str) -> Post:
+        """A post as this instance has it, deleted ones included."""
+        found = self.read(lambda tx: posts.by_iri(tx, iri))
+        assert found is not None, f"{self.name} does not know {iri}"
+        return found
+
+    def has(self, iri: str) -> bool:
+        """Whether this instance has this post."""
+        return self.read(lambda tx: posts.by_iri(tx, iri)) is not None
 
     async def get(self, path: str, **headers: str) -> Response:
         """What a GET of this path answers; `accept` and other headers by name."""
@@ -174,7 +188,7 @@ class Peer:
         self.world = world
         self.host = host
         self.software = software
-        self.documents: dict[str, Any] = {}
+        self.documents: dict[str, dict[str, Any]] = {}
         self.inbox: list[Any] = []
         self.asked: list[str] = []
         self.keys: dict[str, PrivateKey] = {}
@@ -211,7 +225,13 @@ class Peer:
     def activity(self, type: str, actor: str, object: Any, **more: Any) -> dict[str, Any]:
         """An activity of an actor here, served at its id."""
         iri = more.pop("id", self.iri(f"/activities/{len(self.documents)}"))
-        made = {"@context": "https://www.w3.org/ns/activitystreams", "id": iri, "type": type, "actor": actor, "object": object}
+        made = {
+            "@context": "https://www.w3.org/ns/activitystreams",
+            "id": iri,
+            "type": type,
+            "actor": actor,
+            "object": object,
+        }
         self.documents[iri] = made | {"to": ["https://www.w3.org/ns/activitystreams#Public"], "cc": []} | more
         return self.documents[iri]
 
@@ -233,12 +253,16 @@ class Peer:
         message = await receive()
         iri = self.iri(scope["path"])
         self.asked.append(iri)
-        status, document = 404, None
+        status = 404
+        document: dict[str, Any] | None = None
         if scope["method"] == "POST":
             self.inbox.append(msgspec.json.decode(message["body"]))
             status = 202
         elif scope["path"] == "/.well-known/webfinger":
-            name = scope["query_string"].decode().partition("acct%3A")[2] or scope["query_string"].decode().partition("acct:")[2]
+            name = (
+                scope["query_string"].decode().partition("acct%3A")[2]
+                or scope["query_string"].decode().partition("acct:")[2]
+            )
             name = name.partition("%40")[0].partition("@")[0]
             actor = self.iri(f"/users/{name}")
             if actor in self.documents:
@@ -254,8 +278,12 @@ class Peer:
                                      "usage": {"users": {}}, "metadata": {}}  # fmt: skip
         elif iri in self.documents:
             status, document = 200, self.documents[iri]
-            if document is None:
-                status = 410
-        kind = b"application/jrd+json" if "webfinger" in iri else b"application/json" if "nodeinfo" in iri else b"application/activity+json"
+        kind = (
+            b"application/jrd+json"
+            if "webfinger" in iri
+            else b"application/json"
+            if "nodeinfo" in iri
+            else b"application/activity+json"
+        )
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
         await send({"type": "http.response.body", "body": msgspec.json.encode(document)})

@@ -141,7 +141,7 @@ def relevant(tx: Tx, site: Site, document: PostDocument, author: Actor) -> bool:
     """
     if posts.by_iri(tx, document.id) is not None:
         return True
-    if follows.has_local_follower(tx, author.id) or follows.follows_local(tx, author.id):
+    if acquainted(tx, author):
         return True
     if document.in_reply_to and posts.by_iri(tx, document.in_reply_to) is not None:
         return True
@@ -150,6 +150,11 @@ def relevant(tx: Tx, site: Site, document: PostDocument, author: Actor) -> bool:
         if actor.local or (actor.is_group and follows.has_local_follower(tx, actor.id)):
             return True
     return False
+
+
+def acquainted(tx: Tx, author: Actor) -> bool:
+    """Whether somebody here follows `author`, or is followed by them."""
+    return follows.has_local_follower(tx, author.id) or follows.follows_local(tx, author.id)
 
 
 def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Actor) -> Post:

@@ -18,17 +18,21 @@ KEPT = frozenset({"Note", "Page", "Article", "Question", "Event", "Video", "Audi
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
     """The parent, so that a reply lands in its thread; the group that the object names, if it is not known yet."""
     document = own(received)
+    author = actors.by_iri(tx, received.signer)
+    if author is None:
+        return NOTHING
     if document is None:
         named = wire.first_id(received.activity.object)
-        return NOTHING if named is None or posts.by_iri(tx, named) else Needs(posts=(named,))
+        known = named is None or posts.by_iri(tx, named) is not None
+        # Or anybody could make us ask for anything, and keep it.
+        return NOTHING if known or not remote_posts.acquainted(tx, author) else Needs(posts=(named or "",))
     if KEPT.isdisjoint(wire.types(document)):
         return NOTHING
     try:
         read = read_post(document)
     except FederationError:
         return NOTHING  # `handle` refuses it, with the reason
-    author = actors.by_iri(tx, received.signer)
-    if author is None or not remote_posts.relevant(tx, site, read, author):
+    if not remote_posts.relevant(tx, site, read, author):
         return NOTHING
     parents: tuple[str, ...] = ()
     if read.in_reply_to and not site.is_local(read.in_reply_to) and posts.by_iri(tx, read.in_reply_to) is None:

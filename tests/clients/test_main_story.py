@@ -6,6 +6,7 @@ and answers; Ada is told.
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +54,11 @@ def client(server: Server, token: str) -> Mastodon:
     return Mastodon(api_base_url=server.url, access_token=token)
 
 
+def following(student: Mastodon, group: Any) -> bool:
+    """Whether the group has let them in."""
+    return bool(student.account_relationships(group)[0].following)
+
+
 def test_the_main_story(servers: list[Server]) -> None:
     north, south, east = servers
     north.person("olga", "--affiliation", "faculty")
@@ -66,7 +72,7 @@ def test_the_main_story(servers: list[Server]) -> None:
         assert group.group is True
         assert group.acct == handle
         student.account_follow(group.id)
-        eventually(lambda student=student, group=group: student.account_relationships(group.id)[0].following)
+        eventually(partial(following, student, group.id))
 
     status = ada.status_post(f"@{handle} Who reads a paper on drift with me?\n\nFriday at noon.")
     assert "drift" in status.content

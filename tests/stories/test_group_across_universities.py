@@ -5,7 +5,8 @@ import pytest
 from fedi import fetching, visibility
 from fedi.actions import follows, posts, reactions
 from fedi.actions.posts import Draft
-from storage import actors, follows as follow_rows, memberships, notifications, timelines
+from storage import actors, memberships, notifications, timelines
+from storage import follows as follow_rows
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.posts import Post
@@ -15,16 +16,17 @@ from tests.world import Instance, Peer, settle
 pytestmark = pytest.mark.anyio
 
 
-async def join(instance: Instance, person: Actor, handle: str) -> Actor:
+async def join(instance: Instance, person: Actor, name: str) -> Actor:
     """`person` follows the actor with this handle, as a client would: look it up, then follow."""
-    target = await fetching.actor(instance.site, handle)
+    target = await fetching.actor(instance.site, name)
     instance.write(lambda tx: follows.follow(tx, instance.site, person, target))
     return target
 
 
-def publish(instance: Instance, author: Actor, text: str, **values: object) -> Post:
+def publish(instance: Instance, author: Actor, text: str, reply_to: Post | None = None) -> Post:
     """`author` writes a post."""
-    return instance.write(lambda tx: posts.publish(tx, instance.site, author, Draft(text, **values)))
+    draft = Draft(text, reply_to_id=reply_to.id if reply_to else None)
+    return instance.write(lambda tx: posts.publish(tx, instance.site, author, draft))
 
 
 def home(instance: Instance, person: Actor) -> list[Post]:
@@ -39,7 +41,19 @@ def home(instance: Instance, person: Actor) -> list[Post]:
 def told(instance: Instance, person: Actor) -> list[tuple[str, str]]:
     """(kind, who) of a person's notifications, newest first."""
     rows = instance.read(lambda tx: notifications.of_person(tx, person.id, timelines.Page()))
-    return [(row.kind, instance.read(lambda tx, row=row: actors.by_id(tx, row.actor_id)).handle) for row in rows]
+    return [(row.kind, handle(instance, row.actor_id)) for row in rows]
+
+
+def handle(instance: Instance, actor_id: int | None) -> str:
+    """The handle of an actor."""
+    found = instance.read(lambda tx: actors.by_ids(tx, [actor_id or 0]))
+    return found[actor_id or 0].handle
+
+
+def state(instance: Instance, person: Actor, target: Actor) -> str:
+    """How far a follow is."""
+    found = instance.read(lambda tx: follow_rows.find(tx, person.id, target.id))
+    return found.state if found is not None else "none"
 
 
 async def test_the_main_story(three: Three) -> None:
@@ -51,10 +65,9 @@ async def test_the_main_story(three: Three) -> None:
     group_at_beta = await join(beta, ada, "mlops@alpha.example")
     await join(gamma, chi, "mlops@alpha.example")
     await settle(*three.all)
-    follow = beta.read(lambda tx: follow_rows.find(tx, ada.id, group_at_beta.id))
-    assert follow.state == "accepted"
+    assert state(beta, ada, group_at_beta) == "accepted"
     members = alpha.read(lambda tx: memberships.of_group(tx, group.id))
-    names = {alpha.read(lambda tx, m=m: actors.by_id(tx, m.actor_id)).handle for m in members}
+    names = {handle(alpha, member.actor_id) for member in members}
     assert names == {"olga@alpha.example", "ada@beta.example", "chi@gamma.example"}
 
     question = publish(beta, ada, "@mlops@alpha.example Who wants to read a paper on drift?\n\nOn Friday at noon.")
@@ -64,15 +77,15 @@ async def test_the_main_story(three: Three) -> None:
     assert read.iri == question.iri
     assert read.title == "Who wants to read a paper on drift?"
     assert "On Friday at noon." in read.content
-    assert gamma.read(lambda tx: actors.by_id(tx, read.group_id)).handle == "mlops@alpha.example"
+    assert handle(gamma, read.group_id) == "mlops@alpha.example"
     assert [post.iri for post in home(alpha, owner)] == [question.iri]
 
-    answer = publish(gamma, chi, "I do.", reply_to_id=read.id)
+    answer = publish(gamma, chi, "I do.", reply_to=read)
     await settle(*three.all)
     assert told(beta, ada) == [("mention", "chi@gamma.example")]
     for instance in three.all:
-        known = instance.read(lambda tx: post_rows.by_iri(tx, question.iri))
-        thread = instance.read(lambda tx, known=known: post_rows.thread(tx, known.root_id))
+        known = instance.post(question.iri)
+        thread = instance.read(lambda tx, known=known: post_rows.thread(tx, known.root_id or 0))  # type: ignore[misc]
         assert [post.iri for post in thread] == [question.iri, answer.iri], instance.name
         assert known.replies_count == 1, instance.name
     assert [post.iri for post in home(alpha, owner)] == [question.iri], "an announced comment is not a post at home"
@@ -87,29 +100,30 @@ async def test_votes_edits_and_deletes_reach_every_university(three: Three) -> N
     await settle(*three.all)
     post = publish(beta, ada, "@mlops@alpha.example First")
     await settle(*three.all)
-    at_gamma = gamma.read(lambda tx: post_rows.by_iri(tx, post.iri))
+    at_gamma = gamma.post(post.iri)
 
     gamma.write(lambda tx: reactions.like(tx, gamma.site, chi, at_gamma))
     await settle(*three.all)
     assert told(beta, ada) == [("favourite", "chi@gamma.example")]
     for instance in three.all:
-        assert instance.read(lambda tx: post_rows.by_iri(tx, post.iri)).likes_count == 1, instance.name
+        assert instance.post(post.iri).likes_count == 1, instance.name
 
     gamma.write(lambda tx: reactions.unlike(tx, gamma.site, chi, at_gamma))
     await settle(*three.all)
     for instance in three.all:
-        assert instance.read(lambda tx: post_rows.by_iri(tx, post.iri)).likes_count == 0, instance.name
+        assert instance.post(post.iri).likes_count == 0, instance.name
 
     beta.write(lambda tx: posts.edit(tx, beta.site, post, Draft("@mlops@alpha.example First, corrected")))
     await settle(*three.all)
     for instance in three.all:
-        assert "corrected" in instance.read(lambda tx: post_rows.by_iri(tx, post.iri)).content, instance.name
+        assert "corrected" in instance.post(post.iri).content, instance.name
 
-    beta.write(lambda tx: posts.delete(tx, beta.site, post_rows.by_id(tx, post.id), ada))
+    beta.write(lambda tx: posts.delete(tx, beta.site, post, ada))
     await settle(*three.all)
     for instance in three.all:
-        gone = instance.read(lambda tx: post_rows.by_iri(tx, post.iri))
-        assert gone.deleted_at is not None and gone.content == "", instance.name
+        gone = instance.post(post.iri)
+        assert gone.deleted_at is not None, instance.name
+        assert gone.content == "", instance.name
     assert home(gamma, chi) == []
 
 
@@ -126,7 +140,7 @@ async def test_who_leaves_gets_nothing_more(three: Three) -> None:
 
     post = publish(beta, ada, "@mlops@alpha.example For those who are here")
     await settle(*three.all)
-    assert gamma.read(lambda tx: post_rows.by_iri(tx, post.iri)) is None
+    assert not gamma.has(post.iri)
 
 
 async def test_joining_by_approval(three: Three) -> None:
@@ -136,13 +150,13 @@ async def test_joining_by_approval(three: Three) -> None:
     ada = beta.person("ada")
     at_beta = await join(beta, ada, "seminar@alpha.example")
     await settle(*three.all)
-    assert beta.read(lambda tx: follow_rows.find(tx, ada.id, at_beta.id)).state == "pending"
+    assert state(beta, ada, at_beta) == "pending"
     assert told(alpha, owner) == [("follow_request", "ada@beta.example")]
 
     [request] = alpha.read(lambda tx: follow_rows.followers(tx, group.id, 10, state="pending"))
     alpha.write(lambda tx: follows.accept(tx, alpha.site, request))
     await settle(*three.all)
-    assert beta.read(lambda tx: follow_rows.find(tx, ada.id, at_beta.id)).state == "accepted"
+    assert state(beta, ada, at_beta) == "accepted"
 
 
 async def test_a_members_group_stays_with_its_members(three: Three) -> None:
@@ -157,14 +171,13 @@ async def test_a_members_group_stays_with_its_members(three: Three) -> None:
     await settle(*three.all)
 
     post = publish(alpha, owner, "@thesis canary-7c1e is our secret")
-    reply_from_beta = None
     await settle(*three.all)
     [at_beta] = home(beta, ada)
     assert at_beta.iri == post.iri
     assert at_beta.visibility == "members"
-    reply_from_beta = publish(beta, ada, "canary-7c1e it is", reply_to_id=at_beta.id)
+    reply_from_beta = publish(beta, ada, "canary-7c1e it is", reply_to=at_beta)
     await settle(*three.all)
-    assert alpha.read(lambda tx: post_rows.by_iri(tx, reply_from_beta.iri)).visibility == "members"
+    assert alpha.post(reply_from_beta.iri).visibility == "members"
 
     # gamma has no member: it was sent nothing, and is told nothing when it asks, signed or not.
     assert await fetching.post(gamma.site, post.iri) is None
@@ -191,12 +204,12 @@ async def test_microblogs_get_one_boost_a_thread_and_forums_the_activities(three
     assert mastodon.got("Accept")[0]["object"]["type"] == "Follow"
 
     thread = publish(alpha, owner, "@mlops Hello")
-    publish(alpha, owner, "And more", reply_to_id=thread.id)
+    publish(alpha, owner, "And more", reply_to=thread)
     await settle(alpha)
     assert [one["object"] for one in mastodon.got("Announce")] == [thread.iri]
     assert [one["object"]["type"] for one in lemmy.got("Announce")] == ["Create", "Create"]
 
-    alpha.write(lambda tx: posts.delete(tx, alpha.site, post_rows.by_id(tx, thread.id), owner))
+    alpha.write(lambda tx: posts.delete(tx, alpha.site, thread, owner))
     await settle(alpha)
     [undo] = mastodon.got("Undo")
     assert undo["object"]["id"] == mastodon.got("Announce")[0]["id"]
