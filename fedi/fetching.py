@@ -172,7 +172,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         fields=[
             {
                 "name": to_text(str(one.get("name", "")))[:255],
-                "value": sanitise(str(one.get("value", "")))[:2000],
+                "value": sanitise(str(one.get("value", ""))[:2000]),
                 "verified_at": None,
             }
             for one in read.fields[:16]

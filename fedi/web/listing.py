@@ -70,7 +70,7 @@ def variants(request: Request, listing: Listing, **context: Any) -> Iterator[dic
     kept = "".join(
         f"{quote(name)}={quote(value)}&"
         for name, value in request.query_params.items()
-        if name not in ("before", "part")
+        if name not in ("before", "from")
     )
     path = quote(request.url.path, safe="/@:")
     newer = f"{path}?{kept}".rstrip("?&") if before(request) is not None else None

@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from starlette.requests import Request
@@ -18,7 +17,7 @@ from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import fitted
 from fedi.sessions import signed_in
-from fedi.text import sanitise, to_text
+from fedi.text import sanitise
 from fedi.web import cards, listing
 from fedi.web.cards import Card, safe_link
 from fedi.web.listing import PAGE, Listing
@@ -131,7 +130,8 @@ def _around(post: Post, shape: list[tuple[int, int | None]]) -> tuple[list[int],
 
 
 def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict[str, Any]]:
-    wanted = request.query_params.get("part", "1")
+    wanted = request.query_params.get("from", "")
+    start = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 9 else 0
     card = found.card
     context: dict[str, Any] = {
         "me": me,
@@ -145,9 +145,8 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
         if card.post.visibility in ("unlisted", "followers", "direct")
         else "public",
     }
-    for size in (_PART, 8_000, 4_000):
-        texts = parts_of(card.body, size)
-        part = min(int(wanted), len(texts)) if wanted.isascii() and wanted.isdigit() and 0 < len(wanted) < 6 else 1
+    for size in (_PART, 8_000, 4_000, 2_000):
+        text, goes_on = part_of(card.body, min(start, len(card.body)), size)
         for variant in listing.variants(request, found.replies):
             replies = variant.pop("cards")
             yield {
@@ -157,9 +156,9 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
                 "ancestors": found.ancestors
                 if len(replies) > 8 or len(found.replies.cards) <= 8
                 else found.ancestors[-1:],
-                "text": texts[max(part, 1) - 1],
-                "part": max(part, 1),
-                "parts_of": len(texts),
+                "text": text,
+                "start": start,
+                "goes_on": goes_on,
             }
 
 
@@ -173,21 +172,29 @@ def _answered(me: Actor | None, others: list[Actor]) -> str:
     return "".join(f"{handle} " for handle in handles)
 
 
-_END = re.compile(r"(?<=</p>)|(?<=</ul>)|(?<=</ol>)|(?<=</pre>)|(?<=</blockquote>)")
+_END = re.compile(r"</(?:p|ul|ol|pre|blockquote)>")
 
 
-def parts_of(content: str, size: int) -> list[str]:
-    """`content`, sanitised HTML, in parts of about `size` characters, cut between blocks where there are any."""
-    if len(content) <= size:
-        return [content]
-    parts = [""]
-    for block in _END.split(content):
-        # One block that is too long for a page goes on as plain text: a cut through markup would show its inside.
-        text = to_text(block) if len(block) > size else ""
-        pieces = [f"<p>{escape(text[at : at + size])}</p>" for at in range(0, len(text), size)] or [block]
-        for piece in pieces:
-            if parts[-1] and len(parts[-1]) + len(piece) > size:
-                parts.append("")
-            parts[-1] += piece
-    # Each part becomes well-formed on its own: lists and quotations that go on are closed and begun anew.
-    return [sanitise(part) for part in parts]
+def part_of(content: str, start: int, size: int) -> tuple[str, int | None]:
+    """At most `size` characters of `content`, sanitised HTML, from `start` on, and where it goes on (None: nowhere).
+
+    It is cut between blocks where there are any, else between words, never within a tag; what comes back is well-formed.
+    """
+    if start == 0 and len(content) <= size:
+        return content, None
+    end = start + size
+    if end >= len(content):
+        return sanitise(content[start:]), None
+    ends = [found.end() for found in _END.finditer(content, start, end)]
+    if ends:
+        end = ends[-1]
+    else:
+        opened = content.rfind("<", start, end)
+        if opened > content.rfind(">", start, end):
+            # A tag longer than the part is passed over whole.
+            end = opened if opened > start else content.find(">", end) + 1 or len(content)
+        elif (space := content.rfind(" ", start + size // 2, end)) > 0:
+            end = space
+        elif (entity := content.rfind("&", end - 10, end)) > start:
+            end = entity
+    return sanitise(content[start:end]), end if end < len(content) else None
