@@ -105,7 +105,7 @@ def known(caller: Caller | None) -> Caller:
     """`caller`, if it is a person. Raises Unauthenticated for no token, Problem for an app's own token."""
     if caller is None:
         raise Unauthenticated("This method requires an authenticated user")
-    assert caller.me
+    _ = caller.me  # raises for an app's own token
     return caller
 
 

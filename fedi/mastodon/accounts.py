@@ -51,7 +51,7 @@ async def show(request: Request) -> Response:
 class Several(msgspec.Struct, kw_only=True):
     """The query of endpoints that take account ids."""
 
-    id: list[int] = []
+    id: list[int] = msgspec.field(default_factory=list)
 
 
 async def several(request: Request) -> Response:

@@ -87,7 +87,7 @@ async def remove_from_followers(request: Request) -> Response:
 class Relationships(msgspec.Struct, kw_only=True):
     """The query of GET /api/v1/accounts/relationships."""
 
-    id: list[int] = []
+    id: list[int] = msgspec.field(default_factory=list)
 
 
 async def relationships(request: Request) -> Response:

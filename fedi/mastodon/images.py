@@ -55,7 +55,7 @@ def group() -> bytes:
 @cache
 def header() -> bytes:
     """A profile without a header picture."""
-    return png(600, 200, lambda x, y: False)
+    return png(600, 200, lambda _x, _y: False)
 
 
 _PICTURES = {

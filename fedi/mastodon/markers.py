@@ -23,7 +23,7 @@ TIMELINES = ("home", "notifications")
 class Asked(msgspec.Struct, kw_only=True):
     """The query of GET /api/v1/markers."""
 
-    timeline: list[str] = []
+    timeline: list[str] = msgspec.field(default_factory=list)
 
 
 async def show(request: Request) -> Response:

@@ -30,10 +30,10 @@ _UNREAD = 1000
 class Wanted(Paging, kw_only=True):
     """The query of lists of notifications."""
 
-    types: list[str] = []
-    exclude_types: list[str] = []
+    types: list[str] = msgspec.field(default_factory=list)
+    exclude_types: list[str] = msgspec.field(default_factory=list)
     account_id: int | None = None
-    grouped_types: list[str] = []
+    grouped_types: list[str] = msgspec.field(default_factory=list)
     expand_accounts: str = "full"
 
 

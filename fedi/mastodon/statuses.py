@@ -46,7 +46,7 @@ class Writing(msgspec.Struct, kw_only=True):
     language: str | None = None
     visibility: str | None = None
     in_reply_to_id: int | None = None
-    media_ids: list[str] = []
+    media_ids: list[str] = msgspec.field(default_factory=list)
     poll: Any = None
     scheduled_at: str | None = None
     quoted_status_id: str | None = None
@@ -141,7 +141,7 @@ async def show(request: Request) -> Response:
 class Several(msgspec.Struct, kw_only=True):
     """The query of GET /api/v1/statuses."""
 
-    id: list[int] = []
+    id: list[int] = msgspec.field(default_factory=list)
 
 
 async def several(request: Request) -> Response:

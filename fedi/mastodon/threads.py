@@ -54,12 +54,12 @@ def _below(everything: dict[int, Post], post: Post, depth: int) -> list[int]:
             children[parent].append(one.id)
     found: list[int] = []
     reached = {post.id}
-    todo = [(one, 1) for one in sorted(children[post.id], reverse=True)]
+    todo = [(child, 1) for child in sorted(children[post.id], reverse=True)]
     while todo:
-        one, level = todo.pop()
-        if one in reached or level > depth:
+        at, level = todo.pop()
+        if at in reached or level > depth:
             continue
-        reached.add(one)
-        found.append(one)
-        todo.extend((child, level + 1) for child in sorted(children[one], reverse=True))
+        reached.add(at)
+        found.append(at)
+        todo.extend((child, level + 1) for child in sorted(children[at], reverse=True))
     return found

@@ -1,0 +1,1 @@
+"""Real clients, as they come from PyPI, against a real `fedi serve` process."""

@@ -1,0 +1,73 @@
+"""One university in its own process, with people and a group, for all tests of a module."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fedi.actions import groups, people
+from fedi.callers import SCOPES
+from fedi.config import Config, load
+from fedi.context import close_site, open_site
+from storage import apps
+from storage.apps import App, Token, hashed
+from storage.metadata import Tx
+from tests.clients.browser import Browser
+from tests.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class University:
+    """A running instance. Passwords are `NAME-password`; `tokens` has a token of each person with all scopes."""
+
+    server: Server
+    tokens: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.server.url
+
+    def browser(self, name: str) -> Browser:
+        """A browser in which this person is going to log in."""
+        return Browser(self.url, name, f"{name}-password")
+
+
+@pytest.fixture(scope="module")
+def university(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
+    """`ada` (an admin), `ben` and `chi`, and the group `mlops`, which ada founded."""
+    folder: Path = tmp_path_factory.mktemp("university")
+    server = Server(folder, f"sqlite:///{folder / 'fedi.db'}", "North University")
+    server.init()
+    # Not by commands, each of which is a process: they have their own tests, and this is many times as quick.
+    tokens = asyncio.run(_filled(load(server.config, {})))
+    server.start()
+    yield University(server, tokens)
+    server.stop()
+
+
+async def _filled(config: Config) -> dict[str, str]:
+    site = open_site(config)
+    tokens = {name: secrets.token_urlsafe(32) for name in ("ada", "ben", "chi")}
+
+    def fill(tx: Tx) -> None:
+        now = site.clock()
+        app = App(site.new_id(), "tests", hashed("tests"), "Tests", None, [], " ".join(SCOPES), now)
+        apps.insert_app(tx, app)
+        for name, token in tokens.items():
+            person = people.register(
+                tx, site, username=name, email=f"{name}@example.edu", role="admin" if name == "ada" else "member",
+                password_hash=people.hash_password(f"{name}-password"),
+            )
+            apps.insert_token(
+                tx, Token(site.new_id(), hashed(token), app.id, person.id, " ".join(SCOPES), now, None, None)
+            )
+            if name == "ada":
+                groups.create(tx, site, name="mlops", title="Machine learning in operation", owner=person)
+
+    await site.db.write(fill)
+    await close_site(site)
+    return tokens
