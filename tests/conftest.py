@@ -61,6 +61,16 @@ class Databases:
         _execute(server, f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return _with_name(server, name)
 
+    def blank(self, kind: str) -> str:
+        """The URL of a new database without any table, as an operator gives it to `fedi init`."""
+        self._made += 1
+        if kind == "sqlite":
+            return f"sqlite:///{self._folder / f'blank{self._made}.db'}"
+        server = self.postgres()
+        name = f"fedi_{self._run}_{self._worker}_blank{self._made}"
+        _execute(server, f"CREATE DATABASE {name}")
+        return _with_name(server, name)
+
     def drop(self, url: str) -> None:
         """Remove a database; whoever is connected still is thrown out."""
         if url.startswith("sqlite:///"):

@@ -35,7 +35,7 @@ def eventually(look: Callable[[], T | None]) -> T:
 @pytest.fixture(params=KINDS)
 def servers(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[list[Server]]:
     """Three universities, running."""
-    urls = [databases.new(request.param) for _ in range(3)]
+    urls = [databases.blank(request.param) for _ in range(3)]
     made = [Server(tmp_path / name, url, name) for name, url in zip(("north", "south", "east"), urls, strict=True)]
     try:
         for server in made:
