@@ -80,6 +80,11 @@ def find(tx: Tx, follower_id: int, target_id: int) -> Follow | None:
     return one_of(tx, _BETWEEN, Follow, follower=follower_id, target=target_id)
 
 
+def by_id(tx: Tx, follow_id: int) -> Follow | None:
+    """The follow with this id."""
+    return one_of(tx, select(*_ROW).where(follows.c.id == follow_id), Follow)
+
+
 def by_iri(tx: Tx, iri: str) -> Follow | None:
     """The follow made by the Follow activity with this IRI."""
     return one_of(tx, _BY_IRI, Follow, iri=iri)

@@ -17,6 +17,7 @@ ROUTES = [
     Route("/react", reactions.react, methods=["POST"]),
     Route("/follow", reactions.follow, methods=["POST"]),
     Route("/unfollow", reactions.unfollow, methods=["POST"]),
+    Route("/answer", reactions.answer, methods=["POST"]),
     Route("/groups", groups.index),
     Route("/search", search.search),
     Route("/tags/{tag}", tags.show),

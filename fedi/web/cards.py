@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fedi import visibility
 from fedi.text import first_line, to_text
 from fedi.text.mentions import shortened, title_of
-from storage import actors, reactions
+from storage import actors, follows, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -193,3 +193,23 @@ def of_posts(
 def viewer_of(me: Actor | None) -> visibility.Viewer:
     """How the gate knows whoever looks at a page."""
     return visibility.NOBODY if me is None else visibility.person(me.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Someone who asks to follow a person or to join a group."""
+
+    follow_id: int
+    actor: Actor
+    path: str
+
+
+def asking(tx: Tx, target_id: int, limit: int = 10) -> list[Asking]:
+    """Who waits for an answer of this person or group, those who asked last first."""
+    found = follows.followers(tx, target_id, limit, state="pending")
+    known = actors.by_ids(tx, [follow.follower_id for follow in found])
+    return [
+        Asking(follow.id, known[follow.follower_id], actor_path(known[follow.follower_id]))
+        for follow in found
+        if follow.follower_id in known
+    ]

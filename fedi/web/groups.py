@@ -126,6 +126,7 @@ def _read(tx: Tx, me: Actor | None, group: Actor, cursor: int | None) -> dict[st
         "row": row,
         "can_join": row is None or row.join_mode != "invite" or invited,
         "hidden": hidden,
+        "asked": cards.asking(tx, group.id) if group.local and membership is not None and membership.moderates else [],
         "state": follow.state if follow is not None else None,
         "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
         "listing": Listing([], None) if hidden else _threads(tx, me, group, cursor),

@@ -52,7 +52,7 @@ async def news(request: Request) -> Response:
     site: Site = request.app.state.site
     me = await person(request)
 
-    def read(tx: Tx) -> tuple[list[_News], int | None]:
+    def read(tx: Tx) -> tuple[list[_News], list[cards.Asking], int | None]:
         found = notifications.of_person(tx, me.id, page_of(request))
         shown = found[:PAGE]
         by = actors.by_ids(tx, list({one.actor_id for one in shown}))
@@ -69,12 +69,12 @@ async def news(request: Request) -> Response:
             for one in shown
             if one.actor_id in by and (one.post_id is None or one.post_id in of_post)
         ]
-        return told, shown[-1].id if len(found) > PAGE else None
+        return told, cards.asking(tx, me.id), shown[-1].id if len(found) > PAGE else None
 
-    told, last = await site.db.read(read)
+    told, asked, last = await site.db.read(read)
 
     def variants() -> Iterator[dict[str, Any]]:
         newer = "/notifications" if listing.before(request) is not None else None
-        yield {"news": told, "older": f"/notifications?before={last}" if last else None, "newer": newer}
+        yield {"news": told, "asked": asked, "older": f"/notifications?before={last}" if last else None, "newer": newer}
 
     return fitted(request, "notifications.html", variants())

@@ -1,4 +1,6 @@
-"""`POST /react`: like a post or take that back, or delete one's own; `POST /follow` and `/unfollow`, which join and leave."""
+"""What buttons do: `POST /react` likes a post, takes that back, or deletes one's own; `/follow` and `/unfollow` also join
+and leave groups; `/answer` lets someone in who asked to follow or to join, or does not.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +10,8 @@ from fedi.actions import follows, posts, reactions
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.forms import local_path, number, person, see_other, sent, text
-from storage import actors
+from storage import actors, memberships
+from storage import follows as follow_rows
 from storage.metadata import Tx
 
 
@@ -65,3 +68,31 @@ async def _change(request: Request, *, begin: bool) -> Response:
 
     await site.db.write(write)
     return see_other(local_path(text(form, "next"), "/home"))
+
+
+async def answer(request: Request) -> Response:
+    """Accept or reject who asks to follow oneself, or to join a group that one moderates."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    form = await sent(request)
+    accepted, rejected = number(form, "accept"), number(form, "reject")
+
+    def write(tx: Tx) -> None:
+        found = follow_rows.by_id(tx, accepted or rejected or 0)
+        if found is None or found.state != "pending" or not _may_answer(tx, me.id, found.target_id):
+            raise NotFound("This request is not there (any more).")
+        if accepted is not None:
+            follows.accept(tx, site, found)
+        else:
+            follows.reject(tx, site, found)
+
+    await site.db.write(write)
+    return see_other(local_path(text(form, "next"), "/notifications"))
+
+
+def _may_answer(tx: Tx, me_id: int, target_id: int) -> bool:
+    if target_id == me_id:
+        return True
+    target = actors.by_id(tx, target_id)
+    membership = memberships.find(tx, target_id, me_id)
+    return target is not None and target.is_group and target.local and membership is not None and membership.moderates

@@ -49,6 +49,38 @@ async def test_ask_to_join(campus: Campus, as_ada: Browser, ada: Actor, bruno: A
     assert "Ask to join" in page.words
 
 
+async def test_moderator_lets_in(campus: Campus, as_ada: Browser, ada: Actor, bruno: Actor) -> None:
+    group = campus.group("review", ada, join_mode="approval")
+    campus.follow(bruno, group)
+    waiting = campus.read(lambda tx: follows.find(tx, bruno.id, group.id))
+    as_bruno = campus.browser()
+    await as_bruno.log_in("bruno")
+    for field in ("accept", "reject"):
+        assert (await as_bruno.post("/answer", {field: str(waiting.id)})).status == 404
+    assert campus.read(lambda tx: memberships.find(tx, group.id, bruno.id)).state == "pending"
+    assert "Who asks to join" not in (await as_bruno.get("/groups/review")).words
+    page = await as_ada.get("/groups/review")
+    assert "Who asks to join" in page.words
+    assert f'name="accept" value="{waiting.id}"' in page.text
+    page = await as_ada.post("/answer", {"accept": str(waiting.id), "next": "/groups/review"})
+    assert "Who asks to join" not in page.words
+    assert campus.read(lambda tx: memberships.find(tx, group.id, bruno.id)).state == "accepted"
+    # Answered is answered: rejecting it afterwards is another matter.
+    assert (await as_ada.post("/answer", {"reject": str(waiting.id)})).status == 404
+
+
+async def test_person_answers_who_asks_to_follow(campus: Campus, as_ada: Browser, ada: Actor, bruno: Actor) -> None:
+    campus.write(lambda tx: actors.change(tx, ada.id, approves_followers=True))
+    campus.follow(bruno, campus.actor("ada"))
+    waiting = campus.read(lambda tx: follows.find(tx, bruno.id, ada.id))
+    page = await as_ada.get("/notifications")
+    assert "Who asks to follow you" in page.words
+    page = await as_ada.post("/answer", {"reject": str(waiting.id)})
+    assert page.path == "/notifications"
+    assert campus.read(lambda tx: follows.find(tx, bruno.id, ada.id)) is None
+    assert (await as_ada.post("/answer", {})).status == 404
+
+
 async def test_group_by_invitation(campus: Campus, as_ada: Browser, bruno: Actor) -> None:
     group = campus.group("board", bruno, join_mode="invite")
     assert "Join the group" not in (await as_ada.get("/groups/board")).words
@@ -125,7 +157,7 @@ async def test_who_is_no_member_is_told_why(campus: Campus, as_ada: Browser, bru
     assert 'value="T"' in page.text
 
 
-@pytest.mark.parametrize("path", ["/compose", "/react", "/follow", "/unfollow"])
+@pytest.mark.parametrize("path", ["/compose", "/react", "/follow", "/unfollow", "/answer"])
 async def test_only_for_who_is_logged_in_and_from_our_pages(
     campus: Campus, as_ada: Browser, ada: Actor, bruno: Actor, path: str
 ) -> None:
