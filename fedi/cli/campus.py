@@ -1,0 +1,283 @@
+"""The people, groups and threads of the demo (`fedi demo`): three universities, what they teach, what they talk about."""
+
+from typing import NamedTuple
+
+
+class Member(NamedTuple):
+    """A person of a university; `affiliation` as eduPersonAffiliation words it."""
+
+    username: str
+    name: str
+    role: str
+    affiliation: str
+    note: str
+    programme: str = ""
+
+
+class Circle(NamedTuple):
+    """A group: `members` are `username@university`; the first one owns it and is of its own university."""
+
+    name: str
+    title: str
+    see: str
+    description: str
+    rules: tuple[str, ...]
+    members: tuple[str, ...]
+
+
+class University(NamedTuple):
+    """One instance of the demo."""
+
+    name: str
+    title: str
+    description: str
+    people: tuple[Member, ...]
+    groups: tuple[Circle, ...]
+
+
+class Said(NamedTuple):
+    """A post: who says it, in answer to which other one (by key), in which group (`name@university`), who likes it."""
+
+    key: str
+    who: str
+    text: str
+    to: str = ""
+    group: str = ""
+    liked_by: tuple[str, ...] = ()
+    boosted_by: tuple[str, ...] = ()
+
+
+UNIVERSITIES = (
+    University(
+        "north",
+        "University of Northmoor",
+        "Community of the Masters programmes in Data Science and in Energy Systems at Northmoor.",
+        (
+            Member(
+                "margit", "Margit Halvorsen", "admin", "staff", "Runs the graduate school's servers and its coffee."
+            ),
+            Member(
+                "ingrid", "Ingrid Solberg", "moderator", "faculty", "Machine learning in operation; supervises theses."
+            ),
+            Member(
+                "ada",
+                "Ada Okafor",
+                "member",
+                "student",
+                "Second year. Forecasting, wind, long train rides.",
+                "MSc Data Science",
+            ),
+            Member("jonas", "Jonas Lind", "member", "student", "Pipelines that run at night.", "MSc Data Science"),
+            Member(
+                "tuva",
+                "Tuva Berg",
+                "member",
+                "alum",
+                "Grid planner. Ask me about the time after the thesis.",
+                "MSc Energy Systems, 2025",
+            ),
+        ),
+        (
+            Circle(
+                "mlops",
+                "ML Operations",
+                "public",
+                "Getting models out of notebooks and keeping them honest. For students and staff of all universities.",
+                ("Say what you tried.", "Numbers with units, data with a source."),
+                ("ingrid@north", "ada@north", "jonas@north", "lucia@south", "mateo@south", "kenji@east", "priya@east"),
+            ),
+        ),
+    ),
+    University(
+        "south",
+        "Southbridge University",
+        "Community of the Masters programmes in Public Health and in Statistics at Southbridge.",
+        (
+            Member("rafael", "Rafael Duarte", "admin", "staff", "Research computing."),
+            Member(
+                "carmen", "Carmen Ibarra", "moderator", "faculty", "Spatial epidemiology, small areas, honest maps."
+            ),
+            Member("lucia", "Lucía Ferrer", "member", "student", "From nursing to statistics.", "MSc Public Health"),
+            Member("mateo", "Mateo Rossi", "member", "student", "Bayes on a laptop.", "MSc Statistics"),
+            Member(
+                "noor",
+                "Noor Haddad",
+                "member",
+                "student",
+                "Interested in who is missing from the data.",
+                "MSc Public Health",
+            ),
+        ),
+        (
+            Circle(
+                "spatial",
+                "Spatial Epidemiology",
+                "peers",
+                "Maps, small numbers and what may be concluded from them. Read by our partner universities.",
+                ("No data that could identify a person.",),
+                ("carmen@south", "lucia@south", "noor@south", "priya@east"),
+            ),
+        ),
+    ),
+    University(
+        "east",
+        "Eastvale Institute of Technology",
+        "Community of the Masters programmes in Robotics and in Computational Linguistics at Eastvale.",
+        (
+            Member("mei", "Mei Tanaka", "admin", "staff", "Library and learning platforms."),
+            Member("daniel", "Daniel Weiss", "moderator", "faculty", "Speech and small languages."),
+            Member("kenji", "Kenji Mori", "member", "student", "Robots that ask before they act.", "MSc Robotics"),
+            Member(
+                "priya",
+                "Priya Raman",
+                "member",
+                "student",
+                "Language models for clinics.",
+                "MSc Computational Linguistics",
+            ),
+            Member("elif", "Elif Kaya", "member", "student", "Gesture and speech.", "MSc Robotics"),
+        ),
+        (
+            Circle(
+                "thesis",
+                "Thesis Circle 2027",
+                "members",
+                "Half-finished chapters among friends. What is said here stays here.",
+                ("Read one before you post one.",),
+                ("daniel@east", "kenji@east", "priya@east", "ada@north"),
+            ),
+        ),
+    ),
+)
+
+FOLLOWS = (
+    ("ada@north", "lucia@south"),
+    ("ada@north", "kenji@east"),
+    ("ada@north", "tuva@north"),
+    ("jonas@north", "ada@north"),
+    ("tuva@north", "ingrid@north"),
+    ("lucia@south", "ada@north"),
+    ("lucia@south", "priya@east"),
+    ("mateo@south", "ingrid@north"),
+    ("noor@south", "lucia@south"),
+    ("kenji@east", "ada@north"),
+    ("priya@east", "carmen@south"),
+    ("elif@east", "kenji@east"),
+)
+
+TALK = (
+    Said(
+        "store",
+        "lucia@south",
+        "Who runs a feature store with fewer than two people?\n\n"
+        "Our ward forecast needs the same twelve features at training time and at six in the morning. We compute them "
+        "twice, in two languages, and last week they differed. Before I build something: what is the least that worked "
+        "for you?",
+        group="mlops@north",
+        liked_by=("jonas@north", "kenji@east"),
+    ),
+    Said(
+        "store-1",
+        "ingrid@north",
+        "A table and a rule: features are written once, by one job, with the time at which they could have been known. "
+        "Training reads the same table with «as of». You need no product for that, you need the second column.",
+        to="store",
+        liked_by=("lucia@south", "priya@east"),
+    ),
+    Said(
+        "store-2",
+        "kenji@east",
+        "Seconded. On the robot we log the features that the model really saw and train on those. The differences "
+        "between training and serving become impossible instead of rare.",
+        to="store-1",
+    ),
+    Said(
+        "store-3",
+        "lucia@south",
+        "The second column is exactly what we lack. I will try it on the winter data and report here.",
+        to="store-1",
+        liked_by=("ingrid@north",),
+    ),
+    Said(
+        "drift",
+        "priya@east",
+        "Reading group on drift, Friday 12:00 CET\n\n"
+        "Three papers on telling a changed world from a broken sensor. Bring one plot of your own. #drift #readinggroup",
+        group="mlops@north",
+        boosted_by=("lucia@south",),
+    ),
+    Said(
+        "drift-1",
+        "ada@north",
+        "I bring wind turbines: the distribution moved by a third in May and nothing was wrong, a new blade profile was.",
+        to="drift",
+        liked_by=("priya@east", "mateo@south"),
+    ),
+    Said(
+        "drift-2",
+        "mateo@south",
+        "Then I bring the opposite: a sensor that died so slowly that every test called it weather.",
+        to="drift-1",
+        liked_by=("ada@north",),
+    ),
+    Said(
+        "night",
+        "jonas@north",
+        "What do you do when the nightly run fails at 04:10?\n\n"
+        "Mine retries three times and then sends me a mail that I read at nine. By then the forecast is yesterday's. "
+        "Do you serve the old one with a note, or nothing?",
+        group="mlops@north",
+    ),
+    Said(
+        "night-1",
+        "lucia@south",
+        "On the wards: the old one, with its age in large letters. Nothing at all was worse, people guessed.",
+        to="night",
+        liked_by=("jonas@north",),
+    ),
+    Said(
+        "small",
+        "carmen@south",
+        "Small areas: what may we print?\n\n"
+        "Draft of our rule: no rate without its interval, no area under 500 persons alone, no colour for what is noise. "
+        "I would like objections before it is taught.",
+        group="spatial@south",
+    ),
+    Said(
+        "small-1",
+        "priya@east",
+        "The clinics I work with would merge areas by hand until they are big enough, and then compare those. "
+        "Could the rule say who may choose the borders?",
+        to="small",
+        liked_by=("carmen@south",),
+    ),
+    Said(
+        "small-2",
+        "noor@south",
+        "And the other way round: those who live in no area at all. In our data they are 2 % and all of the story.",
+        to="small-1",
+        liked_by=("carmen@south",),
+    ),
+    Said(
+        "chapter",
+        "kenji@east",
+        "Chapter 2, for the brave\n\nIt is too long and I know where. Tell me what you would not miss.",
+        group="thesis@east",
+    ),
+    Said(
+        "chapter-1",
+        "ada@north",
+        "Section 2.3 explains what 2.4 assumes nobody knows. Turn them round and half of it goes.",
+        to="chapter",
+        liked_by=("kenji@east",),
+    ),
+    Said("hello", "ada@north", "First snow on the turbines, and the model saw it coming by eleven hours. #wind"),
+    Said("hello-1", "kenji@east", "Eleven! What did the one without temperature say?", to="hello"),
+    Said(
+        "job",
+        "tuva@north",
+        "We look for two thesis students in grid planning from February on, supervised with Northmoor. Write to me. "
+        "#thesis",
+        boosted_by=("ada@north",),
+    ),
+)

@@ -1,0 +1,122 @@
+"""What commands share: the options `--config` and `--json`, an opened site, and how data is printed."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from fedi.config import Config, load
+
+if TYPE_CHECKING:
+    from fedi.context import Site
+    from storage.actors import Actor
+    from storage.metadata import Tx
+
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", help="The settings' file; else FEDI_CONFIG, else ./fedi.toml.", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most, newest first.")]
+
+
+class CommandError(Exception):
+    """A command can't do what it was asked; the text says why and what to do. It ends with exit status 1."""
+
+
+def settings(path: Path | None) -> Config:
+    """The settings. Raises ConfigError."""
+    return load(path)
+
+
+@contextlib.contextmanager
+def opened(path: Path | None) -> Iterator["Site"]:
+    """The site of these settings with its database, which must be up to date, for as long as the block lasts.
+
+    Raises ConfigError, CommandError, StorageUnavailable, NewerDatabase.
+    """
+    # Late: these take most of the time of a command, and `--help` must not.
+    from fedi.context import close_site, open_site
+
+    site = open_site(settings(path))
+    try:
+        check_migrated(site)
+        yield site
+    finally:
+        asyncio.run(close_site(site))
+
+
+def check_migrated(site: "Site") -> None:
+    """Raise CommandError (or NewerDatabase) when the database has another shape than this version needs."""
+    from storage import migrations
+
+    current, newest = migrations.current(site.db.engine), migrations.NEWEST
+    if current is None:
+        raise CommandError("the database has no tables yet; run «fedi init»")
+    if current > newest:
+        raise migrations.NewerDatabase(f"the database has the step {current!r}, which this version does not know")
+    if current != newest:
+        raise CommandError(f"the database is at step {current}, this version needs {newest}; run «fedi migrate»")
+
+
+def local_actor(tx: "Tx", site: "Site", name: str, kinds: Sequence[str]) -> "Actor":
+    """The person or group of this instance with this name, an `@` and the own domain allowed. Raises CommandError."""
+    from storage import actors
+
+    bare = name.removeprefix("@").removeprefix("!")
+    bare = bare.removesuffix("@" + site.config.handle_domain)
+    found = actors.by_name(tx, bare, site.config.handle_domain)
+    if found is None or not found.local or found.kind not in kinds:
+        what = "group" if "Group" in kinds else "person"
+        raise CommandError(f"there is no {what} {bare!r} here; «fedi {what} list» shows who is")
+    return found
+
+
+def moment(at: int | None) -> str:
+    """A time in ms as people read it, in UTC; a dash for none."""
+    return "-" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at / 1000))
+
+
+def timestamp(at: int | None) -> str | None:
+    """A time in ms as programs read it: RFC 3339 in UTC."""
+    return None if at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))
+
+
+def print_json(value: Any) -> None:
+    """One JSON value, indented."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, none: str) -> None:
+    """A table of `rows` with the columns `names`; the sentence `none` when there are no rows."""
+    if not rows:
+        print(none)
+        return
+    cells = [[name.upper() for name in names], *([_cell(row.get(name)) for name in names] for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(names))]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """One thing: a line for each of its fields."""
+    width = max(len(name) for name in fields)
+    for name, value in fields.items():
+        print(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    """Text for a terminal: what peers sent must not steer it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_cell(part) for part in value)
+    return "".join(letter if letter.isprintable() else " " for letter in str(value))

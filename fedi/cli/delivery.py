@@ -1,0 +1,178 @@
+"""`fedi delivery`: what is on its way to peers, where it is stuck, and why.
+
+A host is a link with a cursor in the log of what we send; what ended without having been taken is a trouble with an id.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fedi.cli.console import (
+    AsJson,
+    CommandError,
+    ConfigPath,
+    Limit,
+    opened,
+    print_fields,
+    print_json,
+    print_rows,
+    timestamp,
+)
+
+if TYPE_CHECKING:
+    from storage.metadata import Tx
+    from storage.outbox import Link, Trouble
+
+app = typer.Typer(help="What is on its way to peers, and why it is stuck.", no_args_is_help=True)
+
+Which = Annotated[
+    str, typer.Argument(metavar="HOST|ID", help="A host, or the id of a trouble, as the list shows them.")
+]
+
+
+@app.command("list")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Also the hosts to which nothing waits.")] = False,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """The hosts to which something waits or fails, and the newest troubles."""
+    with opened(config) as site:
+        from storage import outbox
+
+        def unit(tx: "Tx") -> "tuple[list[dict[str, Any]], list[Trouble]]":
+            links = [link for link in outbox.all_links(tx) if every or _wants_care(link)]
+            return [_link(link, outbox.backlog(tx, link.host)) for link in links], outbox.troubles_of(tx, limit)
+
+        links, troubles = site.db.read_now(unit)
+    if as_json:
+        print_json({"hosts": links, "troubles": [_trouble(each) for each in troubles]})
+        return
+    names = ("host", "state", "waiting", "failures", "next_attempt", "last_success", "problem")
+    print_rows(links, names, none="nothing waits")
+    if troubles:
+        print()
+        print_rows([_trouble(each) for each in troubles], ("id", "at", "host", "kind", "reason"), none="")
+
+
+@app.command()
+def show(which: Which, as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """A host with what waits for it, or a trouble with the activity that was not taken."""
+    with opened(config) as site:
+        from storage import outbox
+
+        def unit(tx: "Tx") -> dict[str, Any]:
+            if which.isdigit():
+                trouble = _find(tx, which)
+                row = outbox.by_position(tx, trouble.position)
+                return _trouble(trouble) | {"body": row.body.decode() if row is not None else None}
+            link = _link_to(tx, which)
+            waiting = outbox.due_to(tx, which, link.cursor, 100)
+            return _link(link, outbox.backlog(tx, which)) | {
+                "next": [{"type": row.type, "activity": row.activity_id} for row in waiting],
+                "troubles": [_trouble(each) for each in outbox.troubles_of(tx, 100, which)],
+            }
+
+        fields = site.db.read_now(unit)
+    if as_json:
+        print_json(fields)
+        return
+    rows, troubles = fields.pop("next", []), fields.pop("troubles", [])
+    print_fields(fields)
+    for name, found, columns in (
+        ("waiting", rows, ("type", "activity")),
+        ("troubles", troubles, ("id", "at", "kind", "reason")),
+    ):
+        if found:
+            print(f"\n{name}:")
+            print_rows(found, columns, none="")
+
+
+@app.command()
+def retry(which: Which, config: ConfigPath = None) -> None:
+    """Try a host now, also one that was given up; or go back to the activity of a trouble and send from there on.
+
+    What the host has already, it drops as seen.
+    """
+    with opened(config) as site:
+        from storage import outbox
+
+        def unit(tx: "Tx") -> str:
+            if not which.isdigit():
+                _link_to(tx, which)
+                outbox.wake(tx, which, site.clock(), reopen=True)
+                return which
+            trouble = _find(tx, which)
+            outbox.rewind(tx, trouble.host, trouble.position)
+            outbox.wake(tx, trouble.host, site.clock(), reopen=True)
+            outbox.drop_trouble(tx, trouble.id)
+            return trouble.host
+
+        host = site.db.write_now(unit)
+    print(f"{host} is tried by the worker now")
+
+
+@app.command()
+def drop(which: Which, config: ConfigPath = None) -> None:
+    """Give up what waits for a host, or forget a trouble."""
+    with opened(config) as site:
+        from storage import outbox
+
+        def unit(tx: "Tx") -> str:
+            if which.isdigit():
+                outbox.drop_trouble(tx, _find(tx, which).id)
+                return f"trouble {which} is forgotten"
+            _link_to(tx, which)
+            number = outbox.backlog(tx, which)
+            outbox.skip(tx, which)
+            return f"{number} activities for {which} are given up"
+
+        print(site.db.write_now(unit))
+
+
+def _wants_care(link: "Link") -> bool:
+    return link.wanted > link.cursor or link.failures > 0 or link.state != "open"
+
+
+def _link_to(tx: "Tx", host: str) -> "Link":
+    from storage import outbox
+
+    found = outbox.link(tx, host)
+    if found is None:
+        raise CommandError(f"nothing was ever sent to {host!r}; «fedi delivery list --all» shows the hosts")
+    return found
+
+
+def _find(tx: "Tx", trouble_id: str) -> "Trouble":
+    from storage import outbox
+
+    found = outbox.trouble(tx, int(trouble_id)) if len(trouble_id) < 19 else None
+    if found is None:
+        raise CommandError(f"there is no trouble {trouble_id}; «fedi delivery list» shows them")
+    return found
+
+
+def _link(link: "Link", waiting: int) -> dict[str, Any]:
+    return {
+        "host": link.host,
+        "state": link.state,
+        "waiting": waiting,
+        "failures": link.failures,
+        "failing_since": timestamp(link.failing_since),
+        "next_attempt": timestamp(link.next_attempt_at) if link.failures else None,
+        "last_success": timestamp(link.last_success_at),
+        "problem": link.problem,
+    }
+
+
+def _trouble(trouble: "Trouble") -> dict[str, Any]:
+    return {
+        "id": str(trouble.id),
+        "host": trouble.host,
+        "inbox": trouble.inbox,
+        "activity": trouble.activity_id,
+        "kind": trouble.kind,
+        "reason": trouble.reason,
+        "at": timestamp(trouble.created_at),
+    }

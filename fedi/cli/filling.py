@@ -1,0 +1,180 @@
+"""Fill the demo by what clients do: each person's app asks its own university's client API, over HTTP."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from fedi.cli.campus import FOLLOWS, TALK, UNIVERSITIES, Said
+from fedi.cli.console import CommandError
+
+T = TypeVar("T")
+
+_PATIENCE = 60.0
+
+
+class Account:
+    """A person with a token, as their app sees the world. `authority` is the host and port in handles."""
+
+    def __init__(self, url: str, username: str, token: str) -> None:
+        self._url = url
+        self._token = token
+        self.handle = f"{username}@{url.partition('://')[2]}"
+
+    def ask(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
+        """The JSON that the client API answers. Raises CommandError with what it says when it refuses."""
+        request = urllib.request.Request(  # noqa: S310 - an address of our own making
+            self._url + path,
+            None if values is None else json.dumps(values).encode(),
+            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+                return json.load(answer)
+        except urllib.error.HTTPError as problem:
+            said = problem.read().decode("utf-8", "replace")
+            raise CommandError(f"{method} {path} by {self.handle}: HTTP {problem.code} {said[:300]}") from problem
+        except OSError as problem:
+            raise CommandError(f"{method} {path} by {self.handle}: {problem}") from problem
+
+    def follow(self, handle: str) -> None:
+        """Follow a person or join a group, wherever they are, and wait until it is accepted."""
+        account = self.find(handle)
+        self.ask("POST", f"/api/v1/accounts/{account}/follow", {})
+        _until(
+            f"{self.handle} follows {handle}",
+            lambda: self.ask("GET", f"/api/v1/accounts/relationships?id[]={account}")[0]["following"] or None,
+        )
+
+    def find(self, handle: str) -> str:
+        """The id that this university gives to an account."""
+
+        def look() -> str | None:
+            found = self.ask("GET", f"/api/v2/search?type=accounts&resolve=true&q={quote('@' + handle)}")["accounts"]
+            wanted = (handle, handle.partition("@")[0])  # who is of the same university has no host in `acct`
+            return next((each["id"] for each in found if each["acct"] in wanted), None)
+
+        return _until(f"{self.handle} finds {handle}", look)
+
+    def post(self, text: str, *, reply_to: str | None = None) -> dict[str, Any]:
+        """Publish; the status comes back."""
+        values = {"status": text, "visibility": "public", "in_reply_to_id": reply_to, "language": "en"}
+        made: dict[str, Any] = self.ask("POST", "/api/v1/statuses", values)
+        return made
+
+    def arrived(self, uri: str, root: str) -> str:
+        """The id that this university gives to a post, as soon as it has come: at home, or in its thread."""
+
+        def at_home(wanted: str) -> str | None:
+            for status in self.ask("GET", "/api/v1/timelines/home?limit=40"):
+                for shown in (status, status.get("reblog") or {}):
+                    if shown.get("uri") == wanted:
+                        return str(shown["id"])
+            return None
+
+        def look() -> str | None:
+            first = at_home(root)
+            if first is None or uri == root:
+                return first
+            context = self.ask("GET", f"/api/v1/statuses/{first}/context")
+            return next((each["id"] for each in context["descendants"] if each["uri"] == uri), None)
+
+        return _until(f"{uri} reaches {self.handle}", look)
+
+
+def fill(accounts: dict[str, Account], say: Callable[[str], None]) -> None:
+    """Have everybody write their profile, follow, join and talk. `accounts` are by `username@university`."""
+    hosts = {name.partition("@")[2]: account.handle.partition("@")[2] for name, account in accounts.items()}
+
+    def handle(name: str) -> str:
+        username, _, university = name.partition("@")
+        return f"{username}@{hosts[university]}"
+
+    say("profiles and follows")
+    for university in UNIVERSITIES:
+        for person in university.people:
+            fields = [{"name": "At", "value": f"{university.title}, {person.affiliation}"}]
+            if person.programme:
+                fields.append({"name": "Programme", "value": person.programme})
+            accounts[f"{person.username}@{university.name}"].ask(
+                "PATCH", "/api/v1/accounts/update_credentials", {"note": person.note, "fields_attributes": fields}
+            )
+    for follower, target in FOLLOWS:
+        accounts[follower].follow(handle(target))
+    say("groups")
+    for university in UNIVERSITIES:
+        for group in university.groups:
+            for member in group.members[1:]:
+                accounts[member].follow(handle(f"{group.name}@{university.name}"))
+    say("threads")
+    talk = _Talk(accounts, handle)
+    for said in TALK:
+        talk.say(said)
+    for said in TALK:
+        talk.react(said)
+    say("waiting until everything has arrived everywhere")
+    talk.settle()
+
+
+class _Talk:
+    """What was said so far: the URI of each post and of the one that began its thread, by key."""
+
+    def __init__(self, accounts: dict[str, Account], handle: Callable[[str], str]) -> None:
+        self._accounts = accounts
+        self._handle = handle
+        self._said: dict[str, tuple[str, str]] = {}
+        self._groups: dict[str, str] = {}
+
+    def say(self, said: Said) -> None:
+        """Publish one, as soon as what it answers has reached its author."""
+        account = self._accounts[said.who]
+        if said.to:
+            uri, root = self._said[said.to]
+            status = account.post(said.text, reply_to=account.arrived(uri, root))
+            self._said[said.key] = status["uri"], root
+            self._groups[said.key] = self._groups[said.to]
+        else:
+            text = f"{said.text}\n\n@{self._handle(said.group)}" if said.group else said.text
+            status = account.post(text)
+            self._said[said.key] = status["uri"], status["uri"]
+            self._groups[said.key] = said.group
+
+    def react(self, said: Said) -> None:
+        """Like and boost one."""
+        for verb, names in (("favourite", said.liked_by), ("reblog", said.boosted_by)):
+            for name in names:
+                account = self._accounts[name]
+                account.ask("POST", f"/api/v1/statuses/{account.arrived(*self._said[said.key])}/{verb}", {})
+
+    def settle(self) -> None:
+        """Wait until every member of a group has every post of it."""
+        for key, (uri, root) in self._said.items():
+            for name in _members(self._groups[key]):
+                self._accounts[name].arrived(uri, root)
+
+
+def _members(group: str) -> Iterator[str]:
+    for university in UNIVERSITIES:
+        for circle in university.groups:
+            if f"{circle.name}@{university.name}" == group:
+                yield from circle.members
+
+
+def _until(what: str, look: Callable[[], T | None]) -> T:
+    """What `look` finds, as soon as it does. Raises CommandError when it takes too long."""
+    end = time.monotonic() + _PATIENCE
+    pause = 0.05
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        if time.monotonic() > end:
+            raise CommandError(
+                f"the demo waited {_PATIENCE:.0f} s in vain until {what}; the logs in .demo/*/log say why"
+            )
+        time.sleep(pause)
+        pause = min(0.5, pause * 1.5)

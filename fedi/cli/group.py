@@ -1,0 +1,128 @@
+"""`fedi group`: groups of this instance."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from fedi.cli.console import (
+    AsJson,
+    ConfigPath,
+    local_actor,
+    opened,
+    print_fields,
+    print_json,
+    print_rows,
+    timestamp,
+)
+
+if TYPE_CHECKING:
+    from storage.actors import Actor
+    from storage.groups import Group
+    from storage.metadata import Tx
+
+app = typer.Typer(help="Groups of this instance.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The group's name, without @ or !.")]
+
+
+@app.command()
+def create(
+    name: Name,
+    title: Annotated[str, typer.Option(help="What it is called.")],
+    owner: Annotated[str, typer.Option(help="A person of this instance, who moderates it first.")],
+    join: Annotated[Literal["open", "approval", "invite"], typer.Option(help="How one gets in.")] = "open",
+    see: Annotated[Literal["public", "peers", "members"], typer.Option(help="Who may read it.")] = "public",
+    description: Annotated[str, typer.Option(help="What it is about, in plain text.")] = "",
+    rule: Annotated[list[str] | None, typer.Option(help="A rule; may be given several times.")] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Found a group."""
+    with opened(config) as site:
+        from fedi.actions import groups
+
+        def unit(tx: "Tx") -> "Actor":
+            return groups.create(
+                tx,
+                site,
+                name=name,
+                title=title,
+                owner=local_actor(tx, site, owner, ("Person", "Service")),
+                join_mode=join,
+                see=see,
+                description=description,
+                rules=rule or [],
+            )
+
+        group = site.db.write_now(unit)
+    made = {
+        "name": group.username,
+        "handle": f"@{group.username}@{group.domain}",
+        "url": group.url,
+        "title": group.name,
+        "join": join,
+        "see": see,
+    }
+    print_json(made) if as_json else print_fields(made)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """The groups of this instance, oldest first."""
+    with opened(config) as site:
+        from storage import actors, groups
+
+        def unit(tx: "Tx") -> list[dict[str, Any]]:
+            local = actors.local(tx, "Group")
+            known = groups.by_ids(tx, [group.id for group in local])
+            return [_fields(group, known[group.id]) for group in local if group.id in known]
+
+        rows = site.db.read_now(unit)
+    if as_json:
+        print_json(rows)
+    else:
+        names = ("name", "title", "join", "see", "members", "posts", "url")
+        print_rows(rows, names, none="no groups yet; «fedi group create NAME --title T --owner PERSON» founds one")
+
+
+@app.command()
+def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """A group with its members."""
+    with opened(config) as site:
+        from storage import actors, groups, memberships
+
+        def unit(tx: "Tx") -> dict[str, Any]:
+            actor = local_actor(tx, site, name, ("Group",))
+            group = groups.by_id(tx, actor.id)
+            assert group is not None  # noqa: S101 - every local Group actor has its row
+            inside = memberships.of_group(tx, actor.id)
+            waiting = memberships.of_group(tx, actor.id, "pending")
+            known = actors.by_ids(tx, [membership.actor_id for membership in [*inside, *waiting]])
+            return _fields(actor, group) | {
+                "description": actor.source or "",
+                "rules": group.rules,
+                "created": timestamp(group.created_at),
+                "moderators": [_handle(known[each.actor_id]) for each in inside if each.moderates],
+                "everyone": [_handle(known[each.actor_id]) for each in inside],
+                "waiting": [_handle(known[each.actor_id]) for each in waiting],
+            }
+
+        fields = site.db.read_now(unit)
+    print_json(fields) if as_json else print_fields(fields)
+
+
+def _handle(actor: "Actor") -> str:
+    return f"@{actor.username}@{actor.domain}"
+
+
+def _fields(actor: "Actor", group: "Group") -> dict[str, Any]:
+    return {
+        "name": actor.username,
+        "handle": _handle(actor),
+        "url": actor.url,
+        "title": actor.name,
+        "join": group.join_mode,
+        "see": group.see,
+        "members": actor.followers_count,
+        "posts": actor.posts_count,
+    }

@@ -1,0 +1,85 @@
+"""`fedi peer`: the hosts that this instance knows, and how it stands to them."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fedi.cli.console import (
+    AsJson,
+    CommandError,
+    ConfigPath,
+    opened,
+    print_fields,
+    print_json,
+    print_rows,
+    timestamp,
+)
+
+if TYPE_CHECKING:
+    from storage.outbox import Link
+    from storage.peers import Peer
+
+app = typer.Typer(help="Hosts that this instance knows.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Every host that was met, by name."""
+    with opened(config) as site:
+        from storage import outbox, peers
+
+        found = site.db.read_now(lambda tx: (peers.everyone(tx), {link.host: link for link in outbox.all_links(tx)}))
+    rows = [_fields(peer, found[1].get(peer.host)) for peer in found[0]]
+    if as_json:
+        print_json(rows)
+    else:
+        names = ("host", "stance", "software", "version", "last_seen", "last_delivery", "problem")
+        print_rows(rows, names, none="no host was met yet")
+
+
+@app.command()
+def show(
+    host: Annotated[str, typer.Argument(metavar="HOST", help="As «fedi peer list» shows it.")],
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """One host, with the newest decisions about what came from there."""
+    with opened(config) as site:
+        from storage import decisions, outbox, peers
+
+        peer, link, decided = site.db.read_now(
+            lambda tx: (peers.by_host(tx, host), outbox.link(tx, host), decisions.newest(tx, 20, host))
+        )
+    if peer is None:
+        raise CommandError(f"no host {host!r} was met; «fedi peer list» shows those that were")
+    fields = _fields(peer, link) | {"first_seen": timestamp(peer.first_seen_at), "reason": peer.reason}
+    about = [
+        {
+            "at": timestamp(each.created_at),
+            "direction": each.direction,
+            "type": each.type,
+            "verdict": each.verdict,
+            "code": each.code,
+            "reason": each.reason,
+        }
+        for each in decided
+    ]
+    if as_json:
+        print_json(fields | {"decisions": about})
+        return
+    print_fields(fields)
+    if about:
+        print()
+        print_rows(about, ("at", "direction", "type", "verdict", "reason"), none="")
+
+
+def _fields(peer: "Peer", link: "Link | None") -> dict[str, Any]:
+    return {
+        "host": peer.host,
+        "stance": peer.stance,
+        "software": peer.software,
+        "version": peer.version,
+        "last_seen": timestamp(peer.last_seen_at),
+        "last_delivery": timestamp(link.last_success_at) if link is not None else None,
+        "problem": link.problem if link is not None else None,
+    }

@@ -1,0 +1,165 @@
+"""`fedi person`: people of this instance."""
+
+import secrets
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from fedi.cli.console import (
+    AsJson,
+    CommandError,
+    ConfigPath,
+    local_actor,
+    opened,
+    print_fields,
+    print_json,
+    print_rows,
+    timestamp,
+)
+
+if TYPE_CHECKING:
+    from storage.actors import Actor
+    from storage.metadata import Tx
+    from storage.people import Person
+
+app = typer.Typer(help="People of this instance.", no_args_is_help=True)
+
+KINDS = ("Person", "Service")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The username, without @.")]
+
+
+@app.command()
+def create(
+    name: Name,
+    email: Annotated[str, typer.Option(help="The mail address; also for logging in.")],
+    password: Annotated[
+        str | None, typer.Option(help="At least 8 characters; made up and printed if left out.")
+    ] = None,
+    role: Annotated[Literal["member", "moderator", "admin"], typer.Option(help="What they may do here.")] = "member",
+    affiliation: Annotated[
+        Literal["student", "faculty", "staff", "alum"] | None, typer.Option(help="What they are to the institution.")
+    ] = None,
+    display_name: Annotated[str, typer.Option(help="The name that is shown; else NAME.")] = "",
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Add a person who can log in."""
+    chosen = password or secrets.token_urlsafe(12)
+    with opened(config) as site:
+        from fedi.actions.people import hash_password, register
+
+        hashed = hash_password(chosen)
+        actor = site.db.write_now(
+            lambda tx: register(
+                tx,
+                site,
+                username=name,
+                email=email,
+                password_hash=hashed,
+                name=display_name,
+                role=role,
+                affiliation=affiliation,
+            )
+        )
+    made: dict[str, Any] = {
+        "username": actor.username,
+        "handle": f"@{actor.username}@{actor.domain}",
+        "url": actor.url,
+        "role": role,
+        "affiliation": affiliation,
+    }
+    if password is None:
+        made["password"] = chosen
+    print_json(made) if as_json else print_fields(made)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Everyone who has an account here, oldest first."""
+    with opened(config) as site:
+        from storage import actors, people
+
+        def unit(tx: "Tx") -> "list[tuple[Actor, Person]]":
+            everyone = people.everyone(tx)
+            known = actors.by_ids(tx, [person.actor_id for person in everyone])
+            return [(known[person.actor_id], person) for person in everyone]
+
+        rows = [_fields(actor, person) for actor, person in site.db.read_now(unit)]
+    if as_json:
+        print_json(rows)
+    else:
+        names = ("username", "name", "role", "affiliation", "state", "email")
+        print_rows(rows, names, none="nobody yet; «fedi person create NAME --email E» adds someone")
+
+
+@app.command()
+def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """What is known of one person."""
+    with opened(config) as site:
+        from storage import memberships, people
+        from storage.actors import by_ids
+
+        def unit(tx: "Tx") -> dict[str, Any]:
+            actor = local_actor(tx, site, name, KINDS)
+            person = people.by_id(tx, actor.id)
+            if person is None:
+                raise CommandError(f"{name!r} is no person of this instance")
+            joined = by_ids(tx, [membership.group_id for membership in memberships.of_actor(tx, actor.id)])
+            return _fields(actor, person) | {
+                "posts": actor.posts_count,
+                "followers": actor.followers_count,
+                "following": actor.following_count,
+                "groups": sorted(f"@{group.username}@{group.domain}" for group in joined.values()),
+                "last_post": timestamp(actor.last_post_at),
+                "created": timestamp(actor.created_at),
+            }
+
+        fields = site.db.read_now(unit)
+    print_json(fields) if as_json else print_fields(fields)
+
+
+@app.command()
+def suspend(
+    name: Name,
+    undo: Annotated[bool, typer.Option("--undo", help="Let them in again.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Hide a person's posts and end their sessions and tokens, until undone."""
+    with opened(config) as site:
+        from fedi.actions.people import suspend as suspend_person
+        from fedi.actions.people import unsuspend
+
+        def unit(tx: "Tx") -> None:
+            (unsuspend if undo else suspend_person)(tx, site, local_actor(tx, site, name, KINDS))
+
+        site.db.write_now(unit)
+    print(f"{name} is {'active again' if undo else 'suspended'}")
+
+
+@app.command()
+def erase(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Remove a person's profile and posts for good, here and at every server that got them. The name stays taken."""
+    if not yes:
+        typer.confirm(f"Erase {name} and all their posts? This can't be undone", abort=True)
+    with opened(config) as site:
+        from fedi.actions.people import erase as erase_person
+
+        site.db.write_now(lambda tx: erase_person(tx, site, local_actor(tx, site, name, KINDS)))
+    print(f"{name} is erased; peers are being told")
+
+
+def _fields(actor: "Actor", person: "Person") -> dict[str, Any]:
+    return {
+        "username": actor.username,
+        "handle": f"@{actor.username}@{actor.domain}",
+        "name": actor.name,
+        "url": actor.url,
+        "email": person.email,
+        "role": person.role,
+        "affiliation": person.affiliation,
+        "state": person.state,
+    }

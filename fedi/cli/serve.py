@@ -1,0 +1,103 @@
+"""`fedi serve`: the server. One process does everything; with `--workers N` N processes answer and one works."""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedi.cli.console import CommandError, ConfigPath, check_migrated, settings
+from fedi.cli.processes import end_with_parent, log_to_stderr, supervise
+from fedi.config import Config
+
+_BACKLOG = 2048
+
+
+def serve(
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Processes that answer requests.")] = 1,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave background work to «fedi worker».")] = False,
+    config: ConfigPath = None,
+    listening: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Serve this instance until told to end (SIGTERM, Ctrl-C); what was begun is finished first."""
+    loaded = settings(config)
+    log_to_stderr()
+    if listening is not None:
+        bound = socket.socket(fileno=listening)
+    else:
+        _check(loaded)
+        bound = _bind(loaded)
+        print(f"fedi: {loaded.url} on {loaded.listen}", flush=True)
+    if workers == 1:
+        if parent is not None:
+            end_with_parent(parent)
+        _answer(loaded, bound, worker=not no_worker)
+        return
+    with bound:
+        bound.set_inheritable(True)
+        same = ["--config", str(config.absolute())] if config is not None else []
+        web = ["serve", "--no-worker", "--socket", str(bound.fileno()), *same]
+        others = [] if no_worker else [["worker", *same]]
+        supervise([*[web] * workers, *others], [bound.fileno()])
+
+
+def _check(config: Config) -> None:
+    from fedi.context import close_site, open_site
+
+    site = open_site(config)
+    try:
+        check_migrated(site)
+    finally:
+        asyncio.run(close_site(site))
+
+
+def _bind(config: Config) -> socket.socket:
+    host, port = config.bind
+    try:
+        (family, kind, proto, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        bound = socket.socket(family, kind, proto)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(_BACKLOG)
+    except OSError as problem:
+        raise CommandError(
+            f"can't listen on {config.listen} ({problem.strerror}); is another server running there? "
+            "Change «listen» in the settings, or end the other one."
+        ) from problem
+    return bound
+
+
+def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
+    import uvicorn
+
+    from fedi.app import build
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build(config, worker=worker),
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Forwarded headers are believed from these proxies alone, and from nobody when there are none.
+            proxy_headers=bool(config.proxy.trusted),
+            forwarded_allow_ips=list(config.proxy.trusted),
+            ssl_certfile=config.tls.certificate,
+            ssl_keyfile=_text(config.tls.key),
+            backlog=_BACKLOG,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=20,
+        )
+    )
+    server.run(sockets=[bound])
+    if not server.started:
+        raise CommandError("the server could not start; the lines above say why")
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

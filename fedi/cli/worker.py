@@ -1,0 +1,42 @@
+"""`fedi worker`: the background work alone, for set-ups where `fedi serve --no-worker` answers requests."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from fedi.cli.console import ConfigPath, check_migrated, settings
+from fedi.cli.processes import end_with_parent, log_to_stderr
+from fedi.config import Config
+
+
+def worker(
+    config: ConfigPath = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Deliver, work out what was received, do timed work. Any number may run beside each other."""
+    loaded = settings(config)
+    log_to_stderr()
+    import uvloop
+
+    if parent is not None:
+        end_with_parent(parent)
+    uvloop.run(_run(loaded))
+
+
+async def _run(config: Config) -> None:
+    from fedi.actions.people import ensure_instance_actor
+    from fedi.context import close_site, open_site
+    from fedi.worker import loop
+
+    site = open_site(config)
+    try:
+        check_migrated(site)
+        await site.db.write(lambda tx: ensure_instance_actor(tx, site))
+        stop = asyncio.Event()
+        for how in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(how, stop.set)
+        await loop.run(site, stop)
+    finally:
+        await close_site(site)
