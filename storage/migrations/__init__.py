@@ -6,19 +6,28 @@ run at once: the database has the new shape or the old one, never half. Not here
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
-from storage.schema import metadata
+if TYPE_CHECKING:  # alembic takes a while to import, and every command asks for `current`
+    from alembic.config import Config
+
+NEWEST = max(step.stem for step in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
+"""The last step; steps are numbered, and a step's name is its file's."""
 
 
 class NewerDatabase(Exception):
     """A later version of fedi changed this database; this one must not touch it."""
+
+
+def current(engine: Engine) -> str | None:
+    """The last step that was done on this database; None for one without tables."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return found
 
 
 def pending(engine: Engine) -> list[str]:
@@ -26,12 +35,13 @@ def pending(engine: Engine) -> list[str]:
 
     Raises NewerDatabase when it has a step that this version does not know.
     """
+    from alembic.script import ScriptDirectory
+
     script = ScriptDirectory.from_config(_config())
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {step.revision for step in script.walk_revisions()}:
-        raise NewerDatabase(f"the database has the step {current!r}, which this version of fedi does not know")
-    steps = list(script.iterate_revisions("head", current or "base"))
+    done = current(engine)
+    if done is not None and done not in {step.revision for step in script.walk_revisions()}:
+        raise NewerDatabase(f"the database has the step {done!r}, which this version of fedi does not know")
+    steps = list(script.iterate_revisions("head", done or "base"))
     return [f"{step.revision}: {step.doc}" for step in reversed(steps)]
 
 
@@ -61,11 +71,18 @@ def upgrade(engine: Engine) -> list[str]:
 
 def differences(connection: Connection) -> list[object]:
     """What alembic finds different between the tables of the database and those of the code; empty when equal."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from storage.schema import metadata
+
     context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
     return list(compare_metadata(context, metadata))
 
 
 def _run(connection: Connection) -> None:
+    from alembic import command
+
     config = _config()
     config.attributes["connection"] = connection
     with connection.begin():
@@ -78,7 +95,9 @@ def _run(connection: Connection) -> None:
                 raise RuntimeError(f"rows would refer to nothing after the migration: {broken[:10]}")
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
