@@ -120,7 +120,7 @@ class Events:
                         came_back()
                         broke = False
                     while not self._stop.is_set():
-                        for said in connection.notifies(timeout=0.5):
+                        for said in connection.notifies(timeout=0.1):
                             process, _, message = said.payload.partition(" ")
                             if process != self._own:
                                 topic, _, payload = message.partition(" ")
