@@ -33,7 +33,7 @@ from federation.errors import (
     WrongOrigin,
 )
 from federation.fields import Json
-from federation.hosts import Networks, hostname_of, same_origin, split_iri
+from federation.hosts import Networks, hostname_of, same_origin, split_iri, web_url
 from federation.nodeinfo import NodeInfo, read_index, read_nodeinfo
 from federation.parse import MAX_BYTES, parse_document
 from federation.signatures.keys import PrivateKey
@@ -417,8 +417,8 @@ class Client:
 
 def _is_at(found: Document) -> bool:
     """Whether an object was served at its own id; a fragment of the id (of a key) makes no other document."""
-    named = found.document.get("id")
-    return isinstance(named, str) and named.partition("#")[0] == found.url
+    named = web_url(found.document.get("id"))
+    return named is not None and split_iri(named.partition("#")[0]) == split_iri(found.url)
 
 
 def _same_handle(one: str, other: str) -> bool:

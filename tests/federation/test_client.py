@@ -142,6 +142,14 @@ async def test_another_id_of_the_same_origin_is_asked_in_turn(client: Client, th
     assert (found.url, found.document["name"]) == (there.url("/people/ada"), "true")
 
 
+async def test_an_id_that_spells_its_host_otherwise_is_the_same(client: Client, there: Peer) -> None:
+    there.routes["/note"] = answer({"id": f"HTTP://North.LocalHost:{there.port}/note"})
+    assert (await client.get_document(there.url("/note", "north.localhost"))).url == there.url(
+        "/note", "north.localhost"
+    )
+    assert len(there.asked) == 1
+
+
 async def test_ids_that_lead_from_one_to_another_are_not_followed_for_ever(client: Client, there: Peer) -> None:
     there.routes["/1"] = answer(note(there, "/2"))
     there.routes["/2"] = answer(note(there, "/3"))
