@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from federation.signatures.keys import generate_rsa
 from fedi.actions import people as actions
 from fedi.callers import Caller, bearer, identify, known
 from fedi.context import Site
@@ -38,9 +39,7 @@ async def verify_credentials(request: Request) -> Response:
 def own(tx: Tx, site: Site, caller: Caller) -> dict[str, Any]:
     """The caller's CredentialAccount."""
     me = caller.me
-    return credentials(
-        site.config.origin, me, people.by_id(tx, me.id), follows.count(tx, me.id, "pending")
-    )
+    return credentials(site.config.origin, me, people.by_id(tx, me.id), follows.count(tx, me.id, "pending"))
 
 
 class Field(msgspec.Struct, kw_only=True):
@@ -178,6 +177,7 @@ async def sign_up(request: Request) -> Response:
     if wrong:
         raise _invalid(wrong)
     password = await asyncio.to_thread(actions.hash_password, asked.password)
+    key_pair = await asyncio.to_thread(generate_rsa)
     secret = secrets.token_urlsafe(32)
     now = site.clock()
 
@@ -185,7 +185,13 @@ async def sign_up(request: Request) -> Response:
         state = "active" if site.config.registrations == "open" else "pending"
         try:
             actor = actions.register(
-                tx, site, username=asked.username, email=asked.email, password_hash=password, state=state
+                tx,
+                site,
+                username=asked.username,
+                email=asked.email,
+                password_hash=password,
+                state=state,
+                key_pair=key_pair,
             )
         except (Taken, Invalid) as problem:
             name = "email" if "address" in problem.text else "username"

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from federation.signatures.keys import generate_rsa
 from fedi import sessions
 from fedi.actions import people as person_actions
 from fedi.context import Site
@@ -160,11 +161,19 @@ async def _register(request: Request, username: str, email: str, password: str) 
         raise Invalid("A username and an e-mail address are needed.")
     async with keeper.hashing:
         hashed = await asyncio.to_thread(person_actions.hash_password, password)
+    key_pair = await asyncio.to_thread(generate_rsa)
     state = "pending" if site.config.registrations == "approval" else "active"
 
     def write(tx: Tx) -> Actor:
         return person_actions.register(
-            tx, site, username=username, email=email, password_hash=hashed, name=username, state=state
+            tx,
+            site,
+            username=username,
+            email=email,
+            password_hash=hashed,
+            name=username,
+            state=state,
+            key_pair=key_pair,
         )
 
     return await site.db.write(write)
