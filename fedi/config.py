@@ -204,7 +204,8 @@ def _from_folder(name: str, value: Any, folder: Path) -> Any:
     """Paths in the file are relative to its folder, so that a unit file need not set the current one."""
     if name in _PATHS and isinstance(value, str):
         return str(folder / value)
-    if name == "database" and isinstance(value, str) and value.startswith("sqlite:///"):
+    in_a_file = isinstance(value, str) and value.startswith("sqlite:///") and not value.endswith(":memory:")
+    if name == "database" and in_a_file:
         return f"sqlite:///{folder / value.removeprefix('sqlite:///')}"
     return value
 

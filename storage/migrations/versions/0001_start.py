@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+
     op.create_table(
         "actors",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -50,7 +51,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("username", "domain", name="uq_actors_username_domain"),
     )
     op.create_index("ix_actors_host", "actors", ["host"], unique=False)
-
+    op.create_index("ix_actors_name", "actors", [sa.text("lower(username)"), "domain"], unique=False)
     op.create_table(
         "apps",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -86,7 +87,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_decisions"),
     )
     op.create_index("ix_decisions_host", "decisions", ["host", "id"], unique=False)
-
     op.create_table(
         "jobs",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -103,7 +103,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_jobs_due", "jobs", ["state", "due_at"], unique=False)
     op.create_index("uq_jobs_name", "jobs", ["kind", "name"], unique=True)
-
     op.create_table(
         "keys",
         sa.Column("id", sa.Text(), nullable=False),
@@ -116,7 +115,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_keys"),
     )
     op.create_index("ix_keys_owner", "keys", ["owner"], unique=False)
-
     op.create_table(
         "links",
         sa.Column("host", sa.Text(), nullable=False),
@@ -140,7 +138,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("wanted > cursor"),
         postgresql_where=sa.text("wanted > cursor"),
     )
-
     op.create_table(
         "peers",
         sa.Column("host", sa.Text(), nullable=False),
@@ -182,7 +179,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('new', 'working')"),
         postgresql_where=sa.text("state IN ('new', 'working')"),
     )
-    op.create_index("ix_received_settled", "received", ["state", "settled_at"], unique=False)
+    op.create_index(
+        "ix_received_settled",
+        "received",
+        ["settled_at"],
+        unique=False,
+        sqlite_where=sa.text("settled_at IS NOT NULL"),
+        postgresql_where=sa.text("settled_at IS NOT NULL"),
+    )
     op.create_index(
         "uq_received_activity",
         "received",
@@ -191,7 +195,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("(state NOT IN ('refused', 'unverified')) AND via IS NOT NULL"),
         postgresql_where=sa.text("(state NOT IN ('refused', 'unverified')) AND via IS NOT NULL"),
     )
-
     op.create_table(
         "troubles",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -205,7 +208,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_troubles"),
     )
     op.create_index("ix_troubles_host", "troubles", ["host", "id"], unique=False)
-
     op.create_table(
         "follows",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -223,9 +225,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_follows"),
         sa.UniqueConstraint("iri", name="uq_follows_iri"),
     )
+    op.create_index(
+        "ix_follows_notify",
+        "follows",
+        ["target_id"],
+        unique=False,
+        sqlite_where=sa.text("notify"),
+        postgresql_where=sa.text("notify"),
+    )
     op.create_index("ix_follows_target_id", "follows", ["target_id", "id"], unique=False)
     op.create_index("uq_follows_pair", "follows", ["follower_id", "target_id"], unique=True)
-
     op.create_table(
         "grants",
         sa.Column("code_hash", sa.Text(), nullable=False),
@@ -265,7 +274,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("person_id", "key", name="pk_idempotency"),
     )
     op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"], unique=False)
-
     op.create_table(
         "markers",
         sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -288,7 +296,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("group_id", "actor_id", name="pk_memberships"),
     )
     op.create_index("ix_memberships_actor_id", "memberships", ["actor_id"], unique=False)
-
     op.create_table(
         "outbox",
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -397,7 +404,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("root_id IS NOT NULL"),
         postgresql_where=sa.text("root_id IS NOT NULL"),
     )
-
     op.create_table(
         "sessions",
         sa.Column("cookie_hash", sa.Text(), nullable=False),
@@ -410,7 +416,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cookie_hash", name="pk_sessions"),
     )
     op.create_index("ix_sessions_person_id", "sessions", ["person_id"], unique=False)
-
     op.create_table(
         "tokens",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -427,7 +432,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name="uq_tokens_token_hash"),
     )
     op.create_index("ix_tokens_person_id", "tokens", ["person_id"], unique=False)
-
     op.create_table(
         "audiences",
         sa.Column("position", sa.BigInteger(), nullable=False),
@@ -455,7 +459,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("host IS NOT NULL"),
     )
     op.create_index("ix_audiences_position", "audiences", ["position"], unique=False)
-
     op.create_table(
         "bookmarks",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -466,7 +469,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_bookmarks"),
     )
     op.create_index("uq_bookmarks_pair", "bookmarks", ["person_id", "post_id"], unique=True)
-
     op.create_table(
         "boosts",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -481,7 +483,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_boosts_post_id", "boosts", ["post_id", "id"], unique=False)
     op.create_index("uq_boosts_pair", "boosts", ["actor_id", "post_id"], unique=True)
-
     op.create_table(
         "entries",
         sa.Column("actor_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -495,7 +496,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_entries_id", "entries", ["id", "actor_id"], unique=False)
     op.create_index("ix_entries_post_id", "entries", ["post_id"], unique=False)
-
     op.create_table(
         "likes",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -511,7 +511,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_likes_post_id", "likes", ["post_id", "id"], unique=False)
     op.create_index("uq_likes_pair", "likes", ["actor_id", "post_id"], unique=True)
-
     op.create_table(
         "mentions",
         sa.Column("post_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -521,7 +520,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("post_id", "actor_id", name="pk_mentions"),
     )
     op.create_index("ix_mentions_actor_id", "mentions", ["actor_id", "post_id"], unique=False)
-
     op.create_table(
         "notifications",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -542,7 +540,6 @@ def upgrade() -> None:
     op.create_index("ix_notifications_person_id", "notifications", ["person_id", "id"], unique=False)
     op.create_index("ix_notifications_post_id", "notifications", ["post_id"], unique=False)
     op.create_index("uq_notifications_once", "notifications", ["person_id", "kind", "actor_id", "post_id"], unique=True)
-
     op.create_table(
         "revisions",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -556,7 +553,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_revisions"),
     )
     op.create_index("ix_revisions_post_id", "revisions", ["post_id"], unique=False)
-
     op.create_table(
         "tags",
         sa.Column("tag", sa.Text(), nullable=False),
