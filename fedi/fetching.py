@@ -18,7 +18,7 @@ from federation.hosts import host_of, same_origin
 from federation.policy import Verdict
 from federation.signatures.keys import PrivateKey, PublicKey
 from federation.signatures.verify import authentic_fetched
-from federation.vocabulary.actor import ActorDocument, read_actor
+from federation.vocabulary.actor import ActorDocument, owner_of_key, read_actor
 from federation.vocabulary.note import PostDocument, read_post
 from federation.webfinger import split_handle
 from fedi import policy
@@ -36,7 +36,8 @@ from storage.posts import Post
 T = TypeVar("T")
 
 ACTOR_KINDS = frozenset({"Person", "Group", "Application", "Service", "Organization"})
-STALE = 24 * 3600 * 1000
+ROTATED_AFTER = 5 * 60 * 1000
+"""Age in ms from which on a key is read again when a signature does not fit."""
 MAX_PARENTS = 20
 _FAILED_FOR = 60_000
 _REMEMBERED = 10_000
@@ -70,7 +71,7 @@ async def _once(site: Site, question: str, ask: Callable[[], Awaitable[T]]) -> T
 
 
 async def actor(site: Site, handle_or_iri: str, *, fresh: bool = False) -> Actor:
-    """The actor with this IRI or handle (`user@host`); from the network only when it is not known, stale or `fresh`.
+    """The actor with this IRI or handle (`user@host`); from the network only when it is not known, or `fresh`.
 
     Raises NotFound when there is none, or the errors of `federation.errors` when its server can't be asked.
     """
@@ -116,29 +117,15 @@ async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
 
 
 async def _domain(site: Site, read: ActorDocument) -> str:
-    """The domain of an actor's handle: its host, unless it claims another one (FEP-2c59) that points back to it.
+    """The domain of an actor's handle: the one that its WebFinger confirms, else simply the host of its id.
 
-    Servers that keep handles on another domain and don't say so in the actor are asked by WebFinger as well.
+    Servers may keep handles on another domain than their actors (FEP-2c59, or found by asking).
     """
-    host = host_of(read.id)
-    claimed = f"{read.username}@{host}"
-    if read.webfinger is not None:
-        try:
-            username, domain = split_handle(read.webfinger)
-        except FederationError:
-            username, domain = "", ""
-        if username.lower() == read.username.lower() and domain:
-            if domain == host:
-                return host
-            claimed = f"{username}@{domain}"
     try:
-        answer = await site.client.webfinger(claimed)
-        username, domain = split_handle(answer.subject)
+        username, domain = split_handle(await site.client.handle_of(read))
     except FederationError:
-        return host
-    if answer.actor_iri == read.id and username.lower() == read.username.lower():
-        return domain
-    return host
+        return host_of(read.id)
+    return domain if username.lower() == read.username.lower() else host_of(read.id)
 
 
 def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[str, Any]) -> Actor:
@@ -231,19 +218,32 @@ async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
     return await _once(site, question, lambda: _fetch_key(site, key_id))
 
 
+async def rotated_key(site: Site, key_id: str) -> PublicKey | None:
+    """The key as its owner gives it now, for a signature that did not fit: it may have been changed since we read it.
+
+    None when it was read within the last minutes (or each forgery would make us ask), or can't be had.
+    """
+    row = await site.db.read(lambda tx: keys.by_id(tx, key_id))
+    if row is not None and row.fetched_at is not None and site.clock() - row.fetched_at < ROTATED_AFTER:
+        return None
+    try:
+        return await key(site, key_id, fresh=True)
+    except FederationError:
+        return None
+
+
 async def _fetch_key(site: Site, key_id: str) -> PublicKey:
     address = key_id.partition("#")[0]
     if site.is_local(address):
         raise WrongOrigin(f"{key_id} is a key of this instance, which does not write to itself")
     await _permitted(site, host_of(address))
     try:
-        fetched = await site.client.get_document(address, await instance_key(site))
-        document = fetched.document
-        if "publicKeyPem" in document or not ({"publicKey", "assertionMethod"} & document.keys()):
+        document = (await site.client.get_document(address, await instance_key(site))).document
+        owner = owner_of_key(document, key_id)
+        if owner is None:
+            raise WrongOrigin(f"{key_id} does not say whose key it is")
+        if owner != wire.id_of(document):
             # GoToSocial serves a key at an address of its own, with a stub of its owner.
-            owner = wire.first_id(document.get("owner")) or wire.first_id(document.get("controller"))
-            if owner is None or not same_origin(owner, address):
-                raise WrongOrigin(f"{key_id} does not say whose key it is")
             document = (await site.client.get_document(owner, await instance_key(site))).document
         await keep_actor(site, document)
     except FederationError as problem:

@@ -2,6 +2,7 @@
 
 from federation import fields as wire
 from federation.activity import Authentic
+from federation.authorship import check_authorship
 from federation.errors import FederationError, WrongOrigin
 from federation.vocabulary.note import PostDocument, read_post
 from fedi.actions import groups as group_actions
@@ -52,6 +53,7 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
         return  # named only: it was fetched from its origin, as `needs` asked
     if KEPT.isdisjoint(wire.types(document)):
         raise Ignored("unsupported-type", f"a Create of {', '.join(wire.types(document)) or 'nothing'} is not kept")
+    check_authorship(received.activity)
     read = read_post(document)
     check_author(read, received)
     if not remote_posts.relevant(tx, site, read, author):

@@ -18,18 +18,16 @@ from federation.hosts import host_of
 from federation.parse import MAX_BYTES, parse
 from federation.policy import Decision, Verdict
 from federation.signatures.keys import PublicKey
-from federation.signatures.verify import Claim, signature_of, verify
+from federation.signatures.verify import Claim, verify
 from fedi import fetching, policy
 from fedi.context import Site
-from storage import actors, keys, outbox, received
+from fedi.signatures import claim_of, target
+from storage import actors, outbox, received
 from storage.metadata import Tx
 from storage.received import Received
 
 REFUSALS = (30, 60)
 """Refusals of one host that are kept: so many a minute, so many at once."""
-
-_KEY_REFRESH = 5 * 60 * 1000
-"""How long after a key was fetched a signature that does not fit makes us fetch it again (it may have been rotated)."""
 
 
 async def inbox(request: Request) -> Response:
@@ -46,7 +44,7 @@ async def inbox(request: Request) -> Response:
     claim: Claim | None = None
     try:
         activity = parse(raw)
-        claim = signature_of(request.method, _target(request), request.headers.raw)
+        claim = claim_of(request)
         return await _take(site, request, raw, activity, claim)
     except FederationError as problem:
         await _keep_refusal(site, raw, activity, claim, problem.code, problem.text)
@@ -68,13 +66,13 @@ async def _take(site: Site, request: Request, raw: bytes, activity: Activity, cl
             key = await fetching.key(site, claim.key_id)
         except KeyUnavailable as unavailable:
             why = unavailable.text
-            headers = {"method": request.method, "target": _target(request), "headers": _kept_headers(request)}
+            headers = {"method": request.method, "target": target(request), "headers": _kept_headers(request)}
             await site.db.write(lambda tx: _keep(tx, site, raw, activity, host, claim.key_id, None, headers, why))
             return Response(status_code=202)
     try:
         authentic = verify(claim, key, raw, now, activity)
     except BadSignature:
-        key = await _rotated(site, claim.key_id, now)
+        key = await fetching.rotated_key(site, claim.key_id)
         if key is None:
             raise
         authentic = verify(claim, key, raw, now, activity)
@@ -106,22 +104,6 @@ def _known(tx: Tx, site: Site, claim: Claim, host: str, activity: Activity) -> t
         and actors.by_iri(tx, activity.actor) is None
     )
     return key, decision, unknown
-
-
-async def _rotated(site: Site, key_id: str, now: int) -> PublicKey | None:
-    """The key as its owner gives it now, when what we have is older than some minutes; else None."""
-    row_age = await site.db.read(lambda tx: _fetched_at(tx, key_id))
-    if row_age is not None and now - row_age < _KEY_REFRESH:
-        return None
-    try:
-        return await fetching.key(site, key_id, fresh=True)
-    except FederationError:
-        return None
-
-
-def _fetched_at(tx: Tx, key_id: str) -> int | None:
-    row = keys.by_id(tx, key_id)
-    return row.fetched_at if row is not None else None
 
 
 def _keep(
@@ -221,13 +203,6 @@ async def _body(request: Request) -> bytes:
             raise TooLarge(f"an activity has at most {MAX_BYTES} bytes")
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _target(request: Request) -> str:
-    """Path and query as they stood in the request line, since that is what was signed."""
-    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    query: bytes = request.scope.get("query_string", b"")
-    return (path + (b"?" + query if query else b"")).decode("latin-1")
 
 
 def _kept_headers(request: Request) -> list[list[str]]:

@@ -5,15 +5,12 @@ from starlette.requests import Request
 from federation.errors import BadSignature, FederationError, MissingSignature
 from federation.hosts import host_of
 from federation.policy import Verdict
-from federation.signatures.verify import signature_of, verify_get
+from federation.signatures.verify import verify_get
 from fedi import fetching, policy
 from fedi.context import Site
 from fedi.errors import Forbidden, Unauthenticated
+from fedi.signatures import claim_of
 from fedi.visibility import NOBODY, Viewer
-from storage import keys
-from storage.metadata import Tx
-
-_REFRESH = 5 * 60 * 1000
 
 
 async def viewer_of(request: Request) -> Viewer:
@@ -27,7 +24,7 @@ async def viewer_of(request: Request) -> Viewer:
         return NOBODY
     site: Site = request.app.state.site
     try:
-        claim = signature_of(request.method, target(request), request.headers.raw)
+        claim = claim_of(request)
     except MissingSignature:
         return NOBODY
     except FederationError as problem:
@@ -41,23 +38,10 @@ async def viewer_of(request: Request) -> Viewer:
         try:
             actor_iri = verify_get(claim, key, site.clock())
         except BadSignature:
-            if not await site.db.read(lambda tx: _may_be_old(tx, claim.key_id, site.clock())):
+            rotated = await fetching.rotated_key(site, claim.key_id)
+            if rotated is None:
                 raise
-            key = await fetching.key(site, claim.key_id, fresh=True)
-            actor_iri = verify_get(claim, key, site.clock())
+            actor_iri = verify_get(claim, rotated, site.clock())
     except FederationError as problem:
         raise Unauthenticated(problem.text, code=problem.code) from problem
     return Viewer(host=host, actor_iri=actor_iri)
-
-
-def _may_be_old(tx: Tx, key_id: str, now: int) -> bool:
-    """Whether the key may have been changed since we read it. Bounded, or each bad signature would be a fetch."""
-    row = keys.by_id(tx, key_id)
-    return row is not None and (row.fetched_at is None or now - row.fetched_at > _REFRESH)
-
-
-def target(request: Request) -> str:
-    """Path and query as they stood in the request line, since that is what was signed."""
-    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    query: bytes = request.scope.get("query_string", b"")
-    return (path + (b"?" + query if query else b"")).decode("latin-1")

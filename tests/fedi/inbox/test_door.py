@@ -123,6 +123,14 @@ async def test_a_clock_that_is_off(alpha: Instance, peer: Peer, hours: int) -> N
     assert rows(alpha)[0].state == "refused"
 
 
+async def test_a_request_that_was_signed_for_another_host(alpha: Instance, peer: Peer) -> None:
+    alpha.person("ada")
+    bob = peer.actor("bob")
+    body = msgspec.json.encode(follow(peer, bob, alpha))
+    headers = sign_post(peer.keys[bob], "https://beta.example/inbox", body, alpha.site.clock())
+    await refused(alpha, {name.lower(): value for name, value in headers.items()}, body, 401, "wrong-host")
+
+
 async def test_an_actor_of_another_origin_than_the_key(alpha: Instance, peer: Peer, world: World) -> None:
     alpha.person("ada")
     bob = peer.actor("bob")

@@ -1,0 +1,32 @@
+"""Signed requests as they come in: what a peer's POST or GET claims about who signed it, for this very instance."""
+
+from starlette.requests import Request
+
+from federation.errors import BadSignature
+from federation.signatures.verify import Claim, signature_of
+from fedi.context import Site
+
+
+def claim_of(request: Request) -> Claim:
+    """What the signature of a request says; nothing is proven yet.
+
+    Raises as `federation.signatures.verify.signature_of`, and BadSignature for a request that was signed for another
+    host: it may have been sent there, and be passed on to us by whoever got it.
+    """
+    site: Site = request.app.state.site
+    claim = signature_of(request.method, target(request), request.headers.raw)
+    # On private networks (a laboratory, the demo) one instance is reached under several names.
+    if claim.host != site.config.host and not site.config.federation.private_networks:
+        raise BadSignature(
+            f"signed for the host {claim.host[:200]}, and this is {site.config.host}; "
+            "a proxy in front of us must pass the Host header on as it came",
+            code="wrong-host",
+        )
+    return claim
+
+
+def target(request: Request) -> str:
+    """Path and query as they stood in the request line, since that is what was signed."""
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope.get("query_string", b"")
+    return (path + (b"?" + query if query else b"")).decode("latin-1")
