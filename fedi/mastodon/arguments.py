@@ -12,8 +12,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from fedi.errors import Invalid, NotFound, Problem
@@ -65,8 +66,8 @@ async def _body(request: Request) -> dict[str, Any]:
     if kind == "multipart/form-data":
         try:
             form = await request.form(max_files=8, max_fields=_PAIRS, max_part_size=BODY)
-        except MultiPartException as problem:
-            raise Problem(f"The form can't be read: {problem.message}") from problem
+        except (HTTPException, FormParserError, UnicodeError) as problem:
+            raise Problem("Error occurred while parsing request parameters") from problem
         return nested(form.multi_items())
     raw = await _limited(request)
     if not raw.strip():
@@ -171,10 +172,10 @@ def _fitted(name: str, value: Any, kind: Any) -> Any:
         return value
     if origin is list:
         return _listed(name, value, get_args(kind)[0])
-    if isinstance(value, list):
-        if not value:
-            return None
-        value = value[-1]
+    while isinstance(value, list):  # a name that came twice: Rack takes the last one
+        value = value[-1] if value else None
+    if value is None:
+        return None
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         if not isinstance(value, dict):
             raise Invalid(f"Validation failed: {name} must be an object")

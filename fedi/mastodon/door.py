@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
@@ -137,6 +137,8 @@ class Door:
             # Another server could not be asked: Mastodon answers 503 with these words.
             log.info("%s %s: %s", method, path, failed)
             return problem("Remote data could not be fetched", 503)
+        except ClientDisconnect:
+            return problem("The request broke off", 400)  # nobody is there to read it
         except StorageUnavailable:
             log.exception("%s %s", method, path)
             return problem("The database can't be reached; try again in a moment", 503)
