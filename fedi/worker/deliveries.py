@@ -75,12 +75,10 @@ class Deliveries:
             pool.pop(turn.link.host, None)
             self.again.set()
 
-    async def hold(self) -> None:
-        """Renew the claims of the turns that run."""
-        hosts = [*self.well, *self.failing]
-        if hosts:
-            until = self.site.clock() + LEASE
-            await self.site.db.write(lambda tx: outbox.renew_claims(tx, hosts, until))
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that have their turn now."""
+        return [*self.well, *self.failing]
 
     @property
     def running(self) -> list["asyncio.Task[None]"]:

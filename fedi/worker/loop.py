@@ -16,7 +16,7 @@ from fedi.inbox.process import process
 from fedi.worker import jobs as job_kinds
 from fedi.worker import schedule
 from fedi.worker.deliveries import Deliveries
-from storage import jobs, received
+from storage import jobs, outbox, received
 from storage.jobs import Job
 from storage.metadata import Tx
 from storage.received import Received
@@ -33,12 +33,12 @@ JOBS = 16
 _LEASE = 60_000
 _HOLD = 20.0
 _SCHEDULE = 60.0
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 8.0
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 async def run(site: Site, stop: asyncio.Event) -> None:
-    """Work until `stop` is set; then finish what was begun, within half a minute."""
+    """Work until `stop` is set; then finish what was begun, within some seconds."""
     work = Work(site)
     loops = [
         _forever(site, "received", work.receive, work.receive_again, stop),
@@ -48,7 +48,7 @@ async def run(site: Site, stop: asyncio.Event) -> None:
         _every(_SCHEDULE, "schedule", lambda: schedule.run_due(site), stop),
     ]
     await asyncio.gather(*loops)
-    await work.finish()
+    await work.finish(_STOP_SECONDS)
 
 
 async def step(site: Site) -> int:
@@ -117,25 +117,30 @@ class Work:
 
     async def hold(self) -> int:
         """Renew the claims on what is under way."""
+        return await self._claim_until(self.site.clock() + _LEASE)
+
+    async def _claim_until(self, until: int) -> int:
         rows = [row.id for batch in self.batches.values() for row in batch]
         running = [job.id for job in self.jobs.values()]
-        until = self.site.clock() + _LEASE
+        hosts = self.deliveries.hosts
 
         def renew(tx: Tx) -> None:
             received.renew(tx, rows, until)
             jobs.renew(tx, running, until)
+            outbox.renew_claims(tx, hosts, until)
 
-        if rows or running:
+        if rows or running or hosts:
             await self.site.db.write(renew)
-        await self.deliveries.hold()
-        return len(rows) + len(running)
+        return len(rows) + len(running) + len(hosts)
 
-    async def finish(self) -> None:
-        """Wait for what is under way; what takes too long is left to whoever claims it next."""
+    async def finish(self, seconds: float = 60.0) -> None:
+        """Wait for what is under way. What takes longer than `seconds` is broken off, and free for others to claim."""
         tasks = [*self.batches, *self.jobs, *self.deliveries.running]
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        if late:
+            await self._claim_until(self.site.clock())
         for task in late:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

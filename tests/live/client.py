@@ -71,15 +71,13 @@ class Person:
     def home(self, most: int = 1000) -> list[str]:
         """The contents of the home timeline as plain text, newest first, all pages."""
         texts: list[str] = []
-        last: str | None = None
+        last = ""
         while len(texts) < most:
-            page = self.insist(
-                "GET", "/api/v1/timelines/home", limit=40, **({"max_id": last} if last is not None else {})
-            )
+            page = self.insist("GET", f"/api/v1/timelines/home?limit=40{last}")
             if not page:
                 break
             texts += [status["content"].removeprefix("<p>").removesuffix("</p>") for status in page]
-            last = page[-1]["id"]
+            last = f"&max_id={page[-1]['id']}"
         return texts
 
 

@@ -100,6 +100,8 @@ def _follow(tx: Tx, hosts: list[str], name: str) -> None:
     target = next(one for one in actors.local(tx) if one.username == name)
     for host in hosts:
         base = f"http://{host}"
-        reader = rows.actor(tx, "reader", host, iri=f"{base}/reader", inbox=f"{base}/inbox", shared_inbox=f"{base}/inbox")
+        reader = rows.actor(
+            tx, "reader", host, iri=f"{base}/reader", inbox=f"{base}/inbox", shared_inbox=f"{base}/inbox"
+        )
         rows.follow(tx, reader, target)
         peers.meet(tx, host, 0)
