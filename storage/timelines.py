@@ -4,7 +4,9 @@ Reading joins what a person follows with these rows; nothing is copied to each f
 however many follow. Ids are those of the post or of the boost: one id space, as clients page through both.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -15,12 +17,14 @@ from sqlalchemy import (
     Index,
     Select,
     Table,
+    bindparam,
     delete,
     or_,
     select,
 )
 
 from storage.follows import follows
+from storage.ids import first_at
 from storage.metadata import Id, Tx, all_of, columns, insert_new, metadata, one_among
 from storage.posts import posts, tags
 
@@ -80,13 +84,19 @@ def remove_post(tx: Tx, post_id: int) -> None:
 
 def bounded(query: Select[Any], column: ColumnElement[int], page: Page) -> Select[Any]:
     """`query` within the bounds of `page`, ordered and limited; reverse what comes back when `page.min_id` is set."""
-    if page.max_id is not None:
-        query = query.where(column < page.max_id)
-    if page.since_id is not None:
-        query = query.where(column > page.since_id)
-    if page.min_id is not None:
-        return query.where(column > page.min_id).order_by(column).limit(page.limit)
-    return query.order_by(column.desc()).limit(page.limit)
+    return _bounded(query, column, page.limit, page.max_id, page.since_id, page.min_id)
+
+
+def _bounded(query: Select[Any], column: ColumnElement[int], limit: Any, *bounds: Any) -> Select[Any]:
+    """`bounded` by numbers or `bindparam`s: the limit, then `max_id`, `since_id`, `min_id`."""
+    below, since, above = bounds
+    if below is not None:
+        query = query.where(column < below)
+    if since is not None:
+        query = query.where(column > since)
+    if above is not None:
+        return query.where(column > above).order_by(column).limit(limit)
+    return query.order_by(column.desc()).limit(limit)
 
 
 def home(tx: Tx, person_id: int, page: Page) -> list[Entry]:
@@ -95,49 +105,72 @@ def home(tx: Tx, person_id: int, page: Page) -> list[Entry]:
     Boosts only of those whose boosts the person wants, replies only to people the person follows or is. Not here:
     whether the person may see each post (`fedi.visibility`), and showing a thread once.
     """
-    walk = bounded(select(*_ROW), entries.c.id, Page(_WALK, page.max_id, page.since_id, page.min_id)).subquery()
-    found = all_of(tx, _of_followed(walk.c, person_id, page), Entry)
+    bounds = (page.max_id is not None, page.since_id is not None, page.min_id is not None)
+    values = {"person": person_id, "limit": page.limit, "max": page.max_id, "since": page.since_id, "min": page.min_id}
+    found = all_of(tx, _home(bounds, walk=True), Entry, **values)
     if len(found) < page.limit:
         # A quiet home: the newest entries of the whole server hold too few; ask the index of each followed actor.
-        found = all_of(tx, _of_followed(entries.c, person_id, page), Entry)
+        found = all_of(tx, _home(bounds, walk=False), Entry, **values)
     return found[::-1] if page.min_id is not None else found
 
 
-def repeats(tx: Tx, person_id: int, found: list[Entry], since: int) -> set[int]:
-    """Which of these entries of a home show a post that an older entry of it, after the id `since`, showed already.
+@cache
+def _home(bounds: tuple[bool, bool, bool], *, walk: bool) -> Select[Any]:
+    """The query of a home page, made once for each set of bounds (`max`, `since`, `min`); `walk` as `_WALK` says."""
+    limits = [
+        bindparam(name, type_=Id()) if given else None
+        for name, given in zip(("max", "since", "min"), bounds, strict=True)
+    ]
+    if not walk:
+        return _bounded(_of_followed(entries.c), entries.c.id, bindparam("limit"), *limits)
+    newest = _bounded(select(*_ROW), entries.c.id, _WALK, *limits).subquery()
+    return _bounded(_of_followed(newest.c), newest.c.id, bindparam("limit"), *limits)
+
+
+def repeats(tx: Tx, person_id: int, found: list[Entry], within: int) -> set[int]:
+    """Which of these entries of a home show a post that an older entry of it showed less than `within` ms before.
 
     A thread that its author and two groups put before someone is there once: where it came first.
     """
-    ids = list({entry.post_id for entry in found})
-    if not ids:
+    if not found:
         return set()
-    query = _of_followed(entries.c, person_id, Page(1000, since_id=since)).where(entries.c.post_id.in_(ids))
-    first: dict[int, int] = {}
-    for entry in all_of(tx, query, Entry):
-        first[entry.post_id] = min(entry.id, first.get(entry.post_id, entry.id))
-    return {entry.id for entry in found if first.get(entry.post_id, entry.id) < entry.id}
+    span = first_at(within)
+    ids = list({entry.post_id for entry in found})
+    earliest = min(entry.id for entry in found) - span
+    shown: dict[int, list[int]] = defaultdict(list)
+    for entry in all_of(tx, _REPEATS, Entry, person=person_id, posts=ids, since=earliest):
+        shown[entry.post_id].append(entry.id)
+    return {entry.id for entry in found if any(entry.id - span < one < entry.id for one in shown[entry.post_id])}
 
 
-def _of_followed(entry: Any, person_id: int, page: Page) -> Select[Any]:
-    """The rows of `entry` (columns of `entries` or of a part of it) that belong into the home of `person_id`."""
-    followed = select(follows.c.target_id).where(follows.c.follower_id == person_id, follows.c.state == "accepted")
-    query = select(entry.actor_id, entry.id, entry.post_id, entry.boost, entry.reply_to_actor_id).where(
-        or_(entry.actor_id == person_id, entry.actor_id.in_(followed)),
+def _of_followed(entry: Any) -> Select[Any]:
+    """The rows of `entry` (columns of `entries` or of a part of it) that belong into the home of `:person`."""
+    person = bindparam("person", type_=Id())
+    followed = select(follows.c.target_id).where(follows.c.follower_id == person, follows.c.state == "accepted")
+    return select(entry.actor_id, entry.id, entry.post_id, entry.boost, entry.reply_to_actor_id).where(
+        or_(entry.actor_id == person, entry.actor_id.in_(followed)),
         or_(
             ~entry.boost,
-            entry.actor_id == person_id,
+            entry.actor_id == person,
             entry.actor_id.in_(followed.where(follows.c.reblogs)),
         ),
         or_(
             entry.reply_to_actor_id.is_(None),
             entry.boost,
-            entry.actor_id == person_id,
+            entry.actor_id == person,
             entry.reply_to_actor_id == entry.actor_id,
-            entry.reply_to_actor_id == person_id,
+            entry.reply_to_actor_id == person,
             entry.reply_to_actor_id.in_(followed),
         ),
     )
-    return bounded(query, entry.id, page)
+
+
+_REPEATS = (
+    _of_followed(entries.c)
+    .where(entries.c.post_id.in_(bindparam("posts", expanding=True)), entries.c.id > bindparam("since"))
+    .order_by(entries.c.id.desc())
+    .limit(1000)
+)
 
 
 def of_actor(tx: Tx, actor_id: int, page: Page, *, boosts: bool = True, replies: bool = True) -> list[Entry]:

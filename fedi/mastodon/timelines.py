@@ -22,7 +22,6 @@ from fedi.mastodon.load import Shown, bundle, of_entry
 from fedi.mastodon.paging import Filled, Paging, fill, links
 from fedi.visibility import Viewer
 from storage import timelines
-from storage.ids import first_at, time_of
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.timelines import Entry, Page
@@ -55,8 +54,8 @@ def home_page(tx: Tx, origin: str, person_id: int, page: Page) -> Shows:
     def keep(rows: list[Entry]) -> list[Entry]:
         seen.update(visibility.seen(tx, looks, list({row.post_id for row in rows} - seen.keys())))
         rows = [row for row in rows if row.post_id in seen and not _noise(row, seen[row.post_id])]
-        since = first_at(time_of(rows[-1].id) - REPEAT) if rows else 0
-        again = timelines.repeats(tx, person_id, _doubtful(rows), since)
+        # A post's own entry is its first: only boosts repeat.
+        again = timelines.repeats(tx, person_id, [row for row in rows if row.boost], REPEAT)
         return [row for row in rows if row.id not in again]
 
     filled = fill(page, lambda asked: timelines.home(tx, person_id, asked), lambda row: row.id, keep)
@@ -65,11 +64,6 @@ def home_page(tx: Tx, origin: str, person_id: int, page: Page) -> Shows:
 
 def _noise(row: Entry, post: Post) -> bool:
     return row.boost and post.group_id == row.actor_id and post.reply_to_iri is not None
-
-
-def _doubtful(rows: list[Entry]) -> list[Entry]:
-    """Entries that may repeat another: boosts. A post's own entry is always its first."""
-    return [row for row in rows if row.boost]
 
 
 def shows(
