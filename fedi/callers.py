@@ -15,7 +15,9 @@ from storage.actors import Actor
 from storage.metadata import Tx
 
 # Mastodon's scopes (doorkeeper.rb of 4.5): `read` holds every `read:…`, and `follow` these, for old clients.
-_READ = "accounts blocks bookmarks collections favourites filters follows lists mutes notifications search statuses groups"
+_READ = (
+    "accounts blocks bookmarks collections favourites filters follows lists mutes notifications search statuses groups"
+)
 _WRITE = (
     "accounts blocks bookmarks collections conversations favourites filters follows lists media mutes notifications "
     "reports statuses groups"

@@ -22,7 +22,18 @@ from fedi.mastodon import (
 )
 
 _PAGES = (
-    accounts, apps, empty, follows, instance, markers, notifications, oauth, profiles, reactions, search, statuses,
+    accounts,
+    apps,
+    empty,
+    follows,
+    instance,
+    markers,
+    notifications,
+    oauth,
+    profiles,
+    reactions,
+    search,
+    statuses,
     timelines,
 )
 

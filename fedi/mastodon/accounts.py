@@ -205,9 +205,7 @@ async def _edges(request: Request, rows: Callable[..., list[Follow]], other: Cal
         owner = existing(tx, account_id)
         if owner.is_group and not visibility.may_see_group(tx, looks, owner):
             return [], []
-        edges = rows(
-            tx, owner.id, page.limit, max_id=page.max_id, since_id=page.since_id, min_id=page.min_id
-        )
+        edges = rows(tx, owner.id, page.limit, max_id=page.max_id, since_id=page.since_id, min_id=page.min_id)
         found = actors.by_ids(tx, [other(edge) for edge in edges])
         shown = [found[other(edge)] for edge in edges if other(edge) in found]
         shown = [one for one in shown if one.state == "active" and _may_know(tx, looks, one)]

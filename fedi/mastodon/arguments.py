@@ -157,9 +157,7 @@ def fit(found: dict[str, Any], shape: type[T]) -> T:
 @cache
 def _fields(shape: type[msgspec.Struct]) -> list[tuple[str, Any, bool]]:
     hints = get_type_hints(shape)
-    return [
-        (field.name, hints[field.name], field.required) for field in msgspec.structs.fields(shape)
-    ]
+    return [(field.name, hints[field.name], field.required) for field in msgspec.structs.fields(shape)]
 
 
 def _fitted(name: str, value: Any, kind: Any) -> Any:

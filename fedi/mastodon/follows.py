@@ -161,7 +161,9 @@ async def _answer(request: Request, *, accept: bool) -> Response:
         me = known(identify(tx, token, "write:follows")).me
         edges = [follows.find(tx, account_id, target) for target in _answers_for(tx, me)]
         # Clients name the account alone: whoever asked for several groups at once is answered one by one, oldest first.
-        waiting = sorted((edge for edge in edges if edge is not None and edge.state == "pending"), key=lambda edge: edge.id)
+        waiting = sorted(
+            (edge for edge in edges if edge is not None and edge.state == "pending"), key=lambda edge: edge.id
+        )
         if not waiting:
             raise NotFound
         if accept:

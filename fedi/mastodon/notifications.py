@@ -168,13 +168,15 @@ def _of_group(tx: Tx, caller: Caller, key: str) -> list[Notification]:
     """The notifications of a group, newest first. Raises NotFound when there is none."""
     kind, _, rest = key.partition("-")
     if kind == "ungrouped":
-        one = notifications.by_id(tx, caller.me.id, int(rest)) if rest.isascii() and rest.isdigit() and len(rest) < 19 else None
+        one = (
+            notifications.by_id(tx, caller.me.id, int(rest))
+            if rest.isascii() and rest.isdigit() and len(rest) < 19
+            else None
+        )
         found = [one] if one is not None else []
     else:
         page = Page(_UNREAD)
-        found = [
-            one for one in notifications.of_person(tx, caller.me.id, page, kinds=[kind]) if group_key(one) == key
-        ]
+        found = [one for one in notifications.of_person(tx, caller.me.id, page, kinds=[kind]) if group_key(one) == key]
     if not found:
         raise NotFound
     return found
@@ -230,7 +232,11 @@ async def policy(request: Request) -> Response:
     token = bearer(request)
     await site.db.read(lambda tx: known(identify(tx, token, "read:notifications")).me)
     kinds = (
-        "for_not_following", "for_not_followers", "for_new_accounts", "for_private_mentions", "for_limited_accounts",
+        "for_not_following",
+        "for_not_followers",
+        "for_new_accounts",
+        "for_private_mentions",
+        "for_limited_accounts",
         "for_bots",
     )
     summary = {"pending_requests_count": 0, "pending_notifications_count": 0}

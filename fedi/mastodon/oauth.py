@@ -115,13 +115,21 @@ async def _granted(site: Site, asked: Authorization, app: App, me: Actor, scopes
         person = people.by_id(tx, me.id)
         # Scopes of administration are for those who have the role, whatever the app asks.
         allowed = [
-            scope for scope in scopes if not scope.startswith("admin:") or (person is not None and person.role != "member")
+            scope
+            for scope in scopes
+            if not scope.startswith("admin:") or (person is not None and person.role != "member")
         ]
         apps.insert_grant(
             tx,
             Grant(
-                hashed(code), app.id, me.id, asked.redirect_uri, " ".join(allowed), asked.code_challenge,
-                now + CODE_LIFE, None,
+                hashed(code),
+                app.id,
+                me.id,
+                asked.redirect_uri,
+                " ".join(allowed),
+                asked.code_challenge,
+                now + CODE_LIFE,
+                None,
             ),
         )
 
@@ -132,9 +140,7 @@ async def _granted(site: Site, asked: Authorization, app: App, me: Actor, scopes
 def _checked(asked: Authorization, app: App) -> list[str]:
     """The scopes asked for. Raises Unacceptable for what the app can't have."""
     if asked.response_type != "code":
-        raise Unacceptable(
-            "unsupported_response_type", "The authorization server does not support this response type."
-        )
+        raise Unacceptable("unsupported_response_type", "The authorization server does not support this response type.")
     try:
         scopes = granted(asked.scope or "read")
     except Invalid as problem:
@@ -212,8 +218,11 @@ async def token(request: Request) -> Response:
         # Refusals are returned, not raised: a code that was used twice must stay revoked.
         app = _authenticated(tx, client_id, client_secret)
         if app is None:
-            return _refused("invalid_client", "Client authentication failed due to unknown client, no client "
-                            "authentication included, or unsupported authentication method.")
+            return _refused(
+                "invalid_client",
+                "Client authentication failed due to unknown client, no client "
+                "authentication included, or unsupported authentication method.",
+            )
         if asked.grant_type == "client_credentials":
             return _own(tx, app)
         if asked.grant_type == "authorization_code":
@@ -232,14 +241,19 @@ async def token(request: Request) -> Response:
     def _for_code(tx: Tx, app: App) -> dict[str, Any]:
         grant, first = apps.use_grant(tx, asked.code, now)
         if (
-            grant is None or not first or grant.app_id != app.id or grant.expires_at <= now
-            or grant.redirect_uri != asked.redirect_uri or not _proves(grant.challenge, asked.code_verifier)
+            grant is None
+            or not first
+            or grant.app_id != app.id
+            or grant.expires_at <= now
+            or grant.redirect_uri != asked.redirect_uri
+            or not _proves(grant.challenge, asked.code_verifier)
         ):
-            return _refused("invalid_grant", "The provided authorization grant is invalid, expired, revoked, does not "
-                            "match the redirection URI used in the authorization request, or was issued to another client.")
-        made = Token(
-            site.new_id(), hashed(secret), app.id, grant.person_id, grant.scopes, now, None, grant.code_hash
-        )
+            return _refused(
+                "invalid_grant",
+                "The provided authorization grant is invalid, expired, revoked, does not "
+                "match the redirection URI used in the authorization request, or was issued to another client.",
+            )
+        made = Token(site.new_id(), hashed(secret), app.id, grant.person_id, grant.scopes, now, None, grant.code_hash)
         return _kept(tx, made)
 
     def _kept(tx: Tx, made: Token) -> dict[str, Any]:

@@ -44,8 +44,9 @@ class Filled(Generic[T]):
     last: int | None
 
 
-def fill(page: Page, fetch: Callable[[Page], list[T]], id_of: Callable[[T], int],
-         keep: Callable[[list[T]], list[T]]) -> Filled[T]:
+def fill(
+    page: Page, fetch: Callable[[Page], list[T]], id_of: Callable[[T], int], keep: Callable[[list[T]], list[T]]
+) -> Filled[T]:
     """Read pages with `fetch` until `page.limit` things are kept, nothing is left, or it was tried often enough.
 
     `fetch` gives rows newest first, as `storage.timelines` does; `keep` leaves out what the caller may not see or does

@@ -84,16 +84,22 @@ async def reblog(request: Request) -> Response:
 
 async def favourited_by(request: Request) -> Response:
     """GET /api/v1/statuses/ID/favourited_by: the accounts that like it, newest first."""
-    return await _who(request, lambda tx, post_id, page: [
-        (row.id, row.actor_id) for row in reactions.likes_of(tx, post_id, page.limit, page.max_id)
-    ])
+    return await _who(
+        request,
+        lambda tx, post_id, page: [
+            (row.id, row.actor_id) for row in reactions.likes_of(tx, post_id, page.limit, page.max_id)
+        ],
+    )
 
 
 async def reblogged_by(request: Request) -> Response:
     """GET /api/v1/statuses/ID/reblogged_by: the accounts that boosted it, newest first."""
-    return await _who(request, lambda tx, post_id, page: [
-        (row.id, row.actor_id) for row in reactions.boosts_of(tx, post_id, page.limit, page.max_id)
-    ])
+    return await _who(
+        request,
+        lambda tx, post_id, page: [
+            (row.id, row.actor_id) for row in reactions.boosts_of(tx, post_id, page.limit, page.max_id)
+        ],
+    )
 
 
 async def _who(request: Request, rows: Callable[[Tx, int, Page], list[tuple[int, int]]]) -> Response:
@@ -124,9 +130,13 @@ async def _who(request: Request, rows: Callable[[Tx, int, Page], list[tuple[int,
 
 async def favourites(request: Request) -> Response:
     """GET /api/v1/favourites: what the caller likes, newest like first; the cursor is that of likes."""
-    return await _mine(request, "read:favourites", lambda tx, me, page: [
-        (row.id, row.post_id) for row in reactions.liked_by(tx, me, page.limit, page.max_id, page.min_id)
-    ])
+    return await _mine(
+        request,
+        "read:favourites",
+        lambda tx, me, page: [
+            (row.id, row.post_id) for row in reactions.liked_by(tx, me, page.limit, page.max_id, page.min_id)
+        ],
+    )
 
 
 async def bookmarks(request: Request) -> Response:

@@ -23,9 +23,7 @@ def around(tx: Tx, looks: Viewer, post: Post) -> tuple[list[Post], list[Post]]:
     seen = visibility.seen(tx, looks, list(everything))
     known = looks.person_id is not None
     above = [seen[one] for one in _above(everything, post) if one in seen]
-    below = [
-        seen[one] for one in _below(everything, post, MOST if known else ANONYMOUS_DEPTH) if one in seen
-    ]
+    below = [seen[one] for one in _below(everything, post, MOST if known else ANONYMOUS_DEPTH) if one in seen]
     if known:
         return above, below
     return above[-ANONYMOUS_ABOVE:], below[:ANONYMOUS_BELOW]

@@ -21,18 +21,20 @@ class Browser:
 
     def submit(self, page: requests.Response, press: str | None = None, **typed: str) -> requests.Response:
         """Send the form of a page with what was typed; `press` is the value of the button, else the first one."""
-        form = BeautifulSoup(page.text, "html.parser").find("main").find("form")
+        form = BeautifulSoup(page.text, "html.parser").select_one("main form")
         assert form is not None, page.text
-        fields = {
-            field["name"]: field.get("value", "") for field in form.find_all("input") if field.get("name")
-        }
-        buttons = [button for button in form.find_all("button") if button.get("name")]
+        fields = {str(field["name"]): str(field.get("value", "")) for field in form.select("input[name]")}
+        buttons = form.select("button[name]")
         if buttons:
             pressed = next((one for one in buttons if press is None or one["value"] == press), buttons[0])
-            fields[pressed["name"]] = pressed["value"]
+            fields[str(pressed["name"])] = str(pressed["value"])
         headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         sent = self.session.post(
-            urljoin(page.url, form["action"]), {**fields, **typed}, headers=headers, allow_redirects=False, timeout=30
+            urljoin(page.url, str(form["action"])),
+            {**fields, **typed},
+            headers=headers,
+            allow_redirects=False,
+            timeout=30,
         )
         return self._follow(sent)
 
@@ -50,7 +52,7 @@ class Browser:
         location = answered.headers.get("location", "")
         if location:
             return parse_qs(urlsplit(location).query)["code"][0]
-        shown = BeautifulSoup(answered.text, "html.parser").find("main").find("code")
+        shown = BeautifulSoup(answered.text, "html.parser").select_one("main code")
         assert shown is not None, answered.text
         return shown.get_text(strip=True)
 

@@ -59,7 +59,11 @@ async def _filled(config: Config) -> dict[str, str]:
         apps.insert_app(tx, app)
         for name, token in tokens.items():
             person = people.register(
-                tx, site, username=name, email=f"{name}@example.edu", role="admin" if name == "ada" else "member",
+                tx,
+                site,
+                username=name,
+                email=f"{name}@example.edu",
+                role="admin" if name == "ada" else "member",
                 password_hash=people.hash_password(f"{name}-password"),
             )
             apps.insert_token(

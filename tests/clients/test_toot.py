@@ -18,14 +18,22 @@ class Toot:
 
     def __init__(self, folder: Path) -> None:
         self.environ = {
-            **os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder), "PYTHONUNBUFFERED": "1",
+            **os.environ,
+            "XDG_CONFIG_HOME": str(folder),
+            "XDG_CACHE_HOME": str(folder),
+            "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",
         }
 
     def __call__(self, *words: str) -> str:
         """What a command prints. Raises AssertionError when it fails."""
         done = subprocess.run(
-            [TOOT, "--no-color", *words], capture_output=True, text=True, timeout=60, check=False, env=self.environ,
+            [TOOT, "--no-color", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=self.environ,
             stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0, f"toot {' '.join(words)}: {done.stdout}{done.stderr}"
@@ -34,8 +42,12 @@ class Toot:
     def login(self, university: University, name: str) -> str:
         """`toot login`, with the code from the page as a person would paste it; what it printed last."""
         with subprocess.Popen(
-            [TOOT, "--no-color", "login", "--instance", university.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, env=self.environ,
+            [TOOT, "--no-color", "login", "--instance", university.url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environ,
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None

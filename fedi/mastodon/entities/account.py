@@ -100,9 +100,7 @@ def credentials(origin: str, actor: Actor, person: Person | None, requests: int)
         "sensitive": bool(settings.get("sensitive", False)),
         "language": settings.get("language"),
         "note": actor.source or "",
-        "fields": [
-            {**field(one), "value": one.get("source", one.get("value", ""))} for one in actor.fields
-        ],
+        "fields": [{**field(one), "value": one.get("source", one.get("value", ""))} for one in actor.fields],
         "follow_requests_count": requests,
         "hide_collections": False,
         "discoverable": actor.discoverable,

@@ -80,13 +80,9 @@ def of_post(origin: str, bundle: Bundle, post: Post) -> dict[str, Any]:
         "quote": None,
         "application": None if app is None else {"name": app.name, "website": app.website},
         "account": account(origin, bundle.actors[post.author_id]),
-        "media_attachments": [
-            attachment(post.id, index, file) for index, file in enumerate(post.attachments[:MOST])
-        ],
+        "media_attachments": [attachment(post.id, index, file) for index, file in enumerate(post.attachments[:MOST])],
         "mentions": mentions(bundle, post),
-        "tags": [
-            {"name": tag, "url": f"{origin}/tags/{quote(tag)}"} for tag in bundle.tags.get(post.id, ())
-        ],
+        "tags": [{"name": tag, "url": f"{origin}/tags/{quote(tag)}"} for tag in bundle.tags.get(post.id, ())],
         "emojis": [],
         "card": card(post),
         "poll": None,

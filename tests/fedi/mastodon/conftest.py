@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
+from federation.signatures.keys import generate_rsa
 from fedi.actions import follows, groups, people, posts
 from fedi.actions.posts import Draft
 from fedi.app import Fedi, build
 from fedi.callers import SCOPES
 from fedi.context import Site
 from fedi.sessions import cookie_name
-from federation.signatures.keys import generate_rsa
 from storage import apps, sessions
 from storage.actors import Actor
 from storage.apps import App, Token, hashed
@@ -89,7 +89,7 @@ class Api:
 
     async def get(self, path: str, token: str | None = None, **headers: str) -> Answer:
         """A GET."""
-        return await self.ask("GET", path, token, **headers)
+        return await self.ask("GET", path, token, form=None, json=None, body=b"", **headers)
 
     async def post(self, path: str, token: str | None = None, **more: Any) -> Answer:
         """A POST, of `form`, `json` or `body`."""
@@ -109,8 +109,14 @@ class Api:
         """A token of this person (None: of the app itself)."""
         text = secrets.token_urlsafe(32)
         made = Token(
-            self.site.new_id(), hashed(text), self.client.id, actor.id if actor else None, scopes, self.site.clock(),
-            None, None,
+            self.site.new_id(),
+            hashed(text),
+            self.client.id,
+            actor.id if actor else None,
+            scopes,
+            self.site.clock(),
+            None,
+            None,
         )
         await self.site.db.write(lambda tx: apps.insert_token(tx, made))
         return text
@@ -146,8 +152,14 @@ def one_key_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
 async def api(site: Site) -> Api:
     """The instance, with one registered app."""
     client = App(
-        site.new_id(), "client", hashed("secret"), "Tests", "https://app.example",
-        ["https://app.example/back?x=%2F", "urn:ietf:wg:oauth:2.0:oob"], ALL, site.clock(),
+        site.new_id(),
+        "client",
+        hashed("secret"),
+        "Tests",
+        "https://app.example",
+        ["https://app.example/back?x=%2F", "urn:ietf:wg:oauth:2.0:oob"],
+        ALL,
+        site.clock(),
     )
     await site.db.write(lambda tx: apps.insert_app(tx, client))
     return Api(build(site.config, site=site, worker=False), site, client)

@@ -99,9 +99,12 @@ async def test_followers_page_by_the_follow(api: Api, ada: Actor) -> None:
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        ({"display_name": "x" * 200}, "100 characters"), ({"note": "x" * 3000}, "2,000"),
+        ({"display_name": "x" * 200}, "100 characters"),
+        ({"note": "x" * 3000}, "2,000"),
         ({"fields_attributes[0][name]": "x" * 300, "fields_attributes[0][value]": "y"}, "255"),
-        ({"source[privacy]": "secret"}, "Privacy"), ({"avatar": "data:,x"}, "pictures"), ({"fields_attributes": "x"}, "object"),
+        ({"source[privacy]": "secret"}, "Privacy"),
+        ({"avatar": "data:,x"}, "pictures"),
+        ({"fields_attributes": "x"}, "object"),
     ],
 )
 async def test_profiles_that_cant_be_taken(api: Api, ada: Actor, form: dict[str, str], text: str) -> None:
@@ -126,7 +129,9 @@ async def test_fields_in_every_form(api: Api, ada: Actor, form: str) -> None:
             f"fields_attributes[{first}][name]=a&fields_attributes[{first}][value]=1"
             f"&fields_attributes[{second}][name]=b&fields_attributes[{second}][value]=https://b.example"
         )
-        answer = await api.ask("PATCH", path, token, body=raw.encode(), content_type="application/x-www-form-urlencoded")
+        answer = await api.ask(
+            "PATCH", path, token, body=raw.encode(), content_type="application/x-www-form-urlencoded"
+        )
     fields = answer.json["fields"]
     assert [one["name"] for one in fields] == ["a", "b"]
     assert 'href="https://b.example"' in fields[1]["value"]
@@ -136,9 +141,17 @@ async def test_fields_in_every_form(api: Api, ada: Actor, form: str) -> None:
 async def test_what_people_type_is_never_markup(api: Api, ada: Actor) -> None:
     token = await api.token(ada)
     evil = "<script>alert(1)</script>"
-    me = (await api.ask("PATCH", "/api/v1/accounts/update_credentials", token, json={
-        "note": evil, "fields_attributes": [{"name": "x", "value": evil}],
-    })).json
+    me = (
+        await api.ask(
+            "PATCH",
+            "/api/v1/accounts/update_credentials",
+            token,
+            json={
+                "note": evil,
+                "fields_attributes": [{"name": "x", "value": evil}],
+            },
+        )
+    ).json
     assert "<script" not in me["note"] + me["fields"][0]["value"]
     assert "<script" not in (await api.post("/api/v1/statuses", token, json={"status": evil})).json["content"]
 
@@ -173,7 +186,9 @@ async def test_notifications_filter_and_agree(api: Api, ada: Actor, ben: Actor) 
     assert {one["id"] for one in grouped["statuses"]} == {str(post.id), str(secret.id)}
     alone = (await api.get("/api/v2/notifications?grouped_types[]=follow&expand_accounts=partial_avatars", token)).json
     assert [one["notifications_count"] for one in alone["notification_groups"]] == [1] * 5
-    names = [one["username"] for one in (await api.get(f"/api/v2/notifications/{group['group_key']}/accounts", token)).json]
+    names = [
+        one["username"] for one in (await api.get(f"/api/v2/notifications/{group['group_key']}/accounts", token)).json
+    ]
     assert names == ["chi", "ben"]
     assert (await api.get("/api/v2/notifications/unread_count", token)).json == {"count": 4}
     await api.post(f"/api/v2/notifications/{group['group_key']}/dismiss", token)
@@ -193,8 +208,11 @@ async def test_notifications_filter_and_agree(api: Api, ada: Actor, ben: Actor) 
 async def test_markers_move_one_by_one(api: Api, ada: Actor) -> None:
     token = await api.token(ada)
     assert (await api.get("/api/v1/markers?timeline[]=home", token)).json == {}
-    for send in ({"form": {"home[last_read_id]": "12"}}, {"json": {"home": {"last_read_id": "13"}}},
-                 {"json": {"notifications": {"last_read_id": 7}}}):
+    for send in (
+        {"form": {"home[last_read_id]": "12"}},
+        {"json": {"home": {"last_read_id": "13"}}},
+        {"json": {"notifications": {"last_read_id": 7}}},
+    ):
         assert (await api.post("/api/v1/markers", token, **send)).status == 200
     told = (await api.get("/api/v1/markers?timeline[]=home&timeline[]=notifications", token)).json
     assert (told["home"]["last_read_id"], told["home"]["version"]) == ("13", 1)
@@ -208,7 +226,9 @@ async def test_search_needs_no_network_for_what_is_typed(api: Api, ada: Actor) -
     token = await api.token(ada)
     # Elk resolves each keystroke: with the network away, as here, that must still answer at once.
     for typed in ("a", "ad", "@ad", "!ad", "ada@", "@ada@alpha.example", "%", "_", "\\", "ünï"):
-        answer = await api.get(f"/api/v2/search?q={msgspec.json.encode(typed)[1:-1].decode()}&resolve=true&type=accounts", token)
+        answer = await api.get(
+            f"/api/v2/search?q={msgspec.json.encode(typed)[1:-1].decode()}&resolve=true&type=accounts", token
+        )
         assert answer.status in (200, 422), typed
     found = (await api.get("/api/v2/search?q=ada@alpha.example&resolve=true", token)).json
     assert [one["username"] for one in found["accounts"]] == ["ada"]

@@ -7,7 +7,9 @@ from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v9/instance", "/api/", "/oauth/nothing", "/api/v1/streaming/user"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nothing", "/api/v9/instance", "/api/", "/oauth/nothing", "/api/v1/streaming/user"]
+)
 async def test_unknown_paths_are_json_with_cors(api: Api, path: str) -> None:
     answer = await api.get(path)
     assert answer.status == 404
@@ -21,14 +23,19 @@ async def test_streaming_is_a_json_404(api: Api) -> None:
     assert "Streaming" in answer.error
 
 
-@pytest.mark.parametrize("path", ["/api/v1/instance/", "/api/v2/instance/", "/api/v1/timelines/public/", "/api/v2/search/?q="])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/instance/", "/api/v2/instance/", "/api/v1/timelines/public/", "/api/v2/search/?q="]
+)
 async def test_a_slash_at_the_end_is_the_same_route(api: Api, path: str) -> None:
     assert (await api.get(path)).status == 200
 
 
 async def test_preflight_needs_no_token_and_allows_what_is_asked(api: Api) -> None:
     answer = await api.ask(
-        "OPTIONS", "/api/v1/timelines/home", origin="https://app.example", access_control_request_method="POST",
+        "OPTIONS",
+        "/api/v1/timelines/home",
+        origin="https://app.example",
+        access_control_request_method="POST",
         access_control_request_headers="authorization, idempotency-key",
     )
     assert answer.status == 200
@@ -105,7 +112,9 @@ async def test_bodies_have_a_limit(api: Api, ada: Actor) -> None:
     token = await api.token(ada)
     answer = await api.post("/api/v1/statuses", token, json={"status": "x" * (1 << 20)})
     assert answer.status == 413
-    huge = await api.post("/api/v1/statuses", token, body=b"x" * (17 << 20), content_type="multipart/form-data; boundary=b")
+    huge = await api.post(
+        "/api/v1/statuses", token, body=b"x" * (17 << 20), content_type="multipart/form-data; boundary=b"
+    )
     assert huge.status == 413
 
 

@@ -39,10 +39,14 @@ def returned(answer: Answer) -> dict[str, str]:
 async def exchanged(api: Api, code: str, **values: str) -> Answer:
     """What the app gets for a code."""
     form = {
-        "grant_type": "authorization_code", "client_id": "client", "client_secret": "secret", "code": code,
-        "redirect_uri": BACK, **values,
+        "grant_type": "authorization_code",
+        "client_id": "client",
+        "client_secret": "secret",
+        "code": code,
+        "redirect_uri": BACK,
+        **values,
     }
-    return await api.post("/oauth/token", form={name: value for name, value in form.items() if value is not None})
+    return await api.post("/oauth/token", form=form)
 
 
 # Registering.
@@ -51,7 +55,10 @@ async def exchanged(api: Api, code: str, **values: str) -> Answer:
 @pytest.mark.parametrize(
     "uris",
     [
-        "icecubesapp://", "com.tapbots.Ivory.10217:/request_token/1-2", "oauth2redirect://com.keylesspalace.tusky/", OOB,
+        "icecubesapp://",
+        "com.tapbots.Ivory.10217:/request_token/1-2",
+        "oauth2redirect://com.keylesspalace.tusky/",
+        OOB,
         "https://elk.example/api/x/oauth/http%3A%2F%2Flocalhost%3A5314",
     ],
 )
@@ -63,7 +70,9 @@ async def test_apps_register_in_any_form(api: Api, uris: str, form: str) -> None
     elif form == "list":
         answer = await api.post("/api/v1/apps/", json={**said, "redirect_uris": [uris]})
     else:
-        answer = await api.post("/api/v1/apps", **{form: said})
+        answer = await api.post(
+            "/api/v1/apps", form=said if form == "form" else None, json=said if form == "json" else None
+        )
     assert answer.status == 200, answer.body
     app = answer.json
     assert app["redirect_uri"] == uris
@@ -84,8 +93,12 @@ async def test_the_same_name_twice_is_two_apps(api: Api) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        {}, {"client_name": "x"}, {"redirect_uris": OOB}, {"client_name": " ", "redirect_uris": OOB},
-        {"client_name": "x", "redirect_uris": "javascript:alert(1)"}, {"client_name": "x", "redirect_uris": "/relative"},
+        {},
+        {"client_name": "x"},
+        {"redirect_uris": OOB},
+        {"client_name": " ", "redirect_uris": OOB},
+        {"client_name": "x", "redirect_uris": "javascript:alert(1)"},
+        {"client_name": "x", "redirect_uris": "/relative"},
         {"client_name": "x", "redirect_uris": "https://a.example/#fragment"},
         {"client_name": "x", "redirect_uris": "https://a.example/\u00e9"},
         {"client_name": "x", "redirect_uris": OOB, "scopes": "read everything"},
@@ -147,12 +160,16 @@ async def test_out_of_band_shows_the_code(api: Api, ada: Actor) -> None:
 @pytest.mark.parametrize(
     ("values", "status"),
     [
-        ({"client_id": "nobody"}, 401), ({"redirect_uri": "https://evil.example/"}, 400),
-        ({"redirect_uri": "https://app.example/back?x=/"}, 400), ({"redirect_uri": BACK + "x"}, 400),
+        ({"client_id": "nobody"}, 401),
+        ({"redirect_uri": "https://evil.example/"}, 400),
+        ({"redirect_uri": "https://app.example/back?x=/"}, 400),
+        ({"redirect_uri": BACK + "x"}, 400),
         ({"redirect_uri": ""}, 400),
     ],
 )
-async def test_an_unknown_app_or_address_is_never_followed(api: Api, ada: Actor, values: dict[str, str], status: int) -> None:
+async def test_an_unknown_app_or_address_is_never_followed(
+    api: Api, ada: Actor, values: dict[str, str], status: int
+) -> None:
     cookie = await api.cookie(ada)
     for answer in (
         await api.get(f"/oauth/authorize?{urlencode(asked(**values))}", cookie=cookie),
@@ -180,7 +197,9 @@ async def test_what_the_app_can_have_is_told_to_it(api: Api, ada: Actor, values:
 
 
 async def test_scopes_beyond_those_registered_are_refused(api: Api, ada: Actor) -> None:
-    app = (await api.post("/api/v1/apps", form={"client_name": "R", "redirect_uris": BACK, "scopes": "read:statuses"})).json
+    app = (
+        await api.post("/api/v1/apps", form={"client_name": "R", "redirect_uris": BACK, "scopes": "read:statuses"})
+    ).json
     answer = await answered(api, ada, client_id=app["client_id"], scope="read")
     assert returned(answer)["error"] == "invalid_scope"
     answer = await answered(api, ada, client_id=app["client_id"], scope="read:statuses")
@@ -218,7 +237,10 @@ async def test_a_code_becomes_a_token_in_any_form(api: Api, ada: Actor, form: st
     elif form == "both":
         answer = await api.post("/oauth/token", form={**said, **secret}, **basic)
     else:
-        answer = await api.post("/oauth/token", **{form: {**said, **secret}})
+        whole = {**said, **secret}
+        answer = await api.post(
+            "/oauth/token", form=whole if form == "form" else None, json=whole if form == "json" else None
+        )
     assert answer.status == 200, answer.body
     token = answer.json
     assert token["token_type"] == "Bearer"
@@ -232,10 +254,14 @@ async def test_a_code_becomes_a_token_in_any_form(api: Api, ada: Actor, form: st
 @pytest.mark.parametrize(
     ("values", "status", "error"),
     [
-        ({"client_secret": "wrong"}, 401, "invalid_client"), ({"client_secret": ""}, 401, "invalid_client"),
-        ({"client_id": "nobody"}, 401, "invalid_client"), ({"redirect_uri": OOB}, 400, "invalid_grant"),
-        ({"code": "guess"}, 400, "invalid_grant"), ({"code_verifier": "x"}, 400, "invalid_grant"),
-        ({"grant_type": "password"}, 400, "unsupported_grant_type"), ({"grant_type": ""}, 400, "unsupported_grant_type"),
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_secret": ""}, 401, "invalid_client"),
+        ({"client_id": "nobody"}, 401, "invalid_client"),
+        ({"redirect_uri": OOB}, 400, "invalid_grant"),
+        ({"code": "guess"}, 400, "invalid_grant"),
+        ({"code_verifier": "x"}, 400, "invalid_grant"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": ""}, 400, "unsupported_grant_type"),
     ],
 )
 async def test_tokens_that_are_not_given(api: Api, ada: Actor, values: dict[str, str], status: int, error: str) -> None:
@@ -247,7 +273,9 @@ async def test_tokens_that_are_not_given(api: Api, ada: Actor, values: dict[str,
 
 
 async def test_another_apps_code_is_refused(api: Api, ada: Actor) -> None:
-    other = (await api.post("/api/v1/apps", form={"client_name": "O", "redirect_uris": BACK, "scopes": "read write"})).json
+    other = (
+        await api.post("/api/v1/apps", form={"client_name": "O", "redirect_uris": BACK, "scopes": "read write"})
+    ).json
     code = returned(await answered(api, ada, client_id=other["client_id"]))["code"]
     assert (await exchanged(api, code)).error == "invalid_grant"
 
@@ -341,13 +369,20 @@ async def test_without_a_good_token(api: Api, header: str | None, status: int, t
 @pytest.mark.parametrize(
     ("method", "path", "scope"),
     [
-        ("GET", "/api/v1/timelines/home", "write"), ("POST", "/api/v1/statuses", "read"),
-        ("GET", "/api/v1/accounts/verify_credentials", "write follow push"), ("POST", "/api/v1/accounts/1/follow", "read"),
-        ("GET", "/api/v1/notifications", "read:statuses"), ("POST", "/api/v1/statuses/1/favourite", "write:bookmarks"),
-        ("GET", "/api/v1/lists", "read:filters"), ("GET", "/api/v1/timelines/public", "write"),
-        ("PATCH", "/api/v1/accounts/update_credentials", "profile"), ("POST", "/api/v1/markers", "read"),
-        ("GET", "/api/v1/push/subscription", "read"), ("GET", "/api/v2/search?q=x", "read:accounts"),
-        ("DELETE", "/api/v1/statuses/1", "write:media"), ("GET", "/api/v1/follow_requests", "write:follows"),
+        ("GET", "/api/v1/timelines/home", "write"),
+        ("POST", "/api/v1/statuses", "read"),
+        ("GET", "/api/v1/accounts/verify_credentials", "write follow push"),
+        ("POST", "/api/v1/accounts/1/follow", "read"),
+        ("GET", "/api/v1/notifications", "read:statuses"),
+        ("POST", "/api/v1/statuses/1/favourite", "write:bookmarks"),
+        ("GET", "/api/v1/lists", "read:filters"),
+        ("GET", "/api/v1/timelines/public", "write"),
+        ("PATCH", "/api/v1/accounts/update_credentials", "profile"),
+        ("POST", "/api/v1/markers", "read"),
+        ("GET", "/api/v1/push/subscription", "read"),
+        ("GET", "/api/v2/search?q=x", "read:accounts"),
+        ("DELETE", "/api/v1/statuses/1", "write:media"),
+        ("GET", "/api/v1/follow_requests", "write:follows"),
     ],
 )
 async def test_a_scope_too_small_is_403(api: Api, ada: Actor, method: str, path: str, scope: str) -> None:
@@ -384,9 +419,11 @@ async def test_who_waits_for_approval_waits(api: Api) -> None:
 
 
 async def test_an_apps_own_token_is_no_person(api: Api) -> None:
-    own = (await api.post(
-        "/oauth/token", form={"grant_type": "client_credentials", "client_id": "client", "client_secret": "secret"}
-    )).json
+    own = (
+        await api.post(
+            "/oauth/token", form={"grant_type": "client_credentials", "client_id": "client", "client_secret": "secret"}
+        )
+    ).json
     assert own["scope"] == "read"
     assert (await api.get("/api/v1/apps/verify_credentials", own["access_token"])).json["name"] == "Tests"
     answer = await api.get("/api/v1/timelines/home", own["access_token"])

@@ -36,12 +36,18 @@ async def test_posting_in_any_form(api: Api, ada: Actor, form: str) -> None:
 @pytest.mark.parametrize(
     ("said", "status", "text"),
     [
-        ({}, 422, "Text can't be blank"), ({"status": "  "}, 422, "Text can't be blank"),
-        ({"status": "x" * 5001}, 422, "longer than 5000"), ({"status": "a\x00"}, 422, "NUL"),
-        ({"status": "x", "visibility": "secret"}, 422, "Visibility"), ({"status": "x", "media_ids": ["1"]}, 422, "media"),
-        ({"status": "x", "poll": {"options": ["a", "b"]}}, 422, "polls"), ({"status": "x", "scheduled_at": "2030"}, 422, "schedule"),
-        ({"status": "x", "in_reply_to_id": "12"}, 404, ""), ({"status": "x", "in_reply_to_id": "y"}, 422, "number"),
-        ({"status": {"a": 1}}, 422, "single value"), ({"status": "x", "language": "x" * 40}, 422, "Language"),
+        ({}, 422, "Text can't be blank"),
+        ({"status": "  "}, 422, "Text can't be blank"),
+        ({"status": "x" * 5001}, 422, "longer than 5000"),
+        ({"status": "a\x00"}, 422, "NUL"),
+        ({"status": "x", "visibility": "secret"}, 422, "Visibility"),
+        ({"status": "x", "media_ids": ["1"]}, 422, "media"),
+        ({"status": "x", "poll": {"options": ["a", "b"]}}, 422, "polls"),
+        ({"status": "x", "scheduled_at": "2030"}, 422, "schedule"),
+        ({"status": "x", "in_reply_to_id": "12"}, 404, ""),
+        ({"status": "x", "in_reply_to_id": "y"}, 422, "number"),
+        ({"status": {"a": 1}}, 422, "single value"),
+        ({"status": "x", "language": "x" * 40}, 422, "Language"),
     ],
 )
 async def test_posts_that_cant_be_taken_change_nothing(
@@ -68,8 +74,15 @@ async def test_the_same_key_is_the_same_post(api: Api, ada: Actor, ben: Actor) -
 async def test_ids_of_nothing_are_404(api: Api, ada: Actor, status_id: str) -> None:
     token = await api.token(ada)
     for method, path in (
-        ("GET", ""), ("DELETE", ""), ("PUT", ""), ("GET", "/context"), ("POST", "/favourite"), ("POST", "/reblog"),
-        ("GET", "/source"), ("GET", "/history"), ("GET", "/favourited_by"),
+        ("GET", ""),
+        ("DELETE", ""),
+        ("PUT", ""),
+        ("GET", "/context"),
+        ("POST", "/favourite"),
+        ("POST", "/reblog"),
+        ("GET", "/source"),
+        ("GET", "/history"),
+        ("GET", "/favourited_by"),
     ):
         answer = await api.ask(method, f"/api/v1/statuses/{status_id}{path}", token)
         assert (answer.status, answer.error) == (404, "Record not found")
@@ -90,14 +103,21 @@ async def test_what_one_may_not_see_is_not_there(api: Api, ada: Actor, ben: Acto
         token = await api.token(chi)
         for deed in ("favourite", "reblog", "bookmark"):
             assert (await api.post(f"/api/v1/statuses/{post.id}/{deed}", token)).status == 404
-        assert (await api.post("/api/v1/statuses", token, form={"status": "re", "in_reply_to_id": post.id})).status == 404
+        assert (
+            await api.post("/api/v1/statuses", token, form={"status": "re", "in_reply_to_id": post.id})
+        ).status == 404
         several = await api.get(f"/api/v1/statuses?id[]={post.id}&id[]=5", token)
         assert several.json == []
 
 
 async def test_visibilities_as_clients_name_them(api: Api, ada: Actor) -> None:
     token = await api.token(ada)
-    for ours, theirs in (("public", "public"), ("unlisted", "unlisted"), ("followers", "private"), ("direct", "direct")):
+    for ours, theirs in (
+        ("public", "public"),
+        ("unlisted", "unlisted"),
+        ("followers", "private"),
+        ("direct", "direct"),
+    ):
         post = await api.publish(ada, ours, visibility=ours)
         assert (await api.get(f"/api/v1/statuses/{post.id}", token)).json["visibility"] == theirs
         answer = await api.post("/api/v1/statuses", token, form={"status": "x", "visibility": theirs})
@@ -127,7 +147,8 @@ async def test_deeds_and_their_undoing_twice(api: Api, ada: Actor, ben: Actor) -
     post = await api.publish(ada, "x")
     token = await api.token(ben)
     for deed, undo, flag, count in (
-        ("favourite", "unfavourite", "favourited", "favourites_count"), ("bookmark", "unbookmark", "bookmarked", None),
+        ("favourite", "unfavourite", "favourited", "favourites_count"),
+        ("bookmark", "unbookmark", "bookmarked", None),
     ):
         for wanted, done in ((deed, True), (deed, True), (undo, False), (undo, False)):
             shown = (await api.post(f"/api/v1/statuses/{post.id}/{wanted}", token)).json
