@@ -53,7 +53,7 @@ def main() -> None:
     # The database and the data folder hold private keys and what members wrote to each other.
     os.umask(0o077)
     try:
-        app(args=config_first(sys.argv[1:]))
+        app()
     except (CommandError, ConfigError) as problem:
         _fail(str(problem))
     except BrokenPipeError:  # as in `fedi received list | head`
@@ -72,18 +72,6 @@ def main() -> None:
         if isinstance(problem, NewerDatabase):
             _fail(f"{problem}; install the version of fedi that was used last, or a later one")
         raise
-
-
-def config_first(words: list[str]) -> list[str]:
-    """The arguments with `--config FILE` (or `--config=FILE`) before the command, wherever it was typed."""
-    for at, word in enumerate(words):
-        if word == "--":
-            break
-        if word == "--config" and at + 1 < len(words):
-            return [*words[at : at + 2], *words[:at], *words[at + 2 :]]
-        if word.startswith("--config="):
-            return [word, *words[:at], *words[at + 1 :]]
-    return words
 
 
 def _fail(text: str) -> None:

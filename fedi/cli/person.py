@@ -46,9 +46,10 @@ def create(
     """Add a person who can log in."""
     chosen = password or secrets.token_urlsafe(12)
     with opened(config) as site:
+        from federation.signatures.keys import generate_rsa
         from fedi.actions.people import hash_password, register
 
-        hashed = hash_password(chosen)
+        hashed, key_pair = hash_password(chosen), generate_rsa()
         actor = site.db.write_now(
             lambda tx: register(
                 tx,
@@ -59,6 +60,7 @@ def create(
                 name=display_name,
                 role=role,
                 affiliation=affiliation,
+                key_pair=key_pair,
             )
         )
     made: dict[str, Any] = {
