@@ -17,13 +17,13 @@ Nothing of a suspended or gone author, of a blocked host, or deleted, is seen by
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, exists, func, or_, select
 
 from storage import groups
 from storage.actors import Actor, actors
 from storage.follows import follows
 from storage.memberships import memberships
-from storage.metadata import Tx, all_of
+from storage.metadata import Id, Tx, all_of
 from storage.peers import peers
 from storage.posts import ROW, Post, mentions, posts
 
@@ -47,28 +47,32 @@ def person(actor_id: int) -> Viewer:
 
 def visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on rows of `posts` under which `viewer` may see them."""
+    return _condition(viewer.person_id, viewer.host)
+
+
+def _condition(person: Any, host: Any) -> ColumnElement[bool]:
+    """The rule, for the id of a local person, else a peer's host, else nobody (both None); values or `bindparam`s."""
     active = exists(select(actors.c.id).where(actors.c.id == posts.c.author_id, actors.c.state == "active"))
     blocked = exists(
         select(peers.c.host)
         .join(actors, actors.c.host == peers.c.host)
         .where(actors.c.id == posts.c.author_id, peers.c.stance == "blocked")
     )
-    return and_(posts.c.deleted_at.is_(None), active, ~blocked, or_(*_reasons(viewer)))
+    return and_(posts.c.deleted_at.is_(None), active, ~blocked, or_(*_reasons(person, host)))
 
 
-def _reasons(viewer: Viewer) -> list[ColumnElement[bool]]:
+def _reasons(person: Any, host: Any) -> list[ColumnElement[bool]]:
     reasons: list[ColumnElement[bool]] = [posts.c.visibility.in_(("public", "unlisted"))]
-    if viewer.person_id is not None:
-        me = viewer.person_id
+    if person is not None:
         reasons += [
             posts.c.visibility == "peers",
-            posts.c.author_id == me,
-            exists(select(mentions.c.post_id).where(mentions.c.post_id == posts.c.id, mentions.c.actor_id == me)),
+            posts.c.author_id == person,
+            exists(select(mentions.c.post_id).where(mentions.c.post_id == posts.c.id, mentions.c.actor_id == person)),
             and_(
                 posts.c.visibility == "followers",
                 exists(
                     select(follows.c.id).where(
-                        follows.c.follower_id == me,
+                        follows.c.follower_id == person,
                         follows.c.target_id == posts.c.author_id,
                         follows.c.state == "accepted",
                     )
@@ -79,30 +83,30 @@ def _reasons(viewer: Viewer) -> list[ColumnElement[bool]]:
                 exists(
                     select(memberships.c.group_id).where(
                         memberships.c.group_id == posts.c.group_id,
-                        memberships.c.actor_id == me,
+                        memberships.c.actor_id == person,
                         memberships.c.state == "accepted",
                     )
                 ),
             ),
         ]
-    elif viewer.host is not None:
-        theirs = select(actors.c.id).where(actors.c.host == viewer.host, actors.c.state == "active")
+    elif host is not None:
+        theirs = select(actors.c.id).where(actors.c.host == host, actors.c.state == "active")
         member = exists(
             select(memberships.c.group_id)
             .join(actors, actors.c.id == memberships.c.actor_id)
             .where(
                 memberships.c.group_id == posts.c.group_id,
                 memberships.c.state == "accepted",
-                actors.c.host == viewer.host,
+                actors.c.host == host,
             )
         )
-        agreed = exists(select(peers.c.host).where(peers.c.host == viewer.host, peers.c.stance == "agreed"))
+        agreed = exists(select(peers.c.host).where(peers.c.host == host, peers.c.stance == "agreed"))
         reasons += [
             posts.c.author_id.in_(theirs),
             exists(
                 select(mentions.c.post_id)
                 .join(actors, actors.c.id == mentions.c.actor_id)
-                .where(mentions.c.post_id == posts.c.id, actors.c.host == viewer.host, actors.c.kind != "Group")
+                .where(mentions.c.post_id == posts.c.id, actors.c.host == host, actors.c.kind != "Group")
             ),
             and_(posts.c.visibility == "peers", or_(agreed, member)),
             and_(posts.c.visibility == "members", member),
@@ -114,7 +118,7 @@ def _reasons(viewer: Viewer) -> list[ColumnElement[bool]]:
                     .where(
                         follows.c.target_id == posts.c.author_id,
                         follows.c.state == "accepted",
-                        actors.c.host == viewer.host,
+                        actors.c.host == host,
                     )
                 ),
             ),
@@ -126,8 +130,21 @@ def seen(tx: Tx, viewer: Viewer, ids: list[int]) -> dict[int, Post]:
     """Those of these posts that `viewer` may see, by id."""
     if not ids:
         return {}
-    found = all_of(tx, select(*ROW).where(posts.c.id.in_(ids), visible_to(viewer)), Post)
+    kind = "person" if viewer.person_id is not None else ("host" if viewer.host is not None else "nobody")
+    found = all_of(tx, _SEEN[kind], Post, ids=ids, person=viewer.person_id, host=viewer.host)
     return {post.id: post for post in found}
+
+
+def _seen_by(person: Any, host: Any) -> Select[Any]:
+    return select(*ROW).where(posts.c.id.in_(bindparam("ids", expanding=True)), _condition(person, host))
+
+
+_SEEN = {
+    "person": _seen_by(bindparam("person", type_=Id()), None),
+    "host": _seen_by(None, bindparam("host", type_=Text())),
+    "nobody": _seen_by(None, None),
+}
+"""The queries of `seen`, built once: they are asked for every page."""
 
 
 def may_see(tx: Tx, viewer: Viewer, post: Post) -> bool:

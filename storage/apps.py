@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select, update
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select, update
 
 from storage.actors import Actor, actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of
@@ -94,6 +94,7 @@ class Token:
 
 
 _APP = columns(apps, App)
+_APPS = select(*_APP).where(apps.c.id.in_(bindparam("ids", expanding=True)))
 _GRANT = columns(grants, Grant)
 _TOKEN = columns(tokens, Token)
 _ACTOR = columns(actors, Actor)
@@ -101,6 +102,7 @@ _BEARER = (
     select(*_TOKEN, *_ACTOR, people.c.state.label("person_state"), people.c.role.label("person_role"))
     .outerjoin(actors, actors.c.id == tokens.c.person_id)
     .outerjoin(people, people.c.actor_id == tokens.c.person_id)
+    .where(tokens.c.token_hash == bindparam("token_hash"))
 )
 
 
@@ -136,7 +138,7 @@ def app_by_id(tx: Tx, app_id: int) -> App | None:
 
 def apps_by_ids(tx: Tx, ids: list[int]) -> dict[int, App]:
     """The apps of these ids, by id."""
-    return {app.id: app for app in all_of(tx, select(*_APP).where(apps.c.id.in_(ids)), App)} if ids else {}
+    return {app.id: app for app in all_of(tx, _APPS, App, ids=ids)} if ids else {}
 
 
 def insert_grant(tx: Tx, grant: Grant) -> None:
@@ -173,7 +175,7 @@ def token(tx: Tx, secret: str) -> Token | None:
 
 def bearer(tx: Tx, secret: str) -> Bearer | None:
     """The token with this text, revoked ones included (`revoked_at`), and its person: one query, as each request asks."""
-    found = tx.execute(_BEARER.where(tokens.c.token_hash == hashed(secret))).first()
+    found = tx.execute(_BEARER, {"token_hash": hashed(secret)}).first()
     if found is None:
         return None
     values = tuple(found)

@@ -188,6 +188,11 @@ ROW = columns(posts, Post)
 _REVISION = columns(revisions, Revision)
 _BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))
 _BY_IRI = select(*ROW).where(posts.c.iri == bindparam("iri"))
+_IDS = bindparam("ids", type_=Id(), expanding=True)
+_MENTIONED = (
+    select(mentions.c.post_id, mentions.c.actor_id).where(mentions.c.post_id.in_(_IDS)).order_by(mentions.c.actor_id)
+)
+_TAGGED = select(tags.c.post_id, tags.c.tag).where(tags.c.post_id.in_(_IDS)).order_by(tags.c.tag)
 _ORPHANS = select(*ROW).where(posts.c.reply_to_iri == bindparam("parent"), posts.c.reply_to_id.is_(None))
 
 
@@ -272,8 +277,7 @@ def mentioned_in(tx: Tx, ids: list[int]) -> dict[int, list[int]]:
     """The actors mentioned in each of these posts, by post id."""
     found: dict[int, list[int]] = defaultdict(list)
     if ids:
-        query = select(mentions.c.post_id, mentions.c.actor_id).where(mentions.c.post_id.in_(ids))
-        for post_id, actor_id in tx.execute(query.order_by(mentions.c.actor_id)):
+        for post_id, actor_id in tx.execute(_MENTIONED, {"ids": ids}):
             found[post_id].append(actor_id)
     return found
 
@@ -282,7 +286,7 @@ def tags_of(tx: Tx, ids: list[int]) -> dict[int, list[str]]:
     """The hashtags of each of these posts, by post id."""
     found: dict[int, list[str]] = defaultdict(list)
     if ids:
-        for post_id, tag in tx.execute(select(tags.c.post_id, tags.c.tag).where(tags.c.post_id.in_(ids))):
+        for post_id, tag in tx.execute(_TAGGED, {"ids": ids}):
             found[post_id].append(tag)
     return found
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 
@@ -66,6 +66,7 @@ class Boost:
 
 _LIKE = columns(likes, Like)
 _BOOST = columns(boosts, Boost)
+_BOOSTS = select(*_BOOST).where(boosts.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def insert_like(tx: Tx, like: Like) -> bool:
@@ -120,7 +121,7 @@ def boosts_by_ids(tx: Tx, ids: list[int]) -> dict[int, Boost]:
     """The boosts of these ids, by id."""
     if not ids:
         return {}
-    return {boost.id: boost for boost in all_of(tx, select(*_BOOST).where(boosts.c.id.in_(ids)), Boost)}
+    return {boost.id: boost for boost in all_of(tx, _BOOSTS, Boost, ids=ids)}
 
 
 def boost_by_iri(tx: Tx, iri: str) -> Boost | None:
@@ -182,9 +183,11 @@ def flags(tx: Tx, person_id: int, post_ids: list[int]) -> Flags:
     """What `person_id` did to these posts."""
     if not post_ids:
         return Flags(frozenset(), frozenset(), frozenset())
-    liked = select(likes.c.post_id).where(
-        likes.c.actor_id == person_id, likes.c.post_id.in_(post_ids), likes.c.kind == "like"
-    )
-    boosted = select(boosts.c.post_id).where(boosts.c.actor_id == person_id, boosts.c.post_id.in_(post_ids))
-    kept = select(bookmarks.c.post_id).where(bookmarks.c.person_id == person_id, bookmarks.c.post_id.in_(post_ids))
-    return Flags(*(frozenset(tx.scalars(query)) for query in (liked, boosted, kept)))
+    values = {"person": person_id, "ids": post_ids}
+    return Flags(*(frozenset(tx.scalars(query, values)) for query in (_LIKED, _BOOSTED, _BOOKMARKED)))
+
+
+_MINE, _THESE = bindparam("person", type_=Id()), bindparam("ids", type_=Id(), expanding=True)
+_LIKED = select(likes.c.post_id).where(likes.c.actor_id == _MINE, likes.c.post_id.in_(_THESE), likes.c.kind == "like")
+_BOOSTED = select(boosts.c.post_id).where(boosts.c.actor_id == _MINE, boosts.c.post_id.in_(_THESE))
+_BOOKMARKED = select(bookmarks.c.post_id).where(bookmarks.c.person_id == _MINE, bookmarks.c.post_id.in_(_THESE))
