@@ -9,6 +9,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete
 from storage.actors import Actor, actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of
 from storage.people import people
+from storage.prepared import rows
 
 apps = Table(
     "apps",
@@ -175,10 +176,10 @@ def token(tx: Tx, secret: str) -> Token | None:
 
 def bearer(tx: Tx, secret: str) -> Bearer | None:
     """The token with this text, revoked ones included (`revoked_at`), and its person: one query, as each request asks."""
-    found = tx.execute(_BEARER, {"token_hash": hashed(secret)}).first()
-    if found is None:
+    found = rows(tx, _BEARER, {"token_hash": hashed(secret)})
+    if not found:
         return None
-    values = tuple(found)
+    values = found[0]
     split, end = len(_TOKEN), len(_TOKEN) + len(_ACTOR)
     actor = None if values[split] is None else Actor(*values[split:end])
     return Bearer(Token(*values[:split]), actor, values[end], values[end + 1])

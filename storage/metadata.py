@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.prepared import rows
+
 Tx = Connection
 """An open transaction, as `Database.read` and `Database.write` hand it to a unit of work."""
 
@@ -84,12 +86,15 @@ def all_of(tx: Tx, query: Select[Any], row: type[T], **values: Any) -> list[T]:
     `values` are those of its `bindparam`s: a query that is asked for each activity is built once, at the top of its
     file, since building one costs five times as much as running it.
     """
-    return [row(*found) for found in tx.execute(query, values)]
+    return [row(*found) for found in (rows(tx, query, values) if values else tx.execute(query))]
 
 
 def one_of(tx: Tx, query: Select[Any], row: type[T], **values: Any) -> T | None:
     """The first row of `query` as a `row`, or None; `values` as for `all_of`."""
-    found = tx.execute(query, values).first()
+    if values:
+        several = rows(tx, query, values)
+        return row(*several[0]) if several else None
+    found = tx.execute(query).first()
     return None if found is None else row(*found)
 
 

@@ -39,6 +39,7 @@ from storage.metadata import (
     one_of,
     set_columns,
 )
+from storage.prepared import rows
 
 posts = Table(
     "posts",
@@ -277,7 +278,7 @@ def mentioned_in(tx: Tx, ids: list[int]) -> dict[int, list[int]]:
     """The actors mentioned in each of these posts, by post id."""
     found: dict[int, list[int]] = defaultdict(list)
     if ids:
-        for post_id, actor_id in tx.execute(_MENTIONED, {"ids": ids}):
+        for post_id, actor_id in rows(tx, _MENTIONED, {"ids": ids}):
             found[post_id].append(actor_id)
     return found
 
@@ -286,7 +287,7 @@ def tags_of(tx: Tx, ids: list[int]) -> dict[int, list[str]]:
     """The hashtags of each of these posts, by post id."""
     found: dict[int, list[str]] = defaultdict(list)
     if ids:
-        for post_id, tag in tx.execute(_TAGGED, {"ids": ids}):
+        for post_id, tag in rows(tx, _TAGGED, {"ids": ids}):
             found[post_id].append(tag)
     return found
 

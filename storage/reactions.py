@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, literal_column, select, union_all
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.prepared import rows
 
 likes = Table(
     "likes",
@@ -183,11 +184,21 @@ def flags(tx: Tx, person_id: int, post_ids: list[int]) -> Flags:
     """What `person_id` did to these posts."""
     if not post_ids:
         return Flags(frozenset(), frozenset(), frozenset())
-    values = {"person": person_id, "ids": post_ids}
-    return Flags(*(frozenset(tx.scalars(query, values)) for query in (_LIKED, _BOOSTED, _BOOKMARKED)))
+    found: dict[str, set[int]] = {"like": set(), "boost": set(), "bookmark": set()}
+    for deed, post_id in rows(tx, _DEEDS, {"person": person_id, "ids": post_ids}):
+        found[deed].add(post_id)
+    return Flags(frozenset(found["like"]), frozenset(found["boost"]), frozenset(found["bookmark"]))
 
 
 _MINE, _THESE = bindparam("person", type_=Id()), bindparam("ids", type_=Id(), expanding=True)
-_LIKED = select(likes.c.post_id).where(likes.c.actor_id == _MINE, likes.c.post_id.in_(_THESE), likes.c.kind == "like")
-_BOOSTED = select(boosts.c.post_id).where(boosts.c.actor_id == _MINE, boosts.c.post_id.in_(_THESE))
-_BOOKMARKED = select(bookmarks.c.post_id).where(bookmarks.c.person_id == _MINE, bookmarks.c.post_id.in_(_THESE))
+_DEEDS = union_all(
+    select(literal_column("'like'", Text), likes.c.post_id).where(
+        likes.c.actor_id == _MINE, likes.c.post_id.in_(_THESE), likes.c.kind == "like"
+    ),
+    select(literal_column("'boost'", Text), boosts.c.post_id).where(
+        boosts.c.actor_id == _MINE, boosts.c.post_id.in_(_THESE)
+    ),
+    select(literal_column("'bookmark'", Text), bookmarks.c.post_id).where(
+        bookmarks.c.person_id == _MINE, bookmarks.c.post_id.in_(_THESE)
+    ),
+)

@@ -5,7 +5,6 @@ clients send each keystroke with it (Elk twice). Full text is not searched yet.
 """
 
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -20,7 +19,7 @@ from fedi.mastodon import arguments
 from fedi.mastodon.accounts import matching
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account
-from fedi.mastodon.entities.status import statuses
+from fedi.mastodon.entities.status import statuses, tag_url
 from fedi.mastodon.load import Shown, bundle
 from storage import follows, posts
 from storage.actors import Actor
@@ -87,7 +86,7 @@ def _is_url(words: str) -> bool:
 
 def tag_entity(origin: str, name: str, *, known: bool = False) -> dict[str, Any]:
     """The Tag entity; usage is not counted, so its history is empty. With a caller it says that they don't follow it."""
-    shown: dict[str, Any] = {"id": name, "name": name, "url": f"{origin}/tags/{quote(name)}", "history": []}
+    shown: dict[str, Any] = {"id": name, "name": name, "url": tag_url(origin, name), "history": []}
     if known:
         shown |= {"following": False, "featuring": False}
     return shown

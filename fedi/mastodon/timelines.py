@@ -4,6 +4,7 @@ In a home a thread is there once, whoever put it there: a group's boost of a pos
 left out, and so is a group's boost of a reply (Mastodon shows every announced comment; Lemmy#3603 calls it a flood).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -58,7 +59,11 @@ def home_page(tx: Tx, origin: str, person_id: int, page: Page) -> Shows:
         again = timelines.repeats(tx, person_id, [row for row in rows if row.boost], REPEAT)
         return [row for row in rows if row.id not in again]
 
-    filled = fill(page, lambda asked: timelines.home(tx, person_id, asked), lambda row: row.id, keep)
+    def fetch(asked: Page) -> list[Entry]:
+        # Half as many again: what is left out as a repeat would else cost a second round.
+        return timelines.home(tx, person_id, replace(asked, limit=asked.limit + asked.limit // 2))
+
+    filled = fill(page, fetch, lambda row: row.id, keep)
     return shows(tx, origin, looks, [of_entry(row) for row in filled.items], filled, seen)
 
 

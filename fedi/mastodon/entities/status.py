@@ -1,6 +1,7 @@
 """The Status entity: a post, or a boost of one around it, as the caller may see it. Pure: a bundle in, dicts out."""
 
 import html
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -82,7 +83,7 @@ def of_post(origin: str, bundle: Bundle, post: Post) -> dict[str, Any]:
         "account": account(origin, bundle.actors[post.author_id]),
         "media_attachments": [attachment(post.id, index, file) for index, file in enumerate(post.attachments[:MOST])],
         "mentions": mentions(bundle, post),
-        "tags": [{"name": tag, "url": f"{origin}/tags/{quote(tag)}"} for tag in bundle.tags.get(post.id, ())],
+        "tags": [{"name": tag, "url": tag_url(origin, tag)} for tag in bundle.tags.get(post.id, ())],
         "emojis": [],
         "card": card(post),
         "poll": None,
@@ -96,6 +97,12 @@ def of_post(origin: str, bundle: Bundle, post: Post) -> dict[str, Any]:
         if bundle.person_id == post.author_id:
             shown["pinned"] = False
     return shown
+
+
+@lru_cache(4096)
+def tag_url(origin: str, tag: str) -> str:
+    """The page of a hashtag."""
+    return f"{origin}/tags/{quote(tag)}"
 
 
 def mentions(bundle: Bundle, post: Post) -> list[dict[str, Any]]:
