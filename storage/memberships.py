@@ -51,9 +51,7 @@ def find(tx: Tx, group_id: int, actor_id: int) -> Membership | None:
 
 def remove(tx: Tx, group_id: int, actor_id: int) -> bool:
     """Take a membership away; whether there was one."""
-    gone = tx.execute(
-        delete(memberships).where(memberships.c.group_id == group_id, memberships.c.actor_id == actor_id)
-    )
+    gone = tx.execute(delete(memberships).where(memberships.c.group_id == group_id, memberships.c.actor_id == actor_id))
     return gone.rowcount > 0
 
 

@@ -66,7 +66,12 @@ def insert(tx: Tx, notification: Notification) -> bool:
 
 
 def of_person(
-    tx: Tx, person_id: int, page: Page, *, kinds: list[str] | None = None, without: list[str] | None = None,
+    tx: Tx,
+    person_id: int,
+    page: Page,
+    *,
+    kinds: list[str] | None = None,
+    without: list[str] | None = None,
     actor_id: int | None = None,
 ) -> list[Notification]:
     """The notifications of a person, newest first; only `kinds`, none of `without`, only by `actor_id`, if given."""

@@ -24,8 +24,25 @@ from storage import (
 from storage.metadata import metadata
 
 TABLES = (
-    actors, apps, decisions, follows, groups, idempotency, jobs, keys, markers, memberships, notifications, outbox,
-    peers, people, posts, reactions, received, sessions, timelines,
+    actors,
+    apps,
+    decisions,
+    follows,
+    groups,
+    idempotency,
+    jobs,
+    keys,
+    markers,
+    memberships,
+    notifications,
+    outbox,
+    peers,
+    people,
+    posts,
+    reactions,
+    received,
+    sessions,
+    timelines,
 )
 
 __all__ = ["TABLES", "metadata"]
