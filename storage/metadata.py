@@ -54,9 +54,11 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """What is stored of a value (`TypeDecorator`)."""
         return None if value is None else msgspec.json.encode(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """The value of what was stored (`TypeDecorator`)."""
         return None if value is None else msgspec.json.decode(value)
 
 
