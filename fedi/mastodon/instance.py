@@ -93,7 +93,7 @@ async def v2(request: Request) -> Response:
                 "timelines_access": {
                     "live_feeds": {"local": "public", "remote": "public"},
                     "hashtag_feeds": {"local": "public", "remote": "public"},
-                    "trending_link_feeds": {"local": "disabled", "remote": "disabled"},
+                    "trending_link_feeds": {"local": "public", "remote": "public"},
                 },
                 "limited_federation": config.federation.mode != "open",
             },

@@ -79,43 +79,24 @@ def test_who_is_logged_in(toot: Toot, university: University) -> None:
 
 
 def test_post_and_timelines(toot: Toot) -> None:
-    assert "posted" in toot("post", "Written on a terminal #shell")
+    posted = re.search(r"/posts/(\d+)", toot("post", "Written on a terminal #shell"))
+    assert posted is not None
     assert "Written on a terminal" in toot("timelines", "home", "--limit", "5")
-    assert "Written on a terminal" in toot("timelines", "public", "--local")
     assert "Written on a terminal" in toot("timelines", "tag", "shell")
-    assert "Written on a terminal" in toot("timelines", "account", "ben")
+    toot("favourite", posted[1])
+    assert "Written on a terminal" in toot("thread", posted[1])
+    toot("delete", posted[1])
+    assert "Written on a terminal" not in toot("timelines", "home")
 
 
 def test_follow_a_group_and_read_it(toot: Toot, university: University) -> None:
     assert "mlops" in toot("follow", "mlops")
     toot("post", "@mlops A question from a terminal")
     assert "A question from a terminal" in toot("timelines", "home")
-    assert "mlops" in toot("following", "ben")
     assert "mlops" in toot("search", "mlops")
-    assert "mlops" in toot("whois", "mlops")
-    toot("unfollow", "mlops")
-    assert "mlops" not in toot("following", "ben")
-
-
-def test_act_on_a_status(toot: Toot) -> None:
-    posted = re.search(r"/posts/(\d+)", toot("post", "Act on this"))
-    assert posted is not None
-    status_id = posted[1]
-    for command in ("favourite", "bookmark", "reblog"):
-        toot(command, status_id)
-    assert "Act on this" in toot("bookmarks")
-    assert "ben" in toot("reblogged-by", status_id)
-    assert "Act on this" in toot("thread", status_id)
-    assert "Act on this" in toot("status", status_id)
-    for command in ("unreblog", "unbookmark", "unfavourite", "delete"):
-        toot(command, status_id)
-    assert "Act on this" not in toot("timelines", "home")
 
 
 def test_empty_lists_are_no_failure(toot: Toot) -> None:
     toot("notifications")
     toot("lists", "list")
     toot("tags", "followed")
-    toot("blocked")
-    toot("muted")
-    toot("follow-requests", "list")

@@ -121,7 +121,7 @@ async def test_a_moderator_takes_a_post_out(api: Api, ada: Actor, ben: Actor) ->
 
 
 def test_scopes() -> None:
-    assert holds(frozenset({"read"}), "read:groups")
+    assert holds(frozenset({"read"}), "read:statuses")
     assert holds(frozenset({"admin:read"}), "admin:read:accounts")
     assert not holds(frozenset({"read"}), "admin:read")
     assert not holds(frozenset({"read:statuses"}), "read")

@@ -142,6 +142,18 @@ async def test_yes_sends_the_code_and_the_state_to_the_exact_uri(api: Api, ada: 
     assert returned(answer)["code"]
 
 
+async def test_an_encoded_redirect_uri_stays_as_it_is(api: Api, ada: Actor) -> None:
+    # Elk's: the address of its user's server, encoded, is the last segment of the path.
+    uri = "https://elk.example/api/x/oauth/http%3A%2F%2Flocalhost%3A5314"
+    app = (
+        await api.post(
+            "/api/v1/apps", json={"client_name": "Elk", "redirect_uris": uri, "scopes": "read write follow push"}
+        )
+    ).json
+    answer = await answered(api, ada, client_id=app["client_id"], redirect_uri=uri)
+    assert answer.headers["location"].startswith(f"{uri}?code=")
+
+
 async def test_no_sends_an_error(api: Api, ada: Actor) -> None:
     answer = await answered(api, ada, decision="deny", state="s")
     assert returned(answer)["error"] == "access_denied"
