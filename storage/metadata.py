@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.prepared import rows
+from storage.prepared import change, rows
 
 Tx = Connection
 """An open transaction, as `Database.read` and `Database.write` hand it to a unit of work."""
@@ -102,43 +102,47 @@ def one_of(tx: Tx, query: Select[Any], row: type[T], **values: Any) -> T | None:
 
 def insert_new(tx: Tx, table: Table, values: dict[str, Any] | Sequence[dict[str, Any]]) -> int:
     """Insert rows, leaving out each that meets any unique constraint; how many were new comes back."""
-    statement = _insert_new(tx.dialect.name, table)
+    given = [values] if isinstance(values, dict) else values
     # One by one: drivers disagree about the row count of executemany, and callers rely on the count.
-    return sum(
-        max(tx.execute(statement, row).rowcount, 0) for row in ([values] if isinstance(values, dict) else values)
-    )
+    return sum(max(change(tx, _insert_new(tx.dialect.name, table, tuple(row)), row), 0) for row in given)
 
 
 def upsert(tx: Tx, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
     """Insert a row, or where `key` (column names of a unique constraint) is taken, set the other columns."""
     names = tuple(key)
-    tx.execute(_upsert(tx.dialect.name, table, tuple(name for name in values if name not in names), names), values)
+    change(tx, _upsert(tx.dialect.name, table, tuple(values), names), values)
 
 
 # Building a statement costs more than running it, so these are built once for each table; values go beside them.
 
 
 @cache
-def _insert_new(dialect: str, table: Table) -> Insert:
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    # Without it SQLAlchemy gives -1 for an INSERT on PostgreSQL, whatever was inserted.
-    return statement.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+def _insert_new(dialect: str, table: Table, names: tuple[str, ...]) -> Insert:
+    return _insert(dialect, table, names).on_conflict_do_nothing()
 
 
 @cache
-def _upsert(dialect: str, table: Table, changed: tuple[str, ...], key: tuple[str, ...]) -> Insert:
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    if not changed:
+def _upsert(dialect: str, table: Table, names: tuple[str, ...], key: tuple[str, ...]) -> Insert:
+    statement = _insert(dialect, table, names)
+    new = {name: statement.excluded[name] for name in names if name not in key}
+    if not new:
         return statement.on_conflict_do_nothing(index_elements=key)
-    new = {name: statement.excluded[name] for name in changed}
     return statement.on_conflict_do_update(index_elements=key, set_=new)
+
+
+def _insert(dialect: str, table: Table, names: tuple[str, ...]) -> postgresql.Insert | sqlite.Insert:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    # Nothing is returned: what is new is known by the count alone.
+    return statement.values({name: bindparam(name, type_=table.c[name].type) for name in names}).inline()
 
 
 def set_columns(tx: Tx, table: Table, key: Column[Any], value: Any, values: dict[str, Any]) -> None:
     """Set columns of the rows whose `key` is `value`."""
     if values:
-        tx.execute(
-            _set_columns(table, key.name, tuple(values)), {f"to_{n}": v for n, v in values.items()} | {"key": value}
+        change(
+            tx,
+            _set_columns(table, key.name, tuple(values)),
+            {f"to_{name}": new for name, new in values.items()} | {"key": value},
         )
 
 
@@ -146,19 +150,21 @@ def add_to(tx: Tx, table: Table, row_id: int, added: dict[str, int]) -> None:
     """Add to counts of the row with this id (negative to subtract); they never fall below zero."""
     added = {name: by for name, by in added.items() if by}
     if added:
-        tx.execute(
-            _add_to(tx.dialect.name, table, tuple(added)), {f"by_{n}": by for n, by in added.items()} | {"key": row_id}
+        change(
+            tx,
+            _add_to(tx.dialect.name, table, tuple(added)),
+            {f"by_{name}": by for name, by in added.items()} | {"key": row_id},
         )
 
 
 @cache
 def _set_columns(table: Table, key: str, names: tuple[str, ...]) -> Update:
     new = {name: bindparam(f"to_{name}", type_=table.c[name].type) for name in names}
-    return table.update().where(table.c[key] == bindparam("key")).values(new)
+    return table.update().where(table.c[key] == bindparam("key", type_=table.c[key].type)).values(new)
 
 
 @cache
 def _add_to(dialect: str, table: Table, names: tuple[str, ...]) -> Update:
     most = func.max if dialect == "sqlite" else func.greatest
     new = {name: most(table.c[name] + bindparam(f"by_{name}", type_=table.c[name].type), 0) for name in names}
-    return table.update().where(table.c.id == bindparam("key")).values(new)
+    return table.update().where(table.c.id == bindparam("key", type_=table.c.id.type)).values(new)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -34,6 +35,7 @@ from storage.actors import actors
 from storage.events import note
 from storage.follows import follows
 from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, insert_new, metadata, one_of, upsert
+from storage.prepared import change
 
 _Position = BigInteger().with_variant(Integer, "sqlite")
 
@@ -485,14 +487,21 @@ def all_links(tx: Tx) -> list[Link]:
     return all_of(tx, select(*_LINK).order_by(links.c.host), Link)
 
 
+_ASLEEP = and_(
+    links.c.host == bindparam("of_host", type_=Text),
+    links.c.failures > 0,
+    links.c.next_attempt_at > bindparam("now", type_=BigInteger),
+)
+_WAKE = update(links).where(_ASLEEP).values(next_attempt_at=bindparam("now", type_=BigInteger))
+
+
 def wake(tx: Tx, host: str, now: int, *, reopen: bool = False) -> None:
     """Try a sleeping link now: it was heard of, or an operator says so, who may `reopen` one that was suspended."""
-    asleep = and_(links.c.failures > 0, links.c.next_attempt_at > now)
-    values: dict[str, object] = {"next_attempt_at": now}
+    woken = change(tx, _WAKE, {"of_host": host, "now": now})
     if reopen:
-        asleep = or_(asleep, links.c.state == "suspended")
-        values |= {"state": "open", "refused_in_row": 0}
-    if tx.execute(update(links).where(links.c.host == host, asleep).values(values)).rowcount:
+        suspended = update(links).where(links.c.host == host, links.c.state == "suspended")
+        woken += tx.execute(suspended.values(state="open", refused_in_row=0, next_attempt_at=now)).rowcount
+    if woken:
         note(tx, "outbox")
 
 

@@ -1,4 +1,4 @@
-"""Queries that are asked thousands of times a second: compiled once, then run on the driver's own cursor.
+"""Statements that run thousands of times a second: compiled once, then run on the driver's own cursor.
 
 SQLAlchemy takes 0.1 to 0.2 ms to run a statement that SQLite answers in 0.01 ms, most of it to make the parameters of
 `IN` and to wrap the result. What it compiles is kept here instead, for each number of values in each list, rounded up
@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, exc
+from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, Update, exc
 
 Query = Select[Any] | CompoundSelect[Any]
+Change = Insert | Update | Delete
 
 _MOST = 2000
 
@@ -53,7 +54,44 @@ def rows(tx: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Se
     return _run(tx, prepared, values)
 
 
+def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
+    """Run an INSERT, UPDATE or DELETE with these values of its `bindparam`s; how many rows it met comes back.
+
+    The statement is kept for good, as `rows` keeps its query. It has no lists: a value that is one is a column's (JSON).
+    Raises what `tx.execute` raises.
+    """
+    key = (statement, tx.dialect.name)
+    prepared = _kept.get(key)
+    if prepared is None:
+        prepared = _prepare(tx, statement, values)
+        if len(_kept) >= _MOST:
+            _kept.clear()
+        _kept[key] = prepared
+    cursor = _execute(tx, prepared, values)
+    count: int = cursor.rowcount
+    cursor.close()
+    return count
+
+
 def _run(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    cursor = _execute(tx, prepared, values)
+    try:
+        found: Sequence[Sequence[Any]] = cursor.fetchall()
+    finally:
+        cursor.close()
+    if not prepared.out:
+        return found
+    changed: list[list[Any]] = []
+    for row in found:
+        cells = list(row)
+        for index, change in prepared.out:
+            cells[index] = change(cells[index])
+        changed.append(cells)
+    return changed
+
+
+def _execute(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> Any:
+    """The driver's cursor, after it ran the statement."""
     named = prepared.constants.copy()
     for name, value in values.items():
         change = prepared.into.get(name)
@@ -70,37 +108,33 @@ def _run(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> Sequ
     if not tx.in_transaction():
         tx.begin()  # as SQLAlchemy would at the first statement; ends with the connection
     driver: Any = tx.dialect.dbapi
+    cursor = tx.connection.cursor()
     try:
-        cursor = tx.connection.cursor()
-        try:
-            cursor.execute(prepared.sql, parameters)
-            found = cursor.fetchall()
-        finally:
-            cursor.close()
+        cursor.execute(prepared.sql, parameters)
     except driver.Error as problem:
+        cursor.close()
         raise exc.DBAPIError.instance(prepared.sql, parameters, problem, driver.Error, dialect=tx.dialect) from problem
-    if not prepared.out:
-        return found
-    changed: list[list[Any]] = []
-    for row in found:
-        cells = list(row)
-        for index, change in prepared.out:
-            cells[index] = change(cells[index])
-        changed.append(cells)
-    return changed
+    return cursor
 
 
-def _prepare(tx: Connection, query: Query, values: Mapping[str, Any]) -> _Prepared:
+def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any]) -> _Prepared:
+    reads = isinstance(query, Select | CompoundSelect)
     padded = {
         name: [*value, *[value[-1]] * ((1 << (len(value) - 1).bit_length()) - len(value))]
-        if isinstance(value, (list, tuple))
+        if isinstance(value, (list, tuple)) and reads
         else value
         for name, value in values.items()
     }
     dialect = tx.dialect
-    state = query.compile(dialect=dialect).construct_expanded_state(padded, escape_names=False)
+    compiled: Any = query.compile(dialect=dialect)
+    state = compiled.construct_expanded_state(padded, escape_names=False)
     lists = {name: list(places) for name, places in state.parameter_expansion.items() if name in values}
-    into: dict[str, Callable[[Any], Any]] = dict(state.processors)
+    into: dict[str, Callable[[Any], Any]] = {}
+    for name, bound in compiled.binds.items():
+        processor = bound.type.dialect_impl(dialect).bind_processor(dialect)
+        if processor is not None:
+            into[name] = processor
+    into.update(state.processors)
     for name, places in lists.items():
         change = into.get(places[0])
         if change is not None:
@@ -110,7 +144,7 @@ def _prepare(tx: Connection, query: Query, values: Mapping[str, Any]) -> _Prepar
         for name, value in state.parameters.items()
     }
     out = []
-    for index, column in enumerate(query.selected_columns):
+    for index, column in enumerate(query.selected_columns if isinstance(query, Select | CompoundSelect) else ()):
         change = column.type.dialect_impl(dialect).result_processor(dialect, None)
         if change is not None:
             out.append((index, change))
