@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, bindpara
 
 from storage.actors import actors
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.prepared import rows
 
 follows = Table(
     "follows",
@@ -111,12 +112,12 @@ def between(tx: Tx, viewer_id: int, others: list[int]) -> tuple[dict[int, Follow
 
 def to_be_told(tx: Tx, targets: list[int]) -> list[int]:
     """The people of this instance who want to be told of each post of one of `targets` (the bell of clients)."""
-    return list(tx.scalars(_TO_BE_TOLD, {"targets": targets}))
+    return [row[0] for row in rows(tx, _TO_BE_TOLD, {"targets": targets})]
 
 
 def has_local_follower(tx: Tx, target_id: int) -> bool:
     """Whether anyone of this instance follows `target_id`; what nobody here asked for is not kept."""
-    return tx.scalar(_A_LOCAL_FOLLOWER, {"target": target_id}) is not None
+    return bool(rows(tx, _A_LOCAL_FOLLOWER, {"target": target_id}))
 
 
 def _page(tx: Tx, query: Any, limit: int, max_id: int | None, since_id: int | None, min_id: int | None) -> list[Follow]:

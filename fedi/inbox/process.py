@@ -159,20 +159,20 @@ def _handle_all(tx: Tx, site: Site, items: list[_Item]) -> None:
     seen: set[str] = set()
     for item in items:
         if item.problem is None and item.handler is not None and item.authentic is not None:
-            point = tx.begin_nested()
+            tx.exec_driver_sql("SAVEPOINT item")
             try:
                 item.handler.handle(tx, site, item.authentic, item.fetched)
-                point.commit()
+                tx.exec_driver_sql("RELEASE SAVEPOINT item")
                 done.append(item.row.id)
                 seen.add(item.row.host)
                 continue
             except (FederationError, Problem, Ignored) as problem:
-                point.rollback()
+                tx.exec_driver_sql("ROLLBACK TO SAVEPOINT item")
                 item.problem = problem
             except Exception as problem:
-                point.rollback()
                 if _is_database_trouble(problem):
                     raise
+                tx.exec_driver_sql("ROLLBACK TO SAVEPOINT item")
                 log.exception("handling %s failed", item.row.activity_id)
                 item.problem = problem
         _settle(tx, site, item)
