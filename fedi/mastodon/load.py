@@ -6,6 +6,7 @@ Every post comes through the gate (`fedi.visibility.seen`); what it leaves out i
 from dataclasses import dataclass, field
 
 from fedi import visibility
+from fedi.mastodon.ready import Pieces, ready
 from fedi.visibility import Viewer
 from storage import actors, apps, posts, reactions
 from storage.actors import Actor
@@ -29,8 +30,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All rows that some statuses need. `person_id` is the caller, whose `flags` are in it."""
+    """All rows that some statuses need. `person_id` is the caller, whose `flags` are in it.
 
+    What of a post is rendered already is in `pieces`; its mentions, hashtags and app are then not loaded.
+    """
+
+    origin: str
     person_id: int | None
     posts: dict[int, Post]
     actors: dict[int, Actor]
@@ -39,6 +44,7 @@ class Bundle:
     flags: Flags
     apps: dict[int, App] = field(default_factory=dict)
     boosts: dict[int, Boost] = field(default_factory=dict)
+    pieces: dict[int, Pieces] = field(default_factory=dict)
 
 
 def of_entry(entry: Entry) -> Shown:
@@ -47,35 +53,46 @@ def of_entry(entry: Entry) -> Shown:
 
 
 def bundle(
-    tx: Tx, viewer: Viewer, shown: list[Shown], *, seen: dict[int, Post] | None = None, others: list[int] | None = None
+    tx: Tx,
+    origin: str,
+    viewer: Viewer,
+    shown: list[Shown],
+    *,
+    seen: dict[int, Post] | None = None,
+    others: list[int] | None = None,
 ) -> Bundle:
-    """The rows for these statuses as `viewer` may see them.
+    """The rows for these statuses as `viewer` may see them, at the instance `origin`.
 
     `seen` are posts that came through the gate already; `others` are further actors wanted in `actors`.
     """
     if seen is None:
         seen = visibility.seen(tx, viewer, list({one.post_id for one in shown}))
     ids = [one.post_id for one in shown if one.post_id in seen]
-    mentions = posts.mentioned_in(tx, ids)
+    pieces = {one: known for one in ids if (known := ready(origin, seen[one])) is not None}
+    fresh = [one for one in ids if one not in pieces]
+    mentions = posts.mentioned_in(tx, fresh)
     wanted = set(others or ())
     wanted.update(one.booster_id for one in shown if one.booster_id is not None)
     for post_id in ids:
-        post = seen[post_id]
-        wanted.add(post.author_id)
+        wanted.add(seen[post_id].author_id)
+    for post_id in fresh:
         wanted.update(mentions.get(post_id, ()))
-        if post.group_id is not None:
-            wanted.add(post.group_id)
-    used = {post.app_id for post in seen.values() if post.app_id is not None}
+        group_id = seen[post_id].group_id
+        if group_id is not None:
+            wanted.add(group_id)
+    used = {app_id for one in fresh if (app_id := seen[one].app_id) is not None}
     boosted = [one.id for one in shown if one.booster_id is not None and one.post_id in seen]
     return Bundle(
+        origin,
         viewer.person_id,
         seen,
         actors.by_ids(tx, list(wanted)),
         mentions,
-        posts.tags_of(tx, ids),
+        posts.tags_of(tx, fresh),
         NO_FLAGS if viewer.person_id is None else reactions.flags(tx, viewer.person_id, ids),
         apps.apps_by_ids(tx, list(used)),
         reactions.boosts_by_ids(tx, boosted),
+        pieces,
     )
 
 

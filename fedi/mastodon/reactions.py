@@ -36,7 +36,7 @@ def _deed(scope: str, do: Deed) -> Endpoint:
         status_id = arguments.path_id(request)
         token = bearer(request)
 
-        def unit(tx: Tx) -> dict[str, Any]:
+        def unit(tx: Tx) -> msgspec.Raw:
             caller = known(identify(tx, token, scope))
             found = find(tx, caller.viewer, status_id)
             if found is None:
@@ -44,7 +44,7 @@ def _deed(scope: str, do: Deed) -> Endpoint:
             do(tx, site, caller.me, found[1])
             # Loaded anew: counts and flags are those after the deed.
             one = Shown(found[1].id, found[1].id)
-            shown = status(site.config.origin, bundle(tx, caller.viewer, [one]), one)
+            shown = status(bundle(tx, site.config.origin, caller.viewer, [one]), one)
             if shown is None:
                 raise NotFound
             return shown
@@ -67,14 +67,14 @@ async def reblog(request: Request) -> Response:
     status_id = arguments.path_id(request)
     token = bearer(request)
 
-    def unit(tx: Tx) -> dict[str, Any]:
+    def unit(tx: Tx) -> msgspec.Raw:
         caller = known(identify(tx, token, "write:statuses"))
         found = find(tx, caller.viewer, status_id)
         if found is None:
             raise NotFound
         boost = actions.boost(tx, site, caller.me, found[1])
         one = Shown(boost.id, boost.post_id, boost.actor_id)
-        shown = status(site.config.origin, bundle(tx, caller.viewer, [one]), one)
+        shown = status(bundle(tx, site.config.origin, caller.viewer, [one]), one)
         if shown is None:
             raise NotFound
         return shown
@@ -153,11 +153,11 @@ async def _mine(request: Request, scope: str, rows: Callable[[Tx, int, Page], li
     page = arguments.query(request, Paging).page()
     token = bearer(request)
 
-    def unit(tx: Tx) -> tuple[list[dict[str, Any]], list[int]]:
+    def unit(tx: Tx) -> tuple[list[msgspec.Raw], list[int]]:
         caller = known(identify(tx, token, scope))
         pairs = [pair for pair in rows(tx, caller.me.id, page) if pair[0] > (page.since_id or 0)]
         items = [Shown(post_id, post_id) for _, post_id in pairs]
-        return statuses(site.config.origin, bundle(tx, caller.viewer, items), items), [one for one, _ in pairs]
+        return statuses(bundle(tx, site.config.origin, caller.viewer, items), items), [one for one, _ in pairs]
 
     shown, cursors = await site.db.read(unit)
     return Json(shown, headers=links(request, cursors[0], cursors[-1]) if cursors else None)

@@ -98,7 +98,7 @@ async def create(request: Request) -> Response:
         draft = replace(draft, language=settings.get("language"))
     await _meet(site, draft.text)
 
-    def unit(tx: Tx) -> dict[str, Any]:
+    def unit(tx: Tx) -> msgspec.Raw:
         post = actions.publish(tx, site, caller.me, draft, idempotency_key=key)
         return _shown(tx, site, caller, post)
 
@@ -125,12 +125,12 @@ async def show(request: Request) -> Response:
     status_id = arguments.path_id(request)
     token = bearer(request)
 
-    def unit(tx: Tx) -> dict[str, Any]:
+    def unit(tx: Tx) -> msgspec.Raw:
         looks = viewer(identify(tx, token, "read:statuses"))
         found = find(tx, looks, status_id)
         if found is None:
             raise NotFound
-        shown = status(site.config.origin, bundle(tx, looks, [found[0]], seen={found[1].id: found[1]}), found[0])
+        shown = status(bundle(tx, site.config.origin, looks, [found[0]], seen={found[1].id: found[1]}), found[0])
         if shown is None:
             raise NotFound
         return shown
@@ -152,10 +152,10 @@ async def several(request: Request) -> Response:
         raise Invalid("Validation failed: At most 20 ids")
     token = bearer(request)
 
-    def unit(tx: Tx) -> list[dict[str, Any]]:
+    def unit(tx: Tx) -> list[msgspec.Raw]:
         looks = viewer(identify(tx, token, "read:statuses"))
         found = [one[0] for status_id in ids if (one := find(tx, looks, status_id)) is not None]
-        return statuses(site.config.origin, bundle(tx, looks, found), found)
+        return statuses(bundle(tx, site.config.origin, looks, found), found)
 
     return Json(await site.db.read(unit))
 
@@ -173,8 +173,8 @@ async def context(request: Request) -> Response:
             raise NotFound
         above, below = around(tx, looks, found[1])
         items = [Shown(post.id, post.id) for post in (*above, *below)]
-        rows = bundle(tx, looks, items, seen={post.id: post for post in (*above, *below)})
-        shown = statuses(site.config.origin, rows, items)
+        rows = bundle(tx, site.config.origin, looks, items, seen={post.id: post for post in (*above, *below)})
+        shown = statuses(rows, items)
         return {"ancestors": shown[: len(above)], "descendants": shown[len(above) :]}
 
     return Json(await site.db.read(unit))
@@ -191,7 +191,7 @@ async def edit(request: Request) -> Response:
     post = await site.db.read(lambda tx: _own(tx, caller, status_id))
     await _meet(site, draft.text)
 
-    def unit(tx: Tx) -> dict[str, Any]:
+    def unit(tx: Tx) -> msgspec.Raw:
         current = _own(tx, caller, post.id)
         changed = actions.edit(tx, site, current, replace(draft, visibility=_kept(current)))
         return _shown(tx, site, caller, changed)
@@ -222,7 +222,7 @@ async def delete(request: Request) -> Response:
         except Forbidden as problem:
             # Mastodon answers as if there were none.
             raise NotFound from problem
-        return {**shown, "text": post.source or ""}
+        return {**msgspec.json.decode(shown), "text": post.source or ""}
 
     return Json(await site.db.write(unit))
 
@@ -287,10 +287,10 @@ def _own(tx: Tx, caller: Caller, status_id: int) -> Post:
     return post
 
 
-def _shown(tx: Tx, site: Site, caller: Caller, post: Post) -> dict[str, Any]:
+def _shown(tx: Tx, site: Site, caller: Caller, post: Post) -> msgspec.Raw:
     """A post that the caller just wrote, as it will be answered."""
     one = Shown(post.id, post.id)
-    shown = status(site.config.origin, bundle(tx, caller.viewer, [one]), one)
+    shown = status(bundle(tx, site.config.origin, caller.viewer, [one]), one)
     if shown is None:
         raise NotFound
     return shown

@@ -30,7 +30,7 @@ from storage.timelines import Entry, Page
 REPEAT = 3 * 24 * 3600 * 1000
 """Milliseconds within which a post is not shown again in a home; Mastodon counts 40 to 80 entries (REBLOG_FALLOFF)."""
 
-Shows = tuple[list[dict[str, Any]], int | None, int | None]
+Shows = tuple[list[msgspec.Raw], int | None, int | None]
 
 
 async def home(request: Request) -> Response:
@@ -75,7 +75,7 @@ def shows(
     tx: Tx, origin: str, looks: Viewer, items: list[Shown], filled: Filled[Any], seen: dict[int, Post] | None = None
 ) -> Shows:
     """A filled page as statuses with its cursors."""
-    rows = bundle(tx, looks, items, seen=seen)
+    rows = bundle(tx, origin, looks, items, seen=seen)
     items = [
         one
         for one in items
@@ -83,7 +83,7 @@ def shows(
         or not ((booster := rows.actors.get(one.booster_id)) and booster.is_group)
         or ((post := rows.posts.get(one.post_id)) is not None and post.reply_to_iri is None)
     ]
-    return statuses(origin, rows, items), filled.first, filled.last
+    return statuses(rows, items), filled.first, filled.last
 
 
 class Public(Paging, kw_only=True):

@@ -31,7 +31,7 @@ def account(origin: str, actor: Actor) -> msgspec.Raw:
         return known[1]
     made = msgspec.Raw(_encode(account_dict(origin, actor)))
     if len(_cache) >= _CACHED:
-        _cache.pop(next(iter(_cache)))
+        _cache.clear()  # several threads are here: all at once, rather than one by one
     _cache[key] = (actor, made)
     return made
 

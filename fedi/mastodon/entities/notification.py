@@ -23,7 +23,7 @@ def group_key(one: Notification, grouped: list[str] | None = None) -> str:
     return f"{one.kind}-{about}{one.created_at // _BUCKET}"
 
 
-def notification(origin: str, bundle: Bundle, one: Notification) -> dict[str, Any] | None:
+def notification(bundle: Bundle, one: Notification) -> dict[str, Any] | None:
     """One notification; None when its actor is gone or the caller may not see its post any more."""
     actor = bundle.actors.get(one.actor_id)
     if actor is None or actor.state != "active":
@@ -33,19 +33,17 @@ def notification(origin: str, bundle: Bundle, one: Notification) -> dict[str, An
         "type": one.kind,
         "created_at": moment(one.created_at),
         "group_key": group_key(one),
-        "account": account(origin, actor),
+        "account": account(bundle.origin, actor),
     }
     if one.post_id is not None:
-        about = status(origin, bundle, Shown(one.post_id, one.post_id))
+        about = status(bundle, Shown(one.post_id, one.post_id))
         if about is None:
             return None
         shown["status"] = about
     return shown
 
 
-def groups(
-    origin: str, bundle: Bundle, found: list[Notification], grouped: list[str] | None, expand: str
-) -> dict[str, Any]:
+def groups(bundle: Bundle, found: list[Notification], grouped: list[str] | None, expand: str) -> dict[str, Any]:
     """GroupedNotificationsResults of a page, newest first.
 
     `expand` "partial_avatars" gives whole accounts only for the first of each group, as the reference says.
@@ -79,15 +77,15 @@ def groups(
         shown.append(group)
     posts = dict.fromkeys(ones[0].post_id for ones in members.values() if ones[0].post_id is not None)
     results: dict[str, Any] = {
-        "accounts": [account(origin, bundle.actors[one]) for one in whole],
-        "statuses": [about for one in posts if (about := status(origin, bundle, Shown(one, one))) is not None],
+        "accounts": [account(bundle.origin, bundle.actors[one]) for one in whole],
+        "statuses": [about for one in posts if (about := status(bundle, Shown(one, one))) is not None],
         "notification_groups": shown,
     }
     if expand == "partial_avatars":
-        results["partial_accounts"] = [_partial(origin, bundle, one) for one in partial if one not in whole]
+        results["partial_accounts"] = [_partial(bundle, one) for one in partial if one not in whole]
     return results
 
 
-def _partial(origin: str, bundle: Bundle, actor_id: int) -> dict[str, Any]:
-    shown = account_dict(origin, bundle.actors[actor_id])
+def _partial(bundle: Bundle, actor_id: int) -> dict[str, Any]:
+    shown = account_dict(bundle.origin, bundle.actors[actor_id])
     return {name: shown[name] for name in ("id", "acct", "url", "avatar", "avatar_static", "locked", "bot")}

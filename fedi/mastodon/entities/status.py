@@ -1,16 +1,22 @@
-"""The Status entity: a post, or a boost of one around it, as the caller may see it. Pure: a bundle in, dicts out."""
+"""The Status entity: a post, or a boost of one around it, as the caller may see it. A bundle in, ready JSON out."""
 
 import html
+import itertools
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account, mention
 from fedi.mastodon.entities.attachment import MOST, attachment
 from fedi.mastodon.load import Bundle, Shown
+from fedi.mastodon.ready import Pieces, keep
 from storage.ids import time_of
 from storage.posts import Post
+
+_encode = msgspec.json.Encoder().encode
 
 VISIBILITY = {
     "public": "public",
@@ -23,80 +29,127 @@ VISIBILITY = {
 """Ours -> Mastodon's. What only members or agreed institutions see is «private» there: it can't be boosted by clients."""
 
 
-def statuses(origin: str, bundle: Bundle, shown: list[Shown]) -> list[dict[str, Any]]:
-    """The statuses, in the same order; those that the bundle does not hold are left out."""
-    found = (status(origin, bundle, one) for one in shown)
+def statuses(bundle: Bundle, shown: list[Shown]) -> list[msgspec.Raw]:
+    """The statuses as ready JSON, in the same order; those that the bundle does not hold are left out."""
+    found = (status(bundle, one) for one in shown)
     return [one for one in found if one is not None]
 
 
-def status(origin: str, bundle: Bundle, shown: Shown) -> dict[str, Any] | None:
+def status(bundle: Bundle, shown: Shown) -> msgspec.Raw | None:
     """One status; None when its post is not in the bundle (gone, or not for the caller)."""
     post = bundle.posts.get(shown.post_id)
-    if post is None or post.author_id not in bundle.actors:
+    author = bundle.actors.get(post.author_id) if post is not None else None
+    if post is None or author is None:
         return None
-    inner = of_post(origin, bundle, post)
+    pieces = bundle.pieces.get(post.id) or render(bundle, post)
+    flags = _flags(bundle, post)
+    inner = b"".join(
+        (b"{", pieces.head, pieces.tail, b',"account":', account(bundle.origin, author), flags, b',"reblog":null}')
+    )
     if shown.booster_id is None:
-        return inner
+        return msgspec.Raw(inner)
     booster = bundle.actors.get(shown.booster_id)
     if booster is None:
         return None
     boost = bundle.boosts.get(shown.id)
-    return {
-        **inner,
-        "id": str(shown.id),
-        "created_at": moment(boost.created_at if boost is not None else time_of(shown.id)),
-        "edited_at": None,
-        "in_reply_to_id": None,
-        "in_reply_to_account_id": None,
-        "uri": boost.iri if boost is not None else inner["uri"],
-        "url": boost.iri if boost is not None else inner["url"],
-        "account": account(origin, booster),
-        "application": None,
-        "card": None,
-        "reblog": inner,
-    }
+    head = _inside(
+        {
+            "id": str(shown.id),
+            "created_at": moment(boost.created_at if boost is not None else time_of(shown.id)),
+            "in_reply_to_id": None,
+            "in_reply_to_account_id": None,
+            "uri": boost.iri if boost is not None else post.iri,
+            "url": boost.iri if boost is not None else post.url or post.iri,
+            "edited_at": None,
+            "application": None,
+            "card": None,
+        }
+    )
+    return msgspec.Raw(
+        b"".join(
+            (
+                b"{",
+                head,
+                b",",
+                pieces.tail,
+                b',"account":',
+                account(bundle.origin, booster),
+                flags,
+                b',"reblog":',
+                inner,
+                b"}",
+            )
+        )
+    )
 
 
-def of_post(origin: str, bundle: Bundle, post: Post) -> dict[str, Any]:
-    """A post as Status; with a caller's flags where the bundle has a caller."""
+def render(bundle: Bundle, post: Post) -> Pieces:
+    """The parts of a post's JSON that are the same for every caller; kept for the next one."""
     app = bundle.apps.get(post.app_id) if post.app_id is not None else None
-    shown: dict[str, Any] = {
+    head = {
         "id": str(post.id),
         "created_at": moment(post.published_at),
         "in_reply_to_id": None if post.reply_to_id is None else str(post.reply_to_id),
         "in_reply_to_account_id": None if post.reply_to_actor_id is None else str(post.reply_to_actor_id),
+        "uri": post.iri,
+        "url": post.url or post.iri,
+        "edited_at": None if post.edited_at is None else moment(post.edited_at),
+        "application": None if app is None else {"name": app.name, "website": app.website},
+        "card": card(post),
+    }
+    tail = {
         "sensitive": post.sensitive,
         "spoiler_text": post.summary or "",
         "visibility": VISIBILITY[post.visibility],
         "language": post.language,
-        "uri": post.iri,
-        "url": post.url or post.iri,
         "replies_count": post.replies_count,
         "reblogs_count": post.boosts_count,
         "favourites_count": post.likes_count,
         "quotes_count": 0,
-        "edited_at": None if post.edited_at is None else moment(post.edited_at),
         "content": content(post.title, post.content, post.kind, post.link),
-        "reblog": None,
         "quote": None,
-        "application": None if app is None else {"name": app.name, "website": app.website},
-        "account": account(origin, bundle.actors[post.author_id]),
         "media_attachments": [attachment(post.id, index, file) for index, file in enumerate(post.attachments[:MOST])],
         "mentions": mentions(bundle, post),
-        "tags": [{"name": tag, "url": tag_url(origin, tag)} for tag in bundle.tags.get(post.id, ())],
+        "tags": [{"name": tag, "url": tag_url(bundle.origin, tag)} for tag in bundle.tags.get(post.id, ())],
         "emojis": [],
-        "card": card(post),
         "poll": None,
     }
-    if bundle.person_id is not None:
-        shown["favourited"] = post.id in bundle.flags.liked
-        shown["reblogged"] = post.id in bundle.flags.boosted
-        shown["muted"] = False
-        shown["bookmarked"] = post.id in bundle.flags.bookmarked
-        shown["filtered"] = []
-        if bundle.person_id == post.author_id:
-            shown["pinned"] = False
-    return shown
+    made = Pieces(_inside(head) + b",", _inside(tail))
+    keep(bundle.origin, post, made)
+    return made
+
+
+def _inside(fields: dict[str, Any]) -> bytes:
+    return _encode(fields)[1:-1]
+
+
+def _flags(bundle: Bundle, post: Post) -> bytes:
+    """What the caller did to a post; nothing without a caller."""
+    if bundle.person_id is None:
+        return b""
+    flags = bundle.flags
+    return _FLAGS[
+        post.id in flags.liked,
+        post.id in flags.boosted,
+        post.id in flags.bookmarked,
+        bundle.person_id == post.author_id,
+    ]
+
+
+_FLAGS = {
+    (liked, boosted, kept, own): b","
+    + _inside(
+        {
+            "favourited": liked,
+            "reblogged": boosted,
+            "muted": False,
+            "bookmarked": kept,
+            "filtered": [],
+            **({"pinned": False} if own else {}),
+        }
+    )
+    for liked, boosted, kept, own in itertools.product((False, True), repeat=4)
+}
 
 
 @lru_cache(4096)

@@ -246,3 +246,27 @@ async def test_preferences_are_the_default_of_posts(api: Api, ada: Actor) -> Non
     assert (await api.get("/api/v1/preferences", token)).json["posting:default:visibility"] == "private"
     posted = (await api.post("/api/v1/statuses", token, form={"status": "x"})).json
     assert (posted["visibility"], posted["language"]) == ("private", "de")
+
+
+async def test_what_was_rendered_before_is_right_for_the_next_caller(api: Api, ada: Actor, ben: Actor) -> None:
+    await api.person("chi")
+    post = await api.publish(ada, "hello @ben #one")
+    mine, theirs = await api.token(ada), await api.token(ben)
+    path = f"/api/v1/statuses/{post.id}"
+    first = (await api.get(path)).json
+    assert (await api.get(path)).json == first
+    assert "favourited" not in first
+    await api.post(f"{path}/favourite", theirs)
+    assert (await api.get(path, theirs)).json["favourited"] is True
+    for_ada = (await api.get(path, mine)).json
+    assert (for_ada["favourited"], for_ada["favourites_count"], for_ada["pinned"]) == (False, 1, False)
+    assert "pinned" not in (await api.get(path, theirs)).json
+    await api.ask("PATCH", "/api/v1/accounts/update_credentials", mine, form={"display_name": "Ada Lovelace"})
+    assert (await api.get(path)).json["account"]["display_name"] == "Ada Lovelace"
+    await api.ask("PUT", path, mine, form={"status": "hello @chi #two"})
+    edited = (await api.get(path, theirs)).json
+    assert "two" in [one["name"] for one in edited["tags"]]
+    assert "chi" in [one["acct"] for one in edited["mentions"]]
+    wrapper = (await api.post(f"{path}/reblog", theirs)).json
+    assert {**wrapper["reblog"]}.keys() == wrapper.keys()
+    assert wrapper["content"] == wrapper["reblog"]["content"]

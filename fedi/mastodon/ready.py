@@ -1,0 +1,35 @@
+"""Posts that were rendered before: the parts of their JSON that are the same for every caller.
+
+The same few posts fill every home. A part is good as long as the post's row is the same; account, flags and boosts are
+put around it for each answer (`entities.status`).
+"""
+
+from dataclasses import dataclass
+
+from storage.posts import Post
+
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A post's JSON without braces: `head` is of the post itself, `tail` also of each boost of it."""
+
+    head: bytes
+    tail: bytes
+
+
+_kept: dict[tuple[str, int], tuple[Post, Pieces]] = {}
+
+
+def ready(origin: str, post: Post) -> Pieces | None:
+    """What was rendered of this post at this instance; None when it was not, or the row changed."""
+    known = _kept.get((origin, post.id))
+    return known[1] if known is not None and known[0] == post else None
+
+
+def keep(origin: str, post: Post, pieces: Pieces) -> None:
+    """Keep what was rendered. Several threads read and write here, so all goes at once when it is too much."""
+    if len(_kept) >= _MOST:
+        _kept.clear()
+    _kept[origin, post.id] = (post, pieces)
