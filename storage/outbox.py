@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     text,
@@ -469,17 +470,24 @@ def link(tx: Tx, host: str) -> Link | None:
     return one_of(tx, select(*_LINK).where(links.c.host == host), Link)
 
 
+_STATE = (
+    "failures", "failing_since", "refused_in_row", "next_attempt_at", "state", "last_success_at", "problem",
+)  # fmt: skip
+_REACHED = bindparam("reached", type_=BigInteger)
+_SAVE = (
+    update(links)
+    .where(links.c.host == bindparam("of_host", type_=Text))
+    .values(
+        {name: bindparam(f"to_{name}", type_=links.c[name].type) for name in _STATE}
+        | {"cursor": case((links.c.cursor < _REACHED, _REACHED), else_=links.c.cursor), "claimed_until": null()}
+    )
+)
+
+
 def save_link(tx: Tx, state: Link) -> None:
     """Write a link back and give up the claim; what `spread` changed meanwhile is kept."""
-    values = {
-        column.name: getattr(state, column.name)
-        for column in _LINK
-        if column.name not in ("host", "wanted", "cursor", "claimed_until")
-    }
-    further = case((links.c.cursor < state.cursor, state.cursor), else_=links.c.cursor)
-    tx.execute(
-        update(links).where(links.c.host == state.host).values(values | {"cursor": further, "claimed_until": None})
-    )
+    values = {f"to_{name}": getattr(state, name) for name in _STATE}
+    change(tx, _SAVE, values | {"of_host": state.host, "reached": state.cursor})
 
 
 def all_links(tx: Tx) -> list[Link]:
