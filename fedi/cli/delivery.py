@@ -20,8 +20,9 @@ from fedi.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from storage.links import Link
     from storage.metadata import Tx
-    from storage.outbox import Link, Trouble
+    from storage.troubles import Trouble
 
 app = typer.Typer(help="What is on its way to peers, and why it is stuck.", no_args_is_help=True)
 
@@ -39,11 +40,11 @@ def list_(
 ) -> None:
     """The hosts to which something waits or fails, and the newest troubles."""
     with opened(config) as site:
-        from storage import outbox
+        from storage import audiences, links, troubles
 
         def unit(tx: "Tx") -> "tuple[list[dict[str, Any]], list[Trouble]]":
-            links = [link for link in outbox.all_links(tx) if every or _wants_care(link)]
-            return [_link(link, outbox.backlog(tx, link.host)) for link in links], outbox.troubles_of(tx, limit)
+            links = [link for link in links.everyone(tx) if every or _wants_care(link)]
+            return [_link(link, audiences.backlog(tx, link.host)) for link in links], troubles.newest(tx, limit)
 
         links, troubles = site.db.read_now(unit)
     if as_json:
@@ -60,7 +61,7 @@ def list_(
 def show(which: Which, as_json: AsJson = False, config: ConfigPath = None) -> None:
     """A host with what waits for it, or a trouble with the activity that was not taken."""
     with opened(config) as site:
-        from storage import outbox
+        from storage import audiences, outbox, troubles
 
         def unit(tx: "Tx") -> dict[str, Any]:
             if which.isdigit():
@@ -68,10 +69,10 @@ def show(which: Which, as_json: AsJson = False, config: ConfigPath = None) -> No
                 row = outbox.by_position(tx, trouble.position)
                 return _trouble(trouble) | {"body": row.body.decode() if row is not None else None}
             link = _link_to(tx, which)
-            waiting = outbox.due_to(tx, which, link.cursor, 100)
-            return _link(link, outbox.backlog(tx, which)) | {
+            waiting = audiences.due_to(tx, which, link.cursor, 100)
+            return _link(link, audiences.backlog(tx, which)) | {
                 "next": [{"type": row.type, "activity": row.activity_id} for row in waiting],
-                "troubles": [_trouble(each) for each in outbox.troubles_of(tx, 100, which)],
+                "troubles": [_trouble(each) for each in troubles.newest(tx, 100, which)],
             }
 
         fields = site.db.read_now(unit)
@@ -96,17 +97,17 @@ def retry(which: Which, config: ConfigPath = None) -> None:
     What the host has already, it drops as seen.
     """
     with opened(config) as site:
-        from storage import outbox
+        from storage import links, troubles
 
         def unit(tx: "Tx") -> str:
             if not which.isdigit():
                 _link_to(tx, which)
-                outbox.wake(tx, which, site.clock(), reopen=True)
+                links.wake(tx, which, site.clock(), reopen=True)
                 return which
             trouble = _find(tx, which)
-            outbox.rewind(tx, trouble.host, trouble.position)
-            outbox.wake(tx, trouble.host, site.clock(), reopen=True)
-            outbox.drop_trouble(tx, trouble.id)
+            links.rewind(tx, trouble.host, trouble.position)
+            links.wake(tx, trouble.host, site.clock(), reopen=True)
+            troubles.remove(tx, trouble.id)
             return trouble.host
 
         host = site.db.write_now(unit)
@@ -117,15 +118,15 @@ def retry(which: Which, config: ConfigPath = None) -> None:
 def drop(which: Which, config: ConfigPath = None) -> None:
     """Give up what waits for a host, or forget a trouble."""
     with opened(config) as site:
-        from storage import outbox
+        from storage import audiences, links, troubles
 
         def unit(tx: "Tx") -> str:
             if which.isdigit():
-                outbox.drop_trouble(tx, _find(tx, which).id)
+                troubles.remove(tx, _find(tx, which).id)
                 return f"trouble {which} is forgotten"
             _link_to(tx, which)
-            number = outbox.backlog(tx, which)
-            outbox.skip(tx, which)
+            number = audiences.backlog(tx, which)
+            links.skip(tx, which)
             return f"{number} activities for {which} are given up"
 
         print(site.db.write_now(unit))
@@ -136,18 +137,18 @@ def _wants_care(link: "Link") -> bool:
 
 
 def _link_to(tx: "Tx", host: str) -> "Link":
-    from storage import outbox
+    from storage import links
 
-    found = outbox.link(tx, host)
+    found = links.by_host(tx, host)
     if found is None:
         raise CommandError(f"nothing was ever sent to {host!r}; «fedi delivery list --all» shows the hosts")
     return found
 
 
 def _find(tx: "Tx", trouble_id: str) -> "Trouble":
-    from storage import outbox
+    from storage import troubles
 
-    found = outbox.trouble(tx, int(trouble_id)) if len(trouble_id) < 19 else None
+    found = troubles.by_id(tx, int(trouble_id)) if len(trouble_id) < 19 else None
     if found is None:
         raise CommandError(f"there is no trouble {trouble_id}; «fedi delivery list» shows them")
     return found

@@ -192,7 +192,7 @@ def _version(tx: "Tx") -> str:
 
 
 def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
-    from storage import actors, outbox, people, received
+    from storage import actors, links, people, received
 
     if tx.dialect.name == "postgresql":
         encoding = tx.exec_driver_sql("SHOW server_encoding").scalar()
@@ -226,7 +226,7 @@ def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
     failed = received.totals(tx).get("failed", 0)
     if failed:
         yield Finding("look", "received", f"{failed} activities were given up; «fedi received list --state failed»")
-    stuck = [link for link in outbox.all_links(tx) if link.wanted > link.cursor and link.failures > 2]
+    stuck = [link for link in links.everyone(tx) if link.wanted > link.cursor and link.failures > 2]
     if stuck:
         hosts = ", ".join(link.host for link in stuck[:5])
         yield Finding("look", "delivery", f"{len(stuck)} hosts don't answer ({hosts}); «fedi delivery list»")

@@ -16,7 +16,7 @@ from fedi.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from storage.outbox import Link
+    from storage.links import Link
     from storage.peers import Peer
 
 app = typer.Typer(help="Hosts that this instance knows.", no_args_is_help=True)
@@ -26,9 +26,9 @@ app = typer.Typer(help="Hosts that this instance knows.", no_args_is_help=True)
 def list_(as_json: AsJson = False, config: ConfigPath = None) -> None:
     """Every host that was met, by name."""
     with opened(config) as site:
-        from storage import outbox, peers
+        from storage import links, peers
 
-        found = site.db.read_now(lambda tx: (peers.everyone(tx), {link.host: link for link in outbox.all_links(tx)}))
+        found = site.db.read_now(lambda tx: (peers.everyone(tx), {link.host: link for link in links.everyone(tx)}))
     rows = [_fields(peer, found[1].get(peer.host)) for peer in found[0]]
     if as_json:
         print_json(rows)
@@ -45,10 +45,10 @@ def show(
 ) -> None:
     """One host, with the newest decisions about what came from there."""
     with opened(config) as site:
-        from storage import decisions, outbox, peers
+        from storage import decisions, links, peers
 
         peer, link, decided = site.db.read_now(
-            lambda tx: (peers.by_host(tx, host), outbox.link(tx, host), decisions.newest(tx, 20, host))
+            lambda tx: (peers.by_host(tx, host), links.by_host(tx, host), decisions.newest(tx, 20, host))
         )
     if peer is None:
         raise CommandError(f"no host {host!r} was met; «fedi peer list» shows those that were")

@@ -18,7 +18,8 @@ def start(folder: Path, *, keep: bool) -> Any:
     # The package locks a file in the user's runtime folder, and where there is none, one in /tmp that belongs to
     # whoever came first. So that users of one machine don't shut each other out, we give it a folder of this user.
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or Path(tempfile.gettempdir()) / f"fedi-{os.getuid()}")
-    (runtime / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (runtime, runtime / "python_PostgresServer"):
+        each.mkdir(mode=0o700, exist_ok=True)  # wider, and it would not be taken
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
