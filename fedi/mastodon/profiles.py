@@ -176,7 +176,10 @@ async def sign_up(request: Request) -> Response:
         wrong["agreement"] = [{"error": "ERR_ACCEPTED", "description": "must be accepted"}]
     if wrong:
         raise _invalid(wrong)
-    password = await asyncio.to_thread(actions.hash_password, asked.password)
+    try:
+        password = await asyncio.to_thread(actions.hash_password, asked.password)
+    except Invalid as problem:
+        raise _invalid({"password": [{"error": "ERR_TOO_SHORT", "description": problem.text}]}) from problem
     key_pair = await asyncio.to_thread(generate_rsa)
     secret = secrets.token_urlsafe(32)
     now = site.clock()
@@ -194,7 +197,7 @@ async def sign_up(request: Request) -> Response:
                 key_pair=key_pair,
             )
         except (Taken, Invalid) as problem:
-            name = "email" if "address" in problem.text else "username"
+            name = "email" if "address" in problem.text else "username"  # both are Taken, told apart by their words
             error = "ERR_TAKEN" if isinstance(problem, Taken) else "ERR_INVALID"
             raise _invalid({name: [{"error": error, "description": problem.text}]}) from problem
         scopes = " ".join(sorted(scope for scope in caller.scopes if not scope.startswith("admin:")))
