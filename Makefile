@@ -46,7 +46,7 @@ run: install
 
 # ARGS for pytest, as in: make test ARGS="-k webfinger -x"
 test: install
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
 
 check: install
 	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format" >&2; exit 1; }
