@@ -270,3 +270,20 @@ async def test_sign_up_by_an_app(api: Api) -> None:
     # Closed unless the operator opens it.
     assert (await api.post("/api/v1/accounts", robot, form=said)).status == 403
     assert (await api.post("/api/v1/accounts", form=said)).status == 401
+
+
+async def test_directory_and_several(api: Api, ada: Actor, ben: Actor) -> None:
+    await api.publish(ada, "active")
+    for query, names in (("", ["ada", "ben"]), ("?order=new", ["ben", "ada"]), ("?limit=1&offset=1", ["ben"])):
+        assert [one["username"] for one in (await api.get(f"/api/v1/directory{query}")).json] == names
+    found = (await api.get(f"/api/v1/accounts?id[]={ben.id}&id[]=7&id[]={ada.id}")).json
+    assert [one["username"] for one in found] == ["ben", "ada"]
+    assert (await api.get("/api/v1/accounts?" + "&".join(f"id[]={one}" for one in range(41)))).status == 422
+
+
+async def test_familiar_followers(api: Api, ada: Actor, ben: Actor) -> None:
+    chi = await api.person("chi")
+    await api.follow(ada, ben)
+    await api.follow(ben, chi)
+    told = (await api.get(f"/api/v1/accounts/familiar_followers?id[]={chi.id}", await api.token(ada))).json
+    assert [(one["id"], [other["username"] for other in one["accounts"]]) for one in told] == [(str(chi.id), ["ben"])]

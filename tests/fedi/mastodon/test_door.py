@@ -1,9 +1,19 @@
 """The manners of the door: CORS, JSON errors, slashes, methods, limits; each row of the negative matrix that it decides."""
 
-import pytest
+import logging
+from typing import Any
 
+import pytest
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from federation.errors import Unreachable
+from fedi.errors import Forbidden
 from fedi.mastodon import limits
+from fedi.mastodon.door import Door
 from storage.actors import Actor
+from storage.database import StorageUnavailable
 from tests.fedi.mastodon.conftest import Api
 
 
@@ -135,3 +145,59 @@ async def test_bodies_that_cant_be_read(api: Api, ada: Actor, kind: str, body: b
     answer = await api.post("/api/v1/statuses", await api.token(ada), body=body, content_type=kind)
     assert answer.status in (400, 422), answer.body
     assert answer.error
+
+
+@pytest.mark.parametrize(
+    ("problem", "status", "text"),
+    [
+        (StorageUnavailable("disk full"), 503, "database"),
+        (Unreachable("beta.example does not answer"), 503, "Remote data"),
+        (Forbidden("no"), 403, "no"),
+        (ClientDisconnect(), 400, "broke off"),
+        (KeyError("secret"), 500, "Something went wrong"),
+    ],
+)
+async def test_whatever_happens_is_an_answer(
+    api: Api, problem: Exception, status: int, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failing(request: Request) -> Response:
+        raise problem
+
+    api.app.client_api = Door([Route("/api/v1/failing", failing)])
+    with caplog.at_level(logging.CRITICAL):
+        answer = await api.get("/api/v1/failing")
+    assert answer.status == status
+    assert text in answer.error
+    assert "secret" not in answer.error
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_routes_that_contradict_each_other_are_told_at_the_start() -> None:
+    async def nothing(request: Request) -> Response:
+        return Response()
+
+    with pytest.raises(ValueError, match="routed twice"):
+        Door([Route("/api/a", nothing), Route("/api/a", nothing)])
+    with pytest.raises(ValueError, match="is called"):
+        Door([Route("/api/{id}/x", nothing), Route("/api/{name}/y", nothing)])
+
+
+async def test_a_socket_is_refused_before_it_opens(api: Api) -> None:
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        said.append(message["type"])
+
+    await api.app({"type": "websocket", "path": "/api/v1/streaming", "headers": [], "app": api.app}, receive, send)
+    assert said == ["websocket.close"]
+
+
+async def test_anonymous_callers_count_by_network(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fedi.mastodon.door import _network
+
+    assert _network("192.0.2.7") == "192.0.2.7"
+    # One machine has a whole /64 of IPv6.
+    assert _network("2001:db8:1:2:3:4:5:6") == _network("2001:db8:1:2:ffff::1") != _network("2001:db8:1:3::1")

@@ -270,3 +270,11 @@ async def test_what_was_rendered_before_is_right_for_the_next_caller(api: Api, a
     wrapper = (await api.post(f"{path}/reblog", theirs)).json
     assert {**wrapper["reblog"]}.keys() == wrapper.keys()
     assert wrapper["content"] == wrapper["reblog"]["content"]
+
+
+async def test_who_cant_be_found_stays_text(api: Api, ada: Actor) -> None:
+    # There is no network here: the post is published all the same.
+    answer = await api.post("/api/v1/statuses", await api.token(ada), form={"status": "hi @eve@beta.example"})
+    assert answer.status == 200
+    assert answer.json["mentions"] == []
+    assert "@eve@beta.example" in answer.json["content"]
