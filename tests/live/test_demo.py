@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import FEDI
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.live
 
 
 def three_free_ports() -> int:
