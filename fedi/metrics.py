@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi.context import Site
-from storage import jobs, outbox, people, posts, received
+from storage import jobs, links, outbox, people, posts, received
 from storage.metadata import Tx
 
 _MONTH = 30 * 24 * 3600 * 1000
@@ -32,7 +32,7 @@ def _collect(tx: Tx, site: Site) -> bytes:
     now = site.clock()
     for state, number in received.totals(tx).items():
         gauge("fedi_received", "Activities received, by state", number, state=state)
-    oldest = received.oldest_due(tx)
+    oldest = received.oldest_due(tx, now)
     gauge(
         "fedi_received_oldest_seconds", "Age of the oldest activity that waits", (now - oldest) / 1000 if oldest else 0
     )
@@ -40,13 +40,13 @@ def _collect(tx: Tx, site: Site) -> bytes:
         gauge("fedi_jobs", "Jobs, by state", number, state=state)
     head = outbox.head(tx)
     gauge("fedi_outbox_position", "Position of the newest row of the outbox log", head)
-    links = outbox.all_links(tx)
-    gauge("fedi_links", "Hosts that we send to", len(links))
-    gauge("fedi_links_failing", "Hosts whose last delivery failed", sum(link.failures > 0 for link in links))
+    hosts = links.everyone(tx)
+    gauge("fedi_links", "Hosts that we send to", len(hosts))
+    gauge("fedi_links_failing", "Hosts whose last delivery failed", sum(link.failures > 0 for link in hosts))
     gauge(
         "fedi_links_waiting",
         "Hosts with rows of the log still to send",
-        sum(link.wanted > link.cursor for link in links),
+        sum(link.wanted > link.cursor for link in hosts),
     )
     active, posted = people.totals(tx, now - _MONTH)
     gauge("fedi_people", "Active people of this instance", active)

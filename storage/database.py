@@ -21,8 +21,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event, exc, make_url, text
+from sqlalchemy import Engine, create_engine, exc, make_url, text
 
+from storage.engines import sqlite_engine
 from storage.events import Events
 from storage.ids import Ids
 from storage.metadata import Tx
@@ -83,8 +84,8 @@ class Database:
                 slot: Slot = FileSlot(path + "-slots")
             except (OSError, NoSlot) as problem:
                 raise StorageUnavailable(str(problem)) from problem
-            self._write_engine = _sqlite_engine(url, 1, writable=True)
-            self._read_engine = _sqlite_engine(url, readers, writable=False)
+            self._write_engine = sqlite_engine(url, 1, writable=True)
+            self._read_engine = sqlite_engine(url, readers, writable=False)
             self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
             self._writer = threading.Thread(target=self._write_forever, name="write", daemon=True)
             self._writer.start()
@@ -295,45 +296,3 @@ def _told_apart() -> Iterator[None]:
         if _in_trouble(problem):
             raise StorageUnavailable(str(problem.orig)) from problem
         raise
-
-
-def _sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
-    engine = create_engine(
-        url, pool_size=size, max_overflow=0, connect_args={"check_same_thread": False, "timeout": 30}
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in (
-            "busy_timeout=30000",
-            # FULL: an acknowledged write survives a power cut. Group commit keeps it quick.
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "temp_store=MEMORY",
-            "cache_size=-16000",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        _use_wal(connection)
-        if not writable:
-            connection.execute("PRAGMA query_only=ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Tx) -> None:
-        # IMMEDIATE: a read lock that is later raised to a write lock fails at once instead of waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
-
-    return engine
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn the file to WAL mode. Only the first time changes anything, and that time does not obey `busy_timeout`."""
-    last = time.monotonic() + 30
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as problem:
-            if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last:
-                raise
-            time.sleep(0.05)

@@ -3,12 +3,15 @@
 from storage import (
     actors,
     apps,
+    audiences,
+    cursors,
     decisions,
     follows,
     groups,
     idempotency,
     jobs,
     keys,
+    links,
     markers,
     memberships,
     notifications,
@@ -20,18 +23,22 @@ from storage import (
     received,
     sessions,
     timelines,
+    troubles,
 )
 from storage.metadata import metadata
 
 TABLES = (
     actors,
     apps,
+    audiences,
+    cursors,
     decisions,
     follows,
     groups,
     idempotency,
     jobs,
     keys,
+    links,
     markers,
     memberships,
     notifications,
@@ -43,6 +50,7 @@ TABLES = (
     received,
     sessions,
     timelines,
+    troubles,
 )
 
 __all__ = ["TABLES", "metadata"]

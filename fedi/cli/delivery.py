@@ -43,18 +43,18 @@ def list_(
         from storage import audiences, links, troubles
 
         def unit(tx: "Tx") -> "tuple[list[dict[str, Any]], list[Trouble]]":
-            links = [link for link in links.everyone(tx) if every or _wants_care(link)]
-            return [_link(link, audiences.backlog(tx, link.host)) for link in links], troubles.newest(tx, limit)
+            shown = [link for link in links.everyone(tx) if every or _wants_care(link)]
+            return [_link(link, audiences.backlog(tx, link.host)) for link in shown], troubles.newest(tx, limit)
 
-        links, troubles = site.db.read_now(unit)
+        hosts, ended = site.db.read_now(unit)
     if as_json:
-        print_json({"hosts": links, "troubles": [_trouble(each) for each in troubles]})
+        print_json({"hosts": hosts, "troubles": [_trouble(each) for each in ended]})
         return
     names = ("host", "state", "waiting", "failures", "next_attempt", "last_success", "problem")
-    print_rows(links, names, none="nothing waits")
-    if troubles:
+    print_rows(hosts, names, none="nothing waits")
+    if ended:
         print()
-        print_rows([_trouble(each) for each in troubles], ("id", "at", "host", "kind", "reason"), none="")
+        print_rows([_trouble(each) for each in ended], ("id", "at", "host", "kind", "reason"), none="")
 
 
 @app.command()
@@ -79,11 +79,11 @@ def show(which: Which, as_json: AsJson = False, config: ConfigPath = None) -> No
     if as_json:
         print_json(fields)
         return
-    rows, troubles = fields.pop("next", []), fields.pop("troubles", [])
+    rows, ended = fields.pop("next", []), fields.pop("troubles", [])
     print_fields(fields)
     for name, found, columns in (
         ("waiting", rows, ("type", "activity")),
-        ("troubles", troubles, ("id", "at", "kind", "reason")),
+        ("troubles", ended, ("id", "at", "kind", "reason")),
     ):
         if found:
             print(f"\n{name}:")

@@ -22,12 +22,12 @@ from federation.signatures.verify import Claim, verify
 from fedi import fetching, policy
 from fedi.context import Site
 from fedi.signatures import claim_of, target
-from storage import actors, outbox, received
+from storage import actors, links, received
 from storage.metadata import Tx
 from storage.received import Received
 
 REFUSALS = (30, 60)
-"""Refusals of one host that are kept: so many a minute, so many at once."""
+"""Refusals of one sender that are kept: so many a minute, so many at once."""
 
 
 async def inbox(request: Request) -> Response:
@@ -47,7 +47,8 @@ async def inbox(request: Request) -> Response:
         claim = claim_of(request)
         return await _take(site, request, raw, activity, claim)
     except FederationError as problem:
-        await _keep_refusal(site, raw, activity, claim, problem.code, problem.text)
+        address = request.client.host if request.client is not None else ""
+        await _keep_refusal(site, address, raw, activity, claim, problem)
         return _problem(problem.status, problem.code, problem.text)
 
 
@@ -140,7 +141,7 @@ def _keep(
     )
     received.insert(tx, row)
     if via is not None:
-        outbox.wake(tx, host, now)  # who speaks is awake: try what waits for them
+        links.wake(tx, host, now)  # who speaks is awake: try what waits for them
 
 
 async def _reject(site: Site, decision: Decision, host: str, activity: Activity) -> Response:
@@ -153,14 +154,16 @@ async def _reject(site: Site, decision: Decision, host: str, activity: Activity)
 
 
 async def _keep_refusal(
-    site: Site, raw: bytes, activity: Activity | None, claim: Claim | None, code: str, text: str
+    site: Site, address: str, raw: bytes, activity: Activity | None, claim: Claim | None, problem: FederationError
 ) -> None:
-    """Keep what was refused, for the operator: a few per host and minute, since anybody can send rubbish."""
+    """Keep what was refused, for the operator: a few per sender and minute, since anybody can send rubbish."""
+    code, text = problem.code, problem.text
     host = ""
     with contextlib.suppress(FederationError):
         host = host_of(claim.key_id) if claim is not None else (host_of(activity.actor) if activity is not None else "")
     now = site.clock()
-    if not site.refusals.allow(host, *REFUSALS, now):
+    # By the address that it came from: the host is only what it claims.
+    if not site.refusals.allow(address, *REFUSALS, now):
         return
     row = Received(
         id=site.new_id(),

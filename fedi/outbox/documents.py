@@ -22,7 +22,7 @@ from fedi.outbox.signed import viewer_of
 from fedi.rendering import actors as actor_rendering
 from fedi.rendering import posts as post_rendering
 from fedi.visibility import NOBODY, Viewer, may_see
-from storage import actors, outbox, posts, reactions
+from storage import actors, audiences, outbox, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.outbox import Sent
@@ -136,7 +136,7 @@ def _got_it(tx: Tx, viewer: Viewer, row: Sent) -> bool:
     """Whether the activity was (or is to be) sent to the host that asks."""
     if viewer.host is None:
         return False
-    return bool(outbox.recipients(tx, [row.position], [viewer.host]))
+    return bool(audiences.recipients(tx, [row.position], [viewer.host]))
 
 
 ROUTES = [

@@ -12,9 +12,10 @@ from federation.signatures.keys import PrivateKey
 from fedi import policy
 from fedi.context import Site
 from fedi.visibility import NOBODY, Viewer, seen
-from storage import actors, outbox, peers, posts
+from storage import actors, audiences, outbox, peers, posts
+from storage.links import Link
 from storage.metadata import Tx
-from storage.outbox import Link, Sent
+from storage.outbox import Sent
 from storage.peers import Peer
 from storage.posts import Post
 
@@ -70,7 +71,7 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     decisions = {
         host: decide_delivery(policy.current(site), host, met[host].stance if host in met else "none") for host in hosts
     }
-    due = outbox.due(tx, hosts, ROWS)
+    due = audiences.due(tx, hosts, ROWS)
     wanted = sorted({position for one in due.values() for position in one.positions})
     known = _read(tx, site, wanted, hosts)
     turns = []
@@ -102,7 +103,7 @@ def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str]) -> _Known:
             keys[number] = None
     return _Known(
         rows=rows,
-        inboxes=outbox.recipients(tx, positions, hosts),
+        inboxes=audiences.recipients(tx, positions, hosts),
         posts=posts.by_ids(tx, about),
         public=set(seen(tx, NOBODY, about)),
         keys=keys,

@@ -18,9 +18,10 @@ from fedi import policy
 from fedi.actions import follows as follow_actions
 from fedi.context import Site
 from fedi.outbox.fanout import Parcel, Turn
-from storage import actors, follows, jobs, outbox
+from storage import actors, audiences, follows, jobs, links, troubles
+from storage.links import Link
 from storage.metadata import Tx
-from storage.outbox import Link, Trouble
+from storage.troubles import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -161,13 +162,13 @@ def _write_down(tx: Tx, site: Site, state: _State) -> None:
         if inbox in retry_now:
             continue
         row = parcel.row
-        outbox.add_trouble(
+        troubles.add(
             tx, Trouble(site.new_id(), turn.link.host, inbox, row.position, row.activity_id, kind, reason[:500], now)
         )
         decision = Decision(Verdict.REJECT, kind, reason[:500])
         policy.keep(tx, site, decision, "out", turn.link.host, activity_id=row.activity_id, type=row.type)
     healthy = state.link.failures == 0
-    outbox.save_link(
+    links.save(
         tx,
         replace(
             turn.link,
@@ -193,7 +194,7 @@ def _forget_inboxes(tx: Tx, site: Site, host: str, gone: list[str]) -> set[str]:
     """
     shared: set[str] = set()
     for inbox in dict.fromkeys(gone):
-        if outbox.forget_shared_inbox(tx, inbox):
+        if audiences.forget_shared_inbox(tx, inbox):
             shared.add(inbox)
             continue
         for follower in actors.with_inbox(tx, inbox, host):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from fedi.context import Site
 from fedi.outbox import fanout, send
-from storage import outbox
+from storage import links
+from storage.links import Link
 from storage.metadata import Tx
-from storage.outbox import Link
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Deliveries:
 
     async def begin(self) -> int:
         """Wake the links that new rows concern and begin as many turns as there is room for; how many begun."""
-        while await self.site.db.write(lambda tx: outbox.spread(tx, _SPREAD)) == _SPREAD:
+        while await self.site.db.write(lambda tx: links.spread(tx, _SPREAD)) == _SPREAD:
             pass
         begun = await self._begin(self.well, TURNS, failing=False)
         return begun + await self._begin(self.failing, FAILING_TURNS, failing=True)
@@ -49,21 +49,21 @@ class Deliveries:
         if len(pool) > size * 3 // 4:
             return 0  # planning for many at once is cheaper than for each
         while (room := min(size - len(pool), _PLANNED)) > 0:
-            links = await self.site.db.write(lambda tx, room=room: self._claim(tx, room, failing=failing))  # type: ignore[misc]
-            if not links:
+            claimed = await self.site.db.write(lambda tx, room=room: self._claim(tx, room, failing=failing))  # type: ignore[misc]
+            if not claimed:
                 break
-            turns = await self.site.db.read(lambda tx, links=links: fanout.plan(tx, self.site, links))  # type: ignore[misc]
+            turns = await self.site.db.read(lambda tx, claimed=claimed: fanout.plan(tx, self.site, claimed))  # type: ignore[misc]
             for turn in turns:
                 task = asyncio.create_task(self._run(turn, pool))
                 pool[turn.link.host] = task
             begun += len(turns)
-            if len(links) < room:
+            if len(claimed) < room:
                 break
         return begun
 
     def _claim(self, tx: Tx, room: int, *, failing: bool) -> list[Link]:
         now = self.site.clock()
-        return outbox.claim_links(tx, now, now + LEASE, room, failing=failing)
+        return links.claim(tx, now, now + LEASE, room, failing=failing)
 
     async def _run(self, turn: fanout.Turn, pool: dict[str, "asyncio.Task[None]"]) -> None:
         try:

@@ -16,7 +16,7 @@ from fedi.inbox.process import process
 from fedi.worker import jobs as job_kinds
 from fedi.worker import schedule
 from fedi.worker.deliveries import Deliveries
-from storage import jobs, outbox, received
+from storage import jobs, links, received
 from storage.jobs import Job
 from storage.metadata import Tx
 from storage.received import Received
@@ -127,7 +127,7 @@ class Work:
         def renew(tx: Tx) -> None:
             received.renew(tx, rows, until)
             jobs.renew(tx, running, until)
-            outbox.renew_claims(tx, hosts, until)
+            links.renew_claims(tx, hosts, until)
 
         if rows or running or hosts:
             await self.site.db.write(renew)

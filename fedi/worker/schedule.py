@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fedi.context import Site
-from storage import apps, idempotency, outbox, received, sessions
+from storage import apps, cursors, idempotency, received, sessions
 from storage.metadata import Tx
 
 _HOUR = 3600 * 1000
@@ -47,12 +47,12 @@ async def run_due(site: Site) -> int:
 
 
 def _due(tx: Tx, timed: Timed, now: int) -> bool:
-    return now - outbox.cursor(tx, f"schedule: {timed.name}") >= timed.every
+    return now - cursors.position(tx, f"schedule: {timed.name}") >= timed.every
 
 
 def _run(tx: Tx, site: Site, timed: Timed) -> int:
     now = site.clock()
-    if not outbox.advance(tx, f"schedule: {timed.name}", now - timed.every, now):
+    if not cursors.advance(tx, f"schedule: {timed.name}", now - timed.every, now):
         return 0  # another worker was first
     timed.unit(tx, now)
     return 1

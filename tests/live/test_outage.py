@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import actors, outbox, peers
+from storage import actors, links, peers
 from storage.database import Database
 from storage.metadata import Tx
 from tests.live.client import begin, wait_until
@@ -78,11 +78,11 @@ def test_peers_that_hang_or_never_return_cost_the_others_nothing(servers: list[S
             ada.post(f"hello {number}")
             wait_until(lambda: f"hello {number}" in bob.home(), 5)
         time.sleep(1)
-        links = {link.host: link for link in db.read_now(outbox.all_links)}
-        well = links[f"127.0.0.1:{beta.port}"]
+        by_host = {link.host: link for link in db.read_now(links.everyone)}
+        well = by_host[f"127.0.0.1:{beta.port}"]
         assert well.failures == 0
         assert well.cursor == well.wanted
-        refusing = [links[f"127.0.0.1:{port}"] for port in gone]
+        refusing = [by_host[f"127.0.0.1:{port}"] for port in gone]
         assert all(link.failures >= 1 and link.wanted > link.cursor for link in refusing)  # what waits is kept
     finally:
         db.close()

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import exc, insert, select, text
 
 from storage import jobs
+from storage.cursors import cursors
 from storage.database import Database, StorageUnavailable
 from storage.events import note
 from storage.metadata import Tx
-from storage.outbox import cursors
 
 Connect = Callable[..., Database]
 

@@ -5,34 +5,35 @@ from dataclasses import replace
 
 import pytest
 
-from storage import actors, follows, outbox
+from storage import actors, audiences, follows, links, outbox
 from storage.actors import Actor
 from storage.database import Database
+from storage.links import Link
 from storage.metadata import Tx
-from storage.outbox import Audience, Link
+from storage.outbox import Audience
 from tests.storage.rows import actor, follow, said
 
 Connect = Callable[..., Database]
 
 
 def _spread(db: Database) -> None:
-    while db.write_now(lambda tx: outbox.spread(tx, 100)):
+    while db.write_now(lambda tx: links.spread(tx, 100)):
         pass
 
 
 def _link(db: Database, host: str) -> Link:
-    found = db.read_now(lambda tx: outbox.link(tx, host))
+    found = db.read_now(lambda tx: links.by_host(tx, host))
     assert found is not None
     return found
 
 
 def _due(db: Database, host: str, limit: int = 50) -> list[int]:
-    return list(db.read_now(lambda tx: outbox.due(tx, [host], limit))[host].positions)
+    return list(db.read_now(lambda tx: audiences.due(tx, [host], limit))[host].positions)
 
 
 def _settle(db: Database, host: str) -> None:
     state = _link(db, host)
-    db.write_now(lambda tx: outbox.save_link(tx, replace(state, cursor=state.wanted, claimed_until=None)))
+    db.write_now(lambda tx: links.save(tx, replace(state, cursor=state.wanted, claimed_until=None)))
 
 
 @pytest.fixture
@@ -52,10 +53,10 @@ def test_a_row_goes_to_the_hosts_of_followers_and_of_who_is_named(db: Database, 
 
     position = db.write_now(begin)
     _spread(db)
-    assert [link.host for link in db.read_now(outbox.all_links)] == ["b.example", "c.example", "d.example"]
+    assert [link.host for link in db.read_now(links.everyone)] == ["b.example", "c.example", "d.example"]
     for host in ("b.example", "c.example", "d.example"):
         assert _due(db, host) == [position]
-    got = db.read_now(lambda tx: outbox.recipients(tx, [position], ["b.example", "d.example", "w.example"]))
+    got = db.read_now(lambda tx: audiences.recipients(tx, [position], ["b.example", "d.example", "w.example"]))
     assert got == {
         ("b.example", position): {"https://b.example/inbox": False},  # two followers, one shared inbox
         ("d.example", position): {"https://d.example/inbox": True},
@@ -69,7 +70,7 @@ def test_without_a_shared_inbox_each_person_gets_it(db: Database, ada: Actor) ->
         return said(tx, ada)
 
     position = db.write_now(begin)
-    assert sorted(db.read_now(lambda tx: outbox.inboxes(tx, position, "b.example"))) == [
+    assert sorted(db.read_now(lambda tx: audiences.inboxes(tx, position, "b.example"))) == [
         "https://b.example/people/bea/inbox",
         "https://b.example/people/bo/inbox",
     ]
@@ -78,11 +79,11 @@ def test_without_a_shared_inbox_each_person_gets_it(db: Database, ada: Actor) ->
 def test_a_shared_inbox_that_is_gone_is_not_used_again(db: Database, ada: Actor) -> None:
     def begin(tx: Tx) -> int:
         follow(tx, actor(tx, "bo", "b.example"), ada)
-        outbox.forget_shared_inbox(tx, "https://b.example/inbox")
+        audiences.forget_shared_inbox(tx, "https://b.example/inbox")
         return said(tx, ada)
 
     position = db.write_now(begin)
-    got = db.read_now(lambda tx: outbox.inboxes(tx, position, "b.example"))
+    got = db.read_now(lambda tx: audiences.inboxes(tx, position, "b.example"))
     assert got == ["https://b.example/people/bo/inbox"]
 
 
@@ -96,7 +97,7 @@ def test_who_stopped_following_a_second_ago_gets_nothing_more(db: Database, ada:
     assert _due(db, "b.example") == [position]
     db.write_now(lambda tx: follows.remove(tx, follow_id))
     assert _due(db, "b.example") == []
-    assert db.read_now(lambda tx: outbox.inboxes(tx, position, "b.example")) == []
+    assert db.read_now(lambda tx: audiences.inboxes(tx, position, "b.example")) == []
 
 
 def test_who_follows_later_gets_nothing_from_before(db: Database, ada: Actor) -> None:
@@ -129,7 +130,7 @@ def test_a_busy_link_does_not_give_a_new_follower_old_rows_either(db: Database, 
     first = db.write_now(begin)
     _spread(db)
     assert _due(db, "b.example") == [first, first + 2]
-    assert db.read_now(lambda tx: outbox.inboxes(tx, first + 1, "b.example")) == []
+    assert db.read_now(lambda tx: audiences.inboxes(tx, first + 1, "b.example")) == []
 
 
 def test_a_link_that_has_rows_waiting_keeps_its_place(db: Database, ada: Actor) -> None:
@@ -151,12 +152,12 @@ def test_due_is_cut_and_says_how_far_it_looked(db: Database, ada: Actor) -> None
     mine = [db.write_now(lambda tx: said(tx, by)) for by in (ada, eve, eve, ada, eve, ada)]
     _spread(db)
 
-    def due(limit: int, window: int) -> outbox.Due:
-        return db.read_now(lambda tx: outbox.due(tx, ["b.example"], limit, window))["b.example"]
+    def due(limit: int, window: int) -> audiences.Due:
+        return db.read_now(lambda tx: audiences.due(tx, ["b.example"], limit, window))["b.example"]
 
-    assert due(2, 1000) == outbox.Due((mine[0], mine[3]), mine[3])
-    assert due(9, 1000) == outbox.Due((mine[0], mine[3], mine[5]), mine[5])
-    assert due(9, 3) == outbox.Due((mine[0],), mine[2])  # of the window nothing more concerns the host: it may pass
+    assert due(2, 1000) == audiences.Due((mine[0], mine[3]), mine[3])
+    assert due(9, 1000) == audiences.Due((mine[0], mine[3], mine[5]), mine[5])
+    assert due(9, 3) == audiences.Due((mine[0],), mine[2])  # of the window nothing more concerns the host: it may pass
 
 
 def test_the_same_activity_is_in_the_log_once(db: Database, ada: Actor) -> None:
@@ -199,14 +200,14 @@ def test_links_are_claimed_by_one_worker_each_and_come_back(connect: Connect) ->
 
     def work(db: Database) -> list[str]:
         got: list[str] = []
-        while links := db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 7)):
-            got += [link.host for link in links]
+        while claimed := db.write_now(lambda tx: links.claim(tx, 100, 500, 7)):
+            got += [link.host for link in claimed]
         return got
 
     with ThreadPoolExecutor(3) as pool:
         claimed = [one for part in pool.map(work, workers) for one in part]
     assert sorted(claimed) == sorted(hosts)
-    assert len(workers[0].write_now(lambda tx: outbox.claim_links(tx, 500, 900, 100))) == 60
+    assert len(workers[0].write_now(lambda tx: links.claim(tx, 500, 900, 100))) == 60
 
 
 def _many(db: Database, ada: Actor, hosts: list[str]) -> None:
@@ -218,41 +219,39 @@ def _many(db: Database, ada: Actor, hosts: list[str]) -> None:
 def test_links_that_fail_are_claimed_apart(db: Database, ada: Actor) -> None:
     _many(db, ada, ["a.example", "b.example", "c.example"])
     bad = replace(_link(db, "b.example"), failures=2, failing_since=1, next_attempt_at=50)
-    db.write_now(lambda tx: outbox.save_link(tx, bad))
-    well = db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10, failing=False))
+    db.write_now(lambda tx: links.save(tx, bad))
+    well = db.write_now(lambda tx: links.claim(tx, 100, 500, 10, failing=False))
     assert [link.host for link in well] == ["a.example", "c.example"]
-    assert [link.host for link in db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10, failing=True))] == [
-        "b.example"
-    ]
+    assert [link.host for link in db.write_now(lambda tx: links.claim(tx, 100, 500, 10, failing=True))] == ["b.example"]
 
 
 def test_a_sleeping_link_waits_until_it_is_woken(db: Database, ada: Actor) -> None:
     _many(db, ada, ["a.example"])
     asleep = replace(_link(db, "a.example"), failures=1, next_attempt_at=1_000)
-    db.write_now(lambda tx: outbox.save_link(tx, asleep))
-    assert db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10)) == []
-    assert db.read_now(outbox.next_due_at) == 1_000
-    db.write_now(lambda tx: outbox.wake(tx, "a.example", 100))
-    assert len(db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10))) == 1
+    db.write_now(lambda tx: links.save(tx, asleep))
+    assert db.write_now(lambda tx: links.claim(tx, 100, 500, 10)) == []
+    assert db.read_now(links.next_due_at) == 1_000
+    db.write_now(lambda tx: links.wake(tx, "a.example", 100))
+    assert len(db.write_now(lambda tx: links.claim(tx, 100, 500, 10))) == 1
 
 
 def test_a_suspended_link_is_reopened_only_by_an_operator(db: Database, ada: Actor) -> None:
     _many(db, ada, ["a.example"])
     stopped = replace(_link(db, "a.example"), state="suspended", refused_in_row=20)
-    db.write_now(lambda tx: outbox.save_link(tx, stopped))
-    db.write_now(lambda tx: outbox.wake(tx, "a.example", 100))
-    assert db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10)) == []
-    db.write_now(lambda tx: outbox.wake(tx, "a.example", 100, reopen=True))
-    [link] = db.write_now(lambda tx: outbox.claim_links(tx, 100, 500, 10))
+    db.write_now(lambda tx: links.save(tx, stopped))
+    db.write_now(lambda tx: links.wake(tx, "a.example", 100))
+    assert db.write_now(lambda tx: links.claim(tx, 100, 500, 10)) == []
+    db.write_now(lambda tx: links.wake(tx, "a.example", 100, reopen=True))
+    [link] = db.write_now(lambda tx: links.claim(tx, 100, 500, 10))
     assert (link.state, link.refused_in_row) == ("open", 0)
 
 
 def test_what_is_wanted_while_a_turn_runs_is_kept(db: Database, ada: Actor) -> None:
     _many(db, ada, ["a.example"])
-    [turn] = db.write_now(lambda tx: outbox.claim_links(tx, 0, 500, 10))
+    [turn] = db.write_now(lambda tx: links.claim(tx, 0, 500, 10))
     more = db.write_now(lambda tx: said(tx, ada))
     _spread(db)
-    db.write_now(lambda tx: outbox.save_link(tx, replace(turn, cursor=turn.wanted)))
+    db.write_now(lambda tx: links.save(tx, replace(turn, cursor=turn.wanted)))
     after = _link(db, "a.example")
     assert (after.wanted, after.claimed_until) == (more, None)
     assert _due(db, "a.example") == [more]
@@ -260,9 +259,9 @@ def test_what_is_wanted_while_a_turn_runs_is_kept(db: Database, ada: Actor) -> N
 
 def test_a_late_turn_never_moves_the_cursor_back(db: Database, ada: Actor) -> None:
     _many(db, ada, ["a.example"])
-    [slow] = db.write_now(lambda tx: outbox.claim_links(tx, 0, 500, 10))
+    [slow] = db.write_now(lambda tx: links.claim(tx, 0, 500, 10))
     _settle(db, "a.example")
-    db.write_now(lambda tx: outbox.save_link(tx, slow))
+    db.write_now(lambda tx: links.save(tx, slow))
     assert _due(db, "a.example") == []
 
 
@@ -297,7 +296,7 @@ def test_every_host_gets_exactly_the_rows_of_whom_it_followed_then(db: Database,
             case "turn":
                 host = reader.host
                 here = [one.id for one in readers if one.host == host]
-                positions = _due(db, host, 3) if db.read_now(lambda tx: outbox.link(tx, host)) else []
+                positions = _due(db, host, 3) if db.read_now(lambda tx: links.by_host(tx, host)) else []
                 still = [
                     position for position, by, at in waiting[host]
                     if any(edges.get((one, by), at + 1) <= at for one in here)
@@ -305,7 +304,7 @@ def test_every_host_gets_exactly_the_rows_of_whom_it_followed_then(db: Database,
                 assert positions == still[:3]
                 if positions:
                     state = _link(db, host)
-                    db.write_now(lambda tx: outbox.save_link(tx, replace(state, cursor=positions[-1])))
+                    db.write_now(lambda tx: links.save(tx, replace(state, cursor=positions[-1])))
                     waiting[host] = [row for row in waiting[host] if row[0] > positions[-1]]
                     got[host] += positions
                     expected[host] += still[:3]
@@ -322,4 +321,4 @@ def test_actors_of_the_host_that_are_gone_get_nothing(db: Database, ada: Actor) 
     position = db.write_now(lambda tx: said(tx, ada, to=Audience((ada.id,), (bo.id,))))
     _spread(db)
     db.write_now(lambda tx: actors.change(tx, bo.id, state="gone"))
-    assert db.read_now(lambda tx: outbox.recipients(tx, [position], ["b.example"])) == {}
+    assert db.read_now(lambda tx: audiences.recipients(tx, [position], ["b.example"])) == {}

@@ -13,11 +13,11 @@ from fedi.actions.posts import Draft
 from fedi.cli import init, person
 from fedi.cli.console import opened
 from fedi.context import Site
-from storage import actors, apps, decisions, keys, outbox, people, received
+from storage import actors, apps, audiences, decisions, keys, links, people, received, troubles
 from storage.actors import Actor
 from storage.decisions import DecisionRow
-from storage.outbox import Trouble
 from storage.received import Received
+from storage.troubles import Trouble
 from tests.fedi.cli.conftest import Operator, both, enter
 
 
@@ -354,10 +354,10 @@ def test_deliveries_are_shown_retried_and_dropped(operator: Operator) -> None:
         ada = actor(site, "ada")
         remote_follower(site, ada)
         site.db.write_now(lambda tx: posts.publish(tx, site, ada, Draft("Hello")))
-        site.db.write_now(lambda tx: outbox.spread(tx, 100))
-        link = site.db.read_now(lambda tx: outbox.link(tx, "peer.example"))
+        site.db.write_now(lambda tx: links.spread(tx, 100))
+        link = site.db.read_now(lambda tx: links.by_host(tx, "peer.example"))
         assert link is not None
-        waiting = site.db.read_now(lambda tx: outbox.due_to(tx, "peer.example", link.cursor, 100))
+        waiting = site.db.read_now(lambda tx: audiences.due_to(tx, "peer.example", link.cursor, 100))
     assert [row.type for row in waiting] == ["Accept", "Create"]
     listed = operator.fedi("delivery", "list", "--json").json
     assert [(each["host"], each["waiting"]) for each in listed["hosts"]] == [("peer.example", 2)]
@@ -376,7 +376,7 @@ def test_deliveries_are_shown_retried_and_dropped(operator: Operator) -> None:
             *("peer.example", "https://peer.example/inbox", create.position, create.activity_id, "refused", "403: no"),
             site.clock(),
         )
-        site.db.write_now(lambda tx: outbox.add_trouble(tx, trouble))
+        site.db.write_now(lambda tx: troubles.add(tx, trouble))
     [told] = operator.fedi("delivery", "list", "--json").json["troubles"]
     assert (told["id"], told["reason"]) == (str(trouble.id), "403: no")
     assert create.activity_id in operator.fedi("delivery", "show", str(trouble.id)).out
@@ -390,14 +390,14 @@ def test_a_host_that_was_given_up_is_tried_again(operator: Operator) -> None:
     operator.person("ada")
     with opened(None) as site:
         remote_follower(site, actor(site, "ada"))
-        site.db.write_now(lambda tx: outbox.spread(tx, 100))
+        site.db.write_now(lambda tx: links.spread(tx, 100))
         later = site.clock() + 10_000_000
         values = "state = 'suspended', failures = 9, problem = '500', next_attempt_at = "
         site.db.write_now(lambda tx: tx.execute(text(f"UPDATE links SET {values} {later}")))
     assert operator.fedi("delivery", "list", "--json").json["hosts"][0]["state"] == "suspended"
     operator.fedi("delivery", "retry", "peer.example")
     with opened(None) as site:
-        link = site.db.read_now(lambda tx: outbox.link(tx, "peer.example"))
+        link = site.db.read_now(lambda tx: links.by_host(tx, "peer.example"))
     assert link is not None
     assert link.state == "open"
     assert link.next_attempt_at < later

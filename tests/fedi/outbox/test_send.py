@@ -11,10 +11,11 @@ from fedi.actions.posts import Draft
 from fedi.config import Config
 from fedi.context import Site
 from fedi.worker.deliveries import LEASE, Deliveries
-from storage import actors, decisions, follows, jobs, outbox, peers
+from storage import actors, decisions, follows, jobs, links, outbox, peers, troubles
 from storage.actors import Actor
 from storage.database import Database
-from storage.outbox import Audience, Link
+from storage.links import Link
+from storage.outbox import Audience
 from tests.conftest import Clock
 from tests.fedi.outbox.network import Network, follower, site_on
 
@@ -62,7 +63,7 @@ def log(site: Site, by: Actor, number: int, audience: Audience, **more: Any) -> 
 
 
 def link(site: Site, host: str) -> Link:
-    found = site.db.read_now(lambda tx: outbox.link(tx, host))
+    found = site.db.read_now(lambda tx: links.by_host(tx, host))
     assert found is not None
     return found
 
@@ -124,7 +125,7 @@ async def test_a_refusal_is_not_repeated_and_stays_visible(site: Site, ada: Acto
     network.answers["no.example"] = lambda url, document: 422 if document["id"] == refused else 202
     await deliver(site)
     assert network.names("no.example") == [taken]
-    [trouble] = site.db.read_now(lambda tx: outbox.troubles_of(tx, 10))
+    [trouble] = site.db.read_now(lambda tx: troubles.newest(tx, 10))
     assert (trouble.host, trouble.activity_id, trouble.kind) == ("no.example", refused, "refused")
     assert "422" in trouble.reason
     [decision] = site.db.read_now(lambda tx: decisions.newest(tx, 10))
@@ -154,7 +155,7 @@ async def test_a_personal_inbox_that_is_gone_is_dropped(site: Site, ada: Actor, 
     await deliver(site)
     assert [url for url, _ in network.got["small.example"]] == ["https://small.example/people/cy/inbox"] * 2
     assert len(site.db.read_now(lambda tx: follows.followers(tx, ada.id, 10))) == 1
-    assert site.db.read_now(lambda tx: outbox.troubles_of(tx, 10))[0].kind == "gone"
+    assert site.db.read_now(lambda tx: troubles.newest(tx, 10))[0].kind == "gone"
 
 
 async def test_when_a_shared_inbox_is_gone_each_persons_own_gets_it(site: Site, ada: Actor, network: Network) -> None:
@@ -164,7 +165,7 @@ async def test_when_a_shared_inbox_is_gone_each_persons_own_gets_it(site: Site, 
     await deliver(site)
     assert network.got["moved.example"][0][0] == "https://moved.example/people/bo/inbox"
     assert network.names("moved.example") == [name]
-    assert site.db.read_now(lambda tx: outbox.troubles_of(tx, 10)) == []
+    assert site.db.read_now(lambda tx: troubles.newest(tx, 10)) == []
 
 
 async def test_rows_too_old_expire_with_a_reason(site: Site, ada: Actor, network: Network, clock: Clock) -> None:
@@ -180,7 +181,7 @@ async def test_rows_too_old_expire_with_a_reason(site: Site, ada: Actor, network
     await deliver(site)
     assert network.names("ends.example") == [new]
     assert network.names("agreed.example") == [old, new]  # agreed peers have thirty days
-    [trouble] = site.db.read_now(lambda tx: outbox.troubles_of(tx, 10))
+    [trouble] = site.db.read_now(lambda tx: troubles.newest(tx, 10))
     assert (trouble.host, trouble.kind, trouble.activity_id) == ("ends.example", "expired", old)
 
 
@@ -364,4 +365,4 @@ async def test_an_actor_without_a_key_stops_nothing(site: Site, ada: Actor, netw
     name = publish(site, ada, "hello")
     await deliver(site)
     assert network.names("far.example") == [name]
-    assert site.db.read_now(lambda tx: outbox.troubles_of(tx, 10))[0].kind == "dropped"
+    assert site.db.read_now(lambda tx: troubles.newest(tx, 10))[0].kind == "dropped"

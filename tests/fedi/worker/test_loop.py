@@ -11,7 +11,7 @@ from fedi.actions.posts import Draft
 from fedi.config import Config
 from fedi.context import Site, now
 from fedi.worker import loop
-from storage import jobs, outbox, peers, received
+from storage import jobs, links, peers, received
 from storage.actors import Actor
 from storage.database import Database
 from storage.received import Received
@@ -135,9 +135,9 @@ async def test_claims_are_renewed_while_the_work_runs(site: Site, ada: Actor, ne
     site.db.write_now(lambda tx: posts.publish(tx, site, ada, Draft("hello")))
     work = loop.Work(site)
     await work.deliver()
-    site.db.write_now(lambda tx: outbox.renew_claims(tx, ["far.example"], 5))
+    site.db.write_now(lambda tx: links.renew_claims(tx, ["far.example"], 5))
     assert await work.hold() == 1
-    link = site.db.read_now(lambda tx: outbox.link(tx, "far.example"))
+    link = site.db.read_now(lambda tx: links.by_host(tx, "far.example"))
     assert link is not None
     assert (link.claimed_until or 0) > now() + 50_000
     await work.finish(0.01)

@@ -1,0 +1,140 @@
+"""Who gets what: the rows of the outbox log that are next for a host, and its inboxes that get each of them.
+
+Asked at the moment of sending. A follower gets what was written since it follows, and only as long as it does.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sqlalchemy import Subquery, and_, func, literal, select, union, update
+
+from storage.actors import actors
+from storage.follows import follows
+from storage.links import Link, by_host, links
+from storage.metadata import Tx, all_of, columns
+from storage.outbox import Sent, audiences, outbox
+
+_SENT = columns(outbox, Sent)
+_LINK = columns(links, Link)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a host gets next: `positions` in order; when they are settled, all up to `looked` is."""
+
+    positions: tuple[int, ...]
+    looked: int
+
+
+def _followed_from(hosts: list[str]) -> Subquery:
+    """(host, target_id, since): whom active actors at these hosts follow, and since when."""
+    return (
+        select(actors.c.host, follows.c.target_id, func.min(follows.c.created_at).label("since"))
+        .select_from(follows)
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(actors.c.host.in_(hosts), ~actors.c.local, actors.c.state == "active", follows.c.state == "accepted")
+        .group_by(actors.c.host, follows.c.target_id)
+        .subquery()
+    )
+
+
+def due(tx: Tx, hosts: list[str], limit: int, window: int = 1000) -> dict[str, Due]:
+    """The next rows for each of these hosts: those whose audience has, at this moment, somebody there who was in it
+    when the row was written. At most `limit` each, looked for in the next `window` rows of the log.
+    """
+    followed = _followed_from(hosts)
+    near = and_(
+        links.c.host.in_(hosts),
+        audiences.c.position > links.c.cursor,
+        audiences.c.position <= links.c.cursor + window,
+        audiences.c.position <= links.c.wanted,
+    )
+    of_followers = (
+        select(followed.c.host, audiences.c.position)
+        .select_from(followed)
+        .join(links, links.c.host == followed.c.host)
+        .join(audiences, audiences.c.followers_of == followed.c.target_id)
+        .join(outbox, outbox.c.position == audiences.c.position)
+        .where(near, followed.c.since <= outbox.c.created_at)
+    )
+    of_actors = select(links.c.host, audiences.c.position).join(links, links.c.host == audiences.c.host).where(near)
+    found: dict[str, list[int]] = {host: [] for host in hosts}
+    for host, position in tx.execute(union(of_followers, of_actors)):
+        found[host].append(position)
+    reached: dict[str, Due] = {}
+    for state in all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)), Link):
+        positions = sorted(found[state.host])
+        looked = min(state.cursor + window, state.wanted)
+        if len(positions) > limit:
+            del positions[limit:]
+            looked = positions[-1]
+        reached[state.host] = Due(tuple(positions), looked)
+    return reached
+
+
+def due_to(tx: Tx, host: str, after: int, limit: int) -> list[Sent]:
+    """The next rows after position `after` whose audience has, at this moment, somebody at `host`; in order."""
+    followed = _followed_from([host])
+    of_followers = (
+        select(audiences.c.position)
+        .join(followed, followed.c.target_id == audiences.c.followers_of)
+        .join(outbox, outbox.c.position == audiences.c.position)
+        .where(audiences.c.position > after, followed.c.since <= outbox.c.created_at)
+    )
+    of_actors = select(audiences.c.position).where(audiences.c.host == host, audiences.c.position > after)
+    positions = union(of_followers, of_actors).subquery()
+    query = select(*_SENT).where(outbox.c.position.in_(select(positions.c.position))).order_by(outbox.c.position)
+    return all_of(tx, query.limit(limit), Sent)
+
+
+def backlog(tx: Tx, host: str) -> int:
+    """How many rows of the log still wait for this host."""
+    known = by_host(tx, host)
+    return 0 if known is None else len(due_to(tx, host, known.cursor, 10_000))
+
+
+def recipients(tx: Tx, positions: list[int], hosts: list[str]) -> dict[tuple[str, int], dict[str, bool]]:
+    """The inboxes that get each of these rows now, by (host, position): inbox -> whether somebody there is named.
+
+    The shared inbox where the host has one, else each person's. A named recipient was chosen when the row was written
+    (mentioned, asked, answered); the others get it as followers.
+    """
+    if not positions or not hosts:
+        return {}
+    inbox = func.coalesce(actors.c.shared_inbox, actors.c.inbox)
+    followed = (
+        select(actors.c.host, audiences.c.position, inbox, literal(0))
+        .select_from(audiences)
+        .join(outbox, outbox.c.position == audiences.c.position)
+        .join(follows, and_(follows.c.target_id == audiences.c.followers_of, follows.c.state == "accepted"))
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(
+            audiences.c.position.in_(positions),
+            actors.c.host.in_(hosts),
+            ~actors.c.local,
+            actors.c.state == "active",
+            follows.c.created_at <= outbox.c.created_at,
+        )
+    )
+    named = (
+        select(actors.c.host, audiences.c.position, inbox, literal(1))
+        .select_from(audiences)
+        .join(actors, actors.c.id == audiences.c.actor_id)
+        .where(audiences.c.position.in_(positions), actors.c.host.in_(hosts), actors.c.state != "gone")
+    )
+    found: dict[tuple[str, int], dict[str, bool]] = defaultdict(dict)
+    for host, position, address, by_name in tx.execute(union(followed, named)):
+        known = found[host, position]
+        known[address] = known.get(address, False) or bool(by_name)
+    return found
+
+
+def inboxes(tx: Tx, position: int, host: str) -> list[str]:
+    """The inboxes at `host` that get this row now."""
+    return list(recipients(tx, [position], [host]).get((host, position), ()))
+
+
+def forget_shared_inbox(tx: Tx, inbox: str) -> bool:
+    """A shared inbox is gone for good: its host's actors are reached at their own. False when nobody had it."""
+    changed = update(actors).where(actors.c.shared_inbox == inbox, ~actors.c.local, actors.c.inbox != inbox)
+    return tx.execute(changed.values(shared_inbox=None)).rowcount > 0
