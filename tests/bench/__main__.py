@@ -47,6 +47,7 @@ class Bench:
         self.scale = 4 if quick else 1
         self.figures: list[Figure] = []
         self.token = ""
+        self.other = ""
         self.db = Database(server.database)
 
     def add(self, name: str, unit: str, values: list[float]) -> None:
@@ -113,7 +114,7 @@ async def inbox(bench: Bench) -> None:
     """Distinct signed Creates from a hundred remote actors to the shared inbox."""
     count = 6000 // bench.scale
     address = f"{bench.server.url}/inbox"
-    accepted, visible, cpu = [], [], []
+    accepted, visible, seconds, cpu = [], [], [], []
     for run in range(bench.runs):
         requests = [
             bench.actors[number % 100].request(address, bench.actors[number % 100].note(f"{time.time_ns()}", number))
@@ -126,6 +127,7 @@ async def inbox(bench: Bench) -> None:
         end = await _settled(bench, done + count)
         accepted.append(count / wall)
         visible.append(count / (end - begun))
+        seconds.append(end - begun)
         cpu.append(1000 * (bench.cpu() - used) / count)
         now = await bench.db.read(_posts)
         assert now - before == count, f"run {run}: {now - before} posts instead of {count}"
@@ -133,6 +135,7 @@ async def inbox(bench: Bench) -> None:
     assert all("lorem ipsum" in status["content"] for status in newest)
     bench.add("inbox: signed Creates of 100 actors accepted", "per second", accepted)
     bench.add("inbox: the same until all are in timelines", "per second", visible)
+    bench.add(f"inbox: time until {count} are all in timelines", "s", seconds)
     bench.add("inbox: server CPU for each, all work included", "ms", cpu)
 
 
@@ -180,6 +183,22 @@ def requests_of(
     return run
 
 
+async def quiet_statuses(bench: Bench) -> None:
+    """Posts by somebody whom nobody follows."""
+    rates, cpu = [], []
+    count = 400 // bench.scale
+    busy, bench.token = bench.token, bench.other
+    for run in range(bench.runs):
+        form = f"status=quiet+{run}+" + "z" * 200
+        used = bench.cpu()
+        wall, _ = await load(bench.server.url, [bench.raw("POST", "/api/v1/statuses", form)] * count, 8)
+        rates.append(count / wall)
+        cpu.append(1000 * (bench.cpu() - used) / count)
+    bench.token = busy
+    bench.add("post a status, nobody follows", "per second", rates)
+    bench.add("post a status, nobody follows: server CPU", "ms", cpu)
+
+
 async def statuses(bench: Bench) -> None:
     """Posts by one person, with their fan-out to 500 hosts going on beside."""
     count = 100 // bench.scale
@@ -202,6 +221,7 @@ ALL: list[Callable[[Bench], Awaitable[None]]] = [
     requests_of("home timeline of 20", "/api/v1/timelines/home?limit=20", 2000),
     requests_of("actor document", "/people/ada", 8000, "application/activity+json"),
     requests_of("WebFinger", "/.well-known/webfinger?resource=acct:ada@127.0.0.1:{port}", 8000),
+    quiet_statuses,
     fanout,
     statuses,
 ]
@@ -212,7 +232,7 @@ async def main(server: Server, *, quick: bool, out: Path) -> None:
     actors = remotes(500, free_port())
     servers = await serve(actors)
     bench = Bench(server, actors, quick=quick)
-    bench.token = server.person("ada")
+    bench.token, bench.other = server.person("ada"), server.person("bob")
     server.start()
     try:
         for one in ALL:
