@@ -44,9 +44,9 @@ run: install
 	@[ -e fedi.toml ] || $(BIN)/fedi init
 	@exec $(BIN)/fedi serve
 
-# ARGS for pytest, as in: make test ARGS="-k webfinger -x"
+# By file, as tests of one file may share servers; in order, as the long ones come first. ARGS for pytest, as in: make test ARGS="-k webfinger -x"
 test: install
-	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: install
 	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format" >&2; exit 1; }

@@ -28,14 +28,6 @@ from storage.schema import metadata
 KINDS = ("sqlite", "postgresql")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share running servers stay in one worker of pytest-xdist, or each worker would start its own."""
-    for item in items:
-        if item.path.parent.name in ("clients", "live"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """The event loop of the server itself."""
