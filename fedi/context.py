@@ -47,6 +47,7 @@ class Site:
     clock: Clock = now
     questions: Questions = field(default_factory=Questions)
     refusals: Limits = field(default_factory=Limits)
+    rotations: Limits = field(default_factory=Limits)
     _private: dict[str, PrivateKey] = field(default_factory=dict)
     _public: dict[str, PublicKey] = field(default_factory=dict)
 

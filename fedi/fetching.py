@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError
 
 from federation import fields as wire
 from federation.activity import Authentic
-from federation.errors import FederationError, Gone, KeyUnavailable, Malformed, Refused, WrongOrigin
+from federation.errors import BadSignature, FederationError, Gone, KeyUnavailable, Malformed, Refused, WrongOrigin
 from federation.hosts import host_of, same_origin
 from federation.policy import Verdict
-from federation.signatures.keys import PrivateKey, PublicKey
+from federation.signatures.keys import PrivateKey, PublicKey, load_public
 from federation.signatures.verify import authentic_fetched
 from federation.vocabulary.actor import ActorDocument, owner_of_key, read_actor
 from federation.vocabulary.note import PostDocument, read_post
@@ -36,8 +36,8 @@ from storage.posts import Post
 T = TypeVar("T")
 
 ACTOR_KINDS = frozenset({"Person", "Group", "Application", "Service", "Organization"})
-ROTATED_AFTER = 5 * 60 * 1000
-"""Age in ms from which on a key is read again when a signature does not fit."""
+ROTATIONS = (6, 12)
+"""How often the key of one host is read again because a signature did not fit: so many a minute, so many at once."""
 MAX_PARENTS = 20
 _FAILED_FOR = 60_000
 _REMEMBERED = 10_000
@@ -171,7 +171,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         following_count=0,
         posts_count=0,
         last_post_at=None,
-        created_at=min(read.published or now, now),
+        created_at=read.published if read.published and 0 < read.published < now else now,
         fetched_at=now,
     )
     holder = actors.by_name(tx, row.username, domain)
@@ -221,10 +221,9 @@ async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
 async def rotated_key(site: Site, key_id: str) -> PublicKey | None:
     """The key as its owner gives it now, for a signature that did not fit: it may have been changed since we read it.
 
-    None when it was read within the last minutes (or each forgery would make us ask), or can't be had.
+    None when it can't be had, or its host was asked too often lately: each forgery would make us ask.
     """
-    row = await site.db.read(lambda tx: keys.by_id(tx, key_id))
-    if row is not None and row.fetched_at is not None and site.clock() - row.fetched_at < ROTATED_AFTER:
+    if not site.rotations.allow(host_of(key_id), *ROTATIONS, site.clock()):
         return None
     try:
         return await key(site, key_id, fresh=True)
@@ -238,7 +237,7 @@ async def _fetch_key(site: Site, key_id: str) -> PublicKey:
         raise WrongOrigin(f"{key_id} is a key of this instance, which does not write to itself")
     await _permitted(site, host_of(address))
     try:
-        document = (await site.client.get_document(address, await instance_key(site))).document
+        document = first = (await site.client.get_document(address, await instance_key(site))).document
         owner = owner_of_key(document, key_id)
         if owner is None:
             raise WrongOrigin(f"{key_id} does not say whose key it is")
@@ -246,14 +245,29 @@ async def _fetch_key(site: Site, key_id: str) -> PublicKey:
             # GoToSocial serves a key at an address of its own, with a stub of its owner.
             document = (await site.client.get_document(owner, await instance_key(site))).document
         await keep_actor(site, document)
-    except FederationError as problem:
-        if problem.retry:
-            raise KeyUnavailable(f"{key_id} can't be had now: {problem.text}") from problem
+    except (WrongOrigin, BadSignature):
         raise
+    except FederationError as problem:
+        text = f"{key_id} can't be had: {problem.text}"
+        # What its server answered us is no answer to whoever writes to us: a 410 would say that we are gone.
+        raise (KeyUnavailable(text) if problem.retry else BadSignature(text, code="no-key")) from problem
     found = await site.db.read(lambda tx: site.public_key(tx, key_id))
+    if found is None and key_id in wire.ids(document.get("publicKey")) and first is not document:
+        # The owner names its key by id only; the document of the key has it.
+        found = await _keep_key(site, key_id, owner, first)
     if found is None:
         raise WrongOrigin(f"the owner of {key_id} does not list it")
     return found
+
+
+async def _keep_key(site: Site, key_id: str, owner: str, document: dict[str, Any]) -> PublicKey | None:
+    public = wire.string(document.get("publicKeyPem")) or wire.string(document.get("publicKeyMultibase"))
+    if public is None:
+        return None
+    now = site.clock()
+    load_public(public, key_id, owner)  # raises when it is none
+    await site.db.write(lambda tx: keys.save(tx, Key(key_id, owner, host_of(key_id), public, None, now, now)))
+    return await site.db.read(lambda tx: site.public_key(tx, key_id))
 
 
 async def activity(site: Site, iri: str) -> Authentic:
@@ -354,7 +368,12 @@ async def _resolve_url(site: Site, url: str) -> Actor | Post | None:
     if found is not None:
         return found if isinstance(found, Actor) or found.deleted_at is None else None
     if site.is_local(url):
-        return None
+        page = url.removeprefix(site.config.origin + "/").rstrip("/")
+        return (
+            await actor(site, f"{page[1:]}@{site.config.handle_domain}")
+            if page[:1] == "@" and "/" not in page
+            else None
+        )
     await _permitted(site, host_of(url))
     fetched = await _once(site, url, lambda: _get(site, url))
     iri = wire.id_of(fetched.document)

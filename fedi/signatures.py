@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from federation.errors import BadSignature
+from federation.hosts import Networks, hostname_of
 from federation.signatures.verify import Claim, signature_of
 from fedi.context import Site
 
@@ -15,14 +16,26 @@ def claim_of(request: Request) -> Claim:
     """
     site: Site = request.app.state.site
     claim = signature_of(request.method, target(request), request.headers.raw)
-    # On private networks (a laboratory, the demo) one instance is reached under several names.
-    if claim.host != site.config.host and not site.config.federation.private_networks:
+    if claim.host != site.config.host and not _same_machine(site, claim.host):
         raise BadSignature(
             f"signed for the host {claim.host[:200]}, and this is {site.config.host}; "
             "a proxy in front of us must pass the Host header on as it came",
             code="wrong-host",
         )
     return claim
+
+
+def _same_machine(site: Site, host: str) -> bool:
+    """Whether `host` is another name of us on a private network (a laboratory, the demo), where one machine has several
+    names and each instance a port of its own."""
+    networks = Networks(site.config.federation.private_networks)
+    name = hostname_of(host)
+    local = name == "localhost" or name.endswith(".localhost") or networks.is_private(name)
+    return bool(networks.private) and local and _port(host) == _port(site.config.host)
+
+
+def _port(authority: str) -> str:
+    return authority.rpartition("]")[2].rpartition(":")[2] if ":" in authority.rpartition("]")[2] else ""
 
 
 def target(request: Request) -> str:

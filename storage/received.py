@@ -217,8 +217,10 @@ def totals(tx: Tx) -> dict[str, int]:
     return {row[0]: row[1] for row in tx.execute(query)}
 
 
-def oldest_due(tx: Tx) -> int | None:
-    """When the oldest row that waits arrived, in ms; None when none waits."""
-    query = select(func.min(received.c.received_at)).where(one_among(received.c.state, "new", "working"))
+def oldest_due(tx: Tx, now: int) -> int | None:
+    """Since when the oldest row that is due at `now` waits, in ms; None when none does. Later tries don't count."""
+    query = select(func.min(received.c.due_at)).where(
+        one_among(received.c.state, "new", "working"), received.c.due_at <= now
+    )
     oldest: int | None = tx.scalar(query)
     return oldest

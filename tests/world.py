@@ -54,8 +54,10 @@ class World:
         """Nothing to close."""
 
 
-async def call(app: Any, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
-    """One request to an ASGI app, as a server would pass it on."""
+async def call(
+    app: Any, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", address: str = "192.0.2.1"
+) -> Response:
+    """One request from `address` to an ASGI app, as a server would pass it on."""
     parts = urlsplit(url)
     sent = {name.lower(): value for name, value in headers.items()}
     sent.setdefault("host", parts.netloc)
@@ -73,7 +75,7 @@ async def call(app: Any, method: str, url: str, headers: Mapping[str, str], body
         "root_path": "",
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
         "server": (parts.hostname, parts.port or 443),
-        "client": ("192.0.2.1", 1),
+        "client": (address, 1),
     }
     status, answered, pieces = 500, {}, []
     incoming = [{"type": "http.request", "body": body, "more_body": False}]
@@ -189,6 +191,7 @@ class Peer:
         self.host = host
         self.software = software
         self.documents: dict[str, dict[str, Any]] = {}
+        self.status: dict[str, int] = {}
         self.inbox: list[Any] = []
         self.asked: list[str] = []
         self.keys: dict[str, PrivateKey] = {}
@@ -277,7 +280,7 @@ class Peer:
                                      "services": {"inbound": [], "outbound": []}, "openRegistrations": False,
                                      "usage": {"users": {}}, "metadata": {}}  # fmt: skip
         elif iri in self.documents:
-            status, document = 200, self.documents[iri]
+            status, document = self.status.get(iri, 200), self.documents[iri]
         kind = (
             b"application/jrd+json"
             if "webfinger" in iri

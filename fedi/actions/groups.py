@@ -103,9 +103,9 @@ def boost(tx: Tx, site: Site, group: Actor, post: Post) -> None:
         return
     timelines.insert(tx, Entry(group.id, made.id, post.id, True, post.reply_to_actor_id))
     posts.count(tx, post.id, boosts=1)
-    actors.count(tx, group.id, posts=1)
-    actors.change(tx, group.id, last_post_at=site.clock())
     if post.visibility in ("public", "unlisted"):
+        actors.count(tx, group.id, posts=1)
+        actors.change(tx, group.id, last_post_at=site.clock())
         followers = group.followers or ""
         sending.send(
             tx,
@@ -130,8 +130,10 @@ def unboost(tx: Tx, site: Site, group: Actor, post: Post) -> None:
         return
     reactions.remove_boost(tx, known.id)
     timelines.remove(tx, group.id, known.id)
-    actors.count(tx, group.id, posts=-1)
     posts.count(tx, post.id, boosts=-1)
+    if post.visibility not in ("public", "unlisted"):
+        return
+    actors.count(tx, group.id, posts=-1)
     document = {"id": known.iri, "type": "Announce", "actor": group.iri, "object": post.iri}
     sending.send(
         tx,

@@ -3,7 +3,7 @@
 from fedi.actions import notifying
 from fedi.context import Site
 from fedi.errors import Forbidden
-from storage import actors, groups, memberships
+from storage import actors, follows, groups, memberships, peers
 from storage.actors import Actor
 from storage.memberships import Membership
 from storage.metadata import Tx
@@ -21,6 +21,10 @@ def must_wait(tx: Tx, actor: Actor, group: Actor) -> bool:
             raise Forbidden(f"You are banned from {group.name}.", code="banned")
         if membership.state in ("invited", "accepted"):
             return False
+    if row is not None and row.see == "peers" and not actor.local:
+        peer = peers.by_host(tx, actor.host)
+        if peer is None or peer.stance != "agreed":
+            return True  # without an agreement a moderator decides, or joining would open what only peers may read
     mode = row.join_mode if row is not None else "open"
     if mode == "invite":
         raise Forbidden(
@@ -49,6 +53,26 @@ def left(tx: Tx, actor: Actor, group: Actor) -> None:
     known = memberships.find(tx, group.id, actor.id)
     if known is not None and known.state != "banned":
         memberships.remove(tx, group.id, actor.id)
+
+
+def may_post_there(tx: Tx, actor: Actor, group: Actor) -> None:
+    """Raises Forbidden when a local `actor` can know that this remote group will not take a post of theirs.
+
+    fedi's own groups, and all that not everyone reads, take posts of members only, and a post that is not taken would
+    vanish without a word. Other forums (Lemmy) let everyone post.
+    """
+    follow = follows.find(tx, actor.id, group.id)
+    if follow is not None and follow.state == "accepted":
+        return
+    row = groups.by_id(tx, group.id)
+    peer = peers.by_host(tx, group.host)
+    if (row is not None and row.see != "public") or (peer is not None and peer.software == "fedi"):
+        waiting = follow is not None
+        raise Forbidden(
+            f"Only members post in {group.name}: "
+            + ("your request to join has not been accepted yet." if waiting else "follow it to join, then post again."),
+            code="not-a-member",
+        )
 
 
 def may_post(tx: Tx, actor: Actor, group: Actor) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from federation.signatures.keys import KeyPair, generate_rsa
 from fedi.actions import sending
 from fedi.context import Site
-from fedi.errors import Invalid, Taken
+from fedi.errors import Invalid, Problem, Taken
 from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
 from storage import actors, apps, keys, notifications, outbox, people, sessions
@@ -277,10 +277,19 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
 
 
 def ensure_instance_actor(tx: Tx, site: Site) -> Actor:
-    """The instance's own actor (an Application at /actor, which signs fetches); made when it is not there yet."""
+    """The instance's own actor (an Application at /actor, which signs fetches); made when it is not there yet.
+
+    Raises Problem when the database was made for another `url`.
+    """
     known = actors.by_iri(tx, site.instance_iri)
     if known is not None:
         return known
+    for other in actors.local(tx, "Application"):
+        raise Problem(
+            f"the database belongs to {other.iri.removesuffix('/actor')}, and the setting url says {site.config.origin}: "
+            "every id begins with the url, so it can never change; set it back, or use another database",
+            code="wrong-url",
+        )
     return add_actor(
         tx,
         site,

@@ -224,6 +224,8 @@ def _group(tx: Tx, author: Actor, draft: Draft, parent: Post | None, mentioned: 
         if draft.visibility == "followers" and row is not None and row.see == "public":
             return None
         memberships.may_post(tx, author, group)
+    else:
+        memberships.may_post_there(tx, author, group)
     return group
 
 

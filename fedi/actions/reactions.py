@@ -136,8 +136,9 @@ def keep_boost(tx: Tx, site: Site, actor: Actor, post: Post, made: Boost) -> boo
         return False
     timelines.insert(tx, Entry(actor.id, made.id, post.id, True, post.reply_to_actor_id))
     posts.count(tx, post.id, boosts=1)
-    actors.change(tx, actor.id, last_post_at=made.created_at)
-    actors.count(tx, actor.id, posts=1)
+    if post.visibility in BOOSTABLE:
+        actors.change(tx, actor.id, last_post_at=made.created_at)
+        actors.count(tx, actor.id, posts=1)
     author = actors.by_id(tx, post.author_id)
     if author is not None and not actor.is_group:
         notifying.tell(tx, site, author, "reblog", actor, post.id)
@@ -149,7 +150,8 @@ def drop_boost(tx: Tx, actor: Actor, post: Post, known: Boost) -> None:
     reactions.remove_boost(tx, known.id)
     timelines.remove(tx, actor.id, known.id)
     posts.count(tx, post.id, boosts=-1)
-    actors.count(tx, actor.id, posts=-1)
+    if post.visibility in BOOSTABLE:
+        actors.count(tx, actor.id, posts=-1)
     notifying.forget(tx, "reblog", actor, post.id)
 
 

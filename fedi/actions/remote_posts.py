@@ -43,11 +43,12 @@ def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: b
         if known.deleted_at is not None or known.author_id != author.id:
             return None
         return Kept(_change(tx, site, known, document, author), False, None)
-    parent = posts.by_iri(tx, document.in_reply_to) if document.in_reply_to else None
-    mentioned = _mentioned(tx, document)
+    answers = document.in_reply_to if document.in_reply_to != document.id else None
+    parent = posts.by_iri(tx, answers) if answers else None
+    mentioned = _mentioned(tx, site, document)
     group = _local_group(tx, document, author, parent)
     now = site.clock()
-    published = min(document.published or now, now)
+    published = document.published if document.published and 0 < document.published < now else now
     post_id = site.new_id() if live else site.db.ids.past(published, zlib.crc32(document.id.encode()))
     while not live and posts.by_id(tx, post_id) is not None:
         post_id += 1
@@ -61,7 +62,7 @@ def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: b
         local=False,
         **_words(document),
         reply_to_id=parent.id if parent else None,
-        reply_to_iri=document.in_reply_to,
+        reply_to_iri=answers,
         reply_to_actor_id=parent.author_id if parent else None,
         root_id=(parent.root_id or parent.id) if parent else post_id,
         visibility=visibility,
@@ -176,7 +177,7 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
     kept = posts.mentioned_in(tx, [known.id]).get(known.id, [])
     group = [known.group_id] if known.group_id is not None and known.group_id in kept else []
     changed: dict[str, Any] = words | {"edited_at": document.updated or site.clock()}
-    involved = list(dict.fromkeys([*_mentioned(tx, document), *_named_groups(tx, document), *group]))
+    involved = list(dict.fromkeys([*_mentioned(tx, site, document), *_named_groups(tx, document), *group]))
     posts.rewrite(tx, known, involved, document.hashtags[:MAX_TAGS], **changed)
     edited = replace(known, **changed)
     threads.edited(tx, site, edited, author)
@@ -201,9 +202,10 @@ def _page(document: PostDocument) -> str:
     return document.url if document.url.startswith(("https://", "http://")) else document.id
 
 
-def _mentioned(tx: Tx, document: PostDocument) -> list[int]:
-    hrefs = [href for href, _ in document.mentions][:MAX_MENTIONS]
-    addressed = list(document.audience.everyone)[:MAX_MENTIONS]
+def _mentioned(tx: Tx, site: Site, document: PostDocument) -> list[int]:
+    # People of this instance first: they are those who must hear of it, however many others are named before them.
+    hrefs = sorted((href for href, _ in document.mentions), key=site.is_local, reverse=True)[:MAX_MENTIONS]
+    addressed = sorted(document.audience.everyone, key=site.is_local, reverse=True)[:MAX_MENTIONS]
     found = actors.by_iris(tx, list(dict.fromkeys(hrefs + addressed)))
     # Whoever is addressed without a Mention (Lemmy, PieFed) is meant all the same, if it is a person here.
     return [a.id for iri, a in found.items() if iri in hrefs or (a.local and not a.is_group)]

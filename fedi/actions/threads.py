@@ -10,11 +10,15 @@ from storage.metadata import Tx
 from storage.posts import Post
 from storage.timelines import Entry
 
+COUNTED = ("public", "unlisted")
+"""Posts that an actor's count of posts is made of: a count that others would tell outsiders that they exist."""
+
 
 def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) -> None:
     """A post was kept: count it, put it before the author's followers, notify `told` (local actors it mentions)."""
-    actors.count(tx, author.id, posts=1)
-    actors.change(tx, author.id, last_post_at=post.published_at)
+    if post.visibility in COUNTED:
+        actors.count(tx, author.id, posts=1)
+        actors.change(tx, author.id, last_post_at=post.published_at)
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=1)
     if post.visibility != "direct":
@@ -41,7 +45,8 @@ def adopt(tx: Tx, post: Post) -> Post:
                 root_id=root,
                 group_id=parent.group_id or post.group_id,
             )
-    orphans = posts.orphans(tx, post.iri)
+    # What begins the very thread that `post` is in can't hang below it: two posts may claim to answer each other.
+    orphans = [one for one in posts.orphans(tx, post.iri) if one.id not in (post.id, post.root_id)]
     for orphan in orphans:
         posts.change(tx, orphan.id, reply_to_id=post.id, reply_to_actor_id=post.author_id)
         posts.move_thread(tx, orphan.root_id or orphan.id, post.root_id or post.id, post.group_id)
@@ -77,7 +82,8 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     )
     timelines.remove_post(tx, post.id)
     notifications.forget(tx, post_id=post.id)
-    actors.count(tx, author.id, posts=-1)
+    if post.visibility in COUNTED:
+        actors.count(tx, author.id, posts=-1)
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=-1)
 

@@ -216,7 +216,7 @@ def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
     admins = [person for person in people.everyone(tx) if person.role == "admin" and person.state == "active"]
     if not admins:
         yield Finding("look", "people", "nobody is admin; «fedi person create NAME --email E --role admin»")
-    oldest = received.oldest_due(tx)
+    oldest = received.oldest_due(tx, site.clock())
     if oldest is not None and oldest < site.clock() - _LATE_MS:
         yield Finding(
             "look",

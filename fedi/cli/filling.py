@@ -41,14 +41,18 @@ class Account:
         except OSError as problem:
             raise CommandError(f"{method} {path} by {self.handle}: {problem}") from problem
 
-    def follow(self, handle: str) -> None:
-        """Follow a person or join a group, wherever they are, and wait until it is accepted."""
+    def follow(self, handle: str, moderator: "Account | None" = None) -> None:
+        """Follow a person or join a group, wherever they are, and wait until it is accepted, by `moderator` if need be."""
         account = self.find(handle)
         self.ask("POST", f"/api/v1/accounts/{account}/follow", {})
-        _until(
-            f"{self.handle} follows {handle}",
-            lambda: self.ask("GET", f"/api/v1/accounts/relationships?id[]={account}")[0]["following"] or None,
-        )
+
+        def look() -> bool | None:
+            if moderator is not None:
+                for asker in moderator.ask("GET", "/api/v1/follow_requests"):
+                    moderator.ask("POST", f"/api/v1/follow_requests/{asker['id']}/authorize", {})
+            return self.ask("GET", f"/api/v1/accounts/relationships?id[]={account}")[0]["following"] or None
+
+        _until(f"{self.handle} follows {handle}", look)
 
     def find(self, handle: str) -> str:
         """The id that this university gives to an account."""
@@ -109,7 +113,8 @@ def fill(accounts: dict[str, Account], say: Callable[[str], None]) -> None:
     for university in UNIVERSITIES:
         for group in university.groups:
             for member in group.members[1:]:
-                accounts[member].follow(handle(f"{group.name}@{university.name}"))
+                owner = accounts[group.members[0]]
+                accounts[member].follow(handle(f"{group.name}@{university.name}"), owner)
     say("threads")
     talk = _Talk(accounts, handle)
     for said in TALK:

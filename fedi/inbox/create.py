@@ -9,7 +9,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import remote_posts
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import embedded, object_id, own, signer
+from fedi.inbox.objects import embedded, object_id, open_to, own, signer
 from storage import actors, posts
 from storage.metadata import Tx
 
@@ -58,6 +58,9 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     check_author(read, received)
     if not remote_posts.relevant(tx, site, read, author):
         raise Ignored("not-relevant", "nobody here follows its author, is mentioned, or is in its thread or group")
+    parent = posts.by_iri(tx, read.in_reply_to) if read.in_reply_to else None
+    if parent is not None:
+        open_to(tx, parent, author)
     kept = remote_posts.record(tx, site, read, author, live=True)
     if kept is not None and kept.new and kept.group is not None:
         kind = "thread" if kept.post.reply_to_iri is None else "other"

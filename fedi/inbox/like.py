@@ -5,7 +5,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import object_id, post, signer
+from fedi.inbox.objects import object_id, open_to, post, signer
 from storage import reactions
 from storage.metadata import Tx
 from storage.reactions import Like
@@ -20,6 +20,7 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     """Keep the vote; of two kinds by one actor the later counts. An emoji counts as a like (FEP-c0e0)."""
     actor = signer(tx, received)
     liked = post(tx, object_id(received.activity))
+    open_to(tx, liked, actor)
     kind = "dislike" if received.activity.type == "Dislike" else "like"
     known = reactions.find_like(tx, actor.id, liked.id)
     if known is not None:

@@ -6,8 +6,9 @@ from federation import fields as wire
 from federation.activity import Activity, Authentic
 from federation.errors import Malformed
 from federation.hosts import same_origin
+from fedi import visibility
 from fedi.inbox.handling import Ignored
-from storage import actors, posts
+from storage import actors, memberships, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -43,6 +44,20 @@ def signer(tx: Tx, received: Authentic) -> Actor:
     if found.state != "active":
         raise Ignored("suspended", f"{received.signer} is suspended here")
     return found
+
+
+def open_to(tx: Tx, post: Post, actor: Actor) -> None:
+    """Raises Ignored unless a remote `actor` may act on a post that we answer for: it is from here, or in a group from
+    here. Who may not see a post can't vote on it or answer it, nor can who is banned from its group."""
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    hosted = group is not None and group.local
+    if not (post.local or hosted):
+        return
+    if not visibility.may_see(tx, visibility.Viewer(host=actor.host), post):
+        raise Ignored("not-visible", "this post is not shown to who acts on it")
+    membership = memberships.find(tx, group.id, actor.id) if group is not None and hosted else None
+    if membership is not None and membership.state == "banned":
+        raise Ignored("banned", "who acts on this post is banned from its group")
 
 
 def post(tx: Tx, iri: str) -> Post:

@@ -1,11 +1,15 @@
 """The main story: a student joins a group of another university, posts, and a third university's student answers."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from fedi import fetching, visibility
-from fedi.actions import follows, posts, reactions
+from fedi.actions import follows, people, posts, reactions
 from fedi.actions.posts import Draft
-from storage import actors, memberships, notifications, timelines
+from fedi.errors import Forbidden, Problem
+from storage import actors, memberships, notifications, peers, timelines
 from storage import follows as follow_rows
 from storage import posts as post_rows
 from storage.actors import Actor
@@ -253,3 +257,40 @@ async def test_who_is_not_a_member_is_not_announced(three: Three) -> None:
     await stranger_host.send(alpha, stranger_host.activity("Create", stranger, note, cc=[group.iri]))
     await settle(*three.all)
     assert home(beta, ada) == []
+
+
+async def test_a_group_for_peers_is_not_opened_by_joining_it(three: Three) -> None:
+    alpha, beta, _ = three.all
+    owner = alpha.person("olga")
+    alpha.group("spatial", owner, see="peers")
+    ada = beta.person("ada")
+    at_beta = await join(beta, ada, "spatial@alpha.example")
+    await settle(*three.all)
+    assert state(beta, ada, at_beta) == "pending"
+    post = publish(alpha, owner, "@spatial For agreed institutions")
+    await settle(*three.all)
+    assert not beta.has(post.iri)
+
+    alpha.write(lambda tx: peers.change(tx, "beta.example", stance="agreed"))
+    beta.write(lambda tx: follows.unfollow(tx, beta.site, ada, at_beta))
+    await settle(*three.all)
+    beta.write(lambda tx: follows.follow(tx, beta.site, ada, at_beta))
+    await settle(*three.all)
+    assert state(beta, ada, at_beta) == "accepted"
+
+
+async def test_who_does_not_belong_to_a_closed_group_of_another_university_is_told_when_posting(three: Three) -> None:
+    alpha, beta, _ = three.all
+    alpha.group("thesis", alpha.person("olga"), join_mode="approval", see="members")
+    ada = beta.person("ada")
+    await join(beta, ada, "thesis@alpha.example")
+    await settle(*three.all)
+    with pytest.raises(Forbidden, match="not been accepted"):
+        publish(beta, ada, "@thesis@alpha.example Let me in")
+
+
+async def test_a_database_belongs_to_one_url(three: Three) -> None:
+    config = msgspec.structs.replace(three.alpha.site.config, url="https://other.example")
+    site = replace(three.alpha.site, config=config)
+    with pytest.raises(Problem, match="can never change"):
+        three.alpha.write(lambda tx: people.ensure_instance_actor(tx, site))

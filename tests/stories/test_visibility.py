@@ -17,6 +17,7 @@ from fedi import fetching
 from fedi.actions import follows, posts
 from fedi.actions.posts import Draft
 from storage import apps, outbox
+from storage import follows as follow_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -73,6 +74,10 @@ async def test_every_channel_asks_the_gate(three: Three) -> None:
         alpha.write(partial(follows.follow, site=alpha.site, follower=friend, target=target))
         at_beta = await fetching.actor(beta.site, target.handle)
         beta.write(partial(follows.follow, site=beta.site, follower=ada, target=at_beta))
+    await settle(*three.all)
+    # Without an agreement between the institutions a moderator lets members of others into a group for peers.
+    for request in alpha.read(partial(follow_rows.followers, target_id=peers_group.id, limit=10, state="pending")):
+        alpha.write(partial(follows.accept, site=alpha.site, follow=request))
     await settle(*three.all)
 
     def publish(name: str, text: str, visibility: str, reply_to: int | None = None) -> None:

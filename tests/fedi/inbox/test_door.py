@@ -3,14 +3,16 @@
 import base64
 import hashlib
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
 from federation.signatures.sign import sign_post, sign_post_rfc9421
+from fedi.actions import posts
 from fedi.inbox.process import process
-from storage import decisions, follows, keys, received
+from storage import decisions, follows, notifications, received, timelines
 from storage import posts as post_rows
 from tests.world import Instance, Peer, World, call
 
@@ -243,21 +245,104 @@ async def test_a_delete_of_somebody_unknown_asks_nobody(alpha: Instance, peer: P
     assert rows(alpha) == []
 
 
-async def test_a_new_key_of_an_old_friend(alpha: Instance, peer: Peer, world: World) -> None:
+async def test_a_new_key_of_an_old_friend(alpha: Instance, peer: Peer) -> None:
     alpha.person("ada")
     bob = peer.actor("bob")
     await peer.send(alpha, follow(peer, bob, alpha))
     await work(alpha)
-    [old] = alpha.read(lambda tx: keys.of_owner(tx, bob))
     peer.actor("bob")  # the same name and key id with another key pair
-    like = peer.activity(
-        "Undo",
-        bob,
-        {"type": "Follow", "actor": bob, "object": alpha.site.iri("/people/ada"), "id": "https://peer.example/x"},
-    )
-    # A key that was read a moment ago is not asked for again, or every forgery would make us ask.
-    assert (await peer.send(alpha, like)).status == 401
-    alpha.write(lambda tx: keys.save(tx, replace(old, fetched_at=0)))
-    assert (await peer.send(alpha, like)).status == 202
+    followed = {"type": "Follow", "actor": bob, "object": alpha.site.iri("/people/ada"), "id": "https://peer.example/x"}
+    assert (await peer.send(alpha, peer.activity("Undo", bob, followed))).status == 202
     await work(alpha)
     assert alpha.actor(alpha.site.iri("/people/ada")).followers_count == 0
+
+
+async def test_forgeries_make_us_ask_for_the_key_now_and_then_only(alpha: Instance, peer: Peer) -> None:
+    alpha.person("ada")
+    bob = peer.actor("bob")
+    await peer.send(alpha, follow(peer, bob, alpha))
+    peer.asked.clear()
+    true_key = peer.keys[bob]
+    peer.actor("eve")
+    peer.keys[bob] = replace(peer.keys[peer.iri("/users/eve")], id=true_key.id)
+    for number in range(60):
+        assert (await peer.send(alpha, peer.activity("Like", bob, f"https://x.example/{number}"))).status == 401
+    assert peer.asked.count(bob) <= 13
+
+
+async def test_what_the_servers_of_a_key_answers_is_not_our_answer(alpha: Instance, peer: Peer, world: World) -> None:
+    """A 410 from our inbox would tell the sender that this instance is gone."""
+    alpha.person("ada")
+    bob = peer.actor("bob")
+    activity = follow(peer, bob, alpha)
+    peer.status[bob] = 410
+    assert (await peer.send(alpha, activity)).status == 401
+
+
+async def test_a_key_that_its_owner_names_by_id(alpha: Instance, peer: Peer) -> None:
+    alpha.person("ada")
+    bob = peer.actor("bob")
+    key_id = peer.iri("/keys/bob")
+    public = peer.documents[bob]["publicKey"]["publicKeyPem"]
+    peer.documents[bob]["publicKey"] = key_id
+    peer.documents[key_id] = {
+        "@context": "https://w3id.org/security/v1", "id": key_id, "type": "Key", "owner": bob, "publicKeyPem": public,
+    }  # fmt: skip
+    peer.keys[bob] = replace(peer.keys[bob], id=key_id)
+    assert (await peer.send(alpha, follow(peer, bob, alpha))).status == 202
+
+
+async def test_unsigned_rubbish_does_not_hide_the_refusals_of_others(alpha: Instance, peer: Peer) -> None:
+    alpha.person("ada")
+    bob = peer.actor("bob")
+    body = msgspec.json.encode(follow(peer, bob, alpha))
+    for _ in range(200):
+        await call(alpha.app, "POST", URL, {"content-type": AS}, body)
+    kept = len(rows(alpha))
+    assert kept < 100
+    headers = sign_post(peer.keys[bob], URL, body, alpha.site.clock())
+    await call(
+        alpha.app, "POST", URL, {"content-type": AS, **headers}, body.replace(b"Follow", b"Delete"), "192.0.2.77"
+    )
+    assert alpha.read(lambda tx: received.newest(tx, 1))[0].code == "bad-digest"
+
+
+async def test_who_may_not_see_a_post_can_not_vote_on_it(alpha: Instance, peer: Peer) -> None:
+    ada = alpha.person("ada")
+    secret = alpha.write(lambda tx: posts.publish(tx, alpha.site, ada, posts.Draft("for nobody", "direct")))
+    bob = peer.actor("bob")
+    await peer.send(alpha, peer.activity("Like", bob, secret.iri))
+    note = peer.note(bob, "answer", inReplyTo=secret.iri)
+    await peer.send(alpha, peer.activity("Create", bob, note))
+    await work(alpha)
+    assert {row.code for row in rows(alpha)} == {"not-visible"}
+    assert (alpha.post(secret.iri).likes_count, alpha.post(secret.iri).replies_count) == (0, 0)
+    assert alpha.read(lambda tx: notifications.of_person(tx, ada.id, timelines.Page())) == []
+
+
+async def test_posts_that_answer_each_other_make_no_circle(alpha: Instance, peer: Peer) -> None:
+    ada = alpha.person("ada")
+    bob = peer.actor("bob")
+    first, second = peer.iri("/notes/1"), peer.iri("/notes/2")
+    for name, other in (("1", second), ("2", first), ("3", peer.iri("/notes/3"))):
+        note = peer.note(bob, name, inReplyTo=other, cc=[ada.iri])
+        await peer.send(alpha, peer.activity("Create", bob, note))
+    await work(alpha)
+    for start in (first, second, peer.iri("/notes/3")):
+        seen: list[int] = []
+        at: int | None = alpha.post(start).id
+        while at is not None:
+            assert at not in seen
+            seen.append(at)
+            row = alpha.read(partial(post_rows.by_id, post_id=at))
+            at = row.reply_to_id if row is not None else None
+
+
+async def test_a_time_before_all_time(alpha: Instance, peer: Peer) -> None:
+    ada = alpha.person("ada")
+    bob = peer.actor("bob", published="0001-01-01T00:00:00Z")
+    note = peer.note(bob, "1", published="0001-01-01T00:00:00Z", cc=[ada.iri])
+    await peer.send(alpha, peer.activity("Create", bob, note))
+    await work(alpha)
+    assert alpha.post(note["id"]).published_at > 1_700_000_000_000
+    assert alpha.actor(bob).created_at > 1_700_000_000_000
