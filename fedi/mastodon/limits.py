@@ -46,8 +46,10 @@ class Windows:
         if end <= now:
             length = allowance.seconds * 1000
             end, used = (now // length + 1) * length, 0
+            # Begun anew it goes to the end, so that the first is always the one whose window ended longest ago.
+            self._seen.pop(key, None)
             if len(self._seen) >= _KEYS:
-                self._forget(now)
+                self._seen.pop(next(iter(self._seen)))
         used += 1
         self._seen[key] = (end, used)
         headers = [
@@ -56,8 +58,3 @@ class Windows:
             (b"x-ratelimit-reset", moment(end).encode()),
         ]
         return Count(used <= allowance.requests, headers)
-
-    def _forget(self, now: int) -> None:
-        self._seen = {key: window for key, window in self._seen.items() if window[0] > now}
-        while len(self._seen) >= _KEYS:  # a flood of new keys: the oldest go
-            self._seen.pop(next(iter(self._seen)))

@@ -17,6 +17,12 @@ from storage.database import StorageUnavailable
 from tests.fedi.mastodon.conftest import Api
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: nothing here depends on the database."""
+    return sqlite_url
+
+
 @pytest.mark.parametrize(
     "path", ["/api/v1/nothing", "/api/v9/instance", "/api/", "/oauth/nothing", "/api/v1/streaming/user"]
 )

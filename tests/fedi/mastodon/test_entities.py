@@ -18,6 +18,12 @@ from tests.fedi.mastodon.conftest import Api
 ORIGIN = "https://alpha.example"
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: nothing here depends on the database."""
+    return sqlite_url
+
+
 def test_dates() -> None:
     assert moment(1_790_000_000_000) == "2026-09-21T14:13:20.000Z"
     assert moment(1_790_000_000_007) == "2026-09-21T14:13:20.007Z"

@@ -18,6 +18,12 @@ VERIFIER = "a-verifier-of-43-characters-or-more-0123456789"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: the queries that differ on PostgreSQL are in `test_codes`."""
+    return sqlite_url
+
+
 def asked(**values: str) -> dict[str, str]:
     """The query of the authorise page, as an app writes it."""
     return {"response_type": "code", "client_id": "client", "redirect_uri": BACK, "scope": "read write", **values}
@@ -296,14 +302,6 @@ async def test_a_code_is_good_for_ten_minutes(api: Api, ada: Actor, clock: Clock
     code = returned(await answered(api, ada))["code"]
     clock.pass_(seconds=601)
     assert (await exchanged(api, code)).error == "invalid_grant"
-
-
-async def test_a_code_used_twice_takes_its_token_back(api: Api, ada: Actor) -> None:
-    code = returned(await answered(api, ada))["code"]
-    token = (await exchanged(api, code)).json["access_token"]
-    assert (await api.get("/api/v1/accounts/verify_credentials", token)).status == 200
-    assert (await exchanged(api, code)).error == "invalid_grant"
-    assert (await api.get("/api/v1/accounts/verify_credentials", token)).status == 401
 
 
 async def test_pkce(api: Api, ada: Actor) -> None:

@@ -13,6 +13,12 @@ from tests.fedi.mastodon.conftest import Api
 SAID = {"username": "new", "email": "new@alpha.example", "password": "long enough", "agreement": "true", "locale": "en"}
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: registering is tested on both elsewhere."""
+    return sqlite_url
+
+
 def opened(api: Api, registrations: Literal["open", "approval"]) -> Api:
     """The same instance with sign-ups."""
     config = msgspec.structs.replace(api.site.config, registrations=registrations)
