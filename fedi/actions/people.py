@@ -276,6 +276,18 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     )
 
 
+def check_url(tx: Tx, site: Site) -> None:
+    """Raises Problem when the database was made for another `url` than the settings have now."""
+    for other in actors.local(tx, "Application"):
+        if other.iri != site.instance_iri:
+            raise Problem(
+                f"the database belongs to {other.iri.removesuffix('/actor')}, and the setting url says "
+                f"{site.config.origin}: every id begins with the url, so it can never change; set it back, "
+                "or use another database",
+                code="wrong-url",
+            )
+
+
 def ensure_instance_actor(tx: Tx, site: Site) -> Actor:
     """The instance's own actor (an Application at /actor, which signs fetches); made when it is not there yet.
 
@@ -284,12 +296,7 @@ def ensure_instance_actor(tx: Tx, site: Site) -> Actor:
     known = actors.by_iri(tx, site.instance_iri)
     if known is not None:
         return known
-    for other in actors.local(tx, "Application"):
-        raise Problem(
-            f"the database belongs to {other.iri.removesuffix('/actor')}, and the setting url says {site.config.origin}: "
-            "every id begins with the url, so it can never change; set it back, or use another database",
-            code="wrong-url",
-        )
+    check_url(tx, site)
     return add_actor(
         tx,
         site,

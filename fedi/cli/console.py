@@ -44,7 +44,7 @@ def opened(path: Path | None) -> Iterator["Site"]:
     # Late: these take most of the time of a command, and `--help` must not.
     from fedi.context import close_site, open_site
 
-    site = open_site(settings(path))
+    site = open_site(existing(settings(path)))
     try:
         check_migrated(site)
         yield site
@@ -52,8 +52,21 @@ def opened(path: Path | None) -> Iterator["Site"]:
         asyncio.run(close_site(site))
 
 
+def existing(config: Config) -> Config:
+    """The settings again, once it is clear that their database is there: only `fedi init` makes one.
+
+    Raises CommandError.
+    """
+    file = config.database.removeprefix("sqlite:///")
+    if file != config.database and not Path(file).is_file():
+        raise CommandError(f"there is no database {file} yet; run «fedi init», or look at «database» in the settings")
+    return config
+
+
 def check_migrated(site: "Site") -> None:
-    """Raise CommandError (or NewerDatabase) when the database has another shape than this version needs."""
+    """Raise CommandError (or NewerDatabase, or Problem) when the database has another shape than this version needs, or
+    was made for another `url`."""
+    from fedi.actions.people import check_url
     from storage import migrations
 
     current, newest = migrations.current(site.db.engine), migrations.NEWEST
@@ -63,6 +76,7 @@ def check_migrated(site: "Site") -> None:
         raise migrations.NewerDatabase(f"the database has the step {current!r}, which this version does not know")
     if current != newest:
         raise CommandError(f"the database is at step {current}, this version needs {newest}; run «fedi migrate»")
+    site.db.read_now(lambda tx: check_url(tx, site))
 
 
 def local_actor(tx: "Tx", site: "Site", name: str, kinds: Sequence[str]) -> "Actor":

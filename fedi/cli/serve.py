@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedi.cli.console import CommandError, ConfigPath, check_migrated, settings
+from fedi.cli.console import CommandError, ConfigPath, check_migrated, existing, settings
 from fedi.cli.processes import end_with_parent, log_to_stderr, supervise
 from fedi.config import Config
 
@@ -46,7 +46,7 @@ def serve(
 def _check(config: Config) -> None:
     from fedi.context import close_site, open_site
 
-    site = open_site(config)
+    site = open_site(existing(config))
     try:
         check_migrated(site)
     finally:

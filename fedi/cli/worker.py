@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fedi.cli.console import ConfigPath, check_migrated, settings
+from fedi.cli.console import ConfigPath, check_migrated, existing, settings
 from fedi.cli.processes import end_with_parent, log_to_stderr
 from fedi.config import Config
 
@@ -30,7 +30,7 @@ async def _run(config: Config) -> None:
     from fedi.context import close_site, open_site
     from fedi.worker import loop
 
-    site = open_site(config)
+    site = open_site(existing(config))
     try:
         check_migrated(site)
         await site.db.write(lambda tx: ensure_instance_actor(tx, site))
