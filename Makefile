@@ -58,10 +58,13 @@ check: install
 bench: install
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-# After a change of the dependencies in pyproject.toml. UPGRADE=1 takes newer versions of everything.
+# After a change of the dependencies in pyproject.toml. UPGRADE=1 takes newer versions of everything. The second file has
+# the same versions without the tools for developing: what a server installs.
+COMPILE := pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate
 lock: | $(BIN)/python
-	@$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate $(if $(UPGRADE),--upgrade) -o requirements.lock pyproject.toml
+	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements.lock pyproject.toml
+	@$(UV) $(COMPILE) --upgrade -c requirements.lock -o deploy/requirements.lock pyproject.toml
 
 clean: demo-stop
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench.json

@@ -209,6 +209,19 @@ def test_the_lock_pins_every_package_by_hash() -> None:
         assert re.split(r"[\[<>=;~ ]", requirement)[0].lower().replace("_", "-") in locked, requirement
 
 
+def test_a_server_installs_what_was_tested() -> None:
+    def pins(name: str) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for block in re.split(r"\n(?=\S)", (ROOT / name).read_text("utf-8")):
+            found[block.split("==")[0]] = {block.split()[0], *re.findall(r"sha256:\w+", block)}
+        return found
+
+    tested, served = pins("requirements.lock"), pins("deploy/requirements.lock")
+    assert {name: pin for name, pin in served.items() if tested.get(name) != pin} == {}
+    assert {"aiohttp", "sqlalchemy", "psycopg"} <= served.keys()
+    assert not {"pytest", "mypy"} & served.keys()
+
+
 @pytest.mark.parametrize("name", ["fedi", "federation", "storage"])
 def test_folders_of_code_are_packages(name: str) -> None:
     """A folder without `__init__.py` would be missing from the wheel's import contracts."""

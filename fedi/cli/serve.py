@@ -1,6 +1,7 @@
 """`fedi serve`: the server. One process does everything; with `--workers N` N processes answer and one works."""
 
 import asyncio
+import contextlib
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -94,7 +95,8 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
             timeout_graceful_shutdown=20,
         )
     )
-    server.run(sockets=[bound])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes Ctrl-C on after it has ended everything
+        server.run(sockets=[bound])
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
 
