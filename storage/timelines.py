@@ -17,10 +17,12 @@ from sqlalchemy import (
     Index,
     Select,
     Table,
+    Text,
     bindparam,
     delete,
     or_,
     select,
+    type_coerce,
 )
 
 from storage.follows import follows
@@ -173,9 +175,23 @@ _REPEATS = (
 )
 
 
-def of_actor(tx: Tx, actor_id: int, page: Page, *, boosts: bool = True, replies: bool = True) -> list[Entry]:
-    """What one actor put before its followers, newest first."""
+def of_actor(
+    tx: Tx,
+    actor_id: int,
+    page: Page,
+    *,
+    boosts: bool = True,
+    replies: bool = True,
+    media: bool = False,
+    tag: str | None = None,
+) -> list[Entry]:
+    """What one actor put before its followers, newest first; only with attachments (`media`), only with a hashtag."""
     query = select(*_ROW).where(entries.c.actor_id == actor_id)
+    if media:
+        with_files = select(posts.c.id).where(type_coerce(posts.c.attachments, Text) != "[]")
+        query = query.where(entries.c.post_id.in_(with_files))
+    if tag is not None:
+        query = query.where(entries.c.post_id.in_(select(tags.c.post_id).where(tags.c.tag == tag.lower())))
     if not boosts:
         query = query.where(~entries.c.boost)
     if not replies:

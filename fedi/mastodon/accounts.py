@@ -19,7 +19,7 @@ from fedi.mastodon.load import of_entry
 from fedi.mastodon.paging import Paging, fill, links
 from fedi.mastodon.timelines import Shows, shows
 from fedi.visibility import Viewer
-from storage import actors, follows, posts, timelines
+from storage import actors, follows, timelines
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
@@ -164,17 +164,17 @@ async def statuses(request: Request) -> Response:
 
         def keep(rows: list[Entry]) -> list[Entry]:
             seen.update(visibility.seen(tx, looks, list({row.post_id for row in rows} - seen.keys())))
-            rows = [row for row in rows if row.post_id in seen]
-            if asked.only_media:
-                rows = [row for row in rows if seen[row.post_id].attachments]
-            if asked.tagged:
-                tags = posts.tags_of(tx, [row.post_id for row in rows])
-                rows = [row for row in rows if asked.tagged.lower() in tags.get(row.post_id, ())]
-            return rows
+            return [row for row in rows if row.post_id in seen]
 
         def fetch(at: timelines.Page) -> list[Entry]:
             return timelines.of_actor(
-                tx, owner.id, at, boosts=not asked.exclude_reblogs, replies=not asked.exclude_replies
+                tx,
+                owner.id,
+                at,
+                boosts=not asked.exclude_reblogs,
+                replies=not asked.exclude_replies,
+                media=asked.only_media,
+                tag=asked.tagged or None,
             )
 
         filled = fill(page, fetch, lambda row: row.id, keep)

@@ -40,7 +40,8 @@ def problem(text: str, status: int, code: str | None = None, details: Any = None
 
 @lru_cache(4096)
 def _second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    at = time.gmtime(seconds)
+    return f"{at.tm_year:04}" + time.strftime("-%m-%dT%H:%M:%S", at)  # %Y does not fill up with zeros
 
 
 def moment(ms: int) -> str:

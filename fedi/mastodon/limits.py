@@ -34,6 +34,20 @@ class Count:
     headers: list[tuple[bytes, bytes]]
 
 
+def uncounted(now: int) -> Count:
+    """For who is not limited: all is left, always."""
+    most = str(READING.requests).encode()
+    end = moment(now + READING.seconds * 1000)
+    return Count(
+        allowed=True,
+        headers=[
+            (b"x-ratelimit-limit", most),
+            (b"x-ratelimit-remaining", most),
+            (b"x-ratelimit-reset", end.encode()),
+        ],
+    )
+
+
 class Windows:
     """Requests counted in fixed windows, one for each key; memory is bounded."""
 

@@ -33,7 +33,7 @@ def _above(everything: dict[int, Post], post: Post) -> list[int]:
     found: list[int] = []
     parent = post.reply_to_id
     # A thread is a tree in the database too; `found` guards against one that a bug made a circle.
-    while parent is not None and parent in everything and parent not in found:
+    while parent is not None and parent in everything and parent not in found and parent != post.id:
         found.append(parent)
         parent = everything[parent].reply_to_id
     return found[::-1]

@@ -287,3 +287,14 @@ async def test_familiar_followers(api: Api, ada: Actor, ben: Actor) -> None:
     await api.follow(ben, chi)
     told = (await api.get(f"/api/v1/accounts/familiar_followers?id[]={chi.id}", await api.token(ada))).json
     assert [(one["id"], [other["username"] for other in one["accounts"]]) for one in told] == [(str(chi.id), ["ben"])]
+
+
+async def test_a_hashtag_that_was_used_once_long_ago_is_found(api: Api) -> None:
+    ada = await api.person("ada")
+    wanted = await api.publish(ada, "the #rare one")
+    for number in range(120):
+        await api.publish(ada, f"post {number}")
+    found = await api.get(f"/api/v1/accounts/{ada.id}/statuses?tagged=Rare")
+    assert [one["id"] for one in found.json] == [str(wanted.id)]
+    with_media = await api.get(f"/api/v1/accounts/{ada.id}/statuses?only_media=true")
+    assert (with_media.json, with_media.link("next")) == ([], None)
