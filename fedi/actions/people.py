@@ -225,6 +225,14 @@ def announce_profile(tx: Tx, site: Site, actor: Actor) -> None:
     )
 
 
+def approve(tx: Tx, site: Site, actor: Actor) -> None:
+    """Let in a person who signed up where registrations need approval. Raises Invalid when they do not wait for it."""
+    person = people.by_id(tx, actor.id)
+    if person is None or person.state != "pending":
+        raise Invalid(f"{actor.username} does not wait for approval.")
+    people.change(tx, actor.id, state="active")
+
+
 def suspend(tx: Tx, site: Site, actor: Actor) -> None:
     """Nobody sees the person's posts, and they can't log in or use a token any more; `unsuspend` undoes it."""
     actors.change(tx, actor.id, state="suspended")

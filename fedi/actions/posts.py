@@ -56,6 +56,8 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
         post = posts.by_id(tx, known) if known is not None else None
         if post is not None:
             return post
+    if not draft.text.strip() and draft.summary.strip():
+        draft = replace(draft, text=draft.summary, summary="")  # as Mastodon takes a post that is all warning
     _check(draft)
     parent = _parent(tx, author, draft)
     mentioned = _mentioned(tx, site, draft.text)

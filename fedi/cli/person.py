@@ -121,6 +121,16 @@ def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None
 
 
 @app.command()
+def approve(name: Name, config: ConfigPath = None) -> None:
+    """Let in a person who signed up and waits for approval («fedi person list» shows who does)."""
+    with opened(config) as site:
+        from fedi.actions.people import approve as approve_person
+
+        site.db.write_now(lambda tx: approve_person(tx, site, local_actor(tx, site, name, KINDS)))
+    print(f"{name} may log in now")
+
+
+@app.command()
 def suspend(
     name: Name,
     undo: Annotated[bool, typer.Option("--undo", help="Let them in again.")] = False,

@@ -244,6 +244,17 @@ def test_suspending_ends_tokens_and_can_be_undone(operator: Operator) -> None:
 
 
 @both
+def test_who_signed_up_is_let_in_once(operator: Operator) -> None:
+    operator.person("ada")
+    assert operator.try_("person", "approve", "ada").status == 1  # nothing to approve
+    with opened(None) as site:
+        ada = actor(site, "ada")
+        site.db.write_now(lambda tx: people.change(tx, ada.id, state="pending"))
+    operator.fedi("person", "approve", "ada")
+    assert operator.fedi("person", "list", "--json").json[0]["state"] == "active"
+
+
+@both
 def test_erasing_asks_first_and_keeps_the_name_taken(operator: Operator) -> None:
     operator.person("ada", "--display-name", "Ada Lovelace")
     assert operator.try_("person", "erase", "ada").status == 1  # nobody answers the question
