@@ -1,7 +1,7 @@
 """Deliveries: which links have their turn now. Dead peers have a small pool of their own, so they never slow others.
 
-A link is claimed for a minute, and the claim is renewed while its turn runs; when this process dies, another worker has
-it after that minute.
+A link is claimed for some seconds, and the claim is renewed while its turn runs; when this process dies, another worker has
+it after that.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ FAILING_TURNS = 19
 """... and those of them whose last delivery failed: a tenth."""
 POSTS = 192
 """POSTs under way at once, to all hosts; fewer than the client has connections, so that fetches find one."""
-LEASE = 60_000
+LEASE = 20_000
 _PLANNED = 64
 _SPREAD = 500
 

@@ -15,7 +15,7 @@ from fedi.context import Site
 from fedi.inbox.process import process
 from fedi.worker import jobs as job_kinds
 from fedi.worker import schedule
-from fedi.worker.deliveries import Deliveries
+from fedi.worker.deliveries import LEASE, Deliveries
 from storage import jobs, links, received
 from storage.jobs import Job
 from storage.metadata import Tx
@@ -30,8 +30,8 @@ BATCH = 100
 BATCHES = 4
 """Batches at once, so that one that waits for a slow host does not hold up the others."""
 JOBS = 16
-_LEASE = 60_000
-_HOLD = 20.0
+_LEASE = LEASE
+_HOLD = 5.0
 _SCHEDULE = 60.0
 _STOP_SECONDS = 8.0
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)

@@ -11,19 +11,20 @@ import pytest
 
 from storage import received
 from storage.database import Database
+from tests.conftest import KINDS, Databases
 from tests.live.client import Person, begin, wait_until
 from tests.servers import Server
 
 pytestmark = pytest.mark.live
 
-POSTS = 100
-"""From each side to the other."""
-KILLS = 6
+POSTS = {"sqlite": 100, "postgresql": 30}
+"""From each side to the other; fewer where every process start takes longer."""
+KILLS = {"sqlite": 6, "postgresql": 3}
 
 
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[list[Server]]:
-    made = [Server(tmp_path / name, f"sqlite:///{tmp_path / name}/fedi.db", name.title()) for name in ("alpha", "beta")]
+@pytest.fixture(params=KINDS)
+def servers(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[list[Server]]:
+    made = [Server(tmp_path / name, databases.bare(request.param), name.title()) for name in ("alpha", "beta")]
     yield made
     for server in made:
         server.kill()
@@ -32,15 +33,17 @@ def servers(tmp_path: Path) -> Iterator[list[Server]]:
 def test_every_post_arrives_exactly_once_though_processes_are_killed(servers: list[Server]) -> None:
     """200 posts cross between two instances while their processes are killed at random moments, again and again."""
     alpha, beta = servers
+    kind = "sqlite" if alpha.database.startswith("sqlite") else "postgresql"
+    posts = POSTS[kind]
     ada, bob = begin(alpha, "ada"), begin(beta, "bob")
     ada.follow(bob)
     bob.follow(ada)
-    writers = [threading.Thread(target=_write, args=(person,), daemon=True) for person in (ada, bob)]
+    writers = [threading.Thread(target=_write, args=(person, posts), daemon=True) for person in (ada, bob)]
     for writer in writers:
         writer.start()
     chance = random.Random(20261124)
     kills = 0
-    while kills < KILLS or any(writer.is_alive() for writer in writers):
+    while kills < KILLS[kind] or any(writer.is_alive() for writer in writers):
         time.sleep(chance.uniform(0.05, 1.5))
         victims = chance.choice([[alpha], [beta], [alpha, beta]])
         for victim in victims:
@@ -55,16 +58,16 @@ def test_every_post_arrives_exactly_once_though_processes_are_killed(servers: li
     for server, other in ((alpha, beta), (beta, alpha)):
         server.fedi("delivery", "retry", f"127.0.0.1:{other.port}")
     for reader, writer_name in ((ada, "bob"), (bob, "ada")):
-        wanted = sorted(f"{writer_name} {number:03}" for number in range(POSTS))
-        wait_until(lambda: sum(text.startswith(writer_name) for text in reader.home()) >= POSTS, 40)
+        wanted = sorted(f"{writer_name} {number:03}" for number in range(posts))
+        wait_until(lambda: sum(text.startswith(writer_name) for text in reader.home()) >= posts, 60)
         assert sorted(text for text in reader.home() if text.startswith(writer_name)) == wanted
     for server in servers:
         server.stop()
         _nothing_failed(server)
 
 
-def _write(person: Person) -> None:
-    for number in range(POSTS):
+def _write(person: Person, posts: int) -> None:
+    for number in range(posts):
         person.post(f"{person.name} {number:03}")
         time.sleep(0.05)
 
