@@ -22,7 +22,7 @@ from storage import received
 from storage.database import Database
 from storage.metadata import Tx
 from storage.posts import posts
-from tests.bench.wire import Connection, Host, Remote, load, remotes, serve
+from tests.bench.wire import Connection, Host, Remote, die, load, remotes, serve
 from tests.servers import Server, free_port
 
 
@@ -46,6 +46,7 @@ class Bench:
         self.runs = 1 if quick else 3
         self.scale = 4 if quick else 1
         self.figures: list[Figure] = []
+        self.listening: list[asyncio.Server] = []
         self.token = ""
         self.other = ""
         self.db = Database(server.database)
@@ -183,6 +184,23 @@ def requests_of(
     return run
 
 
+async def fanout_with_dead(bench: Bench) -> None:
+    """The same when a fifth of the hosts is gone: what the others notice of it."""
+    dead = len(bench.actors) // 5
+    await die(bench.listening, dead)
+    well = len(bench.actors) - dead
+    rates = []
+    for run in range(bench.runs):
+        Host.took.clear()
+        begun = time.perf_counter()
+        await bench.api("POST", "/api/v1/statuses", f"status=some+are+dead+{run}")
+        while sum(Host.took.values()) < well:
+            assert time.perf_counter() - begun < 60, f"{len(Host.took)} of {well} hosts have it"
+            await asyncio.sleep(0.01)
+        rates.append(well / (Host.last - begun))
+    bench.add(f"delivery: one post to {well} hosts, {dead} more are dead", "per second", rates)
+
+
 async def quiet_statuses(bench: Bench) -> None:
     """Posts by somebody whom nobody follows."""
     rates, cpu = [], []
@@ -224,14 +242,15 @@ ALL: list[Callable[[Bench], Awaitable[None]]] = [
     quiet_statuses,
     fanout,
     statuses,
+    fanout_with_dead,
 ]
 
 
 async def main(server: Server, *, quick: bool, out: Path) -> None:
     """Run all and write the figures."""
     actors = remotes(500, free_port())
-    servers = await serve(actors)
     bench = Bench(server, actors, quick=quick)
+    bench.listening = await serve(actors)
     bench.token, bench.other = server.person("ada"), server.person("bob")
     server.start()
     try:
@@ -240,7 +259,7 @@ async def main(server: Server, *, quick: bool, out: Path) -> None:
     finally:
         server.stop()
         bench.db.close()
-        for listening in servers:
+        for listening in bench.listening:
             listening.close()
     out.write_text(  # noqa: ASYNC240 - the end
         json.dumps([asdict(figure) for figure in bench.figures], indent=1) + "\n"

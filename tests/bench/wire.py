@@ -181,10 +181,15 @@ class Host(asyncio.Protocol):
     took: ClassVar[dict[str, int]] = {}
     last: ClassVar[float] = 0.0
     tasks: ClassVar[set["asyncio.Task[None]"]] = set()
+    connections: ClassVar[set[asyncio.Transport]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by their class
         self.buffer = b""
+        Host.connections.add(self.transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        Host.connections.discard(self.transport)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -246,3 +251,14 @@ async def serve(actors: list[Remote]) -> list[asyncio.Server]:
     Host.actors = {actor.host: actor for actor in actors}
     loop = asyncio.get_running_loop()
     return [await loop.create_server(Host, address(actor.number), actor.port, backlog=256) for actor in actors]
+
+
+async def die(listening: list[asyncio.Server], count: int) -> None:
+    """The last `count` hosts are gone: nobody listens there any more."""
+    addresses = {address(number) for number in range(len(listening) - count, len(listening))}
+    for server in listening[-count:]:
+        server.close()
+    for connection in list(Host.connections):
+        if connection.get_extra_info("sockname")[0] in addresses:
+            connection.abort()
+    await asyncio.sleep(0.1)
