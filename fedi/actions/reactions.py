@@ -31,6 +31,7 @@ def like(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
         activity_id=made.iri,
         audience=_remote(author, group),
         group=group,
+        post_id=post.id,  # who may see the post may read who voted on it, and a group passes that on
     )
     _pass_on(tx, site, group, post, body)
 
@@ -53,6 +54,7 @@ def unlike(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
         cc=[],
         audience=_remote(author, group),
         group=group,
+        post_id=post.id,
     )
     _pass_on(tx, site, group, post, body)
 

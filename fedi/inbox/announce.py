@@ -42,7 +42,11 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
     named = _post_id(received)
     if kinds & PASSED_ON.keys():
         inner_id = wire.id_of(inner)
-        return Needs(activities=(inner_id,)) if inner_id is not None and not site.is_local(inner_id) else NOTHING
+        if inner_id is None or site.is_local(inner_id):
+            return NOTHING
+        voter = wire.first_id(inner.get("actor")) if inner is not None else None
+        unknown = voter is not None and not site.is_local(voter) and actors.by_iri(tx, voter) is None
+        return Needs(activities=(inner_id,), actors=(voter,) if voter is not None and unknown else ())
     if named is None or site.is_local(named):
         return NOTHING
     if posts.by_iri(tx, named) is None:
@@ -96,6 +100,8 @@ def _post_id(received: Authentic) -> str | None:
 
 
 def _handle_inner(tx: Tx, site: Site, inner: dict[str, Any], fetched: Fetched) -> None:
+    if site.is_local(wire.id_of(inner) or ""):
+        raise Ignored("known", "it was done here, so it is known here")
     proven = fetched.activities.get(wire.id_of(inner) or "")
     if proven is None:
         raise Ignored("unproven", "the activity that was passed on could not be had from its own origin")

@@ -131,6 +131,25 @@ async def test_votes_edits_and_deletes_reach_every_university(three: Three) -> N
     assert home(gamma, chi) == []
 
 
+async def test_a_vote_between_two_universities_is_counted_at_the_third(three: Three) -> None:
+    """The group passes it on, and the third asks the voter's own server whether it is true."""
+    alpha, beta, gamma = three.all
+    owner = alpha.person("olga")
+    alpha.group("mlops", owner)
+    ada, chi = beta.person("ada"), gamma.person("chi")
+    await join(beta, ada, "mlops@alpha.example")
+    await join(gamma, chi, "mlops@alpha.example")
+    await settle(*three.all)
+    post = publish(alpha, owner, "@mlops Who is in?")
+    await settle(*three.all)
+    beta.write(lambda tx: reactions.like(tx, beta.site, ada, beta.post(post.iri)))
+    await settle(*three.all)
+    assert [instance.post(post.iri).likes_count for instance in three.all] == [1, 1, 1]
+    beta.write(lambda tx: reactions.unlike(tx, beta.site, ada, beta.post(post.iri)))
+    await settle(*three.all)
+    assert [instance.post(post.iri).likes_count for instance in three.all] == [0, 0, 0]
+
+
 async def test_who_leaves_gets_nothing_more(three: Three) -> None:
     alpha, beta, gamma = three.all
     group = alpha.group("mlops", alpha.person("olga"))
