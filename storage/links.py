@@ -181,8 +181,10 @@ def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = No
 
 
 def renew_claims(tx: Tx, hosts: list[str], until: int) -> None:
-    """Hold these links until `until` ms, for a worker that is still at work on them."""
-    tx.execute(update(links).where(links.c.host.in_(hosts)).values(claimed_until=until))
+    """Hold these links until `until` ms, for a worker that is still at work on them; not those given up meanwhile."""
+    if hosts:
+        held = (links.c.host.in_(hosts), links.c.claimed_until.isnot(None))
+        tx.execute(update(links).where(*held).values(claimed_until=until))
 
 
 def next_due_at(tx: Tx) -> int | None:

@@ -7,6 +7,7 @@ it after that.
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 
 from fedi.context import Site
 from fedi.outbox import fanout, send
@@ -32,9 +33,9 @@ class Deliveries:
     """The turns that run in this process."""
 
     site: Site
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(POSTS))
-    well: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
-    failing: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    traffic: send.Traffic = field(default_factory=lambda: send.Traffic(asyncio.Semaphore(POSTS)))
+    well: dict["asyncio.Task[None]", str] = field(default_factory=dict)
+    failing: dict["asyncio.Task[None]", str] = field(default_factory=dict)
     again: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def begin(self) -> int:
@@ -44,7 +45,7 @@ class Deliveries:
         begun = await self._begin(self.well, TURNS, failing=False)
         return begun + await self._begin(self.failing, FAILING_TURNS, failing=True)
 
-    async def _begin(self, pool: dict[str, "asyncio.Task[None]"], size: int, *, failing: bool) -> int:
+    async def _begin(self, pool: dict["asyncio.Task[None]", str], size: int, *, failing: bool) -> int:
         begun = 0
         if len(pool) > size * 3 // 4:
             return 0  # planning for many at once is cheaper than for each
@@ -54,8 +55,9 @@ class Deliveries:
                 break
             turns = await self.site.db.read(lambda tx, claimed=claimed: fanout.plan(tx, self.site, claimed))  # type: ignore[misc]
             for turn in turns:
-                task = asyncio.create_task(self._run(turn, pool))
-                pool[turn.link.host] = task
+                task = asyncio.create_task(self._run(turn))
+                pool[task] = turn.link.host
+                task.add_done_callback(partial(self._ended, pool))
             begun += len(turns)
             if len(claimed) < room:
                 break
@@ -65,25 +67,26 @@ class Deliveries:
         now = self.site.clock()
         return links.claim(tx, now, now + LEASE, room, failing=failing)
 
-    async def _run(self, turn: fanout.Turn, pool: dict[str, "asyncio.Task[None]"]) -> None:
+    async def _run(self, turn: fanout.Turn) -> None:
         try:
-            await send.run(self.site, turn, self.slots)
+            await send.run(self.site, turn, self.traffic)
         except Exception:
             # Its claim runs out, and it is tried again then.
             log.exception("the turn of %s failed", turn.link.host)
-        finally:
-            pool.pop(turn.link.host, None)
-            self.again.set()
+
+    def _ended(self, pool: dict["asyncio.Task[None]", str], task: "asyncio.Task[None]") -> None:
+        del pool[task]
+        self.again.set()
 
     @property
     def hosts(self) -> list[str]:
         """The hosts that have their turn now."""
-        return [*self.well, *self.failing]
+        return [*self.well.values(), *self.failing.values()]
 
     @property
     def running(self) -> list["asyncio.Task[None]"]:
         """The turns that run now."""
-        return [*self.well.values(), *self.failing.values()]
+        return [*self.well, *self.failing]
 
     async def finish(self) -> None:
         """Wait for the turns that run; each is at most some seconds from its end."""

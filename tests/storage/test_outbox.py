@@ -322,3 +322,11 @@ def test_actors_of_the_host_that_are_gone_get_nothing(db: Database, ada: Actor) 
     _spread(db)
     db.write_now(lambda tx: actors.change(tx, bo.id, state="gone"))
     assert db.read_now(lambda tx: audiences.recipients(tx, [position], ["b.example"])) == {}
+
+
+def test_a_claim_that_was_given_up_is_not_renewed(db: Database, ada: Actor) -> None:
+    _many(db, ada, ["a.example"])
+    [turn] = db.write_now(lambda tx: links.claim(tx, 0, 500, 10))
+    db.write_now(lambda tx: links.save(tx, turn))  # the turn ended while its renewal waited for the database
+    db.write_now(lambda tx: links.renew_claims(tx, ["a.example"], 90_000))
+    assert len(db.write_now(lambda tx: links.claim(tx, turn.next_attempt_at, 500, 10))) == 1

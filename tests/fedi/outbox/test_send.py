@@ -357,6 +357,25 @@ async def test_the_turn_of_a_worker_that_died_comes_back(
     assert network.names("far.example") == [name]
 
 
+async def test_a_host_may_have_its_next_turn_before_the_last_one_is_cleared_away(
+    site: Site, ada: Actor, network: Network
+) -> None:
+    """A turn is written down a moment before its task ends; what is new in that moment begins at once and is kept."""
+    site.db.write_now(lambda tx: follower(tx, "far.example", ada, software="mastodon"))
+    work = Deliveries(site)
+    names = []
+    for number in range(20):
+        names.append(publish(site, ada, f"post {number}"))
+        await work.begin()
+        await asyncio.sleep(0.005)
+    for _ in range(50):
+        await work.finish()
+        if not await work.begin():
+            break
+    assert network.names("far.example") == names
+    assert not work.running
+
+
 async def test_an_actor_without_a_key_stops_nothing(site: Site, ada: Actor, network: Network) -> None:
     target = site.db.write_now(lambda tx: follower(tx, "far.example", ada))
     stranger = replace(ada, id=77, iri="https://alpha.example/people/keyless", username="keyless")
