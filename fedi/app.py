@@ -41,7 +41,8 @@ class Fedi(Starlette):
         """Answer one request: the client API's at its door, everything else by the routes."""
         path: str = scope.get("path", "")
         if scope["type"] != "lifespan" and (
-            path.startswith(("/api/", "/oauth/")) or path in ("/api", "/oauth", "/.well-known/oauth-authorization-server")
+            path.startswith(("/api/", "/oauth/"))
+            or path in ("/api", "/oauth", "/.well-known/oauth-authorization-server")
         ):
             scope["app"] = self
             await self.client_api(scope, receive, send)
