@@ -3,7 +3,7 @@
 The rules are `federation.policy` (pure); here they meet the stance to a peer that the database holds.
 """
 
-from federation.policy import Decision, Policy, Verdict, decide, decide_delivery
+from federation.policy import Decision, Policy, Verdict, decide
 from fedi.context import Site
 from storage import decisions, peers
 from storage.decisions import DecisionRow
@@ -23,11 +23,6 @@ def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
 def fetching(tx: Tx, site: Site, host: str) -> Decision:
     """Whether we ask this host for anything, and so take what it answers."""
     return decide(current(site), host, _stance(tx, host), "Fetch")
-
-
-def delivering(tx: Tx, site: Site, host: str) -> Decision:
-    """Whether anything is sent to this host."""
-    return decide_delivery(current(site), host, _stance(tx, host))
 
 
 def refuses(decision: Decision) -> bool:

@@ -151,11 +151,6 @@ def by_name(tx: Tx, username: str, domain: str) -> Actor | None:
     return one_of(tx, _BY_NAME, Actor, username=username.lower(), domain=domain.lower())
 
 
-def by_followers(tx: Tx, iri: str) -> Actor | None:
-    """The actor whose followers collection has this IRI."""
-    return one_of(tx, select(*_ROW).where(actors.c.followers == iri), Actor)
-
-
 def with_inbox(tx: Tx, inbox: str, host: str) -> list[Actor]:
     """The remote actors of `host` that have this inbox of their own."""
     return all_of(tx, select(*_ROW).where(actors.c.host == host, actors.c.inbox == inbox, ~actors.c.local), Actor)

@@ -232,12 +232,3 @@ def public(
         query = query.where(~posts.c.local)
     found = list(tx.scalars(bounded(query, posts.c.id, page)))
     return found[::-1] if page.min_id is not None else found
-
-
-def group_threads(tx: Tx, group_id: int, page: Page, visible: ColumnElement[bool]) -> list[int]:
-    """Ids of the posts that open threads in a group, newest first. `visible` is the gate's condition."""
-    query = select(posts.c.id).where(
-        posts.c.group_id == group_id, posts.c.root_id == posts.c.id, posts.c.deleted_at.is_(None), visible
-    )
-    found = list(tx.scalars(bounded(query, posts.c.id, page)))
-    return found[::-1] if page.min_id is not None else found

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from federation.groups import announce_forms
 from federation.vocabulary.activities import announce_raw
 from fedi.actions import sending
 from fedi.actions.people import add_actor, check_name
@@ -87,7 +88,7 @@ def announce(tx: Tx, site: Site, group: Actor, activity: bytes, post: Post | Non
     # Once deleted, nobody may see the post, and everyone must hear of it.
     about = None if post is None or kind == "delete" else post.id
     sending.append(tx, site, group, "Announce", iri, body, audience, post_id=about, form="forum")
-    if post is not None and kind == "thread":
+    if post is not None and "microblog" in announce_forms("thread" if kind == "thread" else "other"):
         boost(tx, site, group, post)
 
 

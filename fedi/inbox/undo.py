@@ -33,12 +33,15 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     target = wire.first_id(inner.get("object")) if inner is not None else None
     if _undo_follow(tx, site, actor, named, target, kinds):
         return
-    undone = _undo_like(tx, actor, named, target, kinds) or _undo_boost(tx, actor, named, target, kinds)
-    if undone is None:
-        raise Ignored("unknown-object", "there is nothing known here to undo")
-    group = group_actions.of_posts(tx, undone)
-    if group is not None and not kinds & {"Announce"}:
-        group_actions.announce(tx, site, group, received.activity.raw, undone, "other")
+    unvoted = _undo_like(tx, actor, named, target, kinds)
+    if unvoted is None:
+        # A boost is its booster's own affair: no group passes it on, nor its undoing.
+        if _undo_boost(tx, actor, named, target, kinds) is None:
+            raise Ignored("unknown-object", "there is nothing known here to undo")
+        return
+    group = group_actions.of_posts(tx, unvoted)
+    if group is not None:
+        group_actions.announce(tx, site, group, received.activity.raw, unvoted, "other")
 
 
 def _undo_follow(tx: Tx, site: Site, actor: Actor, named: str | None, target: str | None, kinds: set[str]) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from federation.signatures.sign import sign_post, sign_post_rfc9421
 from fedi.actions import posts
 from fedi.inbox.process import process
-from storage import decisions, follows, notifications, received, timelines
+from storage import decisions, follows, notifications, outbox, received, timelines
 from storage import posts as post_rows
 from tests.world import Instance, Peer, World, call
 
@@ -346,3 +346,20 @@ async def test_a_time_before_all_time(alpha: Instance, peer: Peer) -> None:
     await work(alpha)
     assert alpha.post(note["id"]).published_at > 1_700_000_000_000
     assert alpha.actor(bob).created_at > 1_700_000_000_000
+
+
+async def test_a_boost_that_was_taken_back_is_its_boosters_affair(alpha: Instance, peer: Peer) -> None:
+    """A group passes votes on, and never an Announce, nor the undoing of one: groups that did would go in circles."""
+    olga = alpha.person("olga")
+    alpha.group("mlops", olga)
+    post = alpha.write(lambda tx: posts.publish(tx, alpha.site, olga, posts.Draft("@mlops Hello")))
+    bob = peer.actor("bob")
+    boost = peer.activity("Announce", bob, post.iri)
+    await peer.send(alpha, boost)
+    await work(alpha)
+    assert alpha.post(post.iri).boosts_count == 2
+    before = alpha.read(outbox.head)
+    await peer.send(alpha, peer.activity("Undo", bob, boost["id"]))
+    await work(alpha)
+    assert alpha.post(post.iri).boosts_count == 1
+    assert alpha.read(outbox.head) == before
