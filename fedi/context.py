@@ -20,6 +20,11 @@ from storage.metadata import Tx
 Clock = Callable[[], int]
 """The time now, in milliseconds since 1970 in UTC."""
 
+MAIN_KEY = "#main-key"
+"""What is behind an actor's IRI in the id of the RSA key that signs its requests."""
+PROOF_KEY = "#ed25519-key"
+"""The same of the Ed25519 key that signs its activities themselves (FEP-8b32)."""
+
 _KEYS = 10_000
 
 
@@ -68,26 +73,27 @@ class Site:
         """The IRI of the instance's own actor, which signs fetches."""
         return self.iri("/actor")
 
-    def private_key(self, tx: Tx, owner_iri: str) -> PrivateKey:
-        """The key that signs for a local actor. Key objects are kept: loading one costs far more than a signature.
+    def private_key(self, tx: Tx, owner_iri: str, name: str = MAIN_KEY) -> PrivateKey:
+        """A key of a local actor: the one that signs its requests, or the `PROOF_KEY`, which signs what it says.
 
-        Raises LookupError when the actor has no private key here.
+        Key objects are kept: loading one costs far more than a signature. Raises LookupError when it has none here.
         """
-        cached = self._private.get(owner_iri)
+        key_id = owner_iri + name
+        cached = self._private.get(key_id)
         if cached is not None:
             return cached
-        for row in keys.of_owner(tx, owner_iri):
-            if row.private is not None:
-                loaded = load_private(row.private, row.id)
-                if len(self._private) >= _KEYS:
-                    self._private.pop(next(iter(self._private)))
-                self._private[owner_iri] = loaded
-                return loaded
-        raise LookupError(f"{owner_iri} has no private key here")
+        row = keys.by_id(tx, key_id)
+        if row is None or row.private is None:
+            raise LookupError(f"{owner_iri} has no private key here")
+        loaded = load_private(row.private, row.id)
+        if len(self._private) >= _KEYS:
+            self._private.pop(next(iter(self._private)))
+        self._private[key_id] = loaded
+        return loaded
 
     def cached_private_key(self, owner_iri: str) -> PrivateKey | None:
         """As `private_key`, from memory only."""
-        return self._private.get(owner_iri)
+        return self._private.get(owner_iri + MAIN_KEY)
 
     def public_key(self, tx: Tx, key_id: str) -> PublicKey | None:
         """A key that was read from its owner before; None when it is not known here."""

@@ -13,11 +13,22 @@ from sqlalchemy.exc import IntegrityError
 
 from federation import fields as wire
 from federation.activity import Authentic
-from federation.errors import BadSignature, FederationError, Gone, KeyUnavailable, Malformed, Refused, WrongOrigin
+from federation.errors import (
+    BadSignature,
+    FederationError,
+    Gone,
+    KeyUnavailable,
+    Malformed,
+    MissingSignature,
+    Refused,
+    WrongOrigin,
+)
 from federation.hosts import host_of, same_origin
+from federation.parse import read_activity
 from federation.policy import Verdict
+from federation.signatures.integrity import proof_key_id
 from federation.signatures.keys import PrivateKey, PublicKey, load_public
-from federation.signatures.verify import authentic_fetched
+from federation.signatures.verify import authentic_fetched, authentic_proof
 from federation.vocabulary.actor import ActorDocument, owner_of_key, read_actor
 from federation.vocabulary.note import PostDocument, read_post
 from federation.webfinger import split_handle
@@ -275,6 +286,26 @@ async def activity(site: Site, iri: str) -> Authentic:
     await _permitted(site, host_of(iri))
     fetched = await _once(site, iri, lambda: _get(site, iri))
     return authentic_fetched(fetched.document, fetched.url, fetched.raw)
+
+
+async def proven(site: Site, inner: dict[str, Any]) -> Authentic:
+    """An activity that somebody passed on, proven by its actor's own proof (FEP-8b32); at most the key is fetched.
+
+    Raises MissingSignature when it has none, and the other errors of `federation.errors`.
+    """
+    key_id = proof_key_id(inner)
+    if key_id is None:
+        raise MissingSignature("the activity that was passed on has no proof")
+    read = read_activity(inner, wire.encode(inner))
+    await _permitted(site, host_of(key_id))
+    found = await key(site, key_id)
+    try:
+        return authentic_proof(read, found, site.clock())
+    except BadSignature:
+        rotated = await rotated_key(site, key_id)
+        if rotated is None:
+            raise
+        return authentic_proof(read, rotated, site.clock())
 
 
 async def post(site: Site, iri: str, *, fresh: bool = False) -> Post | None:

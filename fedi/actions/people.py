@@ -8,9 +8,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
-from federation.signatures.keys import KeyPair, generate_rsa
+from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
 from fedi.actions import sending
-from fedi.context import Site
+from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
 from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
@@ -119,7 +119,10 @@ def add_actor(
     except IntegrityError as problem:
         raise Taken(f"The name {username!r} is taken; choose another.") from problem
     pair = key_pair or generate_rsa()
-    keys.save(tx, Key(iri + "#main-key", iri, site.config.host, pair.public, pair.private, now, None))
+    keys.save(tx, Key(iri + MAIN_KEY, iri, site.config.host, pair.public, pair.private, now, None))
+    if kind != "Application":
+        proofs = generate_ed25519()
+        keys.save(tx, Key(iri + PROOF_KEY, iri, site.config.host, proofs.public, proofs.private, now, None))
     return actor
 
 

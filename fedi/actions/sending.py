@@ -6,8 +6,9 @@ import msgspec
 
 from federation.audience import PUBLIC
 from federation.fields import timestamp
-from federation.vocabulary.context import PLAIN
-from fedi.context import Site
+from federation.signatures.integrity import add_proof
+from federation.vocabulary.context import DATA_INTEGRITY, PLAIN
+from fedi.context import PROOF_KEY, Site
 from storage import outbox
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -48,9 +49,22 @@ def send(
     document |= {"object": object} | {name: value for name, value in more.items() if value is not None}
     if group is not None:
         document["audience"] = group.iri
+        document = _proven(tx, site, actor, document)
     body = msgspec.json.encode(document)
     append(tx, site, actor, type, iri, body, audience, post_id=post_id, form=form)
     return iri, body
+
+
+def _proven(tx: Tx, site: Site, actor: Actor, document: dict[str, Any]) -> dict[str, Any]:
+    """The activity with its actor's proof (FEP-8b32): the group passes it on to servers that can't ask us for it, as
+    they need not be known to us as members of a group that not everyone may read."""
+    try:
+        key = site.private_key(tx, actor.iri, PROOF_KEY)
+    except LookupError:
+        return document
+    context = document["@context"]
+    terms = [*(context if isinstance(context, list) else [context]), DATA_INTEGRITY]
+    return add_proof(document | {"@context": terms}, key, site.clock())
 
 
 def append(

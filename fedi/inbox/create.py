@@ -11,6 +11,7 @@ from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, object_id, open_to, own, signer
 from storage import actors, posts
+from storage.actors import Actor
 from storage.metadata import Tx
 
 KEPT = frozenset({"Note", "Page", "Article", "Question", "Event", "Video", "Audio", "Image", "Document"})
@@ -45,6 +46,11 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     """Keep the post, and let the local group that took it announce the Create as it came."""
+    keep(tx, site, received)
+
+
+def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = None) -> None:
+    """Keep a post that its author sent, or that a group passed on: of a thread in it, the group knows who may answer."""
     author = signer(tx, received)
     document = own(received)
     if document is None:
@@ -59,10 +65,10 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     if not remote_posts.relevant(tx, site, read, author):
         raise Ignored("not-relevant", "nobody here follows its author, is mentioned, or is in its thread or group")
     parent = posts.by_iri(tx, read.in_reply_to) if read.in_reply_to else None
-    if parent is not None:
+    if parent is not None and (vouched_by is None or parent.group_id != vouched_by.id):
         open_to(tx, parent, author)
     kept = remote_posts.record(tx, site, read, author, live=True)
-    if kept is not None and kept.new and kept.group is not None:
+    if kept is not None and kept.new and kept.group is not None and vouched_by is None:
         kind = "thread" if kept.post.reply_to_iri is None else "other"
         group_actions.announce(tx, site, kept.group, received.activity.raw, kept.post, kind)
 

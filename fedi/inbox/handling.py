@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from federation.activity import Authentic
 from fedi.context import Site
@@ -14,16 +14,18 @@ class Needs:
     """What must be fetched before an activity can be handled.
 
     `actors` and `posts` (IRIs) only where they are not known; `fresh` posts are asked for as they are now; `activities`
-    are fetched from their own origin, since nobody but their origin can vouch for them.
+    are fetched from their own origin, since nobody but their origin can vouch for them. `inner` is an activity that was
+    passed on with its actor's proof: when that holds, the rest is not needed but what the inner one needs.
     """
 
     actors: tuple[str, ...] = ()
     posts: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     activities: tuple[str, ...] = ()
+    inner: dict[str, Any] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.actors or self.posts or self.fresh or self.activities)
+        return bool(self.actors or self.posts or self.fresh or self.activities or self.inner)
 
 
 @dataclass(frozen=True, slots=True)

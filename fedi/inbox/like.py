@@ -7,6 +7,7 @@ from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, open_to, post, signer
 from storage import reactions
+from storage.actors import Actor
 from storage.metadata import Tx
 from storage.reactions import Like
 
@@ -18,9 +19,15 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     """Keep the vote; of two kinds by one actor the later counts. An emoji counts as a like (FEP-c0e0)."""
+    keep(tx, site, received)
+
+
+def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = None) -> None:
+    """Keep a vote that its actor sent, or that a group passed on: of a post in it, the group knows who may vote."""
     actor = signer(tx, received)
     liked = post(tx, object_id(received.activity))
-    open_to(tx, liked, actor)
+    if vouched_by is None or liked.group_id != vouched_by.id:
+        open_to(tx, liked, actor)
     kind = "dislike" if received.activity.type == "Dislike" else "like"
     known = reactions.find_like(tx, actor.id, liked.id)
     if known is not None:

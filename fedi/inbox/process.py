@@ -8,7 +8,7 @@ handled once more or not at all, never half.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -124,7 +124,7 @@ def _published(activity: Activity) -> set[str]:
 def _without(needs: Needs, coming: set[str]) -> Needs:
     if not needs or coming.isdisjoint(needs.posts):
         return needs
-    return Needs(needs.actors, tuple(one for one in needs.posts if one not in coming), needs.fresh, needs.activities)
+    return replace(needs, posts=tuple(one for one in needs.posts if one not in coming))
 
 
 async def _fetch(site: Site, item: _Item) -> None:
@@ -134,24 +134,43 @@ async def _fetch(site: Site, item: _Item) -> None:
     gone: set[str] = set()
     try:
         async with asyncio.timeout(_FETCH_SECONDS):
-            for iri in item.needs.actors:
+            needs = await _prove_inner(site, item.needs, activities)
+            for iri in needs.actors:
                 try:
                     await fetching.actor(site, iri, fresh=True)
                 except Problem:
                     continue
-            for iri in (*item.needs.posts, *item.needs.fresh):
-                if await fetching.post(site, iri, fresh=iri in item.needs.fresh) is None:
+            for iri in (*needs.posts, *needs.fresh):
+                if await fetching.post(site, iri, fresh=iri in needs.fresh) is None:
                     gone.add(iri)
-            for iri in item.needs.activities:
+            for iri in needs.activities:
                 activities[iri] = await fetching.activity(site, iri)
     except FederationError as problem:
-        if problem.retry and item.row.attempts < ATTEMPTS:
+        # What is proven can be handled without its parent, which its origin may well not show us.
+        if problem.retry and item.row.attempts < ATTEMPTS and not activities:
             item.problem = problem
         else:
             log.info("%s: what it needs can't be had: %s", item.row.activity_id, problem)
     except TimeoutError:
         log.info("%s: what it needs did not come in time", item.row.activity_id)
     item.fetched = Fetched(activities, frozenset(gone))
+
+
+async def _prove_inner(site: Site, needs: Needs, activities: dict[str, Authentic]) -> Needs:
+    """Take an activity that was passed on by its proof, where it has one that holds: then only what it needs itself is
+    left to fetch. Else everything that `needs` says."""
+    if needs.inner is None:
+        return needs
+    try:
+        proven = await fetching.proven(site, needs.inner)
+    except FederationError as problem:
+        log.info("a proof of what was passed on does not hold, so its origin is asked: %s", problem)
+        return needs
+    handler = HANDLERS.get(proven.activity.type)
+    if handler is None:
+        return needs
+    activities[proven.activity.id] = proven
+    return await site.db.read(lambda tx: handler.needs(tx, site, proven))
 
 
 def _handle_all(tx: Tx, site: Site, items: list[_Item]) -> None:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from federation.signatures.keys import encode_multikey
 from federation.vocabulary.actor import build_actor
 from federation.vocabulary.tombstone import build_tombstone
-from fedi.context import Site
+from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from storage import groups, keys
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -33,7 +34,7 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
     """
     if actor.state == "gone":
         return build_tombstone(actor.iri, actor.kind, actor.created_at)
-    key = next((key for key in keys.of_owner(tx, actor.iri) if key.private is not None), None)
+    key, proofs = keys.by_id(tx, actor.iri + MAIN_KEY), keys.by_id(tx, actor.iri + PROOF_KEY)
     if key is None:
         raise LookupError(f"{actor.iri} has no key here")
     made = build_actor(
@@ -63,6 +64,7 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
         published=actor.created_at,
         key_id=key.id,
         public_pem=key.public,
+        multikeys=[(proofs.id, encode_multikey(proofs.public))] if proofs is not None else None,
     )
     made["generator"] = GENERATOR
     if actor.is_group:

@@ -1,6 +1,7 @@
 """The main story: a student joins a group of another university, posts, and a third university's student answers."""
 
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import pytest
@@ -213,6 +214,42 @@ async def test_a_members_group_stays_with_its_members(three: Three) -> None:
             assert answer.status in (401, 404)
             assert b"canary" not in answer.body
     assert home(gamma, chi) == []
+
+
+async def test_a_members_group_of_three_universities(three: Three) -> None:
+    """A member's server does not know who else is a member, so it shows a post to nobody who asks: the proof that the
+    post carries lets the others believe what the group passes on."""
+    alpha, beta, gamma = three.all
+    owner = alpha.person("olga")
+    group = alpha.group("thesis", owner, join_mode="approval", see="members")
+    ada, chi = beta.person("ada"), gamma.person("chi")
+    for instance, person in ((beta, ada), (gamma, chi)):
+        await join(instance, person, "thesis@alpha.example")
+    await settle(*three.all)
+    for request in alpha.read(lambda tx: follow_rows.followers(tx, group.id, 10, state="pending")):
+        alpha.write(partial(follows.accept, site=alpha.site, follow=request))
+    await settle(*three.all)
+
+    post = publish(beta, ada, "@thesis@alpha.example Who reads my chapter?")
+    await settle(*three.all)
+    [at_gamma] = home(gamma, chi)
+    assert (at_gamma.iri, at_gamma.visibility) == (post.iri, "members")
+
+    answer = publish(gamma, chi, "I do, send it.", reply_to=at_gamma)
+    gamma.write(lambda tx: reactions.like(tx, gamma.site, chi, at_gamma))
+    await settle(*three.all)
+    for instance in three.all:
+        known = instance.post(post.iri)
+        assert (known.replies_count, known.likes_count, known.visibility) == (1, 1, "members"), instance.name
+        assert instance.post(answer.iri).visibility == "members", instance.name
+    assert ("mention", "chi@gamma.example") in told(beta, ada)
+
+    beta.write(lambda tx: posts.edit(tx, beta.site, post, Draft("@thesis@alpha.example Chapter two, that is")))
+    await settle(*three.all)
+    assert "Chapter two" in gamma.post(post.iri).content
+    beta.write(lambda tx: posts.delete(tx, beta.site, post, ada))
+    await settle(*three.all)
+    assert gamma.post(post.iri).deleted_at is not None
 
 
 async def test_microblogs_get_one_boost_a_thread_and_forums_the_activities(three: Three) -> None:
