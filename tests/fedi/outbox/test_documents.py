@@ -105,7 +105,7 @@ async def test_a_person_is_what_peers_can_read(app: Starlette, site: Site, ada: 
     read = read_actor(got)
     assert (read.id, read.username, read.inbox) == (ada.iri, "ada", f"{ada.iri}/inbox")
     assert read.shared_inbox == f"{ORIGIN}/inbox"
-    assert [key_id for key_id, _ in read.keys] == [f"{ada.iri}#main-key"]
+    assert [key_id for key_id, _ in read.keys] == [f"{ada.iri}#main-key", f"{ada.iri}#ed25519-key"]
     answer = await get(app, "/people/ada")
     assert "Accept" in answer.headers["vary"]
     again = await get(app, "/people/ada", if_none_match=answer.headers["etag"])
