@@ -1,6 +1,7 @@
 """Real instances for tests: `fedi` commands and `fedi serve` processes on loopback, each with a folder and a database."""
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -16,11 +17,19 @@ FEDI = Path(sys.executable).with_name("fedi")
 START = 30.0
 
 
+# Below the ports that the system gives to connections, a part for each worker of pytest, and none twice: what was free a
+# moment ago may else be taken by another test, or by a connection, before its server listens.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+_ports = itertools.count(12_000 + 5_000 * _WORKER + os.getpid() % 2_000)
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on, another one each time."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is always another port")
 
 
 @dataclass(slots=True)

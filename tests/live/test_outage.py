@@ -12,7 +12,7 @@ from storage import actors, links, peers
 from storage.database import Database
 from storage.metadata import Tx
 from tests.live.client import begin, wait_until
-from tests.servers import Server
+from tests.servers import Server, free_port
 from tests.storage import rows
 
 pytestmark = pytest.mark.live
@@ -70,7 +70,7 @@ def test_peers_that_hang_or_never_return_cost_the_others_nothing(servers: list[S
     ada, bob = begin(alpha, "ada"), begin(beta, "bob")
     bob.follow(ada)
     hole = Hole(40)
-    gone = [_closed_port() for _ in range(40)]
+    gone = [free_port() for _ in range(40)]
     db = Database(alpha.database)
     try:
         db.write_now(lambda tx: _follow(tx, [f"127.0.0.1:{port}" for port in [*hole.ports, *gone]], "ada"))
@@ -87,12 +87,6 @@ def test_peers_that_hang_or_never_return_cost_the_others_nothing(servers: list[S
     finally:
         db.close()
         hole.close()
-
-
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _follow(tx: Tx, hosts: list[str], name: str) -> None:
