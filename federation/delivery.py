@@ -115,11 +115,6 @@ def after(state: LinkState, outcome: Outcome, now: int, random: float, agreed: b
     )
 
 
-def heard_from(state: LinkState, now: int) -> LinkState:
-    """The link's state after the host spoke to us: it lives, so what waits is tried now."""
-    return replace(state, next_attempt_at=min(state.next_attempt_at, now)) if state.failures else state
-
-
 def expired(created_at: int, now: int, agreed: bool) -> bool:
     """Whether a row written at `created_at` is too old to be sent still: 30 days for agreed peers, 7 for others."""
     return now - created_at > (HORIZON_AGREED if agreed else HORIZON)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    func,
     null,
     or_,
     select,
@@ -185,15 +184,6 @@ def renew_claims(tx: Tx, hosts: list[str], until: int) -> None:
     if hosts:
         held = (links.c.host.in_(hosts), links.c.claimed_until.isnot(None))
         tx.execute(update(links).where(*held).values(claimed_until=until))
-
-
-def next_due_at(tx: Tx) -> int | None:
-    """When the next open link with rows to send may be tried, in ms; None when nothing waits."""
-    return tx.scalar(
-        select(func.min(func.coalesce(links.c.claimed_until, links.c.next_attempt_at))).where(
-            links.c.wanted > links.c.cursor, links.c.state == "open"
-        )
-    )
 
 
 _STATE = (

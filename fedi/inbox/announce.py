@@ -114,6 +114,10 @@ def _handle_proven(tx: Tx, site: Site, group: Actor, proven: Authentic, fetched:
     if proven.activity.type == "Create":
         create_handler.keep(tx, site, proven, vouched_by=group)
     elif proven.activity.type == "Update":
+        document = embedded(proven.activity)
+        if document is None or wire.milliseconds(document.get("updated")) is None:
+            # Without a time nobody can tell whether the group passes on what was said last.
+            raise Ignored("undated", "an edit that a group passes on needs the time of it")
         update_handler.handle(tx, site, proven, fetched)
     elif proven.activity.type == "Delete":
         delete_handler.handle(tx, site, proven, fetched)

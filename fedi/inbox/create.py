@@ -4,6 +4,7 @@ from federation import fields as wire
 from federation.activity import Authentic
 from federation.authorship import check_authorship
 from federation.errors import FederationError, WrongOrigin
+from federation.groups import may_announce
 from federation.vocabulary.note import PostDocument, read_post
 from fedi.actions import groups as group_actions
 from fedi.actions import remote_posts
@@ -13,6 +14,7 @@ from fedi.inbox.objects import embedded, object_id, open_to, own, signer
 from storage import actors, posts
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.posts import Post
 
 KEPT = frozenset({"Note", "Page", "Article", "Question", "Event", "Video", "Audio", "Image", "Document"})
 
@@ -62,15 +64,31 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     check_authorship(received.activity)
     read = read_post(document)
     check_author(read, received)
+    known = posts.by_iri(tx, read.id)
+    if known is not None:
+        # Fetched before it came (somebody answered it), or sent again: what it says now is not taken from its Create,
+        # which may be older than an edit; but its group has not passed it on yet.
+        if known.author_id != author.id or known.deleted_at is not None:
+            raise Ignored("known", "this post is known here as another's, or as deleted")
+        group = group_actions.of_posts(tx, known)
+        if group is not None and vouched_by is None:
+            _pass_on(tx, site, group, received, known)
+        return
     if not remote_posts.relevant(tx, site, read, author):
         raise Ignored("not-relevant", "nobody here follows its author, is mentioned, or is in its thread or group")
     parent = posts.by_iri(tx, read.in_reply_to) if read.in_reply_to else None
     if parent is not None and (vouched_by is None or parent.group_id != vouched_by.id):
         open_to(tx, parent, author)
     kept = remote_posts.record(tx, site, read, author, live=True)
-    if kept is not None and kept.new and kept.group is not None and vouched_by is None:
-        kind = "thread" if kept.post.reply_to_iri is None else "other"
-        group_actions.announce(tx, site, kept.group, received.activity.raw, kept.post, kind)
+    if kept is not None and kept.group is not None and vouched_by is None:
+        _pass_on(tx, site, kept.group, received, kept.post)
+
+
+def _pass_on(tx: Tx, site: Site, group: Actor, received: Authentic, post: Post) -> None:
+    if not may_announce(received.activity, group.iri):
+        raise Ignored("nested-announce", "a group that passed this on would go round in circles")
+    kind = "thread" if post.reply_to_iri is None else "other"
+    group_actions.announce(tx, site, group, received.activity.raw, post, kind)
 
 
 def check_author(read: PostDocument, received: Authentic) -> None:

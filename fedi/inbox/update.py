@@ -9,6 +9,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import remote_posts
 from fedi.context import Site
 from fedi.fetching import ACTOR_KINDS
+from fedi.inbox import create
 from fedi.inbox.create import KEPT, check_author
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, own, signer
@@ -50,12 +51,12 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     known = posts.by_iri(tx, read.id)
     if known is not None and known.author_id != author.id:
         raise WrongOrigin(f"{received.signer} can't change what another wrote")
-    if known is None and not remote_posts.relevant(tx, site, read, author):
-        raise Ignored("not-relevant", "nobody here has to do with it")
-    kept = remote_posts.record(tx, site, read, author, live=True)
-    if kept is None:
+    if known is None:
+        create.keep(tx, site, received)  # by the same rules as if it were new
         return
-    group = kept.group or group_actions.of_posts(tx, kept.post)
-    if group is not None:
-        opens = kept.new and kept.post.reply_to_iri is None
-        group_actions.announce(tx, site, group, received.activity.raw, kept.post, "thread" if opens else "other")
+    if read.updated is not None and read.updated < (known.edited_at or 0):
+        raise Ignored("outdated", "a later edit is known already")
+    kept = remote_posts.record(tx, site, read, author, live=True)
+    group = group_actions.of_posts(tx, known)
+    if kept is not None and group is not None:
+        group_actions.announce(tx, site, group, received.activity.raw, kept.post, "other")

@@ -14,7 +14,6 @@ from federation.delivery import (
     Outcome,
     after,
     expired,
-    heard_from,
     outcome_of,
 )
 from federation.errors import AddressForbidden, Busy, Gone, Malformed, Refused, Unreachable
@@ -103,12 +102,6 @@ def test_an_inbox_that_is_gone_says_that_the_host_lives() -> None:
 def test_outcomes_of_errors(error: Unreachable | None, outcome: Outcome) -> None:
     assert outcome_of(error) == outcome
     assert outcome.settled is (outcome.kind in ("delivered", "refused", "gone"))
-
-
-def test_who_speaks_to_us_is_tried_at_once() -> None:
-    asleep = after(LinkState(failures=9, failing_since=1), DOWN, NOW, 0.5)
-    assert heard_from(asleep, NOW + 1).next_attempt_at == NOW + 1
-    assert heard_from(LinkState(next_attempt_at=5), NOW) == LinkState(next_attempt_at=5)
 
 
 def test_horizons() -> None:

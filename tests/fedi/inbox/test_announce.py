@@ -7,7 +7,7 @@ import pytest
 from federation.signatures.integrity import add_proof
 from federation.signatures.keys import encode_multikey, generate_ed25519, load_private
 from fedi import fetching
-from fedi.actions import follows
+from fedi.actions import follows, posts
 from storage import received, timelines
 from storage.actors import Actor
 from tests.world import Instance, Peer, World, settle
@@ -98,3 +98,54 @@ async def test_without_a_proof_the_origin_is_asked(alpha: Instance, peer: Peer, 
     assert at_home(alpha, ada) == 1
     rows = alpha.read(lambda tx: received.newest(tx, 1))
     assert rows[0].state == "done"
+
+
+async def test_what_was_said_before_an_edit_does_not_come_back(alpha: Instance, peer: Peer, forum: Peer) -> None:
+    """A group, or a slow way, may bring proven words again that their author has changed since."""
+    _, group = await join(alpha, forum)
+    bob = peer.actor("bob")
+    first = peer.note(bob, "1", cc=[group], audience=group, content="<p>first</p>")
+    now = alpha.site.clock()
+    create = proven(peer, bob, peer.activity("Create", bob, first, cc=[group]), now)
+    key = peer.documents[bob]["assertionMethod"]
+    edits = []
+    for number in (1, 2):
+        words = first | {"content": f"<p>edit {number}</p>", "updated": f"2026-11-0{number + 1}T12:00:00Z"}
+        edits.append(peer.activity("Update", bob, words, cc=[group]))
+    await forum.send(alpha, forum.activity("Announce", group, create))
+    await settle(alpha)
+    assert peer.documents[bob]["assertionMethod"] == key
+    for edit in reversed(edits):
+        await peer.send(alpha, edit)
+    await forum.send(alpha, forum.activity("Announce", group, create))
+    await settle(alpha)
+    assert "edit 2" in alpha.post(first["id"]).content
+
+
+async def test_a_post_that_was_fetched_before_it_came_is_passed_on(alpha: Instance, peer: Peer, forum: Peer) -> None:
+    """Answers of different servers overtake each other: the group's host has read the first as parent of the second."""
+    olga = alpha.person("olga")
+    group = alpha.group("ops", olga)
+    bob = peer.actor("bob")
+    reader = forum.actor("reader")
+    for host, actor in ((peer, bob), (forum, reader)):
+        await host.send(alpha, host.activity("Follow", actor, group.iri))
+    await settle(alpha)
+    thread = peer.note(bob, "1", cc=[group.iri])
+    answer = forum.note(reader, "2", cc=[group.iri], inReplyTo=thread["id"])
+    await forum.send(alpha, forum.activity("Create", reader, answer))
+    await settle(alpha)
+    late = peer.activity("Create", bob, thread)
+    await peer.send(alpha, late)
+    await settle(alpha)
+    assert late in [one["object"] for one in forum.got("Announce")]
+
+
+async def test_an_update_is_no_way_around_the_gate(alpha: Instance, peer: Peer) -> None:
+    ada = alpha.person("ada")
+    secret = alpha.write(lambda tx: posts.publish(tx, alpha.site, ada, posts.Draft("for nobody", "direct")))
+    bob = peer.actor("bob")
+    note = peer.note(bob, "1", inReplyTo=secret.iri, updated="2026-11-02T12:00:00Z")
+    await peer.send(alpha, peer.activity("Update", bob, note))
+    await settle(alpha)
+    assert alpha.post(secret.iri).replies_count == 0
