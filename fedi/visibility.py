@@ -58,7 +58,8 @@ def _condition(person: Any, host: Any) -> ColumnElement[bool]:
         .join(actors, actors.c.host == peers.c.host)
         .where(actors.c.id == posts.c.author_id, peers.c.stance == "blocked")
     )
-    return and_(posts.c.deleted_at.is_(None), active, ~blocked, or_(*_reasons(person, host)))
+    there = and_(posts.c.deleted_at.is_(None), posts.c.removed_at.is_(None))
+    return and_(there, active, ~blocked, or_(*_reasons(person, host)))
 
 
 def _reasons(person: Any, host: Any) -> list[ColumnElement[bool]]:

@@ -4,7 +4,7 @@ One table for all kinds, as clients see one kind of account and names are unique
 local person has (password, role, affiliation) is in `storage.people`; what only a group has, in `storage.groups`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, bindparam, func, or_, select
@@ -48,6 +48,10 @@ actors = Table(
     Column("last_post_at", Time),
     Column("created_at", Time, nullable=False),
     Column("fetched_at", Time),  # when a remote actor was last read from its host
+    Column(
+        "emoji", Json, nullable=False, server_default="[]"
+    ),  # [{"shortcode", "url"}] of custom emoji in name and summary
+    Column("moved_at", Time),  # when it last moved, for the cool-down
     UniqueConstraint("username", "domain"),
     Index("ix_actors_host", "host"),
 )
@@ -92,6 +96,8 @@ class Actor:
     last_post_at: int | None
     created_at: int
     fetched_at: int | None
+    emoji: list[dict[str, Any]] = field(default_factory=list)
+    moved_at: int | None = None
 
     @property
     def is_group(self) -> bool:

@@ -14,6 +14,8 @@ memberships = Table(
     Column("role", Text, nullable=False),  # member moderator owner
     Column("state", Text, nullable=False),  # accepted pending invited banned
     Column("since", Time, nullable=False),
+    Column("until", Time),  # when a ban ends; without it, it does not
+    Column("reason", Text),  # of a ban
     Index("ix_memberships_actor_id", "actor_id"),
 )
 
@@ -27,6 +29,8 @@ class Membership:
     role: str
     state: str
     since: int
+    until: int | None = None
+    reason: str | None = None
 
     @property
     def moderates(self) -> bool:

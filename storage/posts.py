@@ -5,7 +5,7 @@ Not here: who may see a post (`fedi.visibility`), boosts and likes (`storage.rea
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    false,
     func,
     insert,
     select,
@@ -73,6 +74,18 @@ posts = Table(
     Column("replies_count", Integer, nullable=False),
     Column("likes_count", Integer, nullable=False),
     Column("boosts_count", Integer, nullable=False),
+    Column("context", Text),  # the collection of its thread, where its group or its author named one
+    Column("locked", Boolean, nullable=False, server_default=false()),  # only moderators answer
+    Column("removed_at", Time),  # a moderator took it out of its group; it can come back
+    Column("emoji", Json, nullable=False, server_default="[]"),  # [{"shortcode", "url"}] of custom emoji in it
+    Column("content_map", Json),  # {language: HTML} where it was written in several
+    Column("event", Json),  # what an Event has beside its text, as federation.vocabulary.event reads it
+    Column("quote_iri", Text),  # the post that it quotes
+    Column("quote_id", Id),
+    Column("quote_state", Text),  # pending accepted rejected revoked
+    Column("quote_authorization", Text),  # IRI of the QuoteAuthorization (FEP-044f)
+    Column("quote_policy", Text),  # who may quote it without asking: public followers nobody
+    Column("replies", Text),  # the collection of its answers, of a remote post
     Index("ix_posts_author_id", "author_id", "id"),
 )
 Index(
@@ -106,6 +119,19 @@ Index(
     posts.c.id,
     sqlite_where=posts.c.visibility == "public",
     postgresql_where=posts.c.visibility == "public",
+)
+
+Index(
+    "ix_posts_quote_id",
+    posts.c.quote_id,
+    sqlite_where=posts.c.quote_id.isnot(None),
+    postgresql_where=posts.c.quote_id.isnot(None),
+)
+Index(
+    "ix_posts_context",
+    posts.c.context,
+    sqlite_where=posts.c.context.isnot(None),
+    postgresql_where=posts.c.context.isnot(None),
 )
 
 mentions = Table(
@@ -170,6 +196,18 @@ class Post:
     replies_count: int
     likes_count: int
     boosts_count: int
+    context: str | None = None
+    locked: bool = False
+    removed_at: int | None = None
+    emoji: list[dict[str, Any]] = field(default_factory=list)
+    content_map: dict[str, str] | None = None
+    event: dict[str, Any] | None = None
+    quote_iri: str | None = None
+    quote_id: int | None = None
+    quote_state: str | None = None
+    quote_authorization: str | None = None
+    quote_policy: str | None = None
+    replies: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

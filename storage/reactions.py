@@ -16,6 +16,8 @@ likes = Table(
     Column("kind", Text, nullable=False),  # like dislike
     Column("iri", Text, nullable=False, unique=True),
     Column("created_at", Time, nullable=False),
+    Column("emoji", Text),  # of an emoji reaction: the character, or :shortcode:
+    Column("emoji_url", Text),  # the image of a custom one
     Index("uq_likes_pair", "actor_id", "post_id", unique=True),
     Index("ix_likes_post_id", "post_id", "id"),
 )
@@ -52,6 +54,8 @@ class Like:
     kind: str
     iri: str
     created_at: int
+    emoji: str | None = None
+    emoji_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

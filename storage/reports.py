@@ -1,0 +1,84 @@
+"""Reports: what somebody asks moderators to look at, about a person and their posts; from here or from a peer."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, select, update
+
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+
+reports = Table(
+    "reports",
+    metadata,
+    id_column(),
+    Column("iri", Text, nullable=False, unique=True),  # of the Flag
+    Column("reporter_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),
+    Column("group_id", Id, ForeignKey("actors.id", ondelete="CASCADE")),  # whose moderators look at it
+    Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),  # whom it is about
+    Column("post_ids", Json, nullable=False),  # [id]
+    Column("text", Text, nullable=False),  # plain text
+    Column("category", Text, nullable=False),  # spam legal violation other, as Mastodon has them
+    Column("forward", Boolean, nullable=False),  # whether the server of whom it is about is to hear of it
+    Column("state", Text, nullable=False),  # open resolved
+    Column("resolved_by_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),
+    Column("resolved_at", Time),
+    Column("created_at", Time, nullable=False),
+    Index("ix_reports_group_id", "group_id", "id"),
+    Index("ix_reports_state", "state", "id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A row of `reports`; times in ms."""
+
+    id: int
+    iri: str
+    reporter_id: int | None
+    group_id: int | None
+    actor_id: int
+    post_ids: list[int]
+    text: str
+    category: str
+    forward: bool
+    state: str
+    resolved_by_id: int | None
+    resolved_at: int | None
+    created_at: int
+
+
+_ROW = columns(reports, Report)
+
+
+def insert(tx: Tx, report: Report) -> bool:
+    """Add a report; False when its Flag is known already."""
+    return insert_new(tx, reports, {column.name: getattr(report, column.name) for column in _ROW}) == 1
+
+
+def by_id(tx: Tx, report_id: int) -> Report | None:
+    """The report with this id."""
+    return one_of(tx, select(*_ROW).where(reports.c.id == report_id), Report)
+
+
+def by_iri(tx: Tx, iri: str) -> Report | None:
+    """The report whose Flag has this IRI."""
+    return one_of(tx, select(*_ROW).where(reports.c.iri == iri), Report)
+
+
+def resolve(tx: Tx, report_id: int, by_id: int | None, now: int) -> None:
+    """Note that it is settled."""
+    values = {"state": "resolved", "resolved_by_id": by_id, "resolved_at": now}
+    tx.execute(update(reports).where(reports.c.id == report_id).values(**values))
+
+
+def listed(
+    tx: Tx, limit: int, *, state: str | None = None, group_id: int | None = None, before: int | None = None
+) -> list[Report]:
+    """Reports, newest first; only of this state, of this group, older than the report `before`, where given."""
+    query = select(*_ROW)
+    if state is not None:
+        query = query.where(reports.c.state == state)
+    if group_id is not None:
+        query = query.where(reports.c.group_id == group_id)
+    if before is not None:
+        query = query.where(reports.c.id < before)
+    return all_of(tx, query.order_by(reports.c.id.desc()).limit(limit), Report)
