@@ -4,20 +4,25 @@ An answer is a claim: another host may name any subject. `Client.webfinger` asks
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from html import escape
+from urllib.parse import quote
 
 from federation.errors import Malformed, UnsupportedHost
 from federation.fields import Json, as_objects, string
-from federation.hosts import normal_host, web_url
+from federation.hosts import normal_host, split_iri, web_url
 from federation.vocabulary.context import AS2
 
 JRD = "application/jrd+json"
 ACTIVITY_JSON = "application/activity+json"
 AS_PROFILE = f'application/ld+json; profile="{AS2}"'
 SUBSCRIBE = "http://ostatus.org/schema/1.0/subscribe"
+INTENT = "https://w3id.org/fep/3b86/"
+"""What relations of FEP-3b86 begin with; an activity's type follows, or `Object`."""
 PROFILE_PAGE = "http://webfinger.net/rel/profile-page"
 
+_PLACE = re.compile(r"\{[^{}]*\}")
 _USERNAME = re.compile(r"[^\s@/:?#\\<>\"\x00-\x1f\x7f]{1,128}")
 
 
@@ -25,12 +30,33 @@ _USERNAME = re.compile(r"[^\s@/:?#\\<>\"\x00-\x1f\x7f]{1,128}")
 class WebfingerAnswer:
     """`subject` is a handle `user@host` with the host in normal form, `actor_iri` the actor that it names.
 
-    `subscribe` is the template with `{uri}` that leads people of that host to follow somebody, None when there is none.
+    `subscribe` is the template with `{uri}` that leads people of that host to follow somebody, None when there is none;
+    `intents` are those of FEP-3b86 by the type of activity they lead to, with `{object}` in them.
     """
 
     subject: str
     actor_iri: str
     subscribe: str | None = None
+    intents: Mapping[str, str] = field(default_factory=dict)
+
+    def address_for(self, iri: str, kinds: Iterable[str]) -> str | None:
+        """Where people of that host do something with the object `iri`: follow or answer it, by the first of `kinds`
+        (types of FEP-3b86) that there is, else by the older subscribe template. None when the host offers none.
+
+        Only an address of the handle's own host or of its actor's comes back: any other could be anybody's.
+        """
+        templates = [
+            self.intents[kind].replace("{object}", quote(iri, safe="")) for kind in kinds if kind in self.intents
+        ]
+        if self.subscribe is not None:
+            templates.append(self.subscribe.replace("{uri}", quote(iri, safe="")))
+        own = {self.subject.rpartition("@")[2], split_iri(self.actor_iri)[1]}
+        for filled in templates:
+            # Other places (`{name}`, `{on-success}`) are optional and stay empty.
+            address = web_url(_PLACE.sub("", filled))
+            if address is not None and split_iri(address)[1] in own:
+                return address
+        return None
 
 
 def split_handle(text: str) -> tuple[str, str]:
@@ -80,16 +106,23 @@ def read_answer(document: Json) -> WebfingerAnswer:
         raise Malformed(f"the subject of a WebFinger answer: {error.text}", code="bad-webfinger") from error
     actor_iri: str | None = None
     subscribe: str | None = None
+    intents: dict[str, str] = {}
     for link in as_objects(document.get("links")):
+        rel, template = string(link.get("rel")) or "", string(link.get("template")) or ""
         if link.get("rel") == "self" and actor_iri is None and is_activity_type(string(link.get("type")) or ""):
             actor_iri = web_url(link.get("href"))
-        elif link.get("rel") == SUBSCRIBE and subscribe is None:
-            template = string(link.get("template"))
-            if template is not None and "{uri}" in template and web_url(template.replace("{uri}", "")) is not None:
-                subscribe = template
+        elif rel == SUBSCRIBE and subscribe is None and _leads(template, "{uri}"):
+            subscribe = template
+        elif rel.startswith(INTENT) and len(intents) < 50 and _leads(template, "{object}"):
+            intents.setdefault(rel.removeprefix(INTENT), template)
     if actor_iri is None:
         raise Malformed("a WebFinger answer that names no actor", code="bad-webfinger")
-    return WebfingerAnswer(f"{username}@{host}", actor_iri, subscribe)
+    return WebfingerAnswer(f"{username}@{host}", actor_iri, subscribe, intents)
+
+
+def _leads(template: str, place: str) -> bool:
+    """Whether a template is an address with this place to fill in."""
+    return place in template and web_url(_PLACE.sub("", template)) is not None
 
 
 def is_activity_type(content_type: str) -> bool:

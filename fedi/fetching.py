@@ -5,9 +5,10 @@ at once is one request; what could not be had is not asked for again for a minut
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy.exc import IntegrityError
 
@@ -108,6 +109,25 @@ async def actor(site: Site, handle_or_iri: str, *, fresh: bool = False) -> Actor
     if site.is_local(iri):
         raise NotFound
     return await _once(site, iri, lambda: _fetch_actor(site, iri))
+
+
+async def interaction(site: Site, handle: str, iri: str, kinds: Sequence[str]) -> str:
+    """Where the person with this handle (`user@host`) follows or answers the object `iri` at home: an address of their
+    own server, by FEP-3b86 for the first of `kinds` that it offers, else by the older subscribe template.
+
+    Of our own people it is a path here. Raises NotFound when their server offers none, and the errors of
+    `federation.errors` when it can't be asked or leads elsewhere than https.
+    """
+    username, domain = split_handle(handle)
+    if domain in (site.config.handle_domain, site.config.host):
+        return f"/authorize_interaction?uri={quote(iri, safe='')}"
+    await _permitted(site, domain)
+    answer = await _once(site, f"webfinger {username}@{domain}", lambda: site.client.webfinger(f"{username}@{domain}"))
+    address = answer.address_for(iri, kinds)
+    if address is None:
+        raise NotFound(f"{domain} does not say where its people follow or answer what is elsewhere.")
+    site.client.networks.check_iri(address.partition("#")[0])
+    return address
 
 
 async def _fetch_actor(site: Site, iri: str) -> Actor:

@@ -1,5 +1,8 @@
-"""What every form of a page needs: who is logged in, that it came from our own pages, its fields, and where to go then."""
+"""What every form of a page needs: who is logged in, that it came from our own pages, its fields, where to go then, and
+from which address it came.
+"""
 
+import ipaddress
 from typing import Any
 from urllib.parse import quote
 
@@ -74,6 +77,20 @@ def local_path(wanted: str, otherwise: str = "/") -> str:
 def see_other(path: str) -> Response:
     """The answer to a form that was done: on to `path` by GET."""
     return RedirectResponse(path, 303)
+
+
+def client_address(request: Request) -> str:
+    """The address of whoever asks; of IPv6 the /64, which is one household's or one attacker's."""
+    host = request.client.host if request.client is not None else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+    return host
 
 
 def log_in_first(problem: LogInFirst) -> Response:

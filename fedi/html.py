@@ -27,7 +27,9 @@ STYLE = (_FOLDER / "static" / "style.css").read_bytes()
 STYLE_PATH = f"/static/style.{hashlib.sha256(STYLE).hexdigest()[:10]}.css"
 
 # Forms of these lead on to another site (an app's redirect URI), which form-action would stop without a word.
-_LEAVING = frozenset({"authorize.html", "login.html"})
+_LEAVING = frozenset({"authorize.html", "login.html", "interact.html"})
+# The same of these for a visitor who has no account here: a form leads them home to their own server.
+_LEADING_HOME = frozenset({"person.html", "group.html", "post.html"})
 # These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
 _UNCOMPRESSED = frozenset({"authorize.html", "native.html"})
 _POLICY = "default-src 'none'; style-src 'self'; img-src *; base-uri 'none'; frame-ancestors 'none'"
@@ -122,7 +124,8 @@ def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[byt
 
 
 def _response(request: Request, template: str, status: int, body: bytes, compressed: bool) -> Response:
-    policy = _POLICY if template in _LEAVING else f"{_POLICY}; form-action 'self'"
+    leaves = template in _LEAVING or (template in _LEADING_HOME and getattr(request.state, "me", None) is None)
+    policy = _POLICY if leaves else f"{_POLICY}; form-action 'self'"
     etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {
         "content-security-policy": policy,

@@ -4,7 +4,6 @@ Attempts are limited for each account and each address before a password is hash
 """
 
 import asyncio
-import ipaddress
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +14,7 @@ from fedi import sessions
 from fedi.actions import people as person_actions
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
-from fedi.forms import local_path, see_other, sent, text
+from fedi.forms import client_address, local_path, see_other, sent, text
 from fedi.html import page
 from fedi.limits import Limits
 from fedi.sessions import signed_in
@@ -53,20 +52,6 @@ class Guard:
             allowed = self.limits.allow(f"account {account}", 30, 60, now) and allowed
         if not allowed:
             raise Problem("There were too many attempts. Wait a minute, then try again.", status=429, code="too-many")
-
-
-def client_address(request: Request) -> str:
-    """The address of whoever asks; of IPv6 the /64, which is one household's or one attacker's."""
-    host = request.client.host if request.client is not None else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
-    return host
 
 
 def guard(request: Request) -> Guard:

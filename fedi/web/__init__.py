@@ -6,7 +6,7 @@
 from starlette.routing import Route
 
 from fedi.html import STYLE_PATH
-from fedi.web import about, compose, front, groups, home, people, posts, reactions, search, tags
+from fedi.web import about, compose, front, groups, home, interactions, people, posts, reactions, search, tags
 from fedi.web.problems import EXCEPTION_HANDLERS
 
 ROUTES = [
@@ -18,6 +18,8 @@ ROUTES = [
     Route("/follow", reactions.follow, methods=["POST"]),
     Route("/unfollow", reactions.unfollow, methods=["POST"]),
     Route("/answer", reactions.answer, methods=["POST"]),
+    Route("/interact", interactions.leave, methods=["GET", "POST"]),
+    Route("/authorize_interaction", interactions.arrive),
     Route("/groups", groups.index),
     Route("/search", search.search),
     Route("/tags/{tag}", tags.show),

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from fedi.forms import local_path
+from fedi.forms import client_address, local_path
 from fedi.limits import Limits
-from fedi.signin.password import client_address
 from storage import actors, follows, memberships, notifications, posts, reactions
 from storage.actors import Actor
 from storage.timelines import Page as Rows
