@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Te
 
 from storage.actors import actors
 from storage.events import note
-from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, metadata, one_of
+from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, metadata, one_among, one_of
 
 _Position = BigInteger().with_variant(Integer, "sqlite")
 outbox = Table(
@@ -25,6 +25,14 @@ outbox = Table(
     Column("body", Bytes, nullable=False),
     Column("created_at", Time, nullable=False),
     sqlite_autoincrement=True,  # a position is never used twice
+)
+# What a group passed on about each post of a thread, for who joins late.
+Index(
+    "ix_outbox_post_id",
+    outbox.c.post_id,
+    outbox.c.position,
+    sqlite_where=outbox.c.form == "forum",
+    postgresql_where=outbox.c.form == "forum",
 )
 audiences = Table(
     "audiences",
@@ -141,6 +149,20 @@ def of_actor(tx: Tx, actor_id: int, types: tuple[str, ...], limit: int, before: 
     if before is not None:
         query = query.where(outbox.c.position < before)
     return all_of(tx, query.order_by(outbox.c.position.desc()).limit(limit), Sent)
+
+
+def passed_on(tx: Tx, actor_id: int, post_ids: list[int], limit: int, after: int = 0) -> list[Sent]:
+    """What a group passed on to forums about these posts, in order, after a position; for a thread's history."""
+    if not post_ids:
+        return []
+    query = select(*_SENT).where(
+        outbox.c.post_id.in_(post_ids),
+        one_among(outbox.c.form, "forum"),
+        outbox.c.actor_id == actor_id,
+        outbox.c.type == "Announce",
+        outbox.c.position > after,
+    )
+    return all_of(tx, query.order_by(outbox.c.position).limit(limit), Sent)
 
 
 def head(tx: Tx) -> int:

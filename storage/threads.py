@@ -57,6 +57,20 @@ def _summed(tx: Tx, roots: list[int], visible: ColumnElement[bool]) -> dict[int,
     return {root: Thread(root, last, number) for root, last, number in tx.execute(query)}
 
 
+def listed(
+    tx: Tx, root_id: int, group_id: int | None, visible: ColumnElement[bool], limit: int = 4096
+) -> list[tuple[int, int]]:
+    """(id, author's id) of the posts of a thread: its first post first, then the others oldest first.
+
+    `group_id`: only those that are in this group, which may leave out what others wrote below its posts.
+    """
+    query = select(posts.c.id, posts.c.author_id).where(posts.c.root_id == root_id, visible)
+    if group_id is not None:
+        query = query.where(posts.c.group_id == group_id)
+    found = [(row.id, row.author_id) for row in tx.execute(query.order_by(posts.c.id).limit(limit))]
+    return sorted(found, key=lambda one: one[0] != root_id)
+
+
 def shape(tx: Tx, root_id: int, visible: ColumnElement[bool], limit: int = 4096) -> list[tuple[int, int | None]]:
     """(post id, id of the post it answers) of a thread, oldest first."""
     query = select(posts.c.id, posts.c.reply_to_id).where(posts.c.root_id == root_id, visible)

@@ -154,3 +154,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("group_id", "activity_iri", name="pk_passed_on"),
     )
     op.create_index("ix_passed_on_created_at", "passed_on", ["created_at"], unique=False)
+    op.create_table(
+        "backfills",
+        sa.Column("iri", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("found", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("iri", name="pk_backfills"),
+    )
+    op.create_index("ix_backfills_asked_at", "backfills", ["asked_at"], unique=False)
+    forum = sa.text("form = 'forum'")
+    op.create_index(
+        "ix_outbox_post_id", "outbox", ["post_id", "position"], sqlite_where=forum, postgresql_where=forum
+    )
