@@ -83,3 +83,9 @@ def moderators(tx: Tx, group_id: int) -> list[int]:
         .order_by(memberships.c.since, memberships.c.actor_id)
     )
     return list(tx.scalars(query))
+
+
+def lapse(tx: Tx, now: int) -> int:
+    """Remove bans that ended before `now` (ms); how many there were."""
+    over = delete(memberships).where(memberships.c.state == "banned", memberships.c.until <= now)
+    return tx.execute(over).rowcount

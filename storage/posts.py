@@ -299,9 +299,44 @@ def thread(tx: Tx, root_id: int, limit: int = 4096) -> list[Post]:
     return all_of(tx, query.limit(limit), Post)
 
 
+def is_closed(tx: Tx, post: Post) -> bool:
+    """Whether this post, or one above it in its thread, is locked."""
+    if post.locked:
+        return True
+    # Few threads have a locked post at all; only in those it matters what is above what.
+    some = select(posts.c.id).where(posts.c.root_id == (post.root_id or post.id), posts.c.locked).limit(1)
+    if tx.scalar(some) is None:
+        return False
+    above: set[int] = {post.id}
+    parent = post.reply_to_id
+    while parent is not None and parent not in above:
+        above.add(parent)
+        row = tx.execute(select(posts.c.reply_to_id, posts.c.locked).where(posts.c.id == parent)).one_or_none()
+        if row is None:
+            return False
+        if row.locked:
+            return True
+        parent = row.reply_to_id
+    return False
+
+
+def in_group_by(tx: Tx, group_id: int, author_id: int) -> list[Post]:
+    """What an author wrote in a group, deleted ones left out."""
+    query = select(*ROW).where(
+        posts.c.group_id == group_id, posts.c.author_id == author_id, posts.c.deleted_at.is_(None)
+    )
+    return all_of(tx, query, Post)
+
+
 def orphans(tx: Tx, parent_iri: str) -> list[Post]:
     """The posts that reply to this IRI and came before their parent did."""
     return all_of(tx, _ORPHANS, Post, parent=parent_iri)
+
+
+def answers(tx: Tx, post_id: int, visible: ColumnElement[bool], limit: int = 1000) -> list[tuple[int, str, bool]]:
+    """(id, IRI, whether it was written here) of the answers to a post that meet the gate's condition, oldest first."""
+    query = select(posts.c.id, posts.c.iri, posts.c.local).where(posts.c.reply_to_id == post_id, visible)
+    return [(row.id, row.iri, row.local) for row in tx.execute(query.order_by(posts.c.id).limit(limit))]
 
 
 def move_thread(tx: Tx, old_root: int, new_root: int, group_id: int | None) -> None:

@@ -77,7 +77,7 @@ def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str) -> Non
 
 def _receive(tx: Tx, site: Site, follower: Actor, target: Actor, made: Follow) -> Follow:
     """Take a follow of a local target: a group's rules or a person's wish decide. Raises Forbidden."""
-    waits = memberships.must_wait(tx, follower, target) if target.is_group else target.approves_followers
+    waits = memberships.must_wait(tx, site, follower, target) if target.is_group else target.approves_followers
     if not follows.insert(tx, made):
         known = follows.find(tx, follower.id, target.id)
         if known is None:

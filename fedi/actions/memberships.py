@@ -1,26 +1,62 @@
-"""Membership of groups: who may join, who waits, who is out. Following a group is joining it (`fedi.actions.follows`)."""
+"""Membership of groups: who may join, who waits, who is out, who may post. Following a group is joining it
+(`fedi.actions.follows`); what moderators do is in `fedi.actions.moderation`."""
 
 from fedi.actions import notifying
 from fedi.context import Site
 from fedi.errors import Forbidden
-from storage import actors, follows, groups, memberships, peers
+from storage import actors, follows, groups, memberships, peers, people, posts
 from storage.actors import Actor
 from storage.memberships import Membership
 from storage.metadata import Tx
+from storage.posts import Post
 
 
-def must_wait(tx: Tx, actor: Actor, group: Actor) -> bool:
+def moderates(tx: Tx, actor: Actor, group: Actor) -> bool:
+    """Whether `actor` moderates this group: its moderators and owners, and of a group of this instance its admins and
+    moderators as well, as peers take what an actor of the group's host does in it (FEP-1b12, Lemmy)."""
+    if actor.state != "active" or group.state != "active":
+        return False
+    membership = memberships.find(tx, group.id, actor.id)
+    if membership is not None and membership.state == "banned":
+        return False
+    if membership is not None and membership.moderates:
+        return True
+    person = people.by_id(tx, actor.id) if actor.local and group.local else None
+    return person is not None and person.state == "active" and person.role in ("moderator", "admin")
+
+
+def banned(site: Site, membership: Membership | None) -> bool:
+    """Whether a membership is a ban that still lasts. One with an end is over then, whether or not it was cleared away."""
+    if membership is None or membership.state != "banned":
+        return False
+    return membership.until is None or membership.until > site.clock()
+
+
+def lapse(tx: Tx, now: int) -> int:
+    """Clear bans away whose end has come; how many there were."""
+    return memberships.lapse(tx, now)
+
+
+def may_answer(tx: Tx, actor: Actor, parent: Post) -> None:
+    """Raises Forbidden when `parent`, or what it answers, is locked and `actor` moderates its group not (Lemmy's Lock)."""
+    if not posts.is_closed(tx, parent):
+        return
+    group = actors.by_id(tx, parent.group_id) if parent.group_id is not None else None
+    if group is None or not (moderates(tx, actor, group) or (not group.local and actor.host == group.host)):
+        raise Forbidden("This thread is locked: only moderators can answer in it.", code="locked")
+
+
+def must_wait(tx: Tx, site: Site, actor: Actor, group: Actor) -> bool:
     """Whether `actor` has to wait for a moderator before being in this local group.
 
     Raises Forbidden for who is banned, and for who was not invited where that is needed.
     """
     row = groups.by_id(tx, group.id)
     membership = memberships.find(tx, group.id, actor.id)
-    if membership is not None:
-        if membership.state == "banned":
-            raise Forbidden(f"You are banned from {group.name}.", code="banned")
-        if membership.state in ("invited", "accepted"):
-            return False
+    if banned(site, membership):
+        raise Forbidden(f"You are banned from {group.name}.", code="banned")
+    if membership is not None and membership.state in ("invited", "accepted"):
+        return False
     if row is not None and row.see == "peers" and not actor.local:
         peer = peers.by_host(tx, actor.host)
         if peer is None or peer.stance != "agreed":
@@ -55,12 +91,14 @@ def left(tx: Tx, actor: Actor, group: Actor) -> None:
         memberships.remove(tx, group.id, actor.id)
 
 
-def may_post_there(tx: Tx, actor: Actor, group: Actor) -> None:
+def may_post_there(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
     """Raises Forbidden when a local `actor` can know that this remote group will not take a post of theirs.
 
     fedi's own groups, and all that not everyone reads, take posts of members only, and a post that is not taken would
-    vanish without a word. Other forums (Lemmy) let everyone post.
+    vanish without a word. Other forums (Lemmy) let everyone post whom they did not ban.
     """
+    if banned(site, memberships.find(tx, group.id, actor.id)):
+        raise Forbidden(f"You are banned from {group.name}.", code="banned")
     follow = follows.find(tx, actor.id, group.id)
     if follow is not None and follow.state == "accepted":
         return
@@ -75,11 +113,13 @@ def may_post_there(tx: Tx, actor: Actor, group: Actor) -> None:
         )
 
 
-def may_post(tx: Tx, actor: Actor, group: Actor) -> None:
+def may_post(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
     """Raises Forbidden, with the reason, when `actor` may not post in this local group."""
+    if group.state != "active":
+        raise Forbidden(f"{group.name or group.username} is closed: nobody posts there any more.", code="closed")
     row = groups.by_id(tx, group.id)
     membership = memberships.find(tx, group.id, actor.id)
-    if membership is not None and membership.state == "banned":
+    if banned(site, membership):
         raise Forbidden(f"You are banned from {group.name}.", code="banned")
     if membership is None or membership.state != "accepted":
         raise Forbidden(f"Only members post in {group.name}: follow it to join, then post again.", code="not-a-member")

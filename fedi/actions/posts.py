@@ -61,7 +61,7 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
     _check(draft)
     parent = _parent(tx, author, draft)
     mentioned = _mentioned(tx, site, draft.text)
-    group = _group(tx, author, draft, parent, mentioned)
+    group = _group(tx, site, author, draft, parent, mentioned)
     visibility = _narrowed(tx, draft.visibility, group, parent)
     now = site.clock()
     post_id = site.new_id()
@@ -188,6 +188,7 @@ def _parent(tx: Tx, author: Actor, draft: Draft) -> Post | None:
     parent = posts.by_id(tx, draft.reply_to_id)
     if parent is None or not gate.may_see(tx, gate.person(author.id), parent):
         raise NotFound("The post you answer does not exist (any more), or is not shown to you.")
+    memberships.may_answer(tx, author, parent)
     return parent
 
 
@@ -209,7 +210,9 @@ def _html(site: Site, text: str, mentioned: dict[str, Actor]) -> str:
     return to_html(text, links, lambda tag: site.iri(f"/tags/{tag}"))
 
 
-def _group(tx: Tx, author: Actor, draft: Draft, parent: Post | None, mentioned: dict[str, Actor]) -> Actor | None:
+def _group(
+    tx: Tx, site: Site, author: Actor, draft: Draft, parent: Post | None, mentioned: dict[str, Actor]
+) -> Actor | None:
     """The group a draft belongs into: its parent's, or the first one it mentions. Raises Forbidden."""
     if draft.visibility == "direct":
         return None  # a word to the moderators, not a post in the group
@@ -225,9 +228,9 @@ def _group(tx: Tx, author: Actor, draft: Draft, parent: Post | None, mentioned: 
         # Who wants only followers to read it can't put it into a group that everyone reads.
         if draft.visibility == "followers" and row is not None and row.see == "public":
             return None
-        memberships.may_post(tx, author, group)
+        memberships.may_post(tx, site, author, group)
     else:
-        memberships.may_post_there(tx, author, group)
+        memberships.may_post_there(tx, site, author, group)
     return group
 
 

@@ -46,7 +46,7 @@ def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: b
     answers = document.in_reply_to if document.in_reply_to != document.id else None
     parent = posts.by_iri(tx, answers) if answers else None
     mentioned = _mentioned(tx, site, document)
-    group = _local_group(tx, document, author, parent)
+    group = _local_group(tx, site, document, author, parent)
     now = site.clock()
     published = document.published if document.published and 0 < document.published < now else now
     post_id = site.new_id() if live else site.db.ids.past(published, zlib.crc32(document.id.encode()))
@@ -217,7 +217,7 @@ def _named_groups(tx: Tx, document: PostDocument) -> list[int]:
     return [actor.id for actor in actors.by_iris(tx, list(dict.fromkeys(named))[:200]).values() if actor.is_group]
 
 
-def _local_group(tx: Tx, document: PostDocument, author: Actor, parent: Post | None) -> Actor | None:
+def _local_group(tx: Tx, site: Site, document: PostDocument, author: Actor, parent: Post | None) -> Actor | None:
     """The group hosted here that takes this post: its parent's, or the first one it names; None when it may not."""
     group: Actor | None = None
     if parent is not None:
@@ -233,7 +233,7 @@ def _local_group(tx: Tx, document: PostDocument, author: Actor, parent: Post | N
         # Not for everyone: a word to the moderators, or for the author's followers alone.
         return None
     try:
-        memberships.may_post(tx, author, group)
+        memberships.may_post(tx, site, author, group)
     except Forbidden:
         return None
     return group

@@ -7,8 +7,9 @@ from federation.errors import FederationError, WrongOrigin
 from federation.groups import may_announce
 from federation.vocabulary.note import PostDocument, read_post
 from fedi.actions import groups as group_actions
-from fedi.actions import remote_posts
+from fedi.actions import memberships, remote_posts
 from fedi.context import Site
+from fedi.errors import Forbidden
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, object_id, open_to, own, signer
 from storage import actors, posts
@@ -78,10 +79,19 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         raise Ignored("not-relevant", "nobody here follows its author, is mentioned, or is in its thread or group")
     parent = posts.by_iri(tx, read.in_reply_to) if read.in_reply_to else None
     if parent is not None and (vouched_by is None or parent.group_id != vouched_by.id):
-        open_to(tx, parent, author)
+        open_to(tx, site, parent, author)
+        _check_open(tx, author, parent)
     kept = remote_posts.record(tx, site, read, author, live=True)
     if kept is not None and kept.group is not None and vouched_by is None:
         _pass_on(tx, site, kept.group, received, kept.post)
+
+
+def _check_open(tx: Tx, author: Actor, parent: Post) -> None:
+    """Raises Ignored for an answer in a locked thread, which only moderators may give."""
+    try:
+        memberships.may_answer(tx, author, parent)
+    except Forbidden as problem:
+        raise Ignored(problem.code, problem.text) from problem
 
 
 def _pass_on(tx: Tx, site: Site, group: Actor, received: Authentic, post: Post) -> None:

@@ -7,6 +7,8 @@ from federation.activity import Activity, Authentic
 from federation.errors import Malformed
 from federation.hosts import same_origin
 from fedi import visibility
+from fedi.actions.memberships import banned
+from fedi.context import Site
 from fedi.inbox.handling import Ignored
 from storage import actors, memberships, posts
 from storage.actors import Actor
@@ -46,7 +48,7 @@ def signer(tx: Tx, received: Authentic) -> Actor:
     return found
 
 
-def open_to(tx: Tx, post: Post, actor: Actor) -> None:
+def open_to(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
     """Raises Ignored unless a remote `actor` may act on a post that we answer for: it is from here, or in a group from
     here. Who may not see a post can't vote on it or answer it, nor can who is banned from its group."""
     group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
@@ -55,14 +57,13 @@ def open_to(tx: Tx, post: Post, actor: Actor) -> None:
         return
     if not visibility.may_see(tx, visibility.Viewer(host=actor.host), post):
         raise Ignored("not-visible", "this post is not shown to who acts on it")
-    membership = memberships.find(tx, group.id, actor.id) if group is not None and hosted else None
-    if membership is not None and membership.state == "banned":
+    if group is not None and hosted and banned(site, memberships.find(tx, group.id, actor.id)):
         raise Ignored("banned", "who acts on this post is banned from its group")
 
 
 def post(tx: Tx, iri: str) -> Post:
-    """The post with this IRI. Raises Ignored when it is not known here, or deleted."""
+    """The post with this IRI. Raises Ignored when it is not known here, or deleted, or removed by a moderator."""
     found = posts.by_iri(tx, iri)
-    if found is None or found.deleted_at is not None:
+    if found is None or found.deleted_at is not None or found.removed_at is not None:
         raise Ignored("unknown-object", f"{iri} is not known here")
     return found
