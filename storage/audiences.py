@@ -6,7 +6,7 @@ Asked at the moment of sending. A follower gets what was written since it follow
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import Subquery, and_, func, literal, select, union, update
+from sqlalchemy import Subquery, and_, func, literal, or_, select, union, update
 
 from storage.actors import actors
 from storage.follows import follows
@@ -93,6 +93,9 @@ def backlog(tx: Tx, host: str) -> int:
     return 0 if known is None else len(due_to(tx, host, known.cursor, 10_000))
 
 
+_NOT_LEFT_OUT = or_(audiences.c.but_not.is_(None), audiences.c.but_not != follows.c.follower_id)
+
+
 def recipients(tx: Tx, positions: list[int], hosts: list[str]) -> dict[tuple[str, int], dict[str, bool]]:
     """The inboxes that get each of these rows now, by (host, position): inbox -> whether somebody there is named.
 
@@ -114,6 +117,7 @@ def recipients(tx: Tx, positions: list[int], hosts: list[str]) -> dict[tuple[str
             ~actors.c.local,
             actors.c.state == "active",
             follows.c.created_at <= outbox.c.created_at,
+            _NOT_LEFT_OUT,
         )
     )
     named = (
@@ -126,6 +130,48 @@ def recipients(tx: Tx, positions: list[int], hosts: list[str]) -> dict[tuple[str
     for host, position, address, by_name in tx.execute(union(followed, named)):
         known = found[host, position]
         known[address] = known.get(address, False) or bool(by_name)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Somebody who gets a row: where, and whether they were named when it was written or follow."""
+
+    actor_id: int
+    inbox: str
+    shared_inbox: str | None
+    named: bool
+
+
+def people(tx: Tx, positions: list[int], hosts: list[str]) -> dict[tuple[str, int], list[Recipient]]:
+    """Who gets each of these rows now, one by one, by (host, position): for what may not reach a host as such."""
+    if not positions or not hosts:
+        return {}
+    who = (actors.c.host, audiences.c.position, actors.c.id, actors.c.inbox, actors.c.shared_inbox)
+    followed = (
+        select(*who, literal(0))
+        .select_from(audiences)
+        .join(outbox, outbox.c.position == audiences.c.position)
+        .join(follows, and_(follows.c.target_id == audiences.c.followers_of, follows.c.state == "accepted"))
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(
+            audiences.c.position.in_(positions),
+            actors.c.host.in_(hosts),
+            ~actors.c.local,
+            actors.c.state == "active",
+            follows.c.created_at <= outbox.c.created_at,
+            _NOT_LEFT_OUT,
+        )
+    )
+    named = (
+        select(*who, literal(1))
+        .select_from(audiences)
+        .join(actors, actors.c.id == audiences.c.actor_id)
+        .where(audiences.c.position.in_(positions), actors.c.host.in_(hosts), actors.c.state == "active")
+    )
+    found: dict[tuple[str, int], list[Recipient]] = defaultdict(list)
+    for host, position, actor_id, inbox, shared, by_name in tx.execute(union(followed, named)):
+        found[host, position].append(Recipient(actor_id, inbox, shared, bool(by_name)))
     return found
 
 

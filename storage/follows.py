@@ -20,6 +20,7 @@ follows = Table(
     Column("reblogs", Boolean, nullable=False),  # show the target's announces at home
     Column("notify", Boolean, nullable=False),  # notify of each post of the target
     Column("created_at", Time, nullable=False),
+    Column("kind", Text, nullable=False, server_default="Follow"),  # of the activity: Follow, or Join (Mobilizon)
     Index("uq_follows_pair", "follower_id", "target_id", unique=True),
     Index("ix_follows_target_id", "target_id", "id"),
 )
@@ -39,6 +40,7 @@ class Follow:
     reblogs: bool
     notify: bool
     created_at: int
+    kind: str = "Follow"
 
 
 _ROW = columns(follows, Follow)

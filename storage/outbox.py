@@ -41,6 +41,7 @@ audiences = Table(
     Column("followers_of", Id),  # the followers of this actor ...
     Column("actor_id", Id),  # ... or this remote actor ...
     Column("host", Text),  # ... whose inbox is at this host
+    Column("but_not", Id),  # of the followers, not this one: who has it already
     Index("ix_audiences_position", "position"),
 )
 Index(
@@ -75,10 +76,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who gets a row: the followers of these actors (ids), and these remote actors (ids)."""
+    """Who gets a row: the followers of these actors (ids) but not `but_not`, and these remote actors (ids)."""
 
     followers_of: tuple[int, ...] = ()
     actors: tuple[int, ...] = ()
+    but_not: int | None = None
 
 
 _SENT = columns(outbox, Sent)
@@ -113,12 +115,13 @@ def append(
         return None
     position = tx.execute(insert(outbox).values(values).returning(outbox.c.position)).scalar_one()
     rows: list[dict[str, object]] = [
-        {"position": position, "followers_of": actor, "actor_id": None, "host": None} for actor in audience.followers_of
+        {"position": position, "followers_of": actor, "actor_id": None, "host": None, "but_not": audience.but_not}
+        for actor in audience.followers_of
     ]
     if audience.actors:
         found = select(actors.c.id, actors.c.host).where(actors.c.id.in_(audience.actors), ~actors.c.local)
         rows += [
-            {"position": position, "followers_of": None, "actor_id": row.id, "host": row.host}
+            {"position": position, "followers_of": None, "actor_id": row.id, "host": row.host, "but_not": None}
             for row in tx.execute(found)
         ]
     if rows:

@@ -29,6 +29,8 @@ def upgrade() -> None:
     op.add_column("actors", sa.Column("moved_at", sa.BigInteger(), nullable=True))
     op.add_column("likes", sa.Column("emoji", sa.Text(), nullable=True))
     op.add_column("likes", sa.Column("emoji_url", sa.Text(), nullable=True))
+    op.add_column("audiences", sa.Column("but_not", sa.BigInteger(), nullable=True))
+    op.add_column("follows", sa.Column("kind", sa.Text(), nullable=False, server_default="Follow"))
     op.add_column("memberships", sa.Column("until", sa.BigInteger(), nullable=True))
     op.add_column("memberships", sa.Column("reason", sa.Text(), nullable=True))
 
