@@ -6,7 +6,7 @@ from typing import Any
 
 from federation.errors import Malformed
 from federation.fields import Json, as_list, first_id, id_of, integer, types
-from federation.vocabulary.context import AS2
+from federation.vocabulary.context import AS2, COLLECTION
 
 _TYPES = frozenset({"Collection", "OrderedCollection", "CollectionPage", "OrderedCollectionPage"})
 
@@ -14,7 +14,8 @@ _TYPES = frozenset({"Collection", "OrderedCollection", "CollectionPage", "Ordere
 @dataclass(frozen=True, slots=True)
 class CollectionDocument:
     """A collection or one page of it. `items` are IRIs and objects as they came; `first` is a page's IRI or the page
-    itself; `next` the IRI of the next page; `total` what it claims to hold in all."""
+    itself; `next` the IRI of the next page; `total` what it claims to hold in all; `history` the activities that led to
+    what is in it (FEP-f228)."""
 
     id: str | None
     total: int | None
@@ -22,6 +23,7 @@ class CollectionDocument:
     first: str | Json | None
     next: str | None
     attributed_to: str | None
+    history: str | None = None
 
 
 def read_collection(document: Json) -> CollectionDocument:
@@ -29,6 +31,8 @@ def read_collection(document: Json) -> CollectionDocument:
     if _TYPES.isdisjoint(types(document)):
         raise Malformed("not a collection", code="not-a-collection")
     first = document.get("first")
+    if isinstance(first, dict) and _TYPES.isdisjoint(types(first)):
+        first = id_of(first)  # a Link, or a page that is only named
     items = document.get("orderedItems")
     return CollectionDocument(
         id=id_of(document),
@@ -39,6 +43,7 @@ def read_collection(document: Json) -> CollectionDocument:
         first=first if isinstance(first, str | dict) else None,
         next=first_id(document.get("next")),
         attributed_to=first_id(document.get("attributedTo")),
+        history=first_id(document.get("history")) or first_id(document.get("contextHistory")),
     )
 
 
@@ -51,11 +56,16 @@ def build_collection(
     last: str | None = None,
     ordered: bool = True,
     attributed_to: str | None = None,
+    **more: str | None,
 ) -> Json:
-    """A collection, with its items in it or with the IRIs of its pages; `total` None hides how many there are."""
-    document: Json = {"@context": AS2, "id": id, "type": "OrderedCollection" if ordered else "Collection"}
+    """A collection, with its items in it or with the IRIs of its pages; `total` None hides how many there are.
+
+    `more` says whose it is (`likesOf`, `outboxOf` ..., FEP-5711) or what it holds (`collectionOf`, `history`).
+    """
+    told = {name: value for name, value in more.items() if value is not None}
+    document: Json = {"@context": COLLECTION if told else AS2, "id": id, "type": "OrderedCollection" if ordered else "Collection"}
     optional: Json = {"totalItems": total, "first": first, "last": last, "attributedTo": attributed_to}
-    document.update({name: value for name, value in optional.items() if value is not None})
+    document.update({name: value for name, value in optional.items() if value is not None} | told)
     if items is not None:
         document["orderedItems" if ordered else "items"] = list(items)
     return document

@@ -42,6 +42,7 @@ POST: list[Any] = [
         "blurhash": "toot:blurhash",
         "Emoji": "toot:Emoji",
         "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
+        "contextHistory": {"@id": "https://w3id.org/fep/171b/contextHistory", "@type": "@id"},
     },
 ]
 """For posts, and for the activities that hold one."""
@@ -56,3 +57,21 @@ MODERATION: list[Any] = [
     },
 ]
 """For a Block: Lemmy's terms; Mbin says `expires` for `endTime`."""
+
+COLLECTION: list[Any] = [
+    AS2,
+    {
+        "likesOf": {"@id": "https://w3id.org/fep/5711#likesOf", "@type": "@id"},
+        "sharesOf": {"@id": "https://w3id.org/fep/5711#sharesOf", "@type": "@id"},
+        "repliesOf": {"@id": "https://w3id.org/fep/5711#repliesOf", "@type": "@id"},
+        "inboxOf": {"@id": "https://w3id.org/fep/5711#inboxOf", "@type": "@id"},
+        "outboxOf": {"@id": "https://w3id.org/fep/5711#outboxOf", "@type": "@id"},
+        "followersOf": {"@id": "https://w3id.org/fep/5711#followersOf", "@type": "@id"},
+        "followingOf": {"@id": "https://w3id.org/fep/5711#followingOf", "@type": "@id"},
+        "collectionOf": "https://fediversity.site/apschema#collectionOf",
+        "history": {"@id": "https://w3id.org/fep/bad1/history", "@type": "@id"},
+        "pendingFollowersOf": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowersOf", "@type": "@id"},
+        "pendingFollowingOf": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowingOf", "@type": "@id"},
+    },
+]
+"""For collections that say whose they are (FEP-5711, FEP-4ccd), and what a thread's hold (FEP-171b, FEP-f228)."""

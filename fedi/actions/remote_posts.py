@@ -74,6 +74,8 @@ def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: b
         likes_count=0,
         boosts_count=0,
         source=None,
+        context=document.context,
+        replies=document.replies,
     )
     involved = dict.fromkeys([*mentioned, *_named_groups(tx, document), *([group.id] if group else [])])
     if not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
@@ -92,6 +94,14 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int) -
     The post must name the group or answer what is in it: a group can boost any other post, and can't make it its own.
     Only what opens a thread is shown at home: comments that are announced would flood it.
     """
+    vouched(tx, group, post)
+    if post.reply_to_iri is None:
+        boost_id = site.new_id()
+        reactions.keep_boost(tx, site, group, post, Boost(boost_id, group.id, post.id, iri, min(at, site.clock())))
+
+
+def vouched(tx: Tx, group: Actor, post: Post) -> None:
+    """A remote group says that a post is in it: so it is, where the post names the group or answers what is in it."""
     named = group.id in posts.mentioned_in(tx, [post.id]).get(post.id, [])
     parent = posts.by_id(tx, post.reply_to_id) if post.reply_to_id is not None else None
     if post.group_id is None and (named or (parent is not None and parent.group_id == group.id)):
@@ -100,9 +110,6 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int) -
         if named and post.visibility == "direct" and row is not None:
             # It is for the members, who are not named one by one.
             posts.change(tx, post.id, visibility=row.see if row.see != "public" else "members")
-    if post.reply_to_iri is None:
-        boost_id = site.new_id()
-        reactions.keep_boost(tx, site, group, post, Boost(boost_id, group.id, post.id, iri, min(at, site.clock())))
 
 
 def delete(tx: Tx, site: Site, post: Post) -> None:

@@ -7,6 +7,7 @@ from federation.audience import PUBLIC
 from federation.vocabulary.note import build_post
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import Site
+from fedi.rendering import threads
 from storage import actors, posts
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -51,7 +52,8 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
     group = known.get(post.group_id) if post.group_id else None
     to, cc = addressed(tx, site, post, group)
     names = sorted(posts.tags_of(tx, [post.id]).get(post.id, []))
-    return build_post(
+    context = threads.context_of(tx, site, post, group)
+    made = build_post(
         id=post.iri,
         kind=post.kind,
         author=known[post.author_id].iri,
@@ -71,7 +73,15 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         mentions=[(known[one].iri, f"@{known[one].handle}") for one in involved if one in known],
         hashtags=[(site.iri(f"/tags/{quote(name)}"), f"#{name}") for name in names],
         attachments=post.attachments,
+        context=context,
+        replies=f"{post.iri}/replies",
     )
+    # With their totals, which is all that they tell (Mastodon shows them).
+    made["likes"] = {"id": f"{post.iri}/likes", "type": "Collection", "totalItems": post.likes_count}
+    made["shares"] = {"id": f"{post.iri}/shares", "type": "Collection", "totalItems": post.boosts_count}
+    if context is not None and group is not None and group.local:
+        made["contextHistory"] = threads.history_of(context)
+    return made
 
 
 def create(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
