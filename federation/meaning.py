@@ -8,7 +8,7 @@ everything that peers are known to send.
 from datetime import UTC, datetime
 
 from federation.errors import FederationError, Malformed
-from federation.fields import Json, as_objects, first_id, ids, types
+from federation.fields import Json, as_objects, first_id, ids, text_of, types
 from federation.nodeinfo import read_index, read_nodeinfo
 from federation.parse import ACTIVITIES, read_activity
 from federation.vocabulary import actor, collection, note
@@ -62,6 +62,8 @@ def _thing(document: Json) -> str:
     """An actor, a collection, a post, or something else that is no activity."""
     kinds = types(document)
     if not {*actor.KINDS}.isdisjoint(kinds):
+        if "inbox" not in document and "publicKey" in document:
+            return "key"  # GoToSocial's stub of an actor, at the address of its key
         read = actor.read_actor(document)
         return f"actor {read.kind} {read.username}"
     if not _COLLECTIONS.isdisjoint(kinds):
@@ -80,6 +82,8 @@ def _thing(document: Json) -> str:
 
 def _post(document: Json) -> str:
     read = note.read_post(document)
+    if is_vote(document):
+        return "vote in a poll"
     words = ["post", read.kind, "thread" if read.in_reply_to is None else "reply"]
     words.append({"to": "public", "cc": "unlisted", None: "limited"}[read.audience.public_in])
     if read.title:
@@ -93,6 +97,12 @@ def _post(document: Json) -> str:
     if not read.content and not read.title:
         words.append("empty")
     return " ".join(words)
+
+
+def is_vote(document: Json) -> bool:
+    """Whether a Note is a choice in somebody's poll: a name, no content, and what it answers (FEP-9967)."""
+    named = isinstance(document.get("name"), str) and first_id(document.get("inReplyTo")) is not None
+    return "Note" in types(document) and named and text_of(document, "content") is None
 
 
 def _activity(document: Json, kind: str, depth: int) -> str:
@@ -122,6 +132,8 @@ def _published(document: Json, kind: str) -> str:
     if not embedded:
         return f"{verb} by id" if ids(document.get("object")) else _nothing(kind)
     if len(embedded) > 1:
+        if all(is_vote(one) for one in embedded):
+            return f"{verb}: {len(embedded)} votes in a poll"  # GoToSocial, in polls with several choices
         return f"{verb}: {len(embedded)} objects"
     if first_id(document.get("actor")) is None:
         raise Malformed("no actor")

@@ -40,13 +40,38 @@ _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
+# What we read of a document by its plain name, and what AS2's context says that it is.
+_TERMS = {
+    name: frozenset({name, f"as:{name}", f"{AS2}#{name}", f"http{AS2.removeprefix('https')}#{name}"})
+    for name in (
+        "actor", "object", "target", "origin", "result", "instrument", "to", "cc", "bto", "bcc", "audience",
+        "attributedTo", "inReplyTo", "content", "summary", "name", "url", "tag", "attachment", "published", "updated",
+        "endTime", "first", "next", "items", "partOf",
+    )
+} | {"id": frozenset({"@id"}), "type": frozenset({"@type"}), "orderedItems": frozenset({"as:items", f"{AS2}#items"})}  # fmt: skip
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> Json:
     read = dict(pairs)
     if len(read) != len(pairs):
         raise Malformed("a name twice in one object")
     if not _FORBIDDEN.isdisjoint(read):
         raise Malformed("a JSON-LD keyword that restructures the document")
+    if "@context" in read:
+        _check_terms(read["@context"])
     return read
+
+
+def _check_terms(context: Any) -> None:
+    """Raises Malformed for a context of the sender's own making in which a name that we read means something else: who
+    expands it (CVE-2026-50128) would see another document than we, who pass it on."""
+    for defined in as_objects(context):
+        for name in _TERMS.keys() & defined.keys():
+            meant = defined[name]
+            if isinstance(meant, dict):
+                meant = meant.get("@id", name)
+            if not isinstance(meant, str) or meant not in _TERMS[name]:
+                raise Malformed(f"a @context in which {name} means something else", code="redefined-term")
 
 
 def _finite(text: str) -> float:
@@ -113,8 +138,8 @@ def _check_depth(raw: bytes) -> None:
 def parse(raw: bytes) -> Activity:
     """An activity from bytes: a JSON object with one `id`, a `type` and one `actor`.
 
-    The `@context` must name ActivityStreams, or be absent with a type that we know: PieFed drops it from what it passes
-    on. Raises Malformed, TooLarge or UnsupportedHost.
+    The `@context` must name ActivityStreams, or the type be one that we know: PieFed drops the context from what it passes
+    on, and AS2 (section 2.1) wants it assumed where a context does not name it. Raises Malformed, TooLarge or UnsupportedHost.
     """
     return read_activity(parse_document(raw), raw)
 
@@ -151,13 +176,11 @@ def read_activity(document: Json, raw: bytes) -> Activity:
 
 def _check_context(document: Json, type_: str) -> None:
     context = document.get("@context")
-    if context is None:
-        if type_ not in ACTIVITIES:
-            raise Malformed(f"no @context, and {type_[:50]} is not a known activity")
+    if type_ in ACTIVITIES and (context is None or all(isinstance(one, str | dict) for one in as_list(context))):
         return
     for one in as_list(context):
         values = one.values() if isinstance(one, dict) else (one,)
         for value in values:
             if value == AS2 or (isinstance(value, str) and value.replace("http:", "https:", 1).rstrip("#") == AS2):
                 return
-    raise Malformed("the @context does not name ActivityStreams")
+    raise Malformed(f"the @context does not name ActivityStreams, and {type_[:50]} is not a known activity")

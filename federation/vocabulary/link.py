@@ -56,7 +56,7 @@ def read_attachments(value: object) -> list[dict[str, Any]]:
     for one in as_list(value):
         if not isinstance(one, dict) or one.get("type") not in _MEDIA:
             continue
-        url = url_of(one)
+        url = url_of(one) or web_url(one.get("id"))  # FEP-b2b8's images have an id and no url
         if url is None:
             continue
         media_type = string(one.get("mediaType"))

@@ -64,8 +64,8 @@ class QuoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """FEP-7628 and FEP-f15d: `object` moves to `target`. `account`: the actor itself moves; else a post or a thread does,
-    out of `origin`."""
+    """FEP-7628 and FEP-f15d: `object` moves to `target`. `account`: the actor itself moves, and says so under its old name
+    or (pull mode) under its new one; else a post or a thread moves, out of `origin`."""
 
     object: str
     target: str
@@ -158,7 +158,7 @@ def read_move(document: Json) -> Move:
     if len(moved) != 1 or web_url(moved[0]) is None or target is None:
         raise Malformed("a Move of nothing, or to nowhere", code="no-object")
     origin = web_url(first_id(document.get("origin")))
-    return Move(moved[0], target, origin, first_id(document.get("actor")) == moved[0])
+    return Move(moved[0], target, origin, first_id(document.get("actor")) in (moved[0], target))
 
 
 def read_announced(document: Json) -> Announced:

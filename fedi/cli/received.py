@@ -54,6 +54,7 @@ def list_(
 def show(row_id: RowId, as_json: AsJson = False, config: ConfigPath = None) -> None:
     """One activity as it came, with the decisions about it."""
     with opened(config) as site:
+        from federation.meaning import describe_safely
         from storage import decisions, received
 
         def unit(tx: "Tx") -> "tuple[Received | None, list[dict[str, Any]]]":
@@ -69,14 +70,17 @@ def show(row_id: RowId, as_json: AsJson = False, config: ConfigPath = None) -> N
         row, decided = site.db.read_now(unit)
     if row is None:
         raise CommandError(f"there is no row {row_id}; «fedi received list» shows them (old ones are forgotten)")
-    fields = _fields(row) | {"via": row.via, "key": row.key_id, "due": timestamp(row.due_at), "decisions": decided}
+    body = _body(row.body)
+    means = {"means": describe_safely(body)} if isinstance(body, dict) else {}
+    fields = (
+        _fields(row) | means | {"via": row.via, "key": row.key_id, "due": timestamp(row.due_at), "decisions": decided}
+    )
     if as_json:
-        print_json(fields | {"body": _body(row.body)})
+        print_json(fields | {"body": body})
         return
     decided_lines = [f"{each['verdict']}: {each['reason']} ({each['code']})" for each in decided]
     print_fields(fields | {"decisions": decided_lines})
     print()
-    body = _body(row.body)
     if isinstance(body, str):
         print(ascii(body))
     else:

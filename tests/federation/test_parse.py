@@ -74,9 +74,10 @@ def test_the_type_may_be_a_list() -> None:
         {"actor": "alice"},
         {"actor": ["https://alpha.example/a", "https://alpha.example/b"]},
         {"actor": {"name": "alice"}},
-        {"@context": "https://schema.org/"},
+        {"@context": "https://schema.org/", "type": "Unheard"},
         {"@context": {"name": "http://schema.org/name"}},
         {"@context": 5},
+        {"@context": [AS2, 5], "type": "Unheard", "id": None},
         {"@context": None, "type": "Unheard"},
     ],
 )
@@ -99,6 +100,8 @@ def test_an_id_at_an_impossible_host() -> None:
         f"{AS2}#",
         ["https://w3id.org/security/v1", AS2],
         {"@vocab": AS2},
+        "https://schema.org/",  # AS2 section 2.1: assumed where it is not named
+        {"toot": "http://joinmastodon.org/ns#", "actor": {"@id": "as:actor", "@type": "@id"}, "id": "@id"},
     ],
 )
 def test_contexts_that_name_activitystreams_or_are_absent(context: object) -> None:
@@ -144,6 +147,24 @@ def test_keywords_that_restructure_are_refused_at_any_depth(keyword: str) -> Non
     for body in (f'{{"{keyword}":[]}}', f'{{"a":[{{"b":{{"{keyword}":1}}}}]}}'):
         with pytest.raises(Malformed, match="keyword"):
             parse_document(body.encode())
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"actor": "as:object"},
+        [AS2, {"actor": {"@id": "https://evil.example/ns#actor"}}],
+        [AS2, {"content": None}],
+        [AS2, {"type": "as:formerType"}],
+        [AS2, {"attributedTo": {"@id": "as:to", "@type": "@id"}}],
+    ],
+)
+def test_contexts_that_give_names_another_meaning_are_refused(context: object) -> None:
+    """CVE-2026-50128: who expands the document would see another one than who reads it as it stands."""
+    for document in ({"@context": context}, {"object": {"@context": context, "type": "Note"}}):
+        with pytest.raises(Malformed) as caught:
+            parse(encoded(**document))
+        assert caught.value.code == "redefined-term"
 
 
 def test_size() -> None:
