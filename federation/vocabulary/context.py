@@ -29,6 +29,8 @@ ACTOR: list[Any] = [
         "postingRestrictedToMods": "lemmy:postingRestrictedToMods",
         "moderators": {"@id": "lemmy:moderators", "@type": "@id"},
         "webfinger": {"@id": "https://purl.archive.org/socialweb/webfinger#webfinger"},
+        # Neither of the two contexts for keys has it, and without it Fedify finds no key to check a proof with.
+        "assertionMethod": {"@id": "https://w3id.org/security#assertionMethod", "@type": "@id", "@container": "@set"},
     },
 ]
 """For actors: keys, Mastodon's and Lemmy's terms, FEP-2c59's `webfinger`."""

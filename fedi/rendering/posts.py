@@ -71,7 +71,7 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         group=group.iri if group is not None else None,
         updated=post.edited_at,
         mentions=[(known[one].iri, f"@{known[one].handle}") for one in involved if one in known],
-        hashtags=[(site.iri(f"/tags/{quote(name)}"), f"#{name}") for name in names],
+        hashtags=[(name, site.iri(f"/tags/{quote(name)}")) for name in names],
         attachments=post.attachments,
         context=context,
         replies=f"{post.iri}/replies",
