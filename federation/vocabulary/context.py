@@ -56,9 +56,11 @@ MODERATION: list[Any] = [
         "expires": "as:endTime",
         "removeData": "lemmy:removeData",
         "Lock": "lemmy:Lock",
+        "Resolve": "lemmy:Resolve",
+        "Warn": "lemmy:Warn",
     },
 ]
-"""For a Block: Lemmy's terms; Mbin says `expires` for `endTime`."""
+"""For what moderators do: Lemmy's terms; Mbin says `expires` for `endTime`."""
 
 COLLECTION: list[Any] = [
     AS2,

@@ -30,16 +30,16 @@ def send(
     post_id: int | None = None,
     form: str = "any",
     group: Actor | None = None,
+    context: Any = PLAIN,
     **more: Any,
 ) -> tuple[str, bytes]:
     """Append `type` of `object` by `actor` to the log; (its IRI, its JSON as it will be sent) come back.
 
     `object` is a document or an IRI; `group` is the one it happens in (its `audience` on the wire, FEP-1b12); `more` are
-    further properties (`published`, `target`, ...). A context that
+    further properties (`published`, `target`, ...), whose terms `context` must have. A context that
     `object` carries moves to the top. The activity is served at its IRI to whoever may see its post.
     """
     iri = activity_id or site.iri(f"/activities/{site.new_id()}")
-    context: Any = PLAIN
     if isinstance(object, dict) and "@context" in object:
         context = object["@context"]
         object = {name: value for name, value in object.items() if name != "@context"}

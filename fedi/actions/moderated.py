@@ -1,0 +1,258 @@
+"""What follows from what a moderator did, whoever it was and wherever: in groups hosted here and in those elsewhere that
+people here follow. Who may do it is asked before (`fedi.actions.moderation`, `fedi.inbox.moderators`).
+
+Every function gives None, or False, when nothing changed: it was done before, or there is nothing to do it to.
+"""
+
+from dataclasses import dataclass, replace
+
+from fedi.actions import follows as follow_actions
+from fedi.actions import groups as group_actions
+from fedi.actions import notifying, threads
+from fedi.context import Site
+from fedi.errors import Forbidden
+from storage import actors, follows, groups, memberships, moderations, notifications, pins, posts
+from storage.actors import Actor
+from storage.memberships import Membership
+from storage.metadata import Tx
+from storage.moderations import Moderation
+from storage.pins import Pin
+from storage.posts import Post
+
+MAX_REASON = 1000
+WARNING = "moderation_warning"
+"""The kind of notification that tells people what a group's moderators did; its actor is the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One act of moderation: the IRI of its activity, who did it, in which group, and why (plain text)."""
+
+    iri: str
+    by: Actor
+    group: Actor
+    reason: str = ""
+
+
+def removed(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
+    """A post is taken out of its group, for everyone; it can come back. Its author is told."""
+    if post.removed_at is not None or post.deleted_at is not None:
+        return None
+    made = _note(tx, site, deed, "remove", post=post)
+    if made is not None:
+        _take_out(tx, site, deed.group, post)
+        _tell(tx, site, deed, post.author_id, post.id)
+    return made
+
+
+def restored(tx: Tx, site: Site, group: Actor, post: Post) -> bool:
+    """A removed post is back in its group; the group boosts it anew, as microblogs pass by a boost that they know."""
+    if post.removed_at is None or post.deleted_at is not None:
+        return False
+    _undone(tx, site, "remove", group, post_id=post.id)
+    posts.change(tx, post.id, removed_at=None)
+    if post.visibility in threads.COUNTED:
+        actors.count(tx, post.author_id, posts=1)
+    if post.reply_to_id is not None:
+        posts.count(tx, post.reply_to_id, replies=1)
+    notifications.forget(tx, post_id=post.id, kind=WARNING)
+    if group.local and post.reply_to_iri is None:
+        group_actions.boost(tx, site, group, replace(post, removed_at=None), again=True)
+    return True
+
+
+def locked(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
+    """Only moderators answer this post, and what is below it, from now on."""
+    if post.locked or post.deleted_at is not None:
+        return None
+    made = _note(tx, site, deed, "lock", post=post)
+    if made is not None:
+        posts.change(tx, post.id, locked=True)
+    return made
+
+
+def unlocked(tx: Tx, site: Site, group: Actor, post: Post) -> bool:
+    """Everyone in the group may answer again."""
+    if not post.locked:
+        return False
+    posts.change(tx, post.id, locked=False)
+    _undone(tx, site, "lock", group, post_id=post.id)
+    return True
+
+
+def pinned(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
+    """A post stands first in its group."""
+    if post.removed_at is not None or post.deleted_at is not None:
+        return None
+    if not pins.insert(tx, Pin(deed.group.id, post.id, site.clock())):
+        return None
+    return _note(tx, site, deed, "pin", post=post)
+
+
+def unpinned(tx: Tx, site: Site, group: Actor, post: Post) -> bool:
+    """A post stands where its time puts it."""
+    if not pins.remove(tx, group.id, post.id):
+        return False
+    _undone(tx, site, "pin", group, post_id=post.id)
+    return True
+
+
+def banned(
+    tx: Tx, site: Site, deed: Deed, actor: Actor, *, until: int | None = None, remove_posts: bool = False
+) -> Moderation | None:
+    """Somebody is out of a group, until a time (ms) or for good, if told so with all their posts in it.
+
+    Of a group hosted here the follow ends with it, and a `Reject` tells their server so: microblogs know no ban
+    (PROTOCOL section 7). Raises Forbidden for the group's owner.
+    """
+    known = memberships.find(tx, deed.group.id, actor.id)
+    if known is not None and known.role == "owner":
+        raise Forbidden("The owner of a group can't be banned from it.", code="owner")
+    made = _note(tx, site, deed, "ban", actor=actor, until=until)
+    if made is None:
+        return None
+    memberships.save(
+        tx,
+        Membership(deed.group.id, actor.id, "member", "banned", site.clock(), until, deed.reason[:MAX_REASON] or None),
+    )
+    follow = follows.find(tx, actor.id, deed.group.id)
+    if follow is not None and deed.group.local:
+        follow_actions.reject(tx, site, follow)
+    if remove_posts:
+        for number, post in enumerate(posts.in_group_by(tx, deed.group.id, actor.id)):
+            one = replace(deed, iri=f"{deed.iri}#{number}")
+            if post.removed_at is None and _note(tx, site, one, "remove", post=post) is not None:
+                _take_out(tx, site, deed.group, post)
+    _tell(tx, site, deed, actor.id)
+    return made
+
+
+def unbanned(tx: Tx, site: Site, group: Actor, actor: Actor) -> bool:
+    """Somebody may join a group again."""
+    known = memberships.find(tx, group.id, actor.id)
+    if known is None or known.state != "banned":
+        return False
+    memberships.remove(tx, group.id, actor.id)
+    notifications.forget(tx, person_id=actor.id, actor_id=group.id, kind=WARNING)
+    _undone(tx, site, "ban", group, actor_id=actor.id)
+    return True
+
+
+def appointed(tx: Tx, site: Site, deed: Deed, actor: Actor) -> Moderation | None:
+    """Somebody moderates a group from now on. Raises Forbidden for who is not in a group hosted here."""
+    group = deed.group
+    known = memberships.find(tx, group.id, actor.id)
+    inside = known is not None and known.state == "accepted"
+    if known is not None and known.moderates:
+        return None
+    if group.local and not inside:
+        raise Forbidden(f"Only who is in {group.name} can moderate it.", code="not-a-member")
+    made = _note(tx, site, deed, "appoint", actor=actor)
+    if made is not None:
+        listed(tx, site, group, actor)
+    return made
+
+
+def listed(tx: Tx, site: Site, group: Actor, actor: Actor) -> None:
+    """Note that a group names somebody as its moderator.
+
+    A person of this instance who does not follow it is not let into what only its members read: leaving ends that.
+    """
+    known = memberships.find(tx, group.id, actor.id)
+    if known is not None and known.moderates:
+        return
+    row = groups.by_id(tx, group.id)
+    outside = known is None or known.state != "accepted"
+    if actor.local and outside and (row is None or row.see != "public"):
+        return
+    since = known.since if known is not None else site.clock()
+    memberships.save(tx, Membership(group.id, actor.id, "moderator", "accepted", since))
+
+
+def dismissed(tx: Tx, site: Site, deed: Deed, actor: Actor) -> Moderation | None:
+    """Somebody does not moderate a group any more. Raises Forbidden for the owner of a group hosted here."""
+    known = memberships.find(tx, deed.group.id, actor.id)
+    if known is None or not known.moderates:
+        return None
+    if known.role == "owner":
+        raise Forbidden("The owner of a group can't be dismissed.", code="owner")
+    made = _note(tx, site, deed, "dismiss", actor=actor)
+    if made is not None:
+        unlisted(tx, deed.group, actor)
+        _undone(tx, site, "appoint", deed.group, actor_id=actor.id)
+    return made
+
+
+def unlisted(tx: Tx, group: Actor, actor: Actor) -> None:
+    """Note that a group does not name somebody as its moderator any more: a plain member, where we know them as one."""
+    known = memberships.find(tx, group.id, actor.id)
+    if known is None or not known.moderates:
+        return
+    follow = follows.find(tx, actor.id, group.id)
+    if follow is not None and follow.state == "accepted":
+        memberships.save(tx, replace(known, role="member"))
+    else:
+        memberships.remove(tx, group.id, actor.id)
+
+
+def warned(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
+    """The author of a post is told what a moderator thinks of it; nothing else happens."""
+    made = _note(tx, site, deed, "warn", post=post)
+    if made is not None:
+        _tell(tx, site, deed, post.author_id, post.id)
+    return made
+
+
+def _take_out(tx: Tx, site: Site, group: Actor, post: Post) -> None:
+    posts.change(tx, post.id, removed_at=site.clock())
+    if pins.remove(tx, group.id, post.id):
+        _undone(tx, site, "pin", group, post_id=post.id)
+    if post.visibility in threads.COUNTED:
+        actors.count(tx, post.author_id, posts=-1)
+    if post.reply_to_id is not None:
+        posts.count(tx, post.reply_to_id, replies=-1)
+    if group.local:
+        group_actions.unboost(tx, site, group, post)
+
+
+def _tell(tx: Tx, site: Site, deed: Deed, person_id: int, post_id: int | None = None) -> None:
+    person = actors.by_id(tx, person_id)
+    if person is not None and person.id != deed.by.id:
+        notifying.tell(tx, site, person, WARNING, deed.group, post_id)
+
+
+def _note(
+    tx: Tx,
+    site: Site,
+    deed: Deed,
+    action: str,
+    *,
+    post: Post | None = None,
+    actor: Actor | None = None,
+    until: int | None = None,
+) -> Moderation | None:
+    """Keep it; None when this activity is known."""
+    made = Moderation(
+        id=site.new_id(),
+        iri=deed.iri,
+        action=action,
+        group_id=deed.group.id,
+        moderator_id=deed.by.id,
+        actor_id=actor.id if actor is not None else (post.author_id if post is not None else None),
+        post_id=post.id if post is not None else None,
+        reason=deed.reason.strip()[:MAX_REASON] or None,
+        until=until,
+        undone_at=None,
+        created_at=site.clock(),
+    )
+    return made if moderations.insert(tx, made) else None
+
+
+def _undone(
+    tx: Tx, site: Site, action: str, group: Actor, *, post_id: int | None = None, actor_id: int | None = None
+) -> Moderation | None:
+    """Note that the standing act was taken back, and give it."""
+    known = moderations.standing(tx, action, group_id=group.id, post_id=post_id, actor_id=actor_id)
+    if known is not None:
+        moderations.undo(tx, known.id, site.clock())
+    return known
