@@ -131,11 +131,20 @@ def announce(
 
 
 def announce_raw(
-    id: str, actor: str, to: Sequence[str], cc: Sequence[str], inner: bytes, published: int | None = None
+    id: str,
+    actor: str,
+    to: Sequence[str],
+    cc: Sequence[str],
+    inner: bytes,
+    published: int | None = None,
+    *,
+    context: str | None = None,
 ) -> bytes:
     """A group's Announce of an activity, whose JSON is embedded byte for byte (FEP-1b12; proofs of FEP-8b32 break
-    otherwise). `inner` must be one JSON object, as `parse` has taken it."""
+    otherwise). `inner` must be one JSON object, as `parse` has taken it; `context` is the thread that it is about."""
     document = _activity("Announce", id, actor, {}, to=to, cc=cc, published=_time(published))
+    if context is not None:
+        document["context"] = context
     return msgspec.json.encode({**document, "object": msgspec.Raw(inner)})
 
 

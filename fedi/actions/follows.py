@@ -5,7 +5,7 @@ Local and remote followers and targets go the same way here; only what must be s
 
 from dataclasses import replace
 
-from fedi.actions import memberships, notifying, sending
+from fedi.actions import conversations, memberships, notifying, sending
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
 from storage import actors, follows, notifications, outbox
@@ -109,6 +109,8 @@ def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) 
     actors.count(tx, follower.id, following=1)
     if target.is_group:
         memberships.joined(tx, site, follower, target)
+        if follower.local:
+            conversations.joined(tx, site, target)
     elif target.local:
         notifications.forget(tx, person_id=target.id, actor_id=follower.id, kind="follow_request")
         notifying.tell(tx, site, target, "follow", follower)

@@ -10,8 +10,8 @@ from typing import Any
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.signatures.integrity import proof_key_id
+from fedi.actions import conversations, remote_posts
 from fedi.actions import reactions as reaction_actions
-from fedi.actions import remote_posts
 from fedi.context import Site
 from fedi.inbox import create as create_handler
 from fedi.inbox import delete as delete_handler
@@ -86,6 +86,8 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     if announcer.is_group:
         at = received.activity.published or site.clock()
         remote_posts.announced(tx, site, announcer, found, received.activity.id, at)
+        context = wire.first_id(received.activity.document.get("context"))
+        conversations.named(tx, site, announcer, found, context)
         return
     _boost(tx, site, received, announcer, found)
 
