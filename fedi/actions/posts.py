@@ -10,14 +10,13 @@ from typing import Any
 
 from fedi import visibility as gate
 from fedi.actions import groups as group_actions
-from fedi.actions import memberships, sending, threads
+from fedi.actions import memberships, moderation, sending, threads
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.rendering import posts as rendering
 from fedi.text import mentions as mention_text
 from fedi.text.plain import to_html
 from storage import actors, groups, idempotency, outbox, posts, timelines
-from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post, Revision
@@ -147,16 +146,17 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
 
 
 def delete(tx: Tx, site: Site, post: Post, by: Actor) -> None:
-    """Delete a post: its author deletes it everywhere; a moderator of a group hosted here takes it out of the group.
+    """Delete a post: its author deletes it everywhere; a moderator takes it out of its group (`moderation.remove`).
 
     Raises Forbidden for anyone else. A tombstone stays at its address.
     """
     author = _author(tx, post)
     group = _group_of(tx, post)
     if by.id != author.id:
-        membership = membership_rows.find(tx, group.id, by.id) if group is not None and group.local else None
-        if group is None or membership is None or not membership.moderates:
+        if group is None or not moderation.may_moderate(tx, by, group):
             raise Forbidden("Only its author or a moderator of its group can delete a post.")
+        moderation.remove(tx, site, by, post, "")
+        return
     _tell(tx, site, "Delete", post, by, group)
     threads.deleted(tx, site, post, author)
 

@@ -82,6 +82,8 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     )
     timelines.remove_post(tx, post.id)
     notifications.forget(tx, post_id=post.id)
+    if post.removed_at is not None:
+        return  # a moderator took it out before, and the counts with it
     if post.visibility in COUNTED:
         actors.count(tx, author.id, posts=-1)
     if post.reply_to_id is not None:
