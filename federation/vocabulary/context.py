@@ -25,6 +25,7 @@ ACTOR: list[Any] = [
         "featured": {"@id": "toot:featured", "@type": "@id"},
         "discoverable": "toot:discoverable",
         "indexable": "toot:indexable",
+        "sensitive": "as:sensitive",
         "lemmy": "https://join-lemmy.org/ns#",
         "postingRestrictedToMods": "lemmy:postingRestrictedToMods",
         "moderators": {"@id": "lemmy:moderators", "@type": "@id"},
@@ -48,6 +49,22 @@ POST: list[Any] = [
     },
 ]
 """For posts, and for the activities that hold one."""
+
+QUOTE_TERMS: dict[str, Any] = {
+    "gts": "https://gotosocial.org/ns#",
+    "quote": {"@id": "https://w3id.org/fep/044f#quote", "@type": "@id"},
+    "quoteUri": "http://fedibird.com/ns#quoteUri",
+    "_misskey_quote": "https://misskey-hub.net/ns#_misskey_quote",
+    "quoteAuthorization": {"@id": "https://w3id.org/fep/044f#quoteAuthorization", "@type": "@id"},
+    "QuoteAuthorization": "https://w3id.org/fep/044f#QuoteAuthorization",
+    "QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest",
+    "interactingObject": {"@id": "gts:interactingObject", "@type": "@id"},
+    "interactionTarget": {"@id": "gts:interactionTarget", "@type": "@id"},
+}
+"""FEP-044f and the older words for quotes, beside `POST` where a post quotes."""
+
+POLL_TERMS: dict[str, Any] = {"votersCount": "toot:votersCount"}
+"""Mastodon's word, beside `POST` in a Question."""
 
 MODERATION: list[Any] = [
     AS2,
