@@ -46,6 +46,10 @@ POST: list[Any] = [
         "Emoji": "toot:Emoji",
         "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
         "contextHistory": {"@id": "https://w3id.org/fep/171b/contextHistory", "@type": "@id"},
+        "gts": "https://gotosocial.org/ns#",
+        "interactionPolicy": {"@id": "gts:interactionPolicy", "@type": "@id"},
+        "canQuote": {"@id": "gts:canQuote", "@type": "@id"},
+        "automaticApproval": {"@id": "gts:automaticApproval", "@type": "@id"},
     },
 ]
 """For posts, and for the activities that hold one."""

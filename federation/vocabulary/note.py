@@ -1,16 +1,22 @@
-"""Posts of every kind: Note, Page, Article, Question, Event, Video and what else carries text."""
+"""Reading posts of every kind: Note, Page, Article, Question, Event, Video and what else carries text.
+
+Polls are `question`, what events have beside their text is `event`, quotes `quote`; posts are built in `writing`.
+"""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 from federation.audience import Audience, is_public, read_audience
 from federation.errors import Malformed, WrongOrigin
-from federation.fields import Json, as_list, as_objects, first_id, ids, milliseconds, string, text_of, timestamp, types
+from federation.fields import Json, as_list, as_objects, first_id, ids, integer, milliseconds, string, text_of, types
 from federation.hosts import host_of, same_origin, web_url
-from federation.vocabulary.context import POST
-from federation.vocabulary.link import build_attachments, read_attachments, read_link, url_of
+from federation.vocabulary.emoji import read_emoji
+from federation.vocabulary.event import read_event
+from federation.vocabulary.link import kind_of, read_attachments, read_link, url_of
+from federation.vocabulary.question import PollDocument, is_vote, read_question
+from federation.vocabulary.quote import QuoteDocument, read_quote, read_quote_allowed
 
 KINDS = ("Note", "Page", "Article", "Question", "Event", "Video", "Audio", "Image", "Document", "ChatMessage")
 
@@ -18,6 +24,9 @@ _WARNED = frozenset({"Note", "Question", "ChatMessage"})
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _PLAIN = frozenset({"text/plain", "text/markdown"})
 _HASHTAG = re.compile(r"#?([^\s#<>&\"']{1,100})")
+_PLAYED = frozenset({"Video", "Audio"})
+_PICTURED = frozenset({"Video", "Audio", "Image", "Event", "Article"})
+_MAX_LANGUAGES = 20
 _MAX_TITLE = 500
 _MAX_TAGS = 200
 
@@ -30,6 +39,9 @@ class PostDocument:
     the content warning; `context` the thread's collection; times in ms; `groups` the IRIs that may be groups, likeliest
     first; `mentions` pairs (href, name as written); `hashtags` without `#`; `emoji` pairs (shortcode without colons, URL);
     `attachments` as `link.read_attachments`; `link` the page that it is about; `replies`, `likes`, `shares` collections.
+    `content_map` has the text by language where it was written in several (`content` is the one of `language`); `event` is
+    as `event.read_event`; `poll` and `quote` are None where it has none; `quote_allowed` as `quote.read_quote_allowed`.
+    `vote`: it is a vote in a poll and no post at all.
     """
 
     id: str
@@ -56,6 +68,12 @@ class PostDocument:
     replies: str | None
     likes: str | None
     shares: str | None
+    content_map: dict[str, str] = field(default_factory=dict)
+    event: Json | None = None
+    poll: PollDocument | None = None
+    quote: QuoteDocument | None = None
+    quote_allowed: list[str] | None = None
+    vote: bool = False
 
 
 def read_post(document: Json) -> PostDocument:
@@ -77,6 +95,7 @@ def read_post(document: Json) -> PostDocument:
     audience = read_audience(document)
     sensitive = document.get("sensitive") is True
     summary = text_of(document, "summary")
+    languages = _read_languages(document)
     content = _read_content(document)
     warning = summary if kind in _WARNED or (sensitive and content) else None
     if not content and warning is None and summary is not None:
@@ -85,7 +104,12 @@ def read_post(document: Json) -> PostDocument:
     link = read_link(document.get("attachment"))
     if kind == "Page" and link is None and not same_origin(url, id_):
         url, link = id_, url  # Lemmy before 0.17 had the page that a post is about in `url`
-    title = text_of(document, "name") if kind != "Note" or document.get("name") else None
+    if link is None and kind in _PLAYED:
+        link = url  # where it is played; of an Event, where one takes part is in `event`
+    attachments = read_attachments(document.get("attachment"))
+    if not attachments and kind in _PICTURED:
+        attachments = _pictures(document, kind)
+    title = text_of(document, "name")
     in_reply_to = first_id(document.get("inReplyTo"))
     return PostDocument(
         id=id_,
@@ -97,7 +121,7 @@ def read_post(document: Json) -> PostDocument:
         source=_read_source(document.get("source")),
         summary=warning,
         sensitive=sensitive,
-        language=_read_language(document),
+        language=_read_language(document, content, languages),
         in_reply_to=web_url(in_reply_to),
         context=web_url(first_id(document.get("context"))),
         published=milliseconds(document.get("published")),
@@ -106,12 +130,18 @@ def read_post(document: Json) -> PostDocument:
         groups=_read_groups(document, audience, author, owners),
         mentions=_read_mentions(document),
         hashtags=_read_hashtags(document),
-        emoji=_read_emoji(document),
-        attachments=read_attachments(document.get("attachment")),
+        emoji=read_emoji(document),
+        attachments=attachments,
         link=link,
         replies=web_url(first_id(document.get("replies"))),
         likes=web_url(first_id(document.get("likes"))),
         shares=web_url(first_id(document.get("shares"))),
+        content_map=languages if len(languages) > 1 else {},
+        event=read_event(document),
+        poll=read_question(document),
+        quote=read_quote(document),
+        quote_allowed=read_quote_allowed(document),
+        vote=is_vote(document),
     )
 
 
@@ -123,7 +153,7 @@ def _read_author(document: Json, kind: str) -> tuple[str, list[str]]:
     if kind == "Event" and actor is not None:
         author: str | None = actor  # Mobilizon: attributedTo is the group, actor the person
     else:
-        people = [one for one in attributed if isinstance(one, dict) and one.get("type") == "Person"]
+        people = [one for one in attributed if isinstance(one, dict) and "Person" in types(one)]
         author = first_id(people) or (owners[0] if owners else actor)
     if author is None:
         raise Malformed("a post without an author", code="not-a-post")
@@ -145,16 +175,47 @@ def _read_source(value: object) -> tuple[str, str] | None:
     return None if text is None else (text, string(value.get("mediaType")) or "text/plain")
 
 
-def _read_language(document: Json) -> str | None:
+def _read_languages(document: Json) -> dict[str, str]:
+    """The text by language, at most 20; what is not in a known one (`und`) is left out."""
+    by_language = document.get("contentMap")
+    if not isinstance(by_language, dict) or string(document.get("mediaType")) in _PLAIN:
+        return {}
+    found = {
+        name: text
+        for name, text in by_language.items()
+        if isinstance(text, str) and text and name != "und" and _LANGUAGE.fullmatch(name)
+    }
+    return dict(list(found.items())[:_MAX_LANGUAGES])
+
+
+def _read_language(document: Json, content: str, languages: dict[str, str]) -> str | None:
+    """The language of `content`: the one that its map has it under, else the one that is named, else the first of the map."""
+    for name, text in languages.items():
+        if text == content:
+            return name
     named = as_list(document.get("language")) + as_list(document.get("inLanguage"))
     candidates: list[object] = [one.get("identifier") if isinstance(one, dict) else one for one in named]
-    by_language = document.get("contentMap")
-    if isinstance(by_language, dict):
-        candidates.extend(by_language)
-    for one in candidates:
+    for one in [*candidates, *languages]:
         if isinstance(one, str) and one != "und" and _LANGUAGE.fullmatch(one):
             return one
     return None
+
+
+def _pictures(document: Json, kind: str) -> list[dict[str, Any]]:
+    """What to show of a post that has no attachments: the banner of an Event or Article (`image`), the preview of a
+    PeerTube video (the largest `icon`), and of an Image or Audio the file itself (`url`)."""
+    if kind in ("Image", "Audio"):
+        for one in as_objects(document.get("url")):
+            media_type = string(one.get("mediaType"))
+            if kind_of(media_type, None) == kind.lower():
+                return read_attachments({**one, "type": kind, "url": one.get("href"), "name": document.get("name")})
+    for name in ("image", "icon"):
+        shown = [one for one in as_objects(document.get(name)) if url_of(one) is not None][:20]
+        if shown:
+            largest = max(shown, key=lambda one: integer(one.get("width"), 0, 1_000_000) or 0)
+            picture = {**largest, "type": "Image", "url": url_of(largest)}
+            return read_attachments(picture)
+    return []
 
 
 def _read_groups(document: Json, audience: Audience, author: str, owners: list[str]) -> list[str]:
@@ -165,7 +226,7 @@ def _read_groups(document: Json, audience: Audience, author: str, owners: list[s
 
 
 def _tags(document: Json, type_: str) -> list[Json]:
-    return [one for one in as_objects(document.get("tag")) if one.get("type") == type_][:_MAX_TAGS]
+    return [one for one in as_objects(document.get("tag")) if type_ in types(one)][:_MAX_TAGS]
 
 
 def _read_mentions(document: Json) -> list[tuple[str, str]]:
@@ -184,82 +245,3 @@ def _read_hashtags(document: Json) -> list[str]:
         if match is not None:
             names[match[1]] = None
     return list(names)
-
-
-def _read_emoji(document: Json) -> list[tuple[str, str]]:
-    found: dict[str, str] = {}
-    for one in _tags(document, "Emoji"):
-        name, url = (string(one.get("name")) or "").strip(":"), url_of(one.get("icon"))
-        if url is not None and re.fullmatch(r"[\w.@+-]{1,100}", name):
-            found.setdefault(name, url)
-    return list(found.items())
-
-
-def build_post(
-    *,
-    id: str,
-    kind: str,
-    author: str,
-    content: str,
-    published: int,
-    to: list[str],
-    cc: list[str],
-    url: str | None = None,
-    title: str | None = None,
-    summary: str | None = None,
-    sensitive: bool = False,
-    language: str | None = None,
-    source: tuple[str, str] | None = None,
-    in_reply_to: str | None = None,
-    context: str | None = None,
-    group: str | None = None,
-    updated: int | None = None,
-    mentions: list[tuple[str, str]] | None = None,
-    hashtags: list[tuple[str, str]] | None = None,
-    attachments: list[dict[str, Any]] | None = None,
-    link: str | None = None,
-    replies: str | None = None,
-    likes: str | None = None,
-    shares: str | None = None,
-) -> Json:
-    """The document of one of our posts.
-
-    `kind` Note or Article (Discourse refuses Page); `content` sanitised HTML; `summary` the content warning or, of an
-    Article, an excerpt; times in ms; `group` goes into `audience` (FEP-1b12); `mentions` pairs (href, `@user@host`);
-    `hashtags` pairs (name without `#`, href); `source` (text, media type). `to` and `cc` are always there, as Lemmy wants
-    them, and so is `inReplyTo`, which Mastodon sends as null.
-    """
-    document: Json = {
-        "@context": POST,
-        "id": id,
-        "type": kind,
-        "attributedTo": author,
-        "to": to,
-        "cc": cc,
-        "url": url or id,
-        "published": timestamp(published),
-        "content": content,
-        "mediaType": "text/html",
-        "sensitive": sensitive,
-        "inReplyTo": in_reply_to,
-    }
-    tags: list[Json] = [{"type": "Mention", "href": href, "name": name} for href, name in mentions or ()]
-    tags += [{"type": "Hashtag", "href": href, "name": f"#{name}"} for name, href in hashtags or ()]
-    media: list[Json] = [] if link is None else [{"type": "Link", "href": link}]
-    media += build_attachments(attachments or [])
-    optional: Json = {
-        "name": title,
-        "summary": summary,
-        "contentMap": None if language is None else {language: content},
-        "source": None if source is None else {"content": source[0], "mediaType": source[1]},
-        "audience": group,
-        "context": context,
-        "updated": None if updated is None else timestamp(updated),
-        "replies": replies,
-        "likes": likes,
-        "shares": shares,
-    }
-    document.update({name: value for name, value in optional.items() if value is not None})
-    document["tag"] = tags
-    document["attachment"] = media
-    return document

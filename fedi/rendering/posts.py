@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from federation.audience import PUBLIC
-from federation.vocabulary.note import build_post
+from federation.vocabulary.writing import build_post
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import Site
 from fedi.rendering import threads

@@ -7,7 +7,8 @@ import pytest
 from federation.audience import PUBLIC
 from federation.errors import FederationError, Malformed, WrongOrigin
 from federation.vocabulary.link import kind_of, read_attachments, url_of
-from federation.vocabulary.note import build_post, read_post
+from federation.vocabulary.note import read_post
+from federation.vocabulary.writing import build_post
 from tests.federation.samples import peer
 
 BASE: dict[str, Any] = {
