@@ -96,14 +96,21 @@ class Site:
         return self._private.get(owner_iri + MAIN_KEY)
 
     def public_key(self, tx: Tx, key_id: str) -> PublicKey | None:
-        """A key that was read from its owner before; None when it is not known here."""
+        """A key that was read from its owner before; None when it is not known here.
+
+        An actor's own IRI means its `publicKey` when it has one only: activitypub-express (Guppe, Immers) names no other,
+        and Mastodon takes that.
+        """
         cached = self._public.get(key_id)
         if cached is not None:
             return cached
         row = keys.by_id(tx, key_id)
         if row is None:
-            return None
-        loaded = load_public(row.public, row.id, row.owner)
+            listed = [one for one in keys.of_owner(tx, key_id) if one.public.startswith("-----BEGIN")]
+            if len(listed) != 1:
+                return None
+            row = listed[0]
+        loaded = load_public(row.public, key_id, row.owner)
         if len(self._public) >= _KEYS:
             self._public.pop(next(iter(self._public)))
         self._public[key_id] = loaded

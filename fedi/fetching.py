@@ -276,6 +276,7 @@ async def _fetch_key(site: Site, key_id: str) -> PublicKey:
             # GoToSocial serves a key at an address of its own, with a stub of its owner.
             document = (await site.client.get_document(owner, await instance_key(site))).document
         await keep_actor(site, document)
+        site.forget_public_key(key_id)  # also when it is the actor's IRI, under which no key is kept
     except (WrongOrigin, BadSignature):
         raise
     except FederationError as problem:
