@@ -53,6 +53,8 @@ class Site:
     questions: Questions = field(default_factory=Questions)
     refusals: Limits = field(default_factory=Limits)
     rotations: Limits = field(default_factory=Limits)
+    backfills: Limits = field(default_factory=Limits)
+    synchronised: Limits = field(default_factory=Limits)
     _private: dict[str, PrivateKey] = field(default_factory=dict)
     _public: dict[str, PublicKey] = field(default_factory=dict)
 

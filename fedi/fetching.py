@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from federation import fields as wire
 from federation.activity import Authentic
+from federation.client import Document
 from federation.errors import (
     BadSignature,
     FederationError,
@@ -34,7 +35,7 @@ from federation.vocabulary.actor import ActorDocument, owner_of_key, read_actor
 from federation.vocabulary.note import PostDocument, read_post
 from federation.webfinger import split_handle
 from fedi import policy
-from fedi.actions import remote_posts
+from fedi.actions import conversations, remote_posts
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.text import sanitise, to_text
@@ -329,10 +330,20 @@ async def proven(site: Site, inner: dict[str, Any]) -> Authentic:
         return authentic_proof(read, rotated, site.clock())
 
 
-async def post(site: Site, iri: str, *, fresh: bool = False) -> Post | None:
+async def document(site: Site, iri: str) -> Document:
+    """Whatever ActivityPub object (a collection, a page of one) is at this IRI, as its host serves it to our signature.
+
+    What is in it is its host's word alone. Raises the errors of `federation.errors`, also when policy is against it.
+    """
+    await _permitted(site, host_of(iri))
+    return await _once(site, iri, lambda: _get(site, iri))
+
+
+async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) -> Post | None:
     """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.
 
-    `fresh`: ask its origin how it is now. Raises the errors of `federation.errors` when it can't be asked.
+    `fresh`: ask its origin how it is now; `late`: ask for the rest of its thread as well, in the background, when it
+    was not known. Raises the errors of `federation.errors` when it can't be asked.
     """
     known = await site.db.read(lambda tx: posts.by_iri(tx, iri))
     if known is not None and (known.local or known.deleted_at is not None or not fresh):
@@ -363,6 +374,8 @@ async def post(site: Site, iri: str, *, fresh: bool = False) -> Post | None:
         kept = None
         for document, author in reversed(chain):
             kept = remote_posts.record(tx, site, document, author, live=False)
+        if kept is not None and kept.new and late:
+            conversations.met_late(tx, site, kept.post)
         return kept.post if kept is not None else None
 
     return await site.db.write(keep)
@@ -391,7 +404,7 @@ async def _fetch_post(site: Site, iri: str) -> tuple[PostDocument, Actor] | None
     return read, await actor(site, read.author)
 
 
-async def _get(site: Site, iri: str) -> Any:
+async def _get(site: Site, iri: str) -> Document:
     return await site.client.get_document(iri, await instance_key(site))
 
 

@@ -38,6 +38,7 @@ class World:
     apps: dict[str, Any] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int
@@ -48,6 +49,8 @@ class World:
             raise Unreachable(f"{host} does not answer")
         if body is not None:
             self.sent.append((host, url, body))
+        else:
+            self.asked.append((host, url))
         return await call(self.apps[host], method, url, headers, body or b"")
 
     async def close(self) -> None:

@@ -255,6 +255,18 @@ def authentic_fetched(document: Json, url: str, raw: bytes | None = None) -> Aut
     return _authentic(activity, activity.actor, url, "fetched")
 
 
+def authentic_within(document: Json, url: str) -> Authentic:
+    """The activity, proven by its own origin, which served it within a document (a collection) at `url`.
+
+    What a host serves of itself needs no second question (FEP-fe34); what it serves of others proves nothing here.
+    Raises Malformed, UnsupportedHost or WrongOrigin.
+    """
+    activity = read_activity(document, encode(document))
+    if not same_origin(activity.id, url):
+        raise WrongOrigin("served within a document of another origin")
+    return _authentic(activity, activity.actor, url, "fetched")
+
+
 def authentic_stored(activity: Activity, key_id: str, via: str) -> Authentic:
     """The activity, proven when it arrived: `key_id` and `via` are what `verify` gave then and was kept beside its bytes.
 

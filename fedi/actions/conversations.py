@@ -53,18 +53,19 @@ def met_late(tx: Tx, site: Site, post: Post) -> None:
 def joined(tx: Tx, site: Site, group: Actor) -> None:
     """Somebody here joined a remote group: ask what was said there lately."""
     if not group.local and group.is_group and group.outbox is not None:
-        ask(tx, site, group.outbox, form="outbox", interval=JOINED)
+        ask(tx, site, group.outbox, form="outbox", of=group.iri, interval=JOINED)
 
 
-def ask(tx: Tx, site: Site, iri: str, *, form: str = "context", interval: int = INTERVAL) -> bool:
+def ask(tx: Tx, site: Site, iri: str, *, form: str = "context", of: str = "", interval: int = INTERVAL) -> bool:
     """Ask for a collection (`form`: a thread's `context`, a post's `replies`, a group's `outbox`) in the background.
 
+    `of` is the IRI of the group whose outbox it is.
     False when that was done within the last `interval` ms.
     """
     now = site.clock()
     if not backfills.claim(tx, iri, now, interval):
         return False
-    return jobs.add(tx, site.new_id(), "backfill", iri, {"iri": iri, "form": form}, now)
+    return jobs.add(tx, site.new_id(), "backfill", iri, {"iri": iri, "form": form, "of": of}, now)
 
 
 def _of_one(iri: str, owners: list[str]) -> bool:

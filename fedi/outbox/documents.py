@@ -15,7 +15,7 @@ from federation.errors import FederationError
 from federation.parse import parse_document
 from fedi.context import Site
 from fedi.errors import NotFound
-from fedi.outbox import collections, discovery
+from fedi.outbox import collections, conversations, discovery
 from fedi.outbox.answers import Ready, check_text, door
 from fedi.outbox.ready import ready
 from fedi.outbox.signed import viewer_of
@@ -146,5 +146,6 @@ ROUTES = [
     Route("/people/{name}/boosts/{number}", activity),
     Route("/groups/{name}/announces/{number}", activity),
     *collections.ROUTES,
+    *conversations.ROUTES,
     *discovery.ROUTES,
 ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from federation.errors import FederationError
 from fedi.context import Site
+from fedi.worker.backfill import backfill
 from storage import jobs, peers
 from storage.jobs import Job
 from storage.metadata import Tx
@@ -50,6 +51,7 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 
 
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
+    "backfill": backfill,
     "nodeinfo": nodeinfo,
 }
 
