@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, func, select
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, delete, func, select
 
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns, upsert
 
@@ -110,9 +110,16 @@ def count(tx: Tx, poll: Poll) -> Poll:
     return by_post(tx, poll.post_id) or poll
 
 
-def close_due(tx: Tx, now: int) -> list[int]:
-    """Close the polls whose time is over; the posts of those that were still open come back."""
-    due = list(tx.scalars(select(polls.c.post_id).where(polls.c.closed_at.is_(None), polls.c.ends_at <= now)))
-    for post_id in due:
-        set_columns(tx, polls, polls.c.post_id, post_id, {"closed_at": now})
-    return due
+def close(tx: Tx, post_id: int, now: int) -> None:
+    """The poll of this post is over."""
+    set_columns(tx, polls, polls.c.post_id, post_id, {"closed_at": now})
+
+
+def forget_votes(tx: Tx, post_id: int) -> None:
+    """The options are others now: what was voted before means nothing."""
+    tx.execute(delete(poll_votes).where(poll_votes.c.post_id == post_id))
+
+
+def voters(tx: Tx, post_id: int) -> list[int]:
+    """The actors who voted in this poll, as far as it is known here."""
+    return list(tx.scalars(select(poll_votes.c.actor_id).where(poll_votes.c.post_id == post_id).distinct()))

@@ -128,6 +128,12 @@ Index(
     postgresql_where=posts.c.quote_id.isnot(None),
 )
 Index(
+    "ix_posts_quote_authorization",
+    posts.c.quote_authorization,
+    sqlite_where=posts.c.quote_authorization.isnot(None),
+    postgresql_where=posts.c.quote_authorization.isnot(None),
+)
+Index(
     "ix_posts_context",
     posts.c.context,
     sqlite_where=posts.c.context.isnot(None),
@@ -291,6 +297,12 @@ def by_iri(tx: Tx, iri: str) -> Post | None:
 def by_url(tx: Tx, url: str) -> Post | None:
     """The post whose page has this address."""
     return one_of(tx, select(*ROW).where(posts.c.url == url, posts.c.deleted_at.is_(None)), Post)
+
+
+def by_authorization(tx: Tx, iri: str) -> list[Post]:
+    """The posts that quote another by this QuoteAuthorization (FEP-044f): one, unless somebody copied it."""
+    query = select(*ROW).where(posts.c.quote_authorization == iri, posts.c.deleted_at.is_(None))
+    return all_of(tx, query.limit(100), Post)
 
 
 def thread(tx: Tx, root_id: int, limit: int = 4096) -> list[Post]:

@@ -22,13 +22,15 @@ def upgrade() -> None:
     op.add_column("posts", sa.Column("quote_authorization", sa.Text(), nullable=True))
     op.add_column("posts", sa.Column("quote_policy", sa.Text(), nullable=True))
     op.add_column("posts", sa.Column("replies", sa.Text(), nullable=True))
-    for column in ("quote_id", "context"):
+    for column in ("quote_id", "quote_authorization", "context"):
         there = sa.text(f"{column} IS NOT NULL")
         op.create_index(f"ix_posts_{column}", "posts", [column], sqlite_where=there, postgresql_where=there)
     op.add_column("actors", sa.Column("emoji", sa.Text(), nullable=False, server_default="[]"))
     op.add_column("actors", sa.Column("moved_at", sa.BigInteger(), nullable=True))
     op.add_column("likes", sa.Column("emoji", sa.Text(), nullable=True))
     op.add_column("likes", sa.Column("emoji_url", sa.Text(), nullable=True))
+    reacted = sa.text("emoji IS NOT NULL")
+    op.create_index("ix_likes_emoji", "likes", ["post_id"], sqlite_where=reacted, postgresql_where=reacted)
     op.add_column("audiences", sa.Column("but_not", sa.BigInteger(), nullable=True))
     op.add_column("follows", sa.Column("kind", sa.Text(), nullable=False, server_default="Follow"))
     op.add_column("memberships", sa.Column("until", sa.BigInteger(), nullable=True))
