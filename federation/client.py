@@ -317,14 +317,20 @@ class Client:
 
     async def _knock(self, host: str, attempt: Callable[[bool], Awaitable[Response]]) -> Response:
         """The answer to a signed request: in the draft's way first, with RFC 9421 after 400 or 401 (or the other way round
-        at a host that took only that before)."""
+        at a host that took only that before).
+
+        What is remembered is what was taken. A 400 may be about the activity: activitypub-express answers it to one that
+        it can't read, and 500 to whatever RFC 9421 signed, and then the first answer is the one that counts.
+        """
         rfc9421 = host in self._rfc9421
         answer = await attempt(rfc9421)
         if answer.status not in (400, 401):
             return answer
         second = await attempt(not rfc9421)
-        if second.status in (400, 401):
+        if second.status in (400, 401) or (second.status >= 500 and answer.status == 400):
             return answer
+        if second.status >= 400:
+            return second
         if rfc9421:
             self._rfc9421.pop(host, None)
         else:

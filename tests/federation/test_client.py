@@ -488,6 +488,21 @@ async def test_who_refuses_both_has_refused(client: Client, there: Peer) -> None
     assert len(there.asked) == 5  # without a key there is nothing to try again with
 
 
+async def test_who_fails_at_rfc_9421_is_not_remembered_for_it(client: Client, there: Peer) -> None:
+    """activitypub-express: 400 for an activity that it does not read, and 500 for any signature of RFC 9421."""
+    there.routes["/inbox"] = [answer(b"", 400), answer(b"", 500), answer(b"", 202)]
+    with pytest.raises(Refused):  # and not Unreachable, which would hold up all that comes after it
+        await client.post(there.url("/inbox"), b"{}", private())
+    await client.post(there.url("/inbox"), b"{}", private())
+    schemes = [signature_of("POST", "/inbox", asked.headers).scheme for asked in there.asked]
+    assert schemes == ["cavage", "rfc9421", "cavage"]
+    # Who wants RFC 9421 and is busy is not lost: it is tried again.
+    there.routes["/inbox"] = [answer(b"", 401), answer(b"", 503)]
+    with pytest.raises(Busy):
+        await client.post(there.url("/inbox"), b"{}", private())
+    assert not client._rfc9421
+
+
 async def test_a_signed_get_is_tried_in_both_ways_too(client: Client, there: Peer) -> None:
     there.routes["/note"] = [answer(b"", 401), answer(note(there))]
     assert (await client.get_document(there.url("/note"), private())).url == there.url("/note")
