@@ -72,12 +72,13 @@ def _thing(document: Json) -> str:
         if isinstance(found.first, dict):
             held += len(collection.read_collection(found.first).items)
         total = "" if found.total is None else f" of {found.total}"
-        return f"{'page' if kinds[0].endswith('Page') else 'collection'} with {held}{total}"
+        paged = any(kind in _COLLECTIONS and kind.endswith("Page") for kind in kinds)
+        return f"{'page' if paged else 'collection'} with {held}{total}"
     if "Tombstone" in kinds:
         return "tombstone"
     if not {*note.KINDS}.isdisjoint(kinds):
         return _post(document)
-    return f"other {kinds[0][:60]}"
+    return f"other {_kind(document)}"
 
 
 def _post(document: Json) -> str:
@@ -101,7 +102,7 @@ def _post(document: Json) -> str:
 
 def is_vote(document: Json) -> bool:
     """Whether a Note is a choice in somebody's poll: a name, no content, and what it answers (FEP-9967)."""
-    named = isinstance(document.get("name"), str) and first_id(document.get("inReplyTo")) is not None
+    named = text_of(document, "name") is not None and first_id(document.get("inReplyTo")) is not None
     return "Note" in types(document) and named and text_of(document, "content") is None
 
 
@@ -147,14 +148,21 @@ def _announced(document: Json, depth: int) -> str:
     if found.activities:
         return "announce: " + _inner(found.activities[0], depth)
     if found.objects:
-        return "boost of embedded " + next(iter(types(found.objects[0])), "?")[:60]
+        return "boost of embedded " + _kind(found.objects[0])
     return "boost"
+
+
+def _kind(document: Json) -> str:
+    """The type of something: of several one that is known, else the first."""
+    named = types(document)
+    known = {*note.KINDS, *actor.KINDS, *_COLLECTIONS, *ACTIVITIES}
+    return next((one for one in named if one in known), named[0] if named else "?")[:60]
 
 
 def _inner(document: Json, depth: int) -> str:
     kind = next((one for one in types(document) if one in ACTIVITIES), None)
     if kind is None:
-        return "other " + next(iter(types(document)), "?")[:60]
+        return "other " + _kind(document)
     return _activity(document, kind, depth + 1)
 
 

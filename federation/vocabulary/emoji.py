@@ -2,7 +2,7 @@
 
 import re
 
-from federation.fields import Json, as_objects, string
+from federation.fields import Json, as_objects, string, types
 from federation.vocabulary.link import url_of
 
 MAX_EMOJI = 100
@@ -14,7 +14,7 @@ def read_emoji(document: Json) -> list[tuple[str, str]]:
     """The custom emoji of a document, at most 100: pairs (shortcode without colons, URL of its picture)."""
     found: dict[str, str] = {}
     for one in as_objects(document.get("tag"))[: 2 * MAX_EMOJI]:
-        if one.get("type") != "Emoji":
+        if "Emoji" not in types(one):
             continue
         name, url = (string(one.get("name")) or "").strip(":"), url_of(one.get("icon"))
         if url is not None and _NAME.fullmatch(name):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from federation.fields import Json, as_list, integer, string
+from federation.fields import Json, as_list, integer, string, types
 from federation.hosts import web_url
 
 _MEDIA = frozenset({"Image", "Document", "Video", "Audio"})
@@ -38,12 +38,12 @@ def _plain(value: str | Json) -> str | None:
     return None
 
 
-def kind_of(media_type: str | None, type_: object) -> str:
+def kind_of(media_type: str | None, type_: str | None) -> str:
     """Mastodon's word for an attachment: image, video, audio or unknown; by media type, else by ActivityStreams type."""
     beginning = (media_type or "").partition("/")[0]
     if beginning in ("image", "video", "audio"):
         return beginning
-    return {"Image": "image", "Video": "video", "Audio": "audio"}.get(str(type_), "unknown")
+    return {"Image": "image", "Video": "video", "Audio": "audio"}.get(type_ or "", "unknown")
 
 
 def read_attachments(value: object) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def read_attachments(value: object) -> list[dict[str, Any]]:
     """
     found: list[dict[str, Any]] = []
     for one in as_list(value):
-        if not isinstance(one, dict) or one.get("type") not in _MEDIA:
+        if not isinstance(one, dict) or _MEDIA.isdisjoint(types(one)):
             continue
         url = url_of(one) or web_url(one.get("id"))  # FEP-b2b8's images have an id and no url
         if url is None:
@@ -70,7 +70,7 @@ def read_attachments(value: object) -> list[dict[str, Any]]:
                 "width": integer(one.get("width"), 1, 1_000_000),
                 "height": integer(one.get("height"), 1, 1_000_000),
                 "blurhash": blurhash[:200] if blurhash else None,
-                "kind": kind_of(media_type, one.get("type")),
+                "kind": kind_of(media_type, next(kind for kind in types(one) if kind in _MEDIA)),
             }
         )
         if len(found) == MAX_ATTACHMENTS:
@@ -94,7 +94,7 @@ def build_attachments(attachments: list[dict[str, Any]]) -> list[Json]:
 def read_link(value: object) -> str | None:
     """The page that a post is about: the first Link in `attachment` (Lemmy, Mbin, PieFed)."""
     for one in as_list(value):
-        if isinstance(one, dict) and one.get("type") == "Link":
+        if isinstance(one, dict) and "Link" in types(one):
             found = web_url(one.get("href"))
             if found is not None:
                 return found

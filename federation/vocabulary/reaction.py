@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from federation.errors import Malformed
-from federation.fields import Json, as_objects, ids, string
+from federation.fields import Json, ids, string
 from federation.hosts import web_url
-from federation.vocabulary.link import url_of
+from federation.vocabulary.emoji import read_emoji
 
 _SHORTCODE = re.compile(r":([\w.+-]{1,100})(?:@[\w.-]{1,253})?:")
 _MAX_EMOJI = 64
@@ -50,10 +50,7 @@ def read_reaction(document: Json, type_: str) -> Reaction:
 
 
 def _picture(document: Json, name: str) -> str | None:
-    for one in as_objects(document.get("tag"))[:20]:
-        if one.get("type") == "Emoji" and (string(one.get("name")) or "").strip(":").partition("@")[0] == name:
-            return url_of(one.get("icon"))
-    return None
+    return next((url for shortcode, url in read_emoji(document) if shortcode.partition("@")[0] == name), None)
 
 
 def is_one_emoji(text: str) -> bool:

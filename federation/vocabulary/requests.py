@@ -11,6 +11,7 @@ from federation.audience import is_public
 from federation.errors import Malformed, WrongOrigin
 from federation.fields import Json, as_list, as_objects, first_id, id_of, ids, types
 from federation.hosts import web_url
+from federation.parse import ACTIVITIES
 
 MAX_ANNOUNCED = 100
 """So many activities of one Announce are read (FEP-1a11; PieFed's own reader has no bound)."""
@@ -83,6 +84,12 @@ class Announced:
     objects: tuple[Json, ...]
 
 
+def activity_type(document: Json) -> str | None:
+    """The type of an embedded activity: of several the one that is known, else the first; None without any."""
+    named = types(document)
+    return next((one for one in named if one in ACTIVITIES), named[0] if named else None)
+
+
 def read_request(document: Json) -> Request:
     """A Follow, Join or Leave; the object may be an IRI, embedded, or in a list of one."""
     found = ids(document.get("object"))
@@ -117,7 +124,7 @@ def read_answer(document: Json) -> Answer:
     asked = web_url(first_id(inner.get("object"))) if inner is not None else None
     if named is None and (asker is None or asked is None):
         raise Malformed("an answer to what has no id", code="no-object")
-    of = next(iter(types(inner)), None) if inner is not None else None
+    of = activity_type(inner) if inner is not None else None
     return Answer(verdict, of, named, asker, asked, web_url(first_id(document.get("result"))))
 
 
@@ -140,7 +147,7 @@ def read_withdrawal(document: Json) -> Withdrawal:
         raise WrongOrigin("nobody undoes what another did")
     if not types(inner) and named is None:
         raise Malformed("an Undo of what has neither type nor id", code="no-object")
-    return Withdrawal(named, next(iter(types(inner)), None), web_url(first_id(inner.get("object"))), inner)
+    return Withdrawal(named, activity_type(inner), web_url(first_id(inner.get("object"))), inner)
 
 
 def read_quote_request(document: Json) -> QuoteRequest:
