@@ -127,7 +127,7 @@ def _read_fields(value: object) -> list[dict[str, Any]]:
     found = []
     for one in as_objects(value):
         name, text = string(one.get("name")), string(one.get("value"))
-        if one.get("type") == "PropertyValue" and name and text:
+        if "PropertyValue" in types(one) and name and text:
             found.append({"name": name[:255], "value": text[:2047]})
     return found[:_MAX_FIELDS]
 
