@@ -1,17 +1,25 @@
 """A post as an ActivityStreams object, and whom it is addressed to."""
 
-from typing import Any
+from collections.abc import Mapping
+from html import escape
+from typing import Any, cast
 from urllib.parse import quote
 
 from federation.audience import PUBLIC
-from federation.vocabulary.writing import build_post
+from federation.vocabulary.question import PollDocument
+from federation.vocabulary.quote import Policy, build_quote_policy, quote_properties
 from federation.vocabulary.tombstone import build_tombstone
+from federation.vocabulary.writing import build_post
 from fedi.context import Site
-from fedi.rendering import threads
-from storage import actors, posts
+from fedi.text import to_text
+from fedi.text.mentions import shortened, without_mentions
+from storage import actors, polls, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
+
+EXCERPT = 500
+"""Characters of an Article's `summary`: what microblogs show of it, beside title and link."""
 
 
 def addressed(tx: Tx, site: Site, post: Post, group: Actor | None) -> tuple[list[str], list[str]]:
@@ -20,11 +28,16 @@ def addressed(tx: Tx, site: Site, post: Post, group: Actor | None) -> tuple[list
     Public only where everyone may read it; a group's members through the group's followers collection (PROTOCOL: Lemmy
     wants the group in `to`, and Public in `to` where it must be public).
     """
-    involved = [one for one in posts.mentioned_in(tx, [post.id]).get(post.id, []) if one != post.group_id]
-    found = actors.by_ids(tx, [post.author_id, *involved])
-    author = found.get(post.author_id)
+    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    return _addressed(post, group, involved, actors.by_ids(tx, [post.author_id, *involved]))
+
+
+def _addressed(
+    post: Post, group: Actor | None, mentions: list[int], known: Mapping[int, Actor]
+) -> tuple[list[str], list[str]]:
+    author = known.get(post.author_id)
     followers = [author.followers] if author is not None and author.followers else []
-    mentioned = [found[one].iri for one in involved if one in found and one != post.author_id]
+    mentioned = [known[one].iri for one in mentions if one in known and one not in (post.group_id, post.author_id)]
     in_group = [group.iri] if group is not None else []
     group_followers = [group.followers] if group is not None and group.followers else []
     if post.visibility == "public":
@@ -41,47 +54,100 @@ def addressed(tx: Tx, site: Site, post: Post, group: Actor | None) -> tuple[list
 
 
 def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
-    """A local post as a Note (with a `name` where it opens a thread), or as a Tombstone once it is deleted.
+    """A local post as a Note (with a `name` where it opens a thread), an Article or a Question; a Tombstone once deleted.
 
-    A Note shows its full text on every peer; forums take `name`, or its first line, as the title (PROTOCOL section 7).
+    A Note shows its full text on every peer; forums take `name`, or its first line, as the title (PROTOCOL section 7). Of
+    an Article, microblogs show title, `summary` and link, so that `summary` is an excerpt that stands alone.
     """
     if post.deleted_at is not None:
         return build_tombstone(post.iri, post.kind, post.deleted_at)
     involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
     known = actors.by_ids(tx, [post.author_id, *involved, *([post.group_id] if post.group_id else [])])
     group = known.get(post.group_id) if post.group_id else None
-    to, cc = addressed(tx, site, post, group)
+    author = known[post.author_id]
+    to, cc = _addressed(post, group, involved, known)
     names = sorted(posts.tags_of(tx, [post.id]).get(post.id, []))
-    context = threads.context_of(tx, site, post, group)
-    made = build_post(
+    quotes = post.quote_iri is not None and post.quote_state in ("pending", "accepted")
+    return build_post(
         id=post.iri,
         kind=post.kind,
-        author=known[post.author_id].iri,
-        content=post.content,
+        author=author.iri,
+        content=_with_quote(post.content, post.quote_iri or "") if quotes else post.content,
         published=post.published_at,
         to=to,
         cc=cc,
         url=post.url,
         title=post.title,
-        summary=post.summary,
+        summary=excerpt(post.content) if post.kind == "Article" else post.summary,
         sensitive=post.sensitive,
         language=post.language,
         source=(post.source, "text/plain") if post.source is not None else None,
         in_reply_to=post.reply_to_iri,
+        context=context_of(tx, post, group),
         group=group.iri if group is not None else None,
         updated=post.edited_at,
         mentions=[(known[one].iri, f"@{known[one].handle}") for one in involved if one in known],
         hashtags=[(name, site.iri(f"/tags/{quote(name)}")) for name in names],
         attachments=post.attachments,
-        context=context,
+        link=post.link,
         replies=f"{post.iri}/replies",
+        likes=f"{post.iri}/likes",
+        shares=f"{post.iri}/shares",
+        emoji=[(one["shortcode"], one["url"]) for one in post.emoji],
+        policy=build_quote_policy(quote_policy(post), author.iri, author.followers),
+        quote=quote_properties(post.quote_iri, post.quote_authorization) if quotes and post.quote_iri else None,
+        poll=_poll(tx, post) if post.kind == "Question" else None,
     )
-    # With their totals, which is all that they tell (Mastodon shows them).
-    made["likes"] = {"id": f"{post.iri}/likes", "type": "Collection", "totalItems": post.likes_count}
-    made["shares"] = {"id": f"{post.iri}/shares", "type": "Collection", "totalItems": post.boosts_count}
-    if context is not None and group is not None and group.local:
-        made["contextHistory"] = threads.history_of(context)
-    return made
+
+
+def context_of(tx: Tx, post: Post, group: Actor | None) -> str | None:
+    """The collection of the thread that a post is in (FEP-7888); None where its author's server named none.
+
+    Of threads in a group of this instance the group's, `<group>/threads/<root>`; else what was named for the post; of
+    threads that began here, `<root>/context`.
+    """
+    if group is not None and group.local:
+        return f"{group.iri}/threads/{post.root_id or post.id}"
+    if post.context is not None:
+        return post.context
+    if post.root_id is None or post.root_id == post.id:
+        return f"{post.iri}/context" if post.local else None
+    root = posts.by_id(tx, post.root_id)
+    if root is None:
+        return None
+    return root.context or (f"{root.iri}/context" if root.local else None)
+
+
+def quote_policy(post: Post) -> Policy:
+    """Who may quote a local post without asking: as its author said, else everyone where everyone may read it."""
+    if post.visibility not in ("public", "unlisted"):
+        return "nobody"
+    return cast(Policy, post.quote_policy) if post.quote_policy in ("followers", "nobody") else "public"
+
+
+def excerpt(content: str) -> str:
+    """The beginning of a post as HTML without markup, at most `EXCERPT` characters, cut between words.
+
+    Microblogs take `summary` for HTML, so that what is plain text here is escaped.
+    """
+    text = without_mentions(to_text(content))
+    limit = EXCERPT
+    while len(shown := escape(shortened(text, limit), quote=False)) > EXCERPT:
+        limit = min(limit - 1, limit * EXCERPT // len(shown))  # an ampersand is five characters when it is escaped
+    return shown
+
+
+def _poll(tx: Tx, post: Post) -> PollDocument | None:
+    poll = polls.by_post(tx, post.id)
+    if poll is None:
+        return None
+    return PollDocument(poll.multiple, poll.options, poll.votes, poll.voters_count, poll.ends_at, poll.closed_at)
+
+
+def _with_quote(content: str, iri: str) -> str:
+    """The text with a link to what it quotes, for who does not know quotes; who does hides it (FEP-044f)."""
+    address = escape(iri)
+    return f'<p class="quote-inline">RE: <a href="{address}">{address}</a></p>{content}'
 
 
 def create(tx: Tx, site: Site, post: Post) -> dict[str, Any]:

@@ -109,6 +109,11 @@ def hashtags_in(text: str) -> list[str]:
 _MENTIONS = re.compile(r"^\s*(?:[@!][\w.@:-]+[\s,:]*)*")
 
 
+def without_mentions(text: str) -> str:
+    """Plain text without the mentions that it begins with, which say whom it is for."""
+    return _MENTIONS.sub("", text, count=1).strip()
+
+
 def title_of(text: str, limit: int = 200) -> str | None:
     """The first line of plain text, for a title: mentions at its beginning left out, at most `limit` characters.
 
@@ -116,7 +121,7 @@ def title_of(text: str, limit: int = 200) -> str | None:
     as the title. None when there is nothing but mentions.
     """
     for raw in text.split("\n"):
-        line = _MENTIONS.sub("", raw, count=1).strip()
+        line = without_mentions(raw)
         if line:
             return shortened(line, limit)
     return None
