@@ -2,9 +2,23 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, literal_column, select, union_all
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+    Text,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.pins import pins
 from storage.prepared import rows
 
 likes = Table(
@@ -20,6 +34,13 @@ likes = Table(
     Column("emoji_url", Text),  # the image of a custom one
     Index("uq_likes_pair", "actor_id", "post_id", unique=True),
     Index("ix_likes_post_id", "post_id", "id"),
+)
+# Few likes are emoji: their counts are asked for with every page of posts.
+Index(
+    "ix_likes_emoji",
+    likes.c.post_id,
+    sqlite_where=likes.c.emoji.isnot(None),
+    postgresql_where=likes.c.emoji.isnot(None),
 )
 
 boosts = Table(
@@ -182,16 +203,36 @@ class Flags:
     liked: frozenset[int]
     boosted: frozenset[int]
     bookmarked: frozenset[int]
+    pinned: frozenset[int] = frozenset()
 
 
 def flags(tx: Tx, person_id: int, post_ids: list[int]) -> Flags:
     """What `person_id` did to these posts."""
     if not post_ids:
         return Flags(frozenset(), frozenset(), frozenset())
-    found: dict[str, set[int]] = {"like": set(), "boost": set(), "bookmark": set()}
+    found: dict[str, set[int]] = {"like": set(), "boost": set(), "bookmark": set(), "pin": set()}
     for deed, post_id in rows(tx, _DEEDS, {"person": person_id, "ids": post_ids}):
         found[deed].add(post_id)
-    return Flags(frozenset(found["like"]), frozenset(found["boost"]), frozenset(found["bookmark"]))
+    return Flags(*(frozenset(found[deed]) for deed in ("like", "boost", "bookmark", "pin")))
+
+
+@dataclass(frozen=True, slots=True)
+class EmojiCount:
+    """How many reacted to a post with an emoji: the character, or `:shortcode:` with its image. `mine`: also who asks."""
+
+    emoji: str
+    url: str | None
+    count: int
+    mine: bool
+
+
+def emoji_counts(tx: Tx, post_ids: list[int], person_id: int | None) -> dict[int, list[EmojiCount]]:
+    """The emoji reactions to each of these posts, the most frequent first; posts without any are left out."""
+    found: dict[int, list[EmojiCount]] = {}
+    if post_ids:
+        for post_id, emoji, url, count, mine in rows(tx, _EMOJI, {"ids": post_ids, "person": person_id or 0}):
+            found.setdefault(post_id, []).append(EmojiCount(emoji, url, count, bool(mine)))
+    return found
 
 
 _MINE, _THESE = bindparam("person", type_=Id()), bindparam("ids", type_=Id(), expanding=True)
@@ -205,4 +246,17 @@ _DEEDS = union_all(
     select(literal_column("'bookmark'", Text), bookmarks.c.post_id).where(
         bookmarks.c.person_id == _MINE, bookmarks.c.post_id.in_(_THESE)
     ),
+    select(literal_column("'pin'", Text), pins.c.post_id).where(pins.c.owner_id == _MINE, pins.c.post_id.in_(_THESE)),
+)
+_EMOJI = (
+    select(
+        likes.c.post_id,
+        likes.c.emoji,
+        func.max(likes.c.emoji_url),
+        func.count(),
+        func.max(case((likes.c.actor_id == _MINE, 1), else_=0)),
+    )
+    .where(likes.c.post_id.in_(_THESE), likes.c.emoji.isnot(None))
+    .group_by(likes.c.post_id, likes.c.emoji)
+    .order_by(likes.c.post_id, func.count().desc(), likes.c.emoji)
 )

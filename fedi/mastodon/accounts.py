@@ -178,7 +178,7 @@ async def statuses(request: Request) -> Response:
             )
 
         filled = fill(page, fetch, lambda row: row.id, keep)
-        return shows(tx, site.config.origin, looks, [of_entry(row) for row in filled.items], filled, seen)
+        return shows(tx, site, looks, [of_entry(row) for row in filled.items], filled, seen)
 
     found, first, last = await site.db.read(unit)
     return Json(found, headers=links(request, first, last))

@@ -1,22 +1,27 @@
 """From ids to everything that their statuses show, in a fixed number of queries however many there are.
 
-Every post comes through the gate (`fedi.visibility.seen`); what it leaves out is not in the bundle and is not shown.
+Every post comes through the gate (`fedi.visibility.seen`); what it leaves out is not in the bundle and is not shown. What
+few posts have (polls, quotes, several languages) is asked for only when one of them has it.
 """
 
 from dataclasses import dataclass, field
 
 from fedi import visibility
+from fedi.context import Site
 from fedi.mastodon.ready import Pieces, ready
 from fedi.visibility import Viewer
-from storage import actors, apps, posts, reactions
+from storage import actors, apps, follows, people, polls, posts, reactions
 from storage.actors import Actor
 from storage.apps import App
 from storage.metadata import Tx
+from storage.polls import Poll
 from storage.posts import Post
-from storage.reactions import Boost, Flags
+from storage.reactions import Boost, EmojiCount, Flags
 from storage.timelines import Entry
 
 NO_FLAGS = Flags(frozenset(), frozenset(), frozenset())
+_QUOTES_DEEP = 2
+"""A quoted post is shown, of what that quotes only the id (Mastodon's ShallowQuote)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All rows that some statuses need. `person_id` is the caller, whose `flags` are in it.
+    """All rows that some statuses need. `person_id` is the caller, whose `flags` are in it, `now` the time in ms.
 
-    What of a post is rendered already is in `pieces`; its mentions, hashtags and app are then not loaded.
+    What of a post is rendered already is in `pieces`; its mentions, hashtags and app are then not loaded. Of quoted posts
+    those that the caller may see are in `posts`; `missing` are quoted ones that are deleted.
     """
 
     origin: str
@@ -45,6 +51,13 @@ class Bundle:
     apps: dict[int, App] = field(default_factory=dict)
     boosts: dict[int, Boost] = field(default_factory=dict)
     pieces: dict[int, Pieces] = field(default_factory=dict)
+    polls: dict[int, Poll] = field(default_factory=dict)
+    votes: dict[int, list[int]] = field(default_factory=dict)  # what the caller chose, by post
+    missing: frozenset[int] = frozenset()
+    followed: frozenset[int] = frozenset()  # authors whose followers may quote them, and the caller is one
+    emoji: dict[int, list[EmojiCount]] = field(default_factory=dict)
+    language: str | None = None  # that the caller prefers, where a post has several
+    now: int = 0
 
 
 def of_entry(entry: Entry) -> Shown:
@@ -54,20 +67,22 @@ def of_entry(entry: Entry) -> Shown:
 
 def bundle(
     tx: Tx,
-    origin: str,
+    site: Site,
     viewer: Viewer,
     shown: list[Shown],
     *,
     seen: dict[int, Post] | None = None,
     others: list[int] | None = None,
 ) -> Bundle:
-    """The rows for these statuses as `viewer` may see them, at the instance `origin`.
+    """The rows for these statuses as `viewer` may see them.
 
     `seen` are posts that came through the gate already; `others` are further actors wanted in `actors`.
     """
+    origin, me = site.config.origin, viewer.person_id
     if seen is None:
         seen = visibility.seen(tx, viewer, list({one.post_id for one in shown}))
     ids = [one.post_id for one in shown if one.post_id in seen]
+    seen, missing = _with_quoted(tx, viewer, seen, ids)
     pieces = {one: known for one in ids if (known := ready(origin, seen[one])) is not None}
     fresh = [one for one in ids if one not in pieces]
     mentions = posts.mentioned_in(tx, fresh)
@@ -82,18 +97,74 @@ def bundle(
             wanted.add(group_id)
     used = {app_id for one in fresh if (app_id := seen[one].app_id) is not None}
     boosted = [one.id for one in shown if one.booster_id is not None and one.post_id in seen]
+    found_polls = polls.by_posts(tx, [one for one in fresh if seen[one].kind == "Question"])
+    liked = [one for one in ids if seen[one].likes_count]
     return Bundle(
         origin,
-        viewer.person_id,
+        me,
         seen,
         actors.by_ids(tx, list(wanted)),
         mentions,
         posts.tags_of(tx, fresh),
-        NO_FLAGS if viewer.person_id is None else reactions.flags(tx, viewer.person_id, ids),
+        NO_FLAGS if me is None else reactions.flags(tx, me, ids),
         apps.apps_by_ids(tx, list(used)),
         reactions.boosts_by_ids(tx, boosted),
         pieces,
+        found_polls,
+        polls.chosen(tx, list(found_polls), me) if found_polls and me is not None else {},
+        missing,
+        _followed(tx, me, [seen[one] for one in ids]),
+        reactions.emoji_counts(tx, liked, me) if liked else {},
+        _language(tx, me, [seen[one] for one in fresh]),
+        site.clock(),
     )
+
+
+def _with_quoted(
+    tx: Tx, viewer: Viewer, seen: dict[int, Post], ids: list[int]
+) -> tuple[dict[int, Post], frozenset[int]]:
+    """(`seen` with the quoted posts that the viewer may see, quoted ones that are deleted); those of the first level are
+    added to `ids` as well, as they are shown whole."""
+    level = ids
+    gone: set[int] = set()
+    for depth in range(_QUOTES_DEEP):
+        wanted = {
+            quoted
+            for one in level
+            if (quoted := seen[one].quote_id) is not None and seen[one].quote_state == "accepted"
+        }
+        fresh = list(wanted - seen.keys())
+        if fresh:
+            found = visibility.seen(tx, viewer, fresh)
+            hidden = [one for one in fresh if one not in found]
+            if hidden:
+                gone.update(set(hidden) - posts.by_ids(tx, hidden).keys())
+            seen = {**seen, **found}
+        level = [one for one in wanted if one in seen]
+        if depth == 0:
+            ids += [one for one in level if one not in ids]
+        if not level:
+            break
+    return seen, frozenset(gone)
+
+
+def _followed(tx: Tx, me: int | None, shown: list[Post]) -> frozenset[int]:
+    """The authors among these whose followers may quote them, where the caller follows them."""
+    if me is None:
+        return frozenset()
+    authors = {post.author_id for post in shown if post.quote_policy == "followers" and post.author_id != me}
+    if not authors:
+        return frozenset()
+    mine, _ = follows.between(tx, me, list(authors))
+    return frozenset(one for one, follow in mine.items() if follow.state == "accepted")
+
+
+def _language(tx: Tx, me: int | None, shown: list[Post]) -> str | None:
+    if me is None or all(post.content_map is None for post in shown):
+        return None
+    person = people.by_id(tx, me)
+    language = person.settings.get("language") if person is not None else None
+    return language if isinstance(language, str) else None
 
 
 def find(tx: Tx, viewer: Viewer, status_id: int) -> tuple[Shown, Post] | None:

@@ -45,7 +45,7 @@ async def listed(request: Request) -> Response:
 
     def unit(tx: Tx) -> tuple[list[dict[str, Any]], int | None, int | None]:
         caller = known(identify(tx, token, "read:notifications"))
-        filled, rows = visible(tx, site.config.origin, caller, asked.page(40, MOST), asked)
+        filled, rows = visible(tx, site, caller, asked.page(40, MOST), asked)
         shown = (notification(rows, one) for one in filled.items)
         return [one for one in shown if one is not None], filled.first, filled.last
 
@@ -53,7 +53,7 @@ async def listed(request: Request) -> Response:
     return Json(found, headers=links(request, first, last))
 
 
-def visible(tx: Tx, origin: str, caller: Caller, page: Page, asked: Wanted) -> tuple[Filled[Notification], Bundle]:
+def visible(tx: Tx, site: Site, caller: Caller, page: Page, asked: Wanted) -> tuple[Filled[Notification], Bundle]:
     """A page of the caller's notifications whose posts they may still see, and the rows to show them."""
     me = caller.me.id
     rows: list[Bundle] = []
@@ -64,18 +64,18 @@ def visible(tx: Tx, origin: str, caller: Caller, page: Page, asked: Wanted) -> t
         )
 
     def keep(found: list[Notification]) -> list[Notification]:
-        loaded = rows_of(tx, origin, caller, found)
+        loaded = rows_of(tx, site, caller, found)
         rows.append(loaded)
         return [one for one in found if _stands(loaded, one)]
 
     filled = fill(page, fetch, lambda one: one.id, keep)
-    return filled, rows[0] if len(rows) == 1 else rows_of(tx, origin, caller, filled.items)
+    return filled, rows[0] if len(rows) == 1 else rows_of(tx, site, caller, filled.items)
 
 
-def rows_of(tx: Tx, origin: str, caller: Caller, found: list[Notification]) -> Bundle:
+def rows_of(tx: Tx, site: Site, caller: Caller, found: list[Notification]) -> Bundle:
     """Everything that these notifications show."""
     items = [Shown(post_id, post_id) for post_id in {one.post_id for one in found if one.post_id is not None}]
-    return bundle(tx, origin, caller.viewer, items, others=[one.actor_id for one in found])
+    return bundle(tx, site, caller.viewer, items, others=[one.actor_id for one in found])
 
 
 def _stands(rows: Bundle, one: Notification) -> bool:
@@ -92,7 +92,7 @@ async def show(request: Request) -> Response:
     def unit(tx: Tx) -> dict[str, Any]:
         caller = known(identify(tx, token, "read:notifications"))
         one = notifications.by_id(tx, caller.me.id, notification_id)
-        shown = None if one is None else notification(rows_of(tx, site.config.origin, caller, [one]), one)
+        shown = None if one is None else notification(rows_of(tx, site, caller, [one]), one)
         if shown is None:
             raise NotFound
         return shown
@@ -140,7 +140,7 @@ async def unread_count(request: Request) -> Response:
         caller = known(identify(tx, token, "read:notifications"))
         marker = markers.of_person(tx, caller.me.id).get("notifications")
         page = Page(most, since_id=marker.last_read_id if marker is not None else None)
-        filled, _ = visible(tx, site.config.origin, caller, page, asked)
+        filled, _ = visible(tx, site, caller, page, asked)
         if grouped:
             return len({group_key(one) for one in filled.items})
         return len(filled.items)
@@ -156,7 +156,7 @@ async def grouped(request: Request) -> Response:
 
     def unit(tx: Tx) -> tuple[dict[str, Any], int | None, int | None]:
         caller = known(identify(tx, token, "read:notifications"))
-        filled, rows = visible(tx, site.config.origin, caller, asked.page(40, MOST), asked)
+        filled, rows = visible(tx, site, caller, asked.page(40, MOST), asked)
         shown = groups(rows, filled.items, asked.grouped_types or None, asked.expand_accounts)
         return shown, filled.first, filled.last
 
@@ -191,7 +191,7 @@ async def show_group(request: Request) -> Response:
     def unit(tx: Tx) -> dict[str, Any]:
         caller = known(identify(tx, token, "read:notifications"))
         found = _of_group(tx, caller, key)
-        return groups(rows_of(tx, site.config.origin, caller, found), found, None, "full")
+        return groups(rows_of(tx, site, caller, found), found, None, "full")
 
     return Json(await site.db.read(unit))
 

@@ -44,7 +44,7 @@ def _deed(scope: str, do: Deed) -> Endpoint:
             do(tx, site, caller.me, found[1])
             # Loaded anew: counts and flags are those after the deed.
             one = Shown(found[1].id, found[1].id)
-            shown = status(bundle(tx, site.config.origin, caller.viewer, [one]), one)
+            shown = status(bundle(tx, site, caller.viewer, [one]), one)
             if shown is None:
                 raise NotFound
             return shown
@@ -74,7 +74,7 @@ async def reblog(request: Request) -> Response:
             raise NotFound
         boost = actions.boost(tx, site, caller.me, found[1])
         one = Shown(boost.id, boost.post_id, boost.actor_id)
-        shown = status(bundle(tx, site.config.origin, caller.viewer, [one]), one)
+        shown = status(bundle(tx, site, caller.viewer, [one]), one)
         if shown is None:
             raise NotFound
         return shown
@@ -157,7 +157,7 @@ async def _mine(request: Request, scope: str, rows: Callable[[Tx, int, Page], li
         caller = known(identify(tx, token, scope))
         pairs = [pair for pair in rows(tx, caller.me.id, page) if pair[0] > (page.since_id or 0)]
         items = [Shown(post_id, post_id) for _, post_id in pairs]
-        return statuses(bundle(tx, site.config.origin, caller.viewer, items), items), [one for one, _ in pairs]
+        return statuses(bundle(tx, site, caller.viewer, items), items), [one for one, _ in pairs]
 
     shown, cursors = await site.db.read(unit)
     return Json(shown, headers=links(request, cursors[0], cursors[-1]) if cursors else None)

@@ -22,6 +22,12 @@ class Pieces:
 _kept: dict[tuple[str, int], tuple[Post, Pieces]] = {}
 
 
+def plain(post: Post) -> bool:
+    """Whether what is rendered of a post is the same for everyone as long as its row is: not with a poll, a quote, or
+    several languages."""
+    return post.kind != "Question" and post.quote_iri is None and post.content_map is None
+
+
 def ready(origin: str, post: Post) -> Pieces | None:
     """What was rendered of this post at this instance; None when it was not, or the row changed."""
     known = _kept.get((origin, post.id))
@@ -29,7 +35,9 @@ def ready(origin: str, post: Post) -> Pieces | None:
 
 
 def keep(origin: str, post: Post, pieces: Pieces) -> None:
-    """Keep what was rendered. Several threads read and write here, so all goes at once when it is too much."""
+    """Keep what was rendered, if it is `plain`. Several threads read and write here, so all goes at once when it is too much."""
+    if not plain(post):
+        return
     if len(_kept) >= _MOST:
         _kept.clear()
     _kept[origin, post.id] = (post, pieces)

@@ -71,7 +71,7 @@ async def search(request: Request) -> Response:
         if "statuses" in wanted and offset == 0 and _is_url(words):
             post = found if isinstance(found, Post) else posts.by_iri(tx, words) or posts.by_url(tx, words)
             items = [] if post is None else [Shown(post.id, post.id)]
-            answer["statuses"] = statuses(bundle(tx, site.config.origin, looks, items), items)
+            answer["statuses"] = statuses(bundle(tx, site, looks, items), items)
         if "hashtags" in wanted and not _is_url(words) and "@" not in words:
             names = posts.find_tags(tx, words.lstrip("#"), limit, visibility.visible_to(looks), offset)
             answer["hashtags"] = [tag_entity(site.config.origin, one) for one in names]

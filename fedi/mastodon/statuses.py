@@ -23,6 +23,7 @@ from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json, moment
 from fedi.mastodon.entities.account import account
 from fedi.mastodon.entities.attachment import MOST, attachment
+from fedi.mastodon.entities.emoji import emojis
 from fedi.mastodon.entities.status import content, status, statuses
 from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.threads import around
@@ -130,7 +131,7 @@ async def show(request: Request) -> Response:
         found = find(tx, looks, status_id)
         if found is None:
             raise NotFound
-        shown = status(bundle(tx, site.config.origin, looks, [found[0]], seen={found[1].id: found[1]}), found[0])
+        shown = status(bundle(tx, site, looks, [found[0]], seen={found[1].id: found[1]}), found[0])
         if shown is None:
             raise NotFound
         return shown
@@ -155,7 +156,7 @@ async def several(request: Request) -> Response:
     def unit(tx: Tx) -> list[msgspec.Raw]:
         looks = viewer(identify(tx, token, "read:statuses"))
         found = [one[0] for status_id in ids if (one := find(tx, looks, status_id)) is not None]
-        return statuses(bundle(tx, site.config.origin, looks, found), found)
+        return statuses(bundle(tx, site, looks, found), found)
 
     return Json(await site.db.read(unit))
 
@@ -173,7 +174,7 @@ async def context(request: Request) -> Response:
             raise NotFound
         above, below = around(tx, looks, found[1])
         items = [Shown(post.id, post.id) for post in (*above, *below)]
-        rows = bundle(tx, site.config.origin, looks, items, seen={post.id: post for post in (*above, *below)})
+        rows = bundle(tx, site, looks, items, seen={post.id: post for post in (*above, *below)})
         shown = statuses(rows, items)
         return {"ancestors": shown[: len(above)], "descendants": shown[len(above) :]}
 
@@ -266,7 +267,7 @@ async def history(request: Request) -> Response:
                 "created_at": moment(at),
                 "account": shown,
                 "media_attachments": files,
-                "emojis": [],
+                "emojis": emojis(post.emoji),
                 "quote": None,
             }
             for title, body, summary, sensitive, at in said
@@ -290,7 +291,7 @@ def _own(tx: Tx, caller: Caller, status_id: int) -> Post:
 def _shown(tx: Tx, site: Site, caller: Caller, post: Post) -> msgspec.Raw:
     """A post that the caller just wrote, as it will be answered."""
     one = Shown(post.id, post.id)
-    shown = status(bundle(tx, site.config.origin, caller.viewer, [one]), one)
+    shown = status(bundle(tx, site, caller.viewer, [one]), one)
     if shown is None:
         raise NotFound
     return shown

@@ -41,13 +41,13 @@ async def home(request: Request) -> Response:
 
     def unit(tx: Tx) -> Shows:
         me = known(identify(tx, token, "read:statuses")).me
-        return home_page(tx, site.config.origin, me.id, page)
+        return home_page(tx, site, me.id, page)
 
     found, first, last = await site.db.read(unit)
     return Json(found, headers=links(request, first, last))
 
 
-def home_page(tx: Tx, origin: str, person_id: int, page: Page) -> Shows:
+def home_page(tx: Tx, site: Site, person_id: int, page: Page) -> Shows:
     """(statuses of a person's home, newest cursor, oldest cursor)."""
     looks = visibility.person(person_id)
     seen: dict[int, Post] = {}
@@ -64,7 +64,7 @@ def home_page(tx: Tx, origin: str, person_id: int, page: Page) -> Shows:
         return timelines.home(tx, person_id, replace(asked, limit=asked.limit + asked.limit // 2))
 
     filled = fill(page, fetch, lambda row: row.id, keep)
-    return shows(tx, origin, looks, [of_entry(row) for row in filled.items], filled, seen)
+    return shows(tx, site, looks, [of_entry(row) for row in filled.items], filled, seen)
 
 
 def _noise(row: Entry, post: Post) -> bool:
@@ -72,10 +72,10 @@ def _noise(row: Entry, post: Post) -> bool:
 
 
 def shows(
-    tx: Tx, origin: str, looks: Viewer, items: list[Shown], filled: Filled[Any], seen: dict[int, Post] | None = None
+    tx: Tx, site: Site, looks: Viewer, items: list[Shown], filled: Filled[Any], seen: dict[int, Post] | None = None
 ) -> Shows:
     """A filled page as statuses with its cursors."""
-    rows = bundle(tx, origin, looks, items, seen=seen)
+    rows = bundle(tx, site, looks, items, seen=seen)
     items = [
         one
         for one in items
@@ -123,7 +123,7 @@ async def _public(request: Request, name: str | None) -> Response:
             return [one for one in ids if one in seen and (not asked.only_media or seen[one].attachments)]
 
         filled = fill(page, fetch, lambda one: one, keep)
-        return shows(tx, site.config.origin, looks, [Shown(one, one) for one in filled.items], filled, seen)
+        return shows(tx, site, looks, [Shown(one, one) for one in filled.items], filled, seen)
 
     found, first, last = await site.db.read(unit)
     return Json(found, headers=links(request, first, last))

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from fedi.mastodon.answers import day, moment
+from fedi.mastodon.entities.emoji import emojis
 from storage.actors import Actor
 from storage.people import Person
 
@@ -67,7 +68,7 @@ def account_dict(origin: str, actor: Actor) -> dict[str, Any]:
         "last_status_at": None if actor.last_post_at is None else day(actor.last_post_at),
         "hide_collections": False,
         "noindex": not actor.indexable,
-        "emojis": [],
+        "emojis": emojis(actor.emoji),
         "roles": [],
         "fields": [field(one) for one in actor.fields],
     }

@@ -11,8 +11,12 @@ import msgspec
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account, mention
 from fedi.mastodon.entities.attachment import MOST, attachment
+from fedi.mastodon.entities.emoji import emojis, reactions
+from fedi.mastodon.entities.poll import poll
+from fedi.mastodon.entities.quote import approval, shallow, state
 from fedi.mastodon.load import Bundle, Shown
 from fedi.mastodon.ready import Pieces, keep
+from fedi.text import events
 from storage.ids import time_of
 from storage.posts import Post
 
@@ -35,14 +39,19 @@ def statuses(bundle: Bundle, shown: list[Shown]) -> list[msgspec.Raw]:
     return [one for one in found if one is not None]
 
 
-def status(bundle: Bundle, shown: Shown) -> msgspec.Raw | None:
-    """One status; None when its post is not in the bundle (gone, or not for the caller)."""
+def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw | None:
+    """One status; None when its post is not in the bundle (gone, or not for the caller).
+
+    `quoted`: within one that quotes it; what it quotes itself is then named only.
+    """
     post = bundle.posts.get(shown.post_id)
     author = bundle.actors.get(post.author_id) if post is not None else None
     if post is None or author is None:
         return None
-    pieces = bundle.pieces.get(post.id) or render(bundle, post)
-    flags = _flags(bundle, post)
+    pieces = bundle.pieces.get(post.id) or render(bundle, post, quoted=quoted)
+    flags = _flags(bundle, post) + approval(bundle, post)
+    if post.id in bundle.emoji:
+        flags += b"," + _inside(reactions(bundle.emoji[post.id]))
     inner = b"".join(
         (b"{", pieces.head, pieces.tail, b',"account":', account(bundle.origin, author), flags, b',"reblog":null}')
     )
@@ -83,8 +92,10 @@ def status(bundle: Bundle, shown: Shown) -> msgspec.Raw | None:
     )
 
 
-def render(bundle: Bundle, post: Post) -> Pieces:
-    """The parts of a post's JSON that are the same for every caller; kept for the next one."""
+def render(bundle: Bundle, post: Post, *, quoted: bool = False) -> Pieces:
+    """The parts of a post's JSON that are the same for every caller; kept for the next one (but see `ready.plain`)."""
+    language, body = said(bundle, post)
+    quote = (shallow if quoted else whole_quote)(bundle, post)
     app = bundle.apps.get(post.app_id) if post.app_id is not None else None
     head = {
         "id": str(post.id),
@@ -101,18 +112,20 @@ def render(bundle: Bundle, post: Post) -> Pieces:
         "sensitive": post.sensitive,
         "spoiler_text": post.summary or "",
         "visibility": VISIBILITY[post.visibility],
-        "language": post.language,
+        "language": language,
         "replies_count": post.replies_count,
         "reblogs_count": post.boosts_count,
         "favourites_count": post.likes_count,
         "quotes_count": 0,
-        "content": content(post.title, post.content, post.kind, post.link),
-        "quote": None,
+        "content": content(post.title, body, post.kind, post.link, post.event)
+        if quote is None
+        else with_fallback(bundle, post, body),
+        "quote": quote,
         "media_attachments": [attachment(post.id, index, file) for index, file in enumerate(post.attachments[:MOST])],
         "mentions": mentions(bundle, post),
         "tags": [{"name": tag, "url": tag_url(bundle.origin, tag)} for tag in bundle.tags.get(post.id, ())],
-        "emojis": [],
-        "poll": None,
+        "emojis": emojis(post.emoji),
+        "poll": own_poll(bundle, post),
     }
     made = Pieces(_inside(head) + b",", _inside(tail))
     keep(bundle.origin, post, made)
@@ -132,12 +145,12 @@ def _flags(bundle: Bundle, post: Post) -> bytes:
         post.id in flags.liked,
         post.id in flags.boosted,
         post.id in flags.bookmarked,
-        bundle.person_id == post.author_id,
+        None if bundle.person_id != post.author_id else post.id in flags.pinned,
     ]
 
 
 _FLAGS = {
-    (liked, boosted, kept, own): b","
+    (liked, boosted, kept, pinned): b","
     + _inside(
         {
             "favourited": liked,
@@ -145,10 +158,12 @@ _FLAGS = {
             "muted": False,
             "bookmarked": kept,
             "filtered": [],
-            **({"pinned": False} if own else {}),
+            **({} if pinned is None else {"pinned": pinned}),
         }
     )
-    for liked, boosted, kept, own in itertools.product((False, True), repeat=4)
+    for liked, boosted, kept, pinned in itertools.product(
+        (False, True), (False, True), (False, True), (None, False, True)
+    )
 }
 
 
@@ -166,18 +181,68 @@ def mentions(bundle: Bundle, post: Post) -> list[dict[str, Any]]:
     return [mention(bundle.actors[one]) for one in ids if one in bundle.actors]
 
 
-def content(title: str | None, body: str, kind: str, link: str | None) -> str:
-    """The HTML of a post. A title (Lemmy's Page, an Article) goes first in bold: clients have no place of its own for it."""
-    if title is None and link is None:
+def content(title: str | None, body: str, kind: str, link: str | None, event: dict[str, Any] | None = None) -> str:
+    """The HTML of a post.
+
+    A title (Lemmy's Page, an Article, an Event) goes first in bold, then time and place of an event, then the page a link
+    post is about: clients have no place of their own for them.
+    """
+    if title is None and link is None and event is None:
         return body
     before = ""
     shown = html.escape(title, quote=False) if title is not None else ""
     if shown and (kind != "Note" or shown not in body):
         before = f"<p><strong>{shown}</strong></p>"
+    if event is not None:
+        before += events.to_html(event)
     if link is not None and html.escape(link) not in body and link not in body:
         address = html.escape(link)
         before += f'<p><a href="{address}" rel="nofollow noopener" target="_blank">{address}</a></p>'
     return before + body
+
+
+def said(bundle: Bundle, post: Post) -> tuple[str | None, str]:
+    """(language, HTML) of a post: in the language that the caller prefers, where it was written in several."""
+    wanted, known = bundle.language, post.content_map
+    if wanted is not None and known:
+        for language in (wanted, wanted.partition("-")[0]):
+            if known.get(language):
+                return language, known[language]
+    return post.language, post.content
+
+
+def own_poll(bundle: Bundle, post: Post) -> dict[str, Any] | None:
+    """The poll of a post."""
+    found = bundle.polls.get(post.id)
+    if found is None:
+        return None
+    chosen = None if bundle.person_id is None else bundle.votes.get(post.id, [])
+    return poll(found, post, now=bundle.now, chosen=chosen, own=bundle.person_id == post.author_id)
+
+
+def whole_quote(bundle: Bundle, post: Post) -> dict[str, Any] | None:
+    """The Quote that a post makes, with the quoted status where the caller may see it."""
+    if post.quote_iri is None:
+        return None
+    now = state(bundle, post)
+    shown = None
+    if now == "accepted" and post.quote_id is not None:
+        shown = status(bundle, Shown(post.quote_id, post.quote_id), quoted=True)
+        now = now if shown is not None else "unauthorized"
+    return {"state": now, "quoted_status": shown}
+
+
+def with_fallback(bundle: Bundle, post: Post, body: str) -> str:
+    """The HTML of a post that quotes, with Mastodon's line for clients that know no quotes; those that do hide it.
+
+    Only where the caller may see what is quoted: its address tells that it exists.
+    """
+    shown = content(post.title, body, post.kind, post.link, post.event)
+    quoted = bundle.posts.get(post.quote_id or 0)
+    if quoted is None or post.quote_state != "accepted" or "quote-inline" in shown:
+        return shown
+    address = html.escape(quoted.url or quoted.iri)
+    return f'<p class="quote-inline">RE: <a href="{address}" rel="nofollow noopener" target="_blank">{address}</a></p>{shown}'
 
 
 def card(post: Post) -> dict[str, Any] | None:
