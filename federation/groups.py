@@ -10,7 +10,7 @@ from typing import Literal
 from federation.activity import Activity
 from federation.fields import as_objects, types
 
-Form = Literal["any", "forum", "microblog"]
+Form = Literal["any", "forum", "microblog", "notice"]
 Kind = Literal["thread", "reply", "other"]
 
 GROUP_AWARE = frozenset(
@@ -80,7 +80,7 @@ def wants(form: str, software: str | None) -> bool:
     """Whether a host that runs `software` (NodeInfo name in lower case, None: not known) gets a row of this form."""
     if form == "forum":
         return software not in MICROBLOGS
-    if form == "microblog":
+    if form in ("microblog", "notice"):  # a boost of a thread; a few words about one that not everyone may read
         return software not in GROUP_AWARE
     return True
 

@@ -20,7 +20,7 @@ outbox = Table(
     Column("activity_id", Text, nullable=False, unique=True),
     Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),  # local; signs it
     Column("type", Text, nullable=False),
-    Column("form", Text, nullable=False),  # any; forum or microblog: which kind of software gets it
+    Column("form", Text, nullable=False),  # any; forum, microblog or notice: which kind of software gets it
     Column("post_id", Id),  # the post it is about: asked at the gate when it is sent or fetched
     Column("body", Bytes, nullable=False),
     Column("created_at", Time, nullable=False),
@@ -166,6 +166,23 @@ def passed_on(tx: Tx, actor_id: int, post_ids: list[int], limit: int, after: int
         outbox.c.position > after,
     )
     return all_of(tx, query.order_by(outbox.c.position).limit(limit), Sent)
+
+
+def was_told(tx: Tx, actor_id: int, recipient_id: int, host: str, type: str, since: int) -> bool:
+    """Whether an actor here sent an activity of this type, in the form for forums, to this one at `host` since then (ms)."""
+    query = (
+        select(outbox.c.position)
+        .join(audiences, audiences.c.position == outbox.c.position)
+        .where(
+            audiences.c.host == host,
+            audiences.c.actor_id == recipient_id,
+            outbox.c.actor_id == actor_id,
+            outbox.c.type == type,
+            outbox.c.form == "forum",
+            outbox.c.created_at > since,
+        )
+    )
+    return tx.scalar(query.limit(1)) is not None
 
 
 def head(tx: Tx) -> int:

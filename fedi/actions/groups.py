@@ -111,8 +111,7 @@ def announce(tx: Tx, site: Site, group: Actor, activity: bytes, post: Post | Non
 
 def _for_everyone(tx: Tx, group: Actor, post: Post | None) -> bool:
     """Whether what is said of `post`, or of the group itself, in this group is for everyone: else Public is named nowhere."""
-    row = groups.by_id(tx, group.id)
-    return (row is None or row.see == "public") and (post is None or post.visibility in ("public", "unlisted"))
+    return for_everyone(tx, group) and (post is None or post.visibility in ("public", "unlisted"))
 
 
 def for_everyone(tx: Tx, group: Actor) -> bool:

@@ -1,0 +1,84 @@
+"""What a group tells somebody elsewhere in words of its own: short direct Notes, and answers to posts that it does not take.
+
+Software that knows no groups shows nothing of what a private group passes on (EDUCATION R6; Mastodon shows a private post
+only to the author's followers and to whom it names), so its members get a Note that names the thread, who wrote it, and
+where it is. Never what it says: the server of a reader that knows no private groups would keep it as a message of theirs.
+"""
+
+import html
+from typing import Any
+
+from federation.groups import GROUP_AWARE, MICROBLOGS
+from fedi.actions import sending
+from fedi.context import Site
+from fedi.errors import Forbidden
+from storage import actors, memberships, outbox, peers
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+
+PAUSE = 24 * 3600 * 1000
+"""Who posts again where they may not is not answered again before so long (ms): an answer to each would make a group a
+way to write to people."""
+
+
+def thread(tx: Tx, site: Site, group: Actor, post: Post, author: Actor) -> None:
+    """A thread began in a group that not everyone may read: its members whose software may know no groups are told, each
+    by a Note of their own, so that none learns who else is a member."""
+    inside = actors.by_ids(tx, [row.actor_id for row in memberships.of_group(tx, group.id)])
+    remote = [one for one in inside.values() if not one.local and not one.is_group and one.id != author.id]
+    met = peers.by_hosts(tx, list({one.host for one in remote}))
+    about = html.escape(post.title) if post.title else "A new thread"
+    where = f'<a href="{html.escape(post.url)}">{about}</a>'
+    text = f"<p>{where} by @{html.escape(author.handle)} in {html.escape(group.name)}, which only its members read.</p>"
+    for member in remote:
+        peer = met.get(member.host)
+        if peer is None or peer.software not in GROUP_AWARE:
+            _note(tx, site, group, member, text, post)
+
+
+def refused(tx: Tx, site: Site, group: Actor, author: Actor, create: dict[str, Any], why: Forbidden) -> None:
+    """A remote `author`'s Create was not taken by a local group: say so. Forums get `Reject` of it (FEP-1b12 lets a group
+    reject), microblogs a direct Note with the reason, each author once in `PAUSE`."""
+    if author.local or author.is_group:
+        return
+    if outbox.was_told(tx, group.id, author.id, author.host, "Reject", site.clock() - PAUSE):
+        return
+    audience = outbox.Audience(actors=(author.id,))
+    # The forum's form, so that the answer to a Follow (of any form) is no such answer.
+    sending.send(
+        tx, site, group, "Reject", create, to=[author.iri], cc=[], audience=audience, form="forum", summary=why.text
+    )
+    peer = peers.by_host(tx, author.host)
+    if peer is not None and peer.software is not None and peer.software not in MICROBLOGS:
+        return
+    _note(tx, site, group, author, f"<p>Your post was not taken. {html.escape(why.text)}</p>", None)
+
+
+def _note(tx: Tx, site: Site, group: Actor, to: Actor, text: str, about: Post | None) -> None:
+    iri = site.iri(f"/activities/{site.new_id()}")
+    published = sending.timestamp(site.clock())
+    note = {
+        "id": f"{iri}#note",  # whoever asks for it gets the Create that holds it
+        "type": "Note",
+        "attributedTo": group.iri,
+        "content": text,
+        "published": published,
+        "to": [to.iri],
+        "cc": [],
+        "tag": [{"type": "Mention", "href": to.iri, "name": f"@{to.handle}"}],
+    }
+    sending.send(
+        tx,
+        site,
+        group,
+        "Create",
+        note,
+        to=[to.iri],
+        cc=[],
+        audience=outbox.Audience(actors=(to.id,)),
+        activity_id=iri,
+        post_id=about.id if about is not None else None,
+        form="notice",
+        published=published,
+    )
