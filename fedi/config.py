@@ -52,6 +52,9 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
 
     # `open` (all but blocked), `peers` (only institutions with a signed agreement) or `closed`.
     mode: Literal["open", "peers", "closed"] = "open"
+    # Whether every question for a post or a collection must be signed by a server that may ask (authorized fetch). Then
+    # who is blocked can't read under no name; but neither can servers that don't sign, nor caches.
+    signed_fetch: bool = False
     # Networks that outgoing requests may reach although they are not public, as "127.0.0.0/8". For hosts there `http`
     # ids and explicit ports are accepted as well.
     private_networks: tuple[str, ...] = ()

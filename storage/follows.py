@@ -1,5 +1,6 @@
 """Follows: who follows whom, and who asked to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,6 +162,32 @@ def following(
     """Whom `follower_id` follows, newest first; the bounds are ids of follows."""
     query = select(*_ROW).where(follows.c.follower_id == follower_id, follows.c.state == state)
     return _page(tx, query, limit, max_id, since_id, min_id)
+
+
+def at_host(tx: Tx, target_id: int, host: str, limit: int) -> list[str]:
+    """The IRIs of the accepted followers of `target_id` who are at this host, in order."""
+    query = (
+        select(actors.c.iri)
+        .join(follows, follows.c.follower_id == actors.c.id)
+        .where(follows.c.target_id == target_id, follows.c.state == "accepted", actors.c.host == host)
+        .order_by(actors.c.iri)
+    )
+    return list(tx.scalars(query.limit(limit)))
+
+
+def at_hosts(tx: Tx, pairs: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[str]]:
+    """The IRIs of the accepted followers of each of these (target's id, host)."""
+    targets, hosts = {one for one, _ in pairs}, {host for _, host in pairs}
+    query = (
+        select(follows.c.target_id, actors.c.host, actors.c.iri)
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(follows.c.target_id.in_(targets), follows.c.state == "accepted", actors.c.host.in_(hosts))
+    )
+    found: dict[tuple[int, str], list[str]] = {pair: [] for pair in pairs}
+    for target_id, host, iri in tx.execute(query):
+        if (target_id, host) in found:
+            found[target_id, host].append(iri)
+    return found
 
 
 def count(tx: Tx, target_id: int, state: str) -> int:

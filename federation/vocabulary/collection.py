@@ -63,7 +63,11 @@ def build_collection(
     `more` says whose it is (`likesOf`, `outboxOf` ..., FEP-5711) or what it holds (`collectionOf`, `history`).
     """
     told = {name: value for name, value in more.items() if value is not None}
-    document: Json = {"@context": COLLECTION if told else AS2, "id": id, "type": "OrderedCollection" if ordered else "Collection"}
+    document: Json = {
+        "@context": COLLECTION if told else AS2,
+        "id": id,
+        "type": "OrderedCollection" if ordered else "Collection",
+    }
     optional: Json = {"totalItems": total, "first": first, "last": last, "attributedTo": attributed_to}
     document.update({name: value for name, value in optional.items() if value is not None} | told)
     if items is not None:

@@ -95,7 +95,7 @@ async def _answer(request: Request, make: Any) -> Response:
     if number >= 2**63:
         raise NotFound
     found = await site.db.read(lambda tx: Ready(make(tx, site, viewer, name, number, after)))
-    return found.answer(request, private=viewer != NOBODY or site.config.federation.signed_fetch)
+    return found.answer(request, private=viewer != NOBODY)
 
 
 def _group_thread(tx: Tx, site: Site, viewer: Viewer, name: str, number: int, after: int | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """GET of what we are and what we said, as ActivityPub: actors, posts, activities. Collections are `collections`.
 
-Actors are for everyone, unsigned: whoever checks a signature must be able to read the key. Everything else passes the
-gate with the viewer that the request's signature proves, and what a viewer may not see is not there (404).
+Actors are for everyone, unsigned: whoever checks a signature must be able to read the key (where the setting
+`federation.signed_fetch` wants signatures, little more than the key is told without one). Everything else passes the gate
+with the viewer that the request's signature proves, and what a viewer may not see is not there (404).
 """
 
 from functools import partial
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from federation.audience import read_audience
 from federation.errors import FederationError
 from federation.parse import parse_document
+from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.outbox import collections, conversations, discovery
@@ -51,20 +53,37 @@ async def instance(request: Request) -> Response:
 
 async def _actor(request: Request, path: str) -> Response:
     check_text(path)
+    site: Site = request.app.state.site
+    if site.config.federation.signed_fetch and path != "/actor":
+        return await _actor_signed(request, path)
     found = await ready(request, f"actor {path}", lambda tx, site: _render_actor(tx, site, path))
     return found.answer(request, seconds=_ACTOR_SECONDS, vary="Accept")
 
 
-def _render_actor(tx: Tx, site: Site, path: str) -> Ready:
+async def _actor_signed(request: Request, path: str) -> Response:
+    """The actor to a signed request; to others what they need to check its signatures, as GoToSocial does, so that two
+    servers that both want signatures can begin to speak."""
+    signed = "signature" in request.headers or "authorization" in request.headers
+    if signed and await viewer_of(request) != NOBODY:
+        found = await ready(request, f"actor {path}", lambda tx, site: _render_actor(tx, site, path))
+        return found.answer(request, private=True)
+    found = await ready(request, f"stub {path}", lambda tx, site: _render_actor(tx, site, path, stub=True))
+    return found.answer(request, vary="Accept, Signature")
+
+
+def _render_actor(tx: Tx, site: Site, path: str, *, stub: bool = False) -> Ready:
     actor = actors.by_iri(tx, site.iri(path))
     if actor is None or not actor.local or actor.state == "suspended":
         raise NotFound
-    return Ready(actor_rendering.document(tx, site, actor), 410 if actor.state == "gone" else 200)
+    document = actor_rendering.document(tx, site, actor)
+    if stub and actor.state != "gone":
+        document = actor_rendering.stub(document)
+    return Ready(document, 410 if actor.state == "gone" else 200)
 
 
 @door
 async def post(request: Request) -> Response:
-    """GET /people/NAME/posts/ID: the post; 410 with a Tombstone when it was public and is deleted."""
+    """GET /people/NAME/posts/ID: the post; a Tombstone when it was public and is deleted (410) or removed (200)."""
     return await _of_post(request, create=False)
 
 
@@ -92,6 +111,11 @@ def _render_post(tx: Tx, site: Site, viewer: Viewer, name: str, post_id: int, *,
         if row.visibility not in ("public", "unlisted"):
             raise NotFound
         return Ready(post_rendering.document(tx, site, row), 410)
+    if row.removed_at is not None:
+        # A moderator's removal can be undone: 200 says so, where NodeBB would forget it for good on 410 (FEP-4f05).
+        if row.visibility not in ("public", "unlisted"):
+            raise NotFound
+        return Ready(build_tombstone(row.iri, row.kind, row.removed_at))
     if not may_see(tx, viewer, row):
         raise NotFound
     return Ready(post_rendering.create(tx, site, row) if create else post_rendering.document(tx, site, row))

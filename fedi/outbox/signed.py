@@ -16,17 +16,17 @@ from fedi.visibility import NOBODY, Viewer
 async def viewer_of(request: Request) -> Viewer:
     """The peer that signed this request, or NOBODY when it is not signed.
 
-    Raises Unauthenticated (401) for a signature that is there and does not hold, and Forbidden (403) for a host that
-    policy refuses. The signer's key is fetched when it is not known; its owner's document is readable unsigned by
+    Raises Unauthenticated (401) for a signature that is there and does not hold, and for none where the setting
+    `federation.signed_fetch` wants one; Forbidden (403) for a host that policy refuses. The signer's key is fetched when it is not known; its owner's document is readable unsigned by
     every server that signs its fetches, so this does not go round in circles.
     """
-    if "signature" not in request.headers and "authorization" not in request.headers:
-        return NOBODY
     site: Site = request.app.state.site
+    if "signature" not in request.headers and "authorization" not in request.headers:
+        return _nobody(site)
     try:
         claim = claim_of(request)
     except MissingSignature:
-        return NOBODY
+        return _nobody(site)
     except FederationError as problem:
         raise Unauthenticated(problem.text, code=problem.code) from problem
     try:
@@ -45,3 +45,9 @@ async def viewer_of(request: Request) -> Viewer:
     except FederationError as problem:
         raise Unauthenticated(problem.text, code=problem.code) from problem
     return Viewer(host=host, actor_iri=actor_iri)
+
+
+def _nobody(site: Site) -> Viewer:
+    if site.config.federation.signed_fetch:
+        raise Unauthenticated("this instance answers signed requests only", code="missing-signature")
+    return NOBODY

@@ -27,6 +27,18 @@ GENERATOR = {
 }
 
 
+KEY_ONLY = (
+    *("@context", "id", "type", "preferredUsername", "inbox", "endpoints", "publicKey", "assertionMethod"),
+    *("manuallyApprovesFollowers", "webfinger", "generator"),
+)
+"""What is told of an actor where nothing else is told without a signature."""
+
+
+def stub(document: dict[str, Any]) -> dict[str, Any]:
+    """An actor's document cut down to its key and how to reach it."""
+    return {name: value for name, value in document.items() if name in KEY_ONLY}
+
+
 def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
     """The document of a local actor, with its public key; a Tombstone when it is gone.
 

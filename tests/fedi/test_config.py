@@ -163,5 +163,5 @@ def test_names_are_those_of_the_contract() -> None:
     assert set(names()) == {
         *("url", "handle_domain", "listen", "database", "data", "name", "description", "contact", "ror"),
         *("registrations", "tls.certificate", "tls.key", "proxy.trusted"),
-        *("federation.mode", "federation.private_networks", "federation.ca_file"),
+        *("federation.mode", "federation.private_networks", "federation.ca_file", "federation.signed_fetch"),
     }
