@@ -32,14 +32,15 @@ from federation.signatures.integrity import proof_key_id
 from federation.signatures.keys import PrivateKey, PublicKey, load_public
 from federation.signatures.verify import authentic_fetched, authentic_proof
 from federation.vocabulary.actor import ActorDocument, owner_of_key, read_actor
+from federation.vocabulary.collection import read_collection
 from federation.vocabulary.note import PostDocument, read_post
 from federation.webfinger import split_handle
 from fedi import policy
-from fedi.actions import conversations, remote_posts
+from fedi.actions import conversations, moderated, remote_posts
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.text import sanitise, to_text
-from storage import actors, groups, keys, peers, posts
+from storage import actors, groups, keys, memberships, peers, posts
 from storage.actors import Actor
 from storage.groups import Group
 from storage.keys import Key
@@ -52,6 +53,7 @@ ACTOR_KINDS = frozenset({"Person", "Group", "Application", "Service", "Organizat
 ROTATIONS = (6, 12)
 """How often the key of one host is read again because a signature did not fit: so many a minute, so many at once."""
 MAX_PARENTS = 20
+MAX_MODERATORS = 100
 _FAILED_FOR = 60_000
 _REMEMBERED = 10_000
 
@@ -338,6 +340,36 @@ async def document(site: Site, iri: str) -> Document:
     await _permitted(site, host_of(iri))
     return await _once(site, iri, lambda: _get(site, iri))
 
+
+async def moderators(site: Site, iri: str) -> None:
+    """Ask a group elsewhere (by IRI) who moderates it (FEP-1b12: the collection that `attributedTo` names) and keep that.
+
+    Raises the errors of `federation.errors` when it can't be asked. Who is in the list and can't be had is left out.
+    """
+    group = await site.db.read(lambda tx: actors.by_iri(tx, iri))
+    if group is None or group.local or not group.is_group or group.moderators is None:
+        return
+    read = read_collection((await document(site, group.moderators)).document)
+    if not read.items and read.first is not None:
+        page = read.first if isinstance(read.first, dict) else (await document(site, read.first)).document
+        read = read_collection(page)
+    named = [one for item in read.items[:MAX_MODERATORS] if (one := wire.id_of(item)) is not None]
+    known = await site.db.read(lambda tx: actors.by_iris(tx, named))
+    for one in [one for one in named if one not in known and not site.is_local(one)]:
+        try:
+            await actor(site, one)
+        except (FederationError, NotFound):
+            continue
+
+    def keep(tx: Tx) -> None:
+        now = actors.by_iris(tx, named)
+        for one in now.values():
+            moderated.listed(tx, site, group, one)
+        for other in actors.by_ids(tx, memberships.moderators(tx, group.id)).values():
+            if other.iri not in named:
+                moderated.unlisted(tx, group, other)
+
+    await site.db.write(keep)
 
 async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) -> Post | None:
     """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.

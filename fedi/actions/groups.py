@@ -1,18 +1,21 @@
-"""Groups hosted here: create one, and announce to its followers what members do in it (FEP-1b12)."""
+"""Groups hosted here: create, change and delete one, and announce to its followers what members do in it (FEP-1b12)."""
 
 from dataclasses import replace
+from typing import Any
 
 from federation import fields as wire
 from federation.groups import announce_forms
 from federation.parse import parse_document
 from federation.vocabulary.activities import announce_raw
-from fedi.actions import notices, sending
+from fedi.actions import memberships, notices, sending
 from fedi.actions.people import add_actor, check_name
 from fedi.context import Site
-from fedi.errors import Invalid
+from fedi.errors import Forbidden, Invalid
+from fedi.rendering import actors as rendering
 from fedi.rendering.threads import group_context
 from fedi.text.plain import to_html
-from storage import actors, follows, groups, memberships, outbox, posts, reactions, timelines, twins
+from storage import actors, follows, groups, outbox, people, posts, reactions, timelines, twins
+from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.groups import JOIN_MODES, SEE, Group
@@ -55,7 +58,7 @@ def create(
         name,
         name=title.strip(),
         source=description,
-        summary=to_html(description, {}, lambda tag: site.iri(f"/tags/{tag}")) if description.strip() else "",
+        summary=_html(site, description),
         # Lemmy reads this as «a private community»; a plain client shows a lock and a request.
         approves_followers=join_mode != "open" or see == "members",
         moderators=site.iri(f"/groups/{name}/moderators"),
@@ -64,7 +67,7 @@ def create(
     )
     now = site.clock()
     groups.save(tx, Group(group.id, join_mode, see, "members", rules or [], owner.id, now))
-    memberships.save(tx, Membership(group.id, owner.id, "owner", "accepted", now))
+    membership_rows.save(tx, Membership(group.id, owner.id, "owner", "accepted", now))
     follow = Follow(
         site.new_id(), owner.id, group.id, "accepted", site.iri(f"/activities/{site.new_id()}"), True, False, now
     )
@@ -72,6 +75,131 @@ def create(
     actors.count(tx, group.id, followers=1)
     actors.count(tx, owner.id, following=1)
     return replace(group, followers_count=1)
+
+
+def edit(tx: Tx, site: Site, by: Actor, group: Actor, **changes: Any) -> Actor:
+    """A moderator here changes a group hosted here: any of `change`'s properties. The group as it is now comes back.
+
+    Raises Forbidden for who does not moderate it, and for a group elsewhere; Invalid for what can't be taken.
+    """
+    if not group.local:
+        raise Forbidden("A group is changed on its own server only.", code="elsewhere")
+    if not memberships.moderates(tx, by, group):
+        raise Forbidden(f"Only moderators of {group.name} can do that.", code="not-a-moderator")
+    changed = change(tx, site, group, **changes)
+    if changed is None:
+        return group
+    to, cc = addressed(tx, changed)
+    document = rendering.document(tx, site, changed)
+    _, body = sending.send(tx, site, by, "Update", document, to=to, cc=cc, audience=outbox.Audience(), group=changed)
+    announce(tx, site, changed, body, None, "other")
+    return changed
+
+
+def change(
+    tx: Tx,
+    site: Site,
+    group: Actor,
+    *,
+    title: str | None = None,
+    description: str | None = None,
+    rules: list[str] | None = None,
+    join_mode: str | None = None,
+    post: str | None = None,
+) -> Actor | None:
+    """Change a group hosted here and tell microblogs, which take a profile from the actor itself; forums hear of it by the
+    moderator's Update. None when nothing changed. `post` is who may: `members` or `moderators`.
+
+    Who may read it never changes: what was written was written for them. Raises Invalid for what can't be taken.
+    """
+    row = groups.by_id(tx, group.id)
+    if row is None:
+        raise Invalid("There is no such group.")
+    shown: dict[str, Any] = {}
+    if title is not None and title.strip() != group.name:
+        if not title.strip() or len(title) > 100:
+            raise Invalid("A group needs a title of 1 to 100 characters.", code="title")
+        shown["name"] = title.strip()
+    if description is not None and description != (group.source or ""):
+        if len(description) > 10_000:
+            raise Invalid("A description has at most 10,000 characters.", code="description")
+        shown["source"] = description
+        shown["summary"] = _html(site, description)
+    kept: dict[str, Any] = {}
+    if join_mode is not None and join_mode != row.join_mode:
+        if join_mode not in JOIN_MODES:
+            raise Invalid(f"join is one of {', '.join(JOIN_MODES)}, not {join_mode!r}.", code="join")
+        kept["join_mode"] = join_mode
+        shown["approves_followers"] = join_mode != "open" or row.see == "members"
+    if post is not None and post != row.post:
+        if post not in ("members", "moderators"):
+            raise Invalid(f"post is one of members, moderators, not {post!r}.", code="post")
+        kept["post"] = post
+    if rules is not None and rules != row.rules:
+        kept["rules"] = rules
+    if not shown and not kept:
+        return None
+    if shown:
+        actors.change(tx, group.id, **shown)
+    if kept:
+        groups.change(tx, group.id, **kept)
+    changed = replace(group, **shown)
+    to, cc = _to_followers(tx, changed)
+    sending.send(
+        tx,
+        site,
+        changed,
+        "Update",
+        rendering.document(tx, site, changed),
+        to=to,
+        cc=cc,
+        audience=outbox.Audience(followers_of=(group.id,)),
+        form="microblog",
+    )
+    return changed
+
+
+def delete(tx: Tx, site: Site, by: Actor, group: Actor) -> None:
+    """Close a group hosted here for good: its address answers 410, its name stays taken, nobody posts in it any more.
+
+    What members wrote stays theirs, for those who could read it. Its owner may, and an admin of this instance; Forbidden
+    for others.
+    """
+    membership = membership_rows.find(tx, group.id, by.id)
+    person = people.by_id(tx, by.id)
+    owns = membership is not None and membership.role == "owner" and membership.state == "accepted"
+    if not group.local or not (owns or (person is not None and person.role == "admin")):
+        raise Forbidden("Only its owner can delete a group.", code="not-the-owner")
+    to, cc = addressed(tx, group)
+    _, body = sending.send(tx, site, by, "Delete", group.iri, to=to, cc=cc, audience=outbox.Audience(), group=group)
+    announce(tx, site, group, body, None, "delete")  # for Lemmy, which wants a moderator's word
+    to, cc = _to_followers(tx, group)
+    sending.send(
+        tx,
+        site,
+        group,
+        "Delete",
+        group.iri,
+        to=to,
+        cc=cc,
+        audience=outbox.Audience(followers_of=(group.id,)),
+    )
+    for follow in follows.followers(tx, group.id, 100_000):
+        follower = actors.by_id(tx, follow.follower_id)
+        if follower is not None and follower.local:  # servers elsewhere must be told first, and then know it
+            actors.count(tx, follower.id, following=-1)
+            follows.remove(tx, follow.id)
+    actors.change(tx, group.id, state="gone", summary="", source=None, icon=None, image=None)
+
+
+def _to_followers(tx: Tx, group: Actor) -> tuple[list[str], list[str]]:
+    """(`to`, `cc`) of what a group says to its followers: Public only where everyone may read it."""
+    followers = [group.followers] if group.followers else []
+    return ([sending.PUBLIC], followers) if for_everyone(tx, group) else (followers, [])
+
+
+def _html(site: Site, text: str) -> str:
+    return to_html(text, {}, lambda tag: site.iri(f"/tags/{tag}")) if text.strip() else ""
 
 
 def announce(tx: Tx, site: Site, group: Actor, activity: bytes, post: Post | None, kind: str) -> bool:

@@ -13,8 +13,17 @@ from storage.metadata import Tx
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
-    """Nothing."""
-    return NOTHING
+    """Of a group, who moderates it: one of them may be of this instance."""
+    group = actors.by_iri(tx, received.signer)
+    known = group is not None and group.is_group and group.moderators is not None and _asked(tx, received, group)
+    return Needs(moderators=(received.signer,)) if known else NOTHING
+
+
+def _asked(tx: Tx, received: Authentic, group: Actor) -> bool:
+    try:
+        return answered(tx, received, group).state == "pending"
+    except Ignored:
+        return False
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:

@@ -1,64 +1,47 @@
-"""Announce: a person boosts a post, or a group passes on what happened in it (FEP-1b12).
+"""Announce: a person boosts a post, or a group passes on what happened in it (`fedi.inbox.passed_on`).
 
-What a group passes on is another's word, so nothing of it is believed as such: it carries its actor's proof (FEP-8b32), or
-the post is read, or the activity fetched by its id, from its own origin.
+A group may pass several activities on at once (FEP-1a11, PieFed's batches of votes).
 """
 
-from dataclasses import replace
 from typing import Any
 
 from federation import fields as wire
 from federation.activity import Authentic
-from federation.signatures.integrity import proof_key_id
+from federation.errors import FederationError
 from fedi.actions import conversations, remote_posts
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
-from fedi.inbox import create as create_handler
-from fedi.inbox import delete as delete_handler
-from fedi.inbox import like as like_handler
-from fedi.inbox import undo as undo_handler
-from fedi.inbox import update as update_handler
+from fedi.errors import Problem
+from fedi.inbox import passed_on
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import embedded, object_id, post, signer
+from fedi.inbox.objects import object_id, post, signer
 from storage import actors, follows, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.reactions import Boost
 
-PASSED_ON = frozenset({"Like", "Dislike", "EmojiReact", "Undo"})
-"""Types whose meaning is in the activity itself, so it is fetched; of the others the post's own state tells all."""
+MAX_BATCH = 100
+"""Activities that a group may pass on at once; what is beyond is left out."""
 
-ABOUT_POSTS = frozenset({"Create", "Update", "Delete"})
+_COLLECTIONS = frozenset({"Collection", "OrderedCollection"})
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
-    """The post as its origin has it, or the activity that was passed on."""
+    """The post as its origin has it, or what proves the activities that were passed on."""
     announcer = actors.by_iri(tx, received.signer)
     if announcer is None or not wanted(tx, received, announcer):
         return NOTHING
-    inner = embedded(received.activity)
-    kinds = set(wire.types(inner)) if inner is not None else set()
-    found = _unproven(tx, site, received, inner, kinds)
-    # With a proof nobody need be asked, nor known to show it to us.
-    return replace(found, inner=inner) if found and inner is not None and proof_key_id(inner) is not None else found
-
-
-def _unproven(tx: Tx, site: Site, received: Authentic, inner: dict[str, Any] | None, kinds: set[str]) -> Needs:
-    """What must be fetched of an Announce of which nothing is proven but who sent it."""
+    inner = activities(received)
+    if inner:
+        found = NOTHING
+        for one in inner if announcer.is_group else ():
+            found += passed_on.needs(tx, site, announcer, one)
+        return found
     named = _post_id(received)
-    if kinds & PASSED_ON:
-        inner_id = wire.id_of(inner)
-        if inner_id is None or site.is_local(inner_id):
-            return NOTHING
-        voter = wire.first_id(inner.get("actor")) if inner is not None else None
-        unknown = voter is not None and not site.is_local(voter) and actors.by_iri(tx, voter) is None
-        return Needs(activities=(inner_id,), actors=(voter,) if voter is not None and unknown else ())
-    if named is None or site.is_local(named):
+    if named is None or site.is_local(named) or posts.by_iri(tx, named) is not None:
         return NOTHING
-    if posts.by_iri(tx, named) is None:
-        return Needs(posts=(named,))
-    return Needs(fresh=(named,)) if kinds & {"Update", "Delete"} else NOTHING
+    return Needs(posts=(named,))
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
@@ -66,30 +49,27 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     announcer = signer(tx, received)
     if not wanted(tx, received, announcer):
         raise Ignored("not-relevant", "nobody here follows who announces, and it is not about a post of this instance")
-    inner = embedded(received.activity)
-    kinds = set(wire.types(inner)) if inner is not None else set()
-    if inner is not None and "Announce" in kinds:
-        raise Ignored("nested-announce", "an announce of an announce would go round in circles")
-    passed_on = kinds & PASSED_ON
-    if inner is not None and passed_on:
-        _handle_inner(tx, site, announcer, inner, fetched)
+    inner = activities(received)
+    if not inner:
+        _one(tx, site, received, announcer)
         return
-    proven = fetched.activities.get(wire.id_of(inner) or "") if inner is not None else None
-    if proven is not None and announcer.is_group and kinds & ABOUT_POSTS:
-        _handle_proven(tx, site, announcer, proven, fetched)
-    named = _post_id(received)
-    if named is None:
-        raise Ignored("unsupported-type", f"an Announce of {', '.join(sorted(kinds)) or 'nothing'} is not kept")
-    if kinds & {"Update", "Delete"}:
-        return  # it was proven, or the post's origin was asked how it is now, and that was kept
-    found = post(tx, named)
-    if announcer.is_group:
-        at = received.activity.published or site.clock()
-        remote_posts.announced(tx, site, announcer, found, received.activity.id, at)
-        context = wire.first_id(received.activity.document.get("context"))
-        conversations.named(tx, site, announcer, found, context)
+    if not announcer.is_group:
+        raise Ignored("not-a-group", "only groups pass on what others do")
+    if len(inner) == 1:
+        passed_on.handle(tx, site, received, announcer, inner[0], fetched)
         return
-    _boost(tx, site, received, announcer, found)
+    _batch(tx, site, received, announcer, inner, fetched)
+
+
+def activities(received: Authentic) -> list[dict[str, Any]]:
+    """The activities that are passed on: none when it is a post that is announced, embedded or by its id."""
+    found = wire.as_objects(received.activity.object)
+    if len(found) == 1 and _COLLECTIONS.intersection(wire.types(found[0])):
+        # Only here: a collection within the list would be another batch within this one.
+        items = found[0].get("orderedItems")
+        found = wire.as_objects(found[0].get("items") if items is None else items)
+    # A post has an author; whatever has an actor was done.
+    return [one for one in found if wire.first_id(one.get("actor")) is not None and "object" in one][:MAX_BATCH]
 
 
 def wanted(tx: Tx, received: Authentic, announcer: Actor) -> bool:
@@ -102,41 +82,43 @@ def wanted(tx: Tx, received: Authentic, announcer: Actor) -> bool:
 
 
 def _post_id(received: Authentic) -> str | None:
-    """The IRI of the post that is boosted, or that the passed-on activity is about."""
-    inner = embedded(received.activity)
-    if inner is not None and ABOUT_POSTS.intersection(wire.types(inner)):
-        return wire.first_id(inner.get("object"))
-    if inner is not None and PASSED_ON & set(wire.types(inner)):
-        return None
-    return object_id(received.activity)
+    """The IRI of the post that is boosted, or that the one passed-on activity is about."""
+    inner = activities(received)
+    if not inner:
+        return wire.first_id(received.activity.object)
+    about = len(inner) == 1 and passed_on.ABOUT_POSTS.intersection(wire.types(inner[0]))
+    return wire.first_id(inner[0].get("object")) if about else None
 
 
-def _handle_proven(tx: Tx, site: Site, group: Actor, proven: Authentic, fetched: Fetched) -> None:
-    """A Create, Update or Delete that a group passed on, and that its actor's own proof vouches for."""
-    if proven.activity.type == "Create":
-        create_handler.keep(tx, site, proven, vouched_by=group)
-    elif proven.activity.type == "Update":
-        document = embedded(proven.activity)
-        if document is None or wire.milliseconds(document.get("updated")) is None:
-            # Without a time nobody can tell whether the group passes on what was said last.
-            raise Ignored("undated", "an edit that a group passes on needs the time of it")
-        update_handler.handle(tx, site, proven, fetched)
-    elif proven.activity.type == "Delete":
-        delete_handler.handle(tx, site, proven, fetched)
+def _batch(
+    tx: Tx, site: Site, received: Authentic, group: Actor, inner: list[dict[str, Any]], fetched: Fetched
+) -> None:
+    """Each by itself: what is wrong with one is no reason to lose the others. Raises the first problem when none is kept."""
+    first: Problem | FederationError | Ignored | None = None
+    kept = 0
+    for one in inner:
+        tx.exec_driver_sql("SAVEPOINT part")
+        try:
+            passed_on.handle(tx, site, received, group, one, fetched)
+        except (Problem, FederationError, Ignored) as problem:
+            tx.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
+            first = first or problem
+        else:
+            tx.exec_driver_sql("RELEASE SAVEPOINT part")
+            kept += 1
+    if not kept and first is not None:
+        raise first
 
 
-def _handle_inner(tx: Tx, site: Site, group: Actor, inner: dict[str, Any], fetched: Fetched) -> None:
-    if site.is_local(wire.id_of(inner) or ""):
-        raise Ignored("known", "it was done here, so it is known here")
-    proven = fetched.activities.get(wire.id_of(inner) or "")
-    if proven is None:
-        raise Ignored("unproven", "the activity that was passed on could not be had from its own origin")
-    if proven.activity.type == "Undo":
-        undo_handler.handle(tx, site, proven, fetched)
-    elif proven.activity.type in PASSED_ON:
-        like_handler.keep(tx, site, proven, vouched_by=group)
-    else:
-        raise Ignored("unsupported-type", f"a passed-on {proven.activity.type} is not kept")
+def _one(tx: Tx, site: Site, received: Authentic, announcer: Actor) -> None:
+    """A post that is announced as such."""
+    found = post(tx, object_id(received.activity))
+    if announcer.is_group:
+        at = received.activity.published or site.clock()
+        remote_posts.announced(tx, site, announcer, found, received.activity.id, at)
+        conversations.named(tx, site, announcer, found, wire.first_id(received.activity.document.get("context")))
+        return
+    _boost(tx, site, received, announcer, found)
 
 
 def _boost(tx: Tx, site: Site, received: Authentic, announcer: Actor, found: Post) -> None:

@@ -1,30 +1,42 @@
-"""Delete: a peer took a post away, or an actor is gone."""
+"""Delete: a peer took a post away, a moderator took it out of a group, or an actor is gone."""
 
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
 from fedi.actions import groups as group_actions
-from fedi.actions import remote_posts
+from fedi.actions import moderated, remote_posts
 from fedi.context import Site
+from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import object_id
+from fedi.inbox.objects import object_id, signer
 from storage import actors, follows, notifications, posts
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.posts import Post
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
-    """A post of another actor of any origin: its own origin is asked whether it is gone (moderators delete so)."""
+    """Another's post, of any origin: its own origin is asked how it is, and that is how it is (FEP-4f05). Not of what a
+    moderator removes from a group hosted here: that is for us to decide."""
     post = posts.by_iri(tx, object_id(received.activity))
     if post is None or post.local:
         return NOTHING
-    author = actors.by_id(tx, post.author_id)
-    if author is not None and author.iri != received.signer:
-        return Needs(fresh=(post.iri,))
-    return NOTHING
+    known = actors.by_ids(tx, [post.author_id, *([post.group_id] if post.group_id is not None else [])])
+    author, group = known.get(post.author_id), known.get(post.group_id or 0)
+    by = actors.by_iri(tx, received.signer)
+    if author is None or author.iri == received.signer:
+        return NOTHING
+    if by is not None and group is not None and group.local and moderators.may(tx, by, group, None):
+        return NOTHING
+    return Needs(fresh=(post.iri,))
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
-    """Delete what is the sender's own; of others', only what its origin does not have any more."""
+    """Delete what is the sender's own, remove what they moderate; of others', only what its origin does not have any more."""
+    keep(tx, site, received, fetched)
+
+
+def keep(tx: Tx, site: Site, received: Authentic, fetched: Fetched, *, vouched_by: Actor | None = None) -> None:
+    """The same of what a group passed on (`vouched_by`)."""
     iri = object_id(received.activity)
     gone = actors.by_iri(tx, iri)
     if gone is not None:
@@ -36,15 +48,37 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     if post is None:
         raise Ignored("unknown-object", f"{iri} is not known here")
     author = actors.by_id(tx, post.author_id)
-    if author is None or author.iri != received.signer:
-        if post.iri in fetched.gone or post.deleted_at is not None:
-            return  # its origin confirmed it, and fetching deleted it
-        raise WrongOrigin(f"{received.signer} can't delete what {author.iri if author else 'another'} wrote")
+    if author is None or author.iri != received.signer or is_removal(tx, received, post, vouched_by):
+        _remove(tx, site, received, fetched, post, vouched_by)
+        return
     if post.deleted_at is not None:
         return
     group = group_actions.of_posts(tx, post)
     remote_posts.delete(tx, site, post)
     if group is not None:
+        group_actions.announce(tx, site, group, received.activity.raw, post, "delete")
+
+
+def is_removal(tx: Tx, received: Authentic, post: Post, vouched_by: Actor | None) -> bool:
+    """Whether an author deletes as the moderator that they are as well: with a reason, be it blank (Lemmy, Mbin)."""
+    by = actors.by_iri(tx, received.signer)
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    if by is None or group is None or not isinstance(received.activity.document.get("summary"), str):
+        return False
+    return moderators.may(tx, by, group, vouched_by)
+
+
+def _remove(tx: Tx, site: Site, received: Authentic, fetched: Fetched, post: Post, vouched_by: Actor | None) -> None:
+    if post.iri in fetched.gone or post.deleted_at is not None:
+        return  # its origin confirmed it, and fetching deleted it
+    by = signer(tx, received)
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    if group is None or (vouched_by is None and not group.local):
+        raise WrongOrigin(f"{received.signer} can't delete what another wrote")
+    moderators.check(tx, by, group, vouched_by)
+    if moderated.removed(tx, site, moderators.deed(received, by, group), post) is None:
+        raise Ignored("known", "this is removed already")
+    if group.local:
         group_actions.announce(tx, site, group, received.activity.raw, post, "delete")
 
 

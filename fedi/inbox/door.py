@@ -19,7 +19,9 @@ from federation.parse import MAX_BYTES, parse
 from federation.policy import Decision, Verdict
 from federation.signatures.keys import PublicKey
 from federation.signatures.verify import Claim, verify
+from federation.synchronisation import HEADER, read_header
 from fedi import fetching, policy
+from fedi.actions import followers
 from fedi.context import Site
 from fedi.signatures import claim_of, target
 from storage import actors, links, received
@@ -78,11 +80,15 @@ async def _take(site: Site, request: Request, raw: bytes, activity: Activity, cl
             raise
         authentic = verify(claim, key, raw, now, activity)
     via = authentic.via
+    told = request.headers.get(HEADER) if HEADER in claim.covered else None
 
     def keep(tx: Tx) -> Decision:
         decision = policy.receiving(tx, site, host, activity.type)
         if not policy.refuses(decision):
             _keep(tx, site, raw, activity, host, claim.key_id, via, None, None)
+            if told is not None:
+                with contextlib.suppress(FederationError):  # it is an offer; what can't be read is passed over
+                    followers.heard(tx, site, authentic.signer, read_header(told))
         return decision
 
     decision = await site.db.write(keep)

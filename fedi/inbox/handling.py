@@ -13,19 +13,42 @@ from storage.metadata import Tx
 class Needs:
     """What must be fetched before an activity can be handled.
 
-    `actors` and `posts` (IRIs) only where they are not known; `fresh` posts are asked for as they are now; `activities`
-    are fetched from their own origin, since nobody but their origin can vouch for them. `inner` is an activity that was
-    passed on with its actor's proof: when that holds, the rest is not needed but what the inner one needs.
+    `actors` and `posts` (IRIs) are asked for as far as they are not known, actors anew; `fresh` posts are asked for as they
+    are now; of the groups in `moderators` (IRIs) it is asked who moderates them; `inner` are activities that were passed on.
     """
 
     actors: tuple[str, ...] = ()
     posts: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
-    activities: tuple[str, ...] = ()
-    inner: dict[str, Any] | None = None
+    moderators: tuple[str, ...] = ()
+    inner: tuple["Inner", ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.actors or self.posts or self.fresh or self.activities or self.inner)
+        return bool(self.actors or self.posts or self.fresh or self.moderators or self.inner)
+
+    def __add__(self, other: "Needs") -> "Needs":
+        return Needs(
+            tuple(dict.fromkeys(self.actors + other.actors)),
+            tuple(dict.fromkeys(self.posts + other.posts)),
+            tuple(dict.fromkeys(self.fresh + other.fresh)),
+            tuple(dict.fromkeys(self.moderators + other.moderators)),
+            self.inner + other.inner,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """An activity that somebody passed on, as they wrote it, of which nothing is proven yet.
+
+    Its actor's proof is held against it; without one that holds it is fetched by its id from its own origin, if `by_id`,
+    since nobody but its origin can vouch for it. `then` is needed once it is proven (None: what its own handler needs),
+    `otherwise` when it is not.
+    """
+
+    document: dict[str, Any]
+    by_id: bool
+    then: Needs | None = None
+    otherwise: Needs = field(default_factory=Needs)
 
 
 @dataclass(frozen=True, slots=True)

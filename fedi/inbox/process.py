@@ -14,14 +14,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from federation import fields as wire
 from federation.activity import Activity, Authentic
-from federation.errors import FederationError
+from federation.errors import FederationError, Gone, MissingSignature
 from federation.parse import parse
 from federation.policy import Decision, Verdict
 from federation.signatures.verify import authentic_stored, signature_of, verify
 from fedi import fetching, policy
 from fedi.context import Site
 from fedi.errors import Problem
-from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
+from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Inner, Needs
 from fedi.inbox.table import HANDLERS, IGNORED
 from storage import peers, received
 from storage.metadata import Tx
@@ -132,22 +132,23 @@ async def _fetch(site: Site, item: _Item) -> None:
     can't be asked now is a reason to try later."""
     activities: dict[str, Authentic] = {}
     gone: set[str] = set()
+    patient = item.row.attempts < ATTEMPTS
     try:
         async with asyncio.timeout(_FETCH_SECONDS):
-            needs = await _prove_inner(site, item.needs, activities)
+            needs = await _prove_inner(site, item.needs, activities, patient=patient)
             for iri in needs.actors:
                 try:
                     await fetching.actor(site, iri, fresh=True)
-                except Problem:
+                except (Problem, Gone):
                     continue
+            for iri in needs.moderators:
+                await fetching.moderators(site, iri)
             for iri in (*needs.posts, *needs.fresh):
                 if await fetching.post(site, iri, fresh=iri in needs.fresh) is None:
                     gone.add(iri)
-            for iri in needs.activities:
-                activities[iri] = await fetching.activity(site, iri)
     except FederationError as problem:
         # What is proven can be handled without its parent, which its origin may well not show us.
-        if problem.retry and item.row.attempts < ATTEMPTS and not activities:
+        if problem.retry and patient and not activities:
             item.problem = problem
         else:
             log.info("%s: what it needs can't be had: %s", item.row.activity_id, problem)
@@ -156,21 +157,45 @@ async def _fetch(site: Site, item: _Item) -> None:
     item.fetched = Fetched(activities, frozenset(gone))
 
 
-async def _prove_inner(site: Site, needs: Needs, activities: dict[str, Authentic]) -> Needs:
-    """Take an activity that was passed on by its proof, where it has one that holds: then only what it needs itself is
-    left to fetch. Else everything that `needs` says."""
-    if needs.inner is None:
-        return needs
+async def _prove_inner(site: Site, needs: Needs, activities: dict[str, Authentic], *, patient: bool) -> Needs:
+    """Prove what was passed on, by its actor's proof or its origin, and give what is needed beyond that.
+
+    Of several, one that can't be had now does not hold up the others; a single one is waited for while `patient`.
+    """
+    wanted = replace(needs, inner=())
+    for inner in needs.inner:
+        try:
+            proven = await _proven(site, inner)
+        except FederationError as problem:
+            if problem.retry and patient and len(needs.inner) == 1 and not inner.otherwise:
+                raise
+            log.info("what was passed on can't be proven: %s", problem)
+            proven = None
+        if proven is None:
+            wanted += inner.otherwise
+            continue
+        activities[proven.activity.id] = proven
+        wanted += inner.then if inner.then is not None else await _needs_of(site, proven)
+    return wanted
+
+
+async def _proven(site: Site, inner: Inner) -> Authentic | None:
+    """What was passed on, by its proof or else as its origin has it; None when neither is to be had."""
     try:
-        proven = await fetching.proven(site, needs.inner)
+        return await fetching.proven(site, inner.document)
+    except MissingSignature:
+        pass
     except FederationError as problem:
         log.info("a proof of what was passed on does not hold, so its origin is asked: %s", problem)
-        return needs
+    inner_id = wire.id_of(inner.document)
+    if not inner.by_id or inner_id is None:
+        return None
+    return await fetching.activity(site, inner_id)
+
+
+async def _needs_of(site: Site, proven: Authentic) -> Needs:
     handler = HANDLERS.get(proven.activity.type)
-    if handler is None:
-        return needs
-    activities[proven.activity.id] = proven
-    return await site.db.read(lambda tx: handler.needs(tx, site, proven))
+    return await site.db.read(lambda tx: handler.needs(tx, site, proven)) if handler is not None else NOTHING
 
 
 def _handle_all(tx: Tx, site: Site, items: list[_Item]) -> None:

@@ -1,17 +1,25 @@
-"""Undo: a peer takes back a Follow, a Like, an Announce. Only what the same actor did, by an id that is known here."""
+"""Undo: a peer takes back a Follow, a Like, an Announce, a Flag; a moderator a removal, a lock, a ban.
+
+Only what the same actor did, by an id that is known here; but any moderator of a group may take back what another did.
+"""
+
+from typing import Any
 
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import Malformed, WrongOrigin
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as group_actions
+from fedi.actions import moderated
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
+from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, signer
-from storage import actors, follows, posts, reactions
+from storage import actors, follows, moderations, posts, reactions, reports
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.moderations import Moderation
 from storage.posts import Post
 
 
@@ -21,17 +29,26 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
-    """Find what is undone by its id, or else (Lemmy makes a new id for the inner Like) by actor and object."""
+    """Find what is undone by its id, or else (Lemmy makes a new id for the inner activity) by actor and object."""
+    keep(tx, site, received)
+
+
+def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = None) -> None:
+    """The same of what a group passed on (`vouched_by`)."""
     actor = signer(tx, received)
     inner = embedded(received.activity)
     named = wire.first_id(received.activity.object)
     if named is None and inner is None:
         raise Malformed("an Undo needs an object")
+    kinds = set(wire.types(inner)) if inner is not None else set()
+    known = moderations.by_iri(tx, named) if named is not None else None
+    if kinds & moderators.UNDONE or known is not None:
+        _undo_moderation(tx, site, received, actor, inner, known, vouched_by)
+        return
     if inner is not None and (claimed := wire.first_id(inner.get("actor"))) not in (None, actor.iri):
         raise WrongOrigin(f"{actor.iri} can't undo what {claimed} did")
-    kinds = set(wire.types(inner)) if inner is not None else set()
     target = wire.first_id(inner.get("object")) if inner is not None else None
-    if _undo_follow(tx, site, actor, named, target, kinds):
+    if _undo_follow(tx, site, actor, named, target, kinds) or _undo_report(tx, site, actor, named):
         return
     unvoted = _undo_like(tx, actor, named, target, kinds)
     if unvoted is None:
@@ -42,6 +59,80 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     group = group_actions.of_posts(tx, unvoted)
     if group is not None:
         group_actions.announce(tx, site, group, received.activity.raw, unvoted, "other")
+
+
+def _undo_moderation(
+    tx: Tx,
+    site: Site,
+    received: Authentic,
+    by: Actor,
+    inner: dict[str, Any] | None,
+    known: Moderation | None,
+    vouched_by: Actor | None,
+) -> None:
+    """A moderator takes back what they, or another moderator, did: by what it is about, as the inner id may be new."""
+    action = _ACTIONS.get(next(iter(wire.types(inner)), "")) if inner is not None else None
+    action = action or (known.action if known is not None else "")
+    if action == "ban":
+        group, person = _ban_of(tx, inner, known)
+        moderators.check(tx, by, group, vouched_by)
+        done, about = moderated.unbanned(tx, site, group, person), None
+    else:
+        about = _post_of(tx, inner, known)
+        group = moderators.group_of(tx, about)
+        own = vouched_by is not None and vouched_by.id == group.id and about.author_id == by.id  # Mbin: authors unlock
+        if action != "lock" or not own:
+            moderators.check(tx, by, group, vouched_by)
+        if action == "remove":
+            done = moderated.restored(tx, site, group, about)
+        elif action == "lock":
+            done = moderated.unlocked(tx, site, group, about)
+        else:
+            raise Ignored("not-undone", f"a moderator's {action or 'act'} is not taken back by an Undo")
+    if not done:
+        raise Ignored("known", "this was taken back already, or never done")
+    if group.local:
+        group_actions.announce(tx, site, group, received.activity.raw, about, "other")
+
+
+_ACTIONS = {"Delete": "remove", "Lock": "lock", "Block": "ban"}
+
+
+def _ban_of(tx: Tx, inner: dict[str, Any] | None, known: Moderation | None) -> tuple[Actor, Actor]:
+    """(group, person) of a ban: named in it, or known by its id."""
+    target = wire.first_id(inner.get("target")) if inner is not None else None
+    person = wire.first_id(inner.get("object")) if inner is not None else None
+    if target is not None and person is not None:
+        group = actors.by_iri(tx, target)
+        if group is None or not group.is_group:
+            raise Ignored("not-of-a-group", "who is blocked by a person, or by an instance, is no matter of this one")
+        return group, moderators.known_person(tx, person)
+    found = actors.by_ids(tx, [known.group_id or 0, known.actor_id or 0]) if known is not None else {}
+    if known is None or len(found) != 2:
+        raise Ignored("unknown-object", "there is nothing known here to undo")
+    return found[known.group_id or 0], found[known.actor_id or 0]
+
+
+def _post_of(tx: Tx, inner: dict[str, Any] | None, known: Moderation | None) -> Post:
+    named = wire.first_id(inner.get("object")) if inner is not None else None
+    post = posts.by_iri(tx, named) if named is not None else None
+    if post is None and known is not None and known.post_id is not None:
+        post = posts.by_id(tx, known.post_id)
+    if post is None or post.deleted_at is not None:
+        raise Ignored("unknown-object", "what it is about is not known here, or was deleted by who wrote it")
+    return post
+
+
+def _undo_report(tx: Tx, site: Site, actor: Actor, named: str | None) -> bool:
+    """Who reported something thinks better of it."""
+    report = reports.by_iri(tx, named) if named is not None else None
+    if report is None:
+        return False
+    if report.reporter_id != actor.id:
+        raise WrongOrigin(f"{actor.iri} can't undo what another did")
+    if report.state == "open":
+        reports.resolve(tx, report.id, actor.id, site.clock())
+    return True
 
 
 def _undo_follow(tx: Tx, site: Site, actor: Actor, named: str | None, target: str | None, kinds: set[str]) -> bool:

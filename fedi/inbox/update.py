@@ -3,22 +3,25 @@
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.authorship import check_authorship
-from federation.errors import WrongOrigin
+from federation.errors import Malformed, WrongOrigin
 from federation.vocabulary.note import read_post
 from fedi.actions import groups as group_actions
 from fedi.actions import remote_posts
 from fedi.context import Site
 from fedi.fetching import ACTOR_KINDS
-from fedi.inbox import create
+from fedi.inbox import create, moderators
 from fedi.inbox.create import KEPT, check_author
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import object_id, own, signer
+from fedi.inbox.objects import embedded, object_id, own, signer
+from fedi.text import to_text
 from storage import actors, posts
+from storage.actors import Actor
 from storage.metadata import Tx
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
-    """An actor's own document as it is now (its key may have changed); a post that is only named, as it is now."""
+    """An actor's own document as it is now (its key may have changed); a post that is only named, as it is now. Of a group
+    that is changed by one of its moderators the group itself tells us (`fedi.inbox.passed_on`)."""
     document = own(received)
     if document is None:
         named = wire.first_id(received.activity.object)
@@ -34,6 +37,10 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     """Change what is known; a post that is not known is kept as if it were new, when it concerns anyone here."""
     author = signer(tx, received)
+    group = actors.by_iri(tx, object_id(received.activity))
+    if group is not None and group.local and group.is_group:
+        _edit_group(tx, site, received, author, group)
+        return
     document = own(received)
     if document is None:
         if posts.by_iri(tx, object_id(received.activity)) is None:
@@ -60,3 +67,26 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     group = group_actions.of_posts(tx, known)
     if kept is not None and group is not None:
         group_actions.announce(tx, site, group, received.activity.raw, kept.post, "other")
+
+
+def _edit_group(tx: Tx, site: Site, received: Authentic, by: Actor, group: Actor) -> None:
+    """A moderator elsewhere changes a group hosted here: what Lemmy lets its moderators change, as far as it is given."""
+    moderators.check(tx, by, group, None)
+    document = embedded(received.activity)
+    if document is None:
+        raise Malformed("an Update of a group needs the group")
+    source = document.get("source")
+    text = wire.string(source.get("content")) if isinstance(source, dict) else wire.string(source)
+    summary = wire.text_of(document, "summary")
+    restricted = document.get("postingRestrictedToMods")
+    changed = group_actions.change(
+        tx,
+        site,
+        group,
+        title=wire.text_of(document, "name"),
+        description=text or (to_text(summary) if summary is not None else None),
+        post=("moderators" if restricted else "members") if isinstance(restricted, bool) else None,
+    )
+    if changed is None:
+        raise Ignored("known", "the group says this already")
+    group_actions.announce(tx, site, group, received.activity.raw, None, "other")

@@ -1,0 +1,214 @@
+"""Reports: somebody asks moderators to look at a person and their posts (`Flag`), and moderators settle it (`Resolve`).
+
+A report about posts in a group goes to that group's moderators, any other to the staff of this instance. Who reported is
+told to those who decide, never to whom it is about: what goes to that person's server is the instance's own word.
+"""
+
+from typing import Any
+
+from federation.vocabulary.context import MODERATION
+from fedi.actions import memberships, notifying, sending
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid
+from storage import actors, outbox, people, posts, reports
+from storage import memberships as membership_rows
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+from storage.reports import Report
+
+CATEGORIES = ("spam", "legal", "violation", "other")
+MAX_TEXT = 1000
+"""Characters; Mastodon's limit."""
+MAX_POSTS = 100
+NEWS = "admin.report"
+"""The kind of notification that tells moderators of a report; its actor is whom the report is about."""
+
+
+def report(
+    tx: Tx,
+    site: Site,
+    reporter: Actor,
+    target: Actor,
+    posts: list[Post],
+    text: str,
+    category: str = "other",
+    forward: bool = False,
+) -> Report:
+    """A person here reports `target` and some of their posts. `text` is plain text; `forward`: tell their server, too.
+
+    Of posts in a group elsewhere that group hears of it in any case, since its moderators decide. Raises Invalid for
+    posts of another, an unknown category, or an overlong text.
+    """
+    if category not in CATEGORIES:
+        raise Invalid(f"Validation failed: Category is one of {', '.join(CATEGORIES)}", code="category")
+    if len(text) > MAX_TEXT:
+        raise Invalid(f"Validation failed: Comment is longer than {MAX_TEXT} characters", code="comment")
+    if any(post.author_id != target.id for post in posts) or len(posts) > MAX_POSTS:
+        raise Invalid("Validation failed: Status ids are of another account", code="status_ids")
+    group = group_of(tx, posts)
+    made = Report(
+        id=site.new_id(),
+        iri=site.iri(f"/activities/{site.new_id()}"),
+        reporter_id=reporter.id,
+        group_id=group.id if group is not None else None,
+        actor_id=target.id,
+        post_ids=[post.id for post in posts],
+        text=text.strip(),
+        category=category,
+        forward=forward,
+        state="open",
+        resolved_by_id=None,
+        resolved_at=None,
+        created_at=site.clock(),
+    )
+    keep(tx, site, made, target, group)
+    if group is not None and not group.local:
+        _to_group(tx, site, made, reporter, target, group, posts)
+    if forward and not target.local:
+        _to_home(tx, site, made, target, posts)
+    return made
+
+
+def keep(tx: Tx, site: Site, made: Report, target: Actor, group: Actor | None) -> bool:
+    """Keep a report of anyone and tell those of this instance who decide; False when it is known. The one it is about is
+    not told, also when they moderate."""
+    if not reports.insert(tx, made):
+        return False
+    for person in deciders(tx, group).values():
+        if person.id not in (target.id, made.reporter_id):
+            notifying.tell(tx, site, person, NEWS, target, made.post_ids[0] if made.post_ids else None)
+    return True
+
+
+def deciders(tx: Tx, group: Actor | None) -> dict[int, Actor]:
+    """Who of this instance decides: the moderators of the group, or the staff of the instance, where it is in none or
+    nobody here moderates it; by id."""
+    here = moderators_here(tx, group) if group is not None else {}
+    if here:
+        return here
+    return actors.by_ids(tx, [*people.by_role(tx, "moderator"), *people.by_role(tx, "admin")])
+
+
+def moderators_here(tx: Tx, group: Actor) -> dict[int, Actor]:
+    """Who of this instance moderates this group, by id."""
+    found = actors.by_ids(tx, membership_rows.moderators(tx, group.id))
+    return {number: actor for number, actor in found.items() if actor.local and actor.state == "active"}
+
+
+def group_of(tx: Tx, reported: list[Post]) -> Actor | None:
+    """The group that reported posts are in; None when they are in several, or one is in none."""
+    ids = {post.group_id for post in reported}
+    only = ids.pop() if len(ids) == 1 else None
+    return actors.by_id(tx, only) if only is not None else None
+
+
+def may_resolve(tx: Tx, by: Actor, made: Report) -> bool:
+    """Whether `by` settles this report: a moderator of its group, or of this instance; nobody settles what is about them."""
+    if by.id == made.actor_id:
+        return False
+    group = actors.by_id(tx, made.group_id) if made.group_id is not None else None
+    if group is not None and memberships.moderates(tx, by, group):
+        return True
+    person = people.by_id(tx, by.id) if by.local else None
+    return person is not None and person.state == "active" and person.role in ("moderator", "admin")
+
+
+def resolve(tx: Tx, site: Site, by: Actor, report: Report) -> None:
+    """Settle a report; who reported it from elsewhere, and the group's host, are told (Lemmy 1.0). Again is nothing.
+
+    Raises Forbidden for who does not moderate there.
+    """
+    if not may_resolve(tx, by, report):
+        raise Forbidden("Only moderators settle reports, and none that is about themselves.", code="not-a-moderator")
+    if report.state != "open":
+        return
+    reports.resolve(tx, report.id, by.id, site.clock())
+    found = actors.by_ids(tx, [report.reporter_id or 0, report.group_id or 0, report.actor_id])
+    reporter, group = found.get(report.reporter_id or 0), found.get(report.group_id or 0)
+    told = [one for one in (reporter, group) if one is not None and not one.local]
+    if reporter is None or not told:
+        return
+    flag = {
+        "id": report.iri,
+        "type": "Flag",
+        "actor": reporter.iri,
+        "to": [group.iri if group is not None else site.instance_iri],
+        "object": _object(found[report.actor_id], _posts(tx, report)),
+        "summary": report.text,
+    }
+    moderates = group is not None and memberships.moderates(tx, by, group)
+    speaker = by if moderates else actors.by_iri(tx, site.instance_iri)
+    if speaker is None:
+        return
+    sending.send(
+        tx,
+        site,
+        speaker,
+        "Resolve",
+        flag,
+        to=[group.iri if group is not None and not group.local else reporter.iri],
+        cc=[],
+        audience=outbox.Audience(actors=tuple(one.id for one in told)),
+        group=group if moderates else None,
+        context=MODERATION,
+    )
+
+
+def _posts(tx: Tx, report: Report) -> list[Post]:
+    found = posts.by_ids(tx, report.post_ids)
+    return [found[number] for number in report.post_ids if number in found]
+
+
+def _object(target: Actor, reported: list[Post]) -> Any:
+    """What a Flag to a group is about: the one post alone, as Lemmy wants it, else account and posts, as Mastodon has it."""
+    if len(reported) == 1:
+        return reported[0].iri
+    return [target.iri, *(post.iri for post in reported)]
+
+
+def _to_group(
+    tx: Tx, site: Site, made: Report, reporter: Actor, target: Actor, group: Actor, reported: list[Post]
+) -> None:
+    """To the group's inbox, as Lemmy wants it: one post and exactly one `to`. It is the reporter's own word, so that the
+    moderators can answer; the instance's where the one it is about is one of them."""
+    known = membership_rows.find(tx, group.id, target.id)
+    biased = (known is not None and known.moderates) or target.id == group.id
+    speaker = actors.by_iri(tx, site.instance_iri) if biased else reporter
+    if speaker is None:
+        return
+    _flag(tx, site, speaker, group, _object(target, reported), made, iri=made.iri, group=group)
+
+
+def _to_home(tx: Tx, site: Site, made: Report, target: Actor, reported: list[Post]) -> None:
+    """To the server of whom it is about: the instance's own word, so that nobody there learns who reported (Mastodon)."""
+    instance = actors.by_iri(tx, site.instance_iri)
+    if instance is not None:
+        _flag(tx, site, instance, target, [target.iri, *(post.iri for post in reported)], made)
+
+
+def _flag(
+    tx: Tx,
+    site: Site,
+    by: Actor,
+    to: Actor,
+    object: Any,
+    made: Report,
+    *,
+    iri: str | None = None,
+    group: Actor | None = None,
+) -> None:
+    sending.send(
+        tx,
+        site,
+        by,
+        "Flag",
+        object,
+        to=[to.iri],
+        cc=[],
+        audience=outbox.Audience(actors=(to.id,)),
+        activity_id=iri,
+        group=group,
+        content=made.text,
+        summary=made.text,
+    )
