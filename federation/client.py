@@ -339,23 +339,30 @@ class Client:
             self._rfc9421[host] = True
         return second
 
-    async def post(self, inbox: str, body: bytes, key: PrivateKey, digest: str | None = None) -> None:
+    async def post(
+        self,
+        inbox: str,
+        body: bytes,
+        key: PrivateKey,
+        digest: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Deliver an activity, signed; returns when the peer took it (2xx).
 
         With 400 or 401 it is sent once more with the other kind of signature. `digest` is the Digest header's value, if
-        it is at hand. Raises Unreachable (no answer, 408, 5xx), Busy (429, 503), Gone (410), Refused (all else), or what
+        it is at hand; `headers` are further ones, names in lower case, that are signed as well. Raises Unreachable (no answer, 408, 5xx), Busy (429, 503), Gone (410), Refused (all else), or what
         speaks against the URL.
         """
         url = _sendable(self.networks.check_iri(inbox))
 
         async def attempt(rfc9421: bool) -> Response:
             if rfc9421:
-                signed = sign_post_rfc9421(key, url, body, self.clock())
+                signed = sign_post_rfc9421(key, url, body, self.clock(), headers)
             else:
-                signed = sign_post(key, url, body, self.clock(), digest)
-            headers = {"user-agent": self.user_agent, "accept": ACTIVITY_JSON, **signed}
+                signed = sign_post(key, url, body, self.clock(), digest, headers)
+            sent = {"user-agent": self.user_agent, "accept": ACTIVITY_JSON, **signed}
             try:
-                return await self.transport.send("POST", url, headers, body, timeout=POST_SECONDS, limit=MAX_ANSWER)
+                return await self.transport.send("POST", url, sent, body, timeout=POST_SECONDS, limit=MAX_ANSWER)
             except TooLarge as error:
                 if error.answered is None:
                     raise

@@ -3,6 +3,7 @@
 Header names are in lower case, the host as `host_of` spells it. `now` is in ms.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -39,8 +40,16 @@ def _place(url: str) -> tuple[str, str, str]:
     return scheme, host, target if target.startswith("/") else f"/{target}"
 
 
-def sign_post(key: PrivateKey, url: str, body: bytes, now: int, digest: str | None = None) -> dict[str, str]:
-    """The headers of a POST signed in the draft's way, `host` to `signature`; `digest` spares computing it again.
+def sign_post(
+    key: PrivateKey,
+    url: str,
+    body: bytes,
+    now: int,
+    digest: str | None = None,
+    more: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The headers of a POST signed in the draft's way, `host` to `signature`; `digest` spares computing it again, `more`
+    are further headers (names in lower case) that are sent and signed as well.
 
     Raises Malformed or UnsupportedHost when the URL is none.
     """
@@ -51,8 +60,12 @@ def sign_post(key: PrivateKey, url: str, body: bytes, now: int, digest: str | No
         "digest": digest or digest_of(body),
         "content-type": CONTENT_TYPE,
     }
-    message = cavage.signing_string(_POST, "post", target, headers)
-    headers["signature"] = cavage.signature_header(key, _POST, message)
+    covered: tuple[str, ...] = _POST
+    if more:
+        headers |= more
+        covered = (*_POST, *more)
+    message = cavage.signing_string(covered, "post", target, headers)
+    headers["signature"] = cavage.signature_header(key, covered, message)
     return headers
 
 
@@ -65,10 +78,13 @@ def sign_get(key: PrivateKey, url: str, now: int) -> dict[str, str]:
     return headers
 
 
-def sign_post_rfc9421(key: PrivateKey, url: str, body: bytes, now: int) -> dict[str, str]:
-    """The headers of a POST signed as RFC 9421 says, covering `@method @target-uri content-digest content-type`."""
-    headers = {"content-digest": content_digest(body), "content-type": CONTENT_TYPE}
-    covered = ("@method", "@target-uri", "content-digest", "content-type")
+def sign_post_rfc9421(
+    key: PrivateKey, url: str, body: bytes, now: int, more: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The headers of a POST signed as RFC 9421 says, covering `@method @target-uri content-digest content-type` and what
+    `more` (further headers, names in lower case) has."""
+    headers = {"content-digest": content_digest(body), "content-type": CONTENT_TYPE, **(more or {})}
+    covered = ("@method", "@target-uri", "content-digest", "content-type", *(more or ()))
     return _sign_rfc9421(key, "POST", url, headers, covered, now)
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from federation.vocabulary.collection import build_collection, build_page
+from federation.vocabulary.context import COLLECTION
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.outbox.answers import Ready, check_text, door
@@ -97,6 +98,7 @@ def _outbox_page(tx: Tx, site: Site, viewer: Viewer, actor: Actor, before: int |
     types = ("Announce",) if actor.is_group else ("Create", "Announce")
     items: list[Any] = []
     position: int | None = before
+    more = False
     for _ in range(LOOK if actor.is_group else 1):
         rows = outbox.of_actor(tx, actor.id, types, PAGE, position)
         visible = seen(tx, viewer, [row.post_id for row in rows if row.post_id is not None])
@@ -176,8 +178,8 @@ def _pending(tx: Tx, viewer: Viewer, actor: Actor, name: str) -> dict[str, Any]:
         }
         for follow in found
     ]
-    more = {f"{name}Of": actor.iri}
-    return build_collection(f"{actor.iri}/{name}", len(items), items=items, attributed_to=actor.iri, **more)
+    made = build_collection(f"{actor.iri}/{name}", len(items), items=items, attributed_to=actor.iri)
+    return made | {"@context": COLLECTION, f"{name}Of": actor.iri}
 
 
 def _featured(tx: Tx, site: Site, viewer: Viewer, actor: Actor, asked: Asked) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 `plan` does it for many links in a fixed number of queries, since most of a fan-out is one post to many hosts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from federation.delivery import expired
@@ -31,13 +32,15 @@ NODEINFO_UNKNOWN = _DAY
 class Parcel:
     """One row of the log for one host: the inboxes that get it (none: nobody there gets it) and the key that signs it.
 
-    `over` says why it is not sent at all, where that must stay visible: (kind of trouble, reason).
+    `over` says why it is not sent at all, where that must stay visible: (kind of trouble, reason). `headers` go with it
+    (`fedi.outbox.synchronising`).
     """
 
     row: Sent
     inboxes: tuple[str, ...] = ()
     key: PrivateKey | None = None
     over: tuple[str, str] | None = None
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

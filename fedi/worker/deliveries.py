@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from fedi.context import Site
-from fedi.outbox import fanout, send
+from fedi.outbox import fanout, send, synchronising
 from storage import links
 from storage.links import Link
 from storage.metadata import Tx
@@ -53,7 +53,7 @@ class Deliveries:
             claimed = await self.site.db.write(lambda tx, room=room: self._claim(tx, room, failing=failing))  # type: ignore[misc]
             if not claimed:
                 break
-            turns = await self.site.db.read(lambda tx, claimed=claimed: fanout.plan(tx, self.site, claimed))  # type: ignore[misc]
+            turns = await self.site.db.read(lambda tx, claimed=claimed: self._plan(tx, claimed))  # type: ignore[misc]
             for turn in turns:
                 task = asyncio.create_task(self._run(turn))
                 pool[task] = turn.link.host
@@ -66,6 +66,9 @@ class Deliveries:
     def _claim(self, tx: Tx, room: int, *, failing: bool) -> list[Link]:
         now = self.site.clock()
         return links.claim(tx, now, now + LEASE, room, failing=failing)
+
+    def _plan(self, tx: Tx, claimed: list[Link]) -> list[fanout.Turn]:
+        return synchronising.marked(tx, self.site, fanout.plan(tx, self.site, claimed))
 
     async def _run(self, turn: fanout.Turn) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 from federation.errors import FederationError
 from fedi.context import Site
 from fedi.worker.backfill import backfill
+from fedi.worker.synchronise import synchronise
 from storage import jobs, peers
 from storage.jobs import Job
 from storage.metadata import Tx
@@ -52,6 +53,7 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "backfill": backfill,
+    "followers": synchronise,
     "nodeinfo": nodeinfo,
 }
 
