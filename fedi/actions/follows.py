@@ -5,10 +5,10 @@ Local and remote followers and targets go the same way here; only what must be s
 
 from dataclasses import replace
 
-from fedi.actions import conversations, memberships, notifying, sending
+from fedi.actions import conversations, handshakes, memberships, notifying, twins
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, follows, notifications, outbox
+from storage import actors, follows, notifications
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
@@ -41,38 +41,32 @@ def follow(tx: Tx, site: Site, follower: Actor, target: Actor, *, reblogs: bool 
     if target.local:
         return _receive(tx, site, follower, target, made)
     follows.insert(tx, made)
-    sending.send(
-        tx,
-        site,
-        follower,
-        "Follow",
-        target.iri,
-        to=[target.iri],
-        cc=[],
-        audience=outbox.Audience(actors=(target.id,)),
-        activity_id=made.iri,
-    )
+    handshakes.ask(tx, site, made, follower, target)
     return made
 
 
-def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str) -> None:
+def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str, *, kind: str = "Follow") -> None:
     """A remote actor's Follow of a local one arrived: accept it, let it wait, or reject it; the follower is told.
 
-    A Follow that we have accepted before is accepted again: its sender lost our answer.
+    A Follow that we have accepted before is accepted again: its sender lost our answer. `kind` is the type of the activity,
+    which may be a Join. A group that follows a group means to be its twin.
     """
+    if follower.is_group and target.is_group:
+        twins.asked(tx, site, follower, target, iri)
+        return
     known = follows.find(tx, follower.id, target.id)
     if known is not None:
         if known.iri != iri and follows.by_iri(tx, iri) is None:
-            follows.change(tx, known.id, iri=iri)
-            known = replace(known, iri=iri)
+            follows.change(tx, known.id, iri=iri, kind=kind)
+            known = replace(known, iri=iri, kind=kind)
         if known.state == "accepted":
-            _answer(tx, site, "Accept", follower, target, known.iri)
+            handshakes.answer(tx, site, "Accept", known, follower, target)
         return
-    made = Follow(site.new_id(), follower.id, target.id, "pending", iri, True, False, site.clock())
+    made = Follow(site.new_id(), follower.id, target.id, "pending", iri, True, False, site.clock(), kind)
     try:
         _receive(tx, site, follower, target, made)
     except Forbidden:
-        _answer(tx, site, "Reject", follower, target, iri)
+        handshakes.answer(tx, site, "Reject", made, follower, target)
 
 
 def _receive(tx: Tx, site: Site, follower: Actor, target: Actor, made: Follow) -> Follow:
@@ -95,15 +89,21 @@ def _receive(tx: Tx, site: Site, follower: Actor, target: Actor, made: Follow) -
 def accept(tx: Tx, site: Site, follow: Follow) -> Follow:
     """The local target agrees: edges, counts and membership are made, and a remote follower is told."""
     follower, target = _both(tx, follow)
+    if follower.is_group and target.is_group:
+        twins.accept(tx, site, None, target, follower)
+        return replace(follow, state="accepted")
     if follow.state != "accepted":
         settled(tx, site, follow, follower, target)
     if target.local and not follower.local:
-        _answer(tx, site, "Accept", follower, target, follow.iri)
+        handshakes.answer(tx, site, "Accept", follow, follower, target)
     return replace(follow, state="accepted")
 
 
 def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) -> None:
     """A follow was accepted, by us or by the remote target: note it everywhere here."""
+    if follower.is_group and target.is_group:
+        twins.answered(tx, site, follower, target)
+        return
     follows.change(tx, follow.id, state="accepted")
     actors.count(tx, target.id, followers=1)
     actors.count(tx, follower.id, following=1)
@@ -119,9 +119,12 @@ def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) 
 def reject(tx: Tx, site: Site, follow: Follow) -> None:
     """The local target does not agree, or does not any more; a remote follower is told."""
     follower, target = _both(tx, follow)
+    if follower.is_group and target.is_group:
+        twins.part(tx, site, None, target, follower)
+        return
     _remove(tx, follow, follower, target)
     if target.local and not follower.local:
-        _answer(tx, site, "Reject", follower, target, follow.iri)
+        handshakes.answer(tx, site, "Reject", follow, follower, target)
 
 
 def unfollow(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:
@@ -131,21 +134,14 @@ def unfollow(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:
         return
     _remove(tx, known, follower, target)
     if not target.local:
-        follow_document = {"id": known.iri, "type": "Follow", "actor": follower.iri, "object": target.iri}
-        sending.send(
-            tx,
-            site,
-            follower,
-            "Undo",
-            follow_document,
-            to=[target.iri],
-            cc=[],
-            audience=outbox.Audience(actors=(target.id,)),
-        )
+        handshakes.take_back(tx, site, known, follower, target)
 
 
 def undone(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:
     """A remote actor took its follow of a local one back."""
+    if follower.is_group and target.is_group:
+        twins.parted(tx, site, target, follower, refused=False)
+        return
     known = follows.find(tx, follower.id, target.id)
     if known is not None:
         _remove(tx, known, follower, target)
@@ -154,6 +150,9 @@ def undone(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:
 def rejected(tx: Tx, site: Site, follow: Follow) -> None:
     """A remote target refused a local follower, or put one out."""
     follower, target = _both(tx, follow)
+    if follower.is_group and target.is_group:
+        twins.parted(tx, site, follower, target, refused=True)
+        return
     _remove(tx, follow, follower, target)
 
 
@@ -172,18 +171,3 @@ def _remove(tx: Tx, follow: Follow, follower: Actor, target: Actor) -> None:
 def _both(tx: Tx, follow: Follow) -> tuple[Actor, Actor]:
     found = actors.by_ids(tx, [follow.follower_id, follow.target_id])
     return found[follow.follower_id], found[follow.target_id]
-
-
-def _answer(tx: Tx, site: Site, type: str, follower: Actor, target: Actor, follow_iri: str) -> None:
-    """Accept or Reject with the Follow embedded: Mbin ignores one that is only named (PROTOCOL: Mastodon matches its id)."""
-    document = {"id": follow_iri, "type": "Follow", "actor": follower.iri, "object": target.iri}
-    sending.send(
-        tx,
-        site,
-        target,
-        type,
-        document,
-        to=[follower.iri],
-        cc=[],
-        audience=outbox.Audience(actors=(follower.id,)),
-    )
