@@ -123,3 +123,8 @@ def forget_votes(tx: Tx, post_id: int) -> None:
 def voters(tx: Tx, post_id: int) -> list[int]:
     """The actors who voted in this poll, as far as it is known here."""
     return list(tx.scalars(select(poll_votes.c.actor_id).where(poll_votes.c.post_id == post_id).distinct()))
+
+
+def remove(tx: Tx, post_id: int) -> None:
+    """Take the poll of a post away, with its votes."""
+    tx.execute(delete(polls).where(polls.c.post_id == post_id))

@@ -5,38 +5,33 @@ mentions. The same rules for local and remote posts about threads, groups, notif
 `fedi.actions.threads`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fedi import visibility as gate
-from fedi.actions import groups as group_actions
-from fedi.actions import memberships, moderation, sending, threads
+from fedi.actions import memberships, moderation, polls, quotes, threads
+from fedi.actions.drafts import CLIENT_VISIBILITIES, MAX_CHARACTERS, Draft, PollDraft, check, kind_of, title_of
+from fedi.actions.publishing import tell
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
-from fedi.rendering import posts as rendering
 from fedi.text import mentions as mention_text
 from fedi.text.plain import to_html
-from storage import actors, groups, idempotency, outbox, posts, timelines
+from storage import actors, groups, idempotency, posts, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post, Revision
 
-MAX_CHARACTERS = 5000
-CLIENT_VISIBILITIES = ("public", "unlisted", "followers", "direct")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a person wants to publish. `visibility` is one of `CLIENT_VISIBILITIES`; a group may narrow it."""
-
-    text: str
-    visibility: str = "public"
-    reply_to_id: int | None = None
-    summary: str = ""
-    sensitive: bool = False
-    language: str | None = None
-    title: str | None = None
-    app_id: int | None = None
+__all__ = [
+    "CLIENT_VISIBILITIES",
+    "MAX_CHARACTERS",
+    "Draft",
+    "PollDraft",
+    "delete",
+    "delete_all",
+    "edit",
+    "handles_in",
+    "publish",
+]
 
 
 def handles_in(text: str) -> list[str]:
@@ -47,8 +42,11 @@ def handles_in(text: str) -> list[str]:
 def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key: str | None = None) -> Post:
     """Publish a post of a local person and tell who is to hear of it. The same key of the same person: the same post.
 
+    A poll that opens a thread in a group becomes two posts: the thread, and the poll as an answer to it, since forums drop
+    a Question (Lemmy) and show what it answers; the poll comes back.
+
     Raises Invalid for an empty or overlong text, NotFound for a reply to what the author may not see, Forbidden where
-    a group does not take it.
+    a group does not take it, or the author of what it quotes does not want that.
     """
     if idempotency_key is not None:
         known = idempotency.find(tx, author.id, idempotency_key)
@@ -57,13 +55,38 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
             return post
     if not draft.text.strip() and draft.summary.strip():
         draft = replace(draft, text=draft.summary, summary="")  # as Mastodon takes a post that is all warning
-    _check(draft)
+    now = site.clock()
+    check(draft, now)
+    opener_id, post_id = (site.new_id() if draft.poll is not None else 0), site.new_id()
+    if idempotency_key is not None and not idempotency.claim(tx, author.id, idempotency_key, post_id, now):
+        known = idempotency.find(tx, author.id, idempotency_key)
+        first = posts.by_id(tx, known) if known is not None else None
+        if first is None:
+            raise Invalid("This Idempotency-Key was used for a post that does not exist any more; use a new one.")
+        return first
+    if draft.poll is not None and draft.reply_to_id is None:
+        mentioned = _mentioned(tx, site, draft.text)
+        if _group(tx, site, author, draft, None, mentioned) is not None:
+            opener = _publish(tx, site, author, replace(draft, poll=None), opener_id, now)
+            question = opener.title or draft.text
+            return _publish(
+                tx,
+                site,
+                author,
+                replace(draft, text=question, title=None, reply_to_id=opener.id),
+                post_id,
+                now,
+                opens=True,
+            )
+    return _publish(tx, site, author, draft, post_id, now)
+
+
+def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now: int, *, opens: bool = False) -> Post:
     parent = _parent(tx, author, draft)
     mentioned = _mentioned(tx, site, draft.text)
     group = _group(tx, site, author, draft, parent, mentioned)
     visibility = _narrowed(tx, draft.visibility, group, parent)
-    now = site.clock()
-    post_id = site.new_id()
+    quoted = quotes.quotable(tx, author, draft.quote_id) if draft.quote_id is not None else None
     iri = f"{author.iri}/posts/{post_id}"
     notified = list(mentioned.values())
     if parent is not None:
@@ -78,8 +101,8 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
         author_id=author.id,
         group_id=group.id if group else None,
         local=True,
-        kind="Note",
-        title=_title(draft, group, parent),
+        kind=kind_of(draft),
+        title=title_of(draft, group, parent),
         content=_html(site, draft.text, mentioned),
         source=draft.text,
         summary=draft.summary.strip() or None,
@@ -90,7 +113,7 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
         reply_to_actor_id=parent.author_id if parent else None,
         root_id=(parent.root_id or parent.id) if parent else post_id,
         visibility=visibility,
-        attachments=[],
+        attachments=list(draft.attachments),
         link=None,
         app_id=draft.app_id,
         published_at=now,
@@ -99,16 +122,22 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
         replies_count=0,
         likes_count=0,
         boosts_count=0,
+        # What its thread is called where it began; the rule for threads of this instance is in `rendering.posts`.
+        context=parent.context if parent is not None and (group is None or not group.local) else None,
+        quote_policy=draft.quote_policy,
+        quote_iri=quoted.iri if quoted is not None else None,
+        quote_id=quoted.id if quoted is not None else None,
+        quote_state="pending" if quoted is not None else None,
     )
-    if idempotency_key is not None and not idempotency.claim(tx, author.id, idempotency_key, post_id, now):
-        known = idempotency.find(tx, author.id, idempotency_key)
-        first = posts.by_id(tx, known) if known is not None else None
-        if first is None:
-            raise Invalid("This Idempotency-Key was used for a post that does not exist any more; use a new one.")
-        return first
     posts.insert_post(tx, post, list(everyone), mention_text.hashtags_in(draft.text))
+    if draft.poll is not None:
+        polls.begin(tx, site, post, draft.poll)
+    if quoted is not None:
+        post = quotes.decide(tx, site, author, post, quoted)
     threads.published(tx, site, post, author, [actor for actor in everyone.values() if actor.local])
-    _tell(tx, site, "Create", post, author, group)
+    tell(tx, site, "Create", post, author, group, opens=opens or parent is None)
+    if quoted is not None and post.quote_state == "pending":
+        quotes.ask(tx, site, author, post, quoted)
     return post
 
 
@@ -117,15 +146,15 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
 
     Raises Invalid for an empty or overlong text. Visibility, group and parent stay.
     """
-    _check(draft)
+    now = site.clock()
+    check(draft, now)
     author = _author(tx, post)
     mentioned = _mentioned(tx, site, draft.text)
     kept = posts.mentioned_in(tx, [post.id]).get(post.id, [])
-    now = site.clock()
     title = (
         draft.title.strip()
         if draft.title
-        else (None if post.title is None else _title(draft, _group_of(tx, post), None))
+        else (None if post.title is None else title_of(draft, _group_of(tx, post), None))
     )
     changed: dict[str, Any] = {
         "title": title,
@@ -135,13 +164,13 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
         "sensitive": draft.sensitive or bool(draft.summary.strip()),
         "language": draft.language or post.language,
         "edited_at": now,
-    }
+    } | ({"attachments": list(draft.attachments)} if draft.attachments else {})
     _keep_revision(tx, site, post)
     everyone = list(dict.fromkeys([*kept, *(actor.id for actor in mentioned.values())]))
     posts.rewrite(tx, post, everyone, mention_text.hashtags_in(draft.text), **changed)
     edited = replace(post, **changed)
     threads.edited(tx, site, edited, author)
-    _tell(tx, site, "Update", edited, author, _group_of(tx, post))
+    tell(tx, site, "Update", edited, author, _group_of(tx, post))
     return edited
 
 
@@ -157,7 +186,7 @@ def delete(tx: Tx, site: Site, post: Post, by: Actor) -> None:
             raise Forbidden("Only its author or a moderator of its group can delete a post.")
         moderation.remove(tx, site, by, post, "")
         return
-    _tell(tx, site, "Delete", post, by, group)
+    tell(tx, site, "Delete", post, by, group)
     threads.deleted(tx, site, post, author)
 
 
@@ -169,17 +198,6 @@ def delete_all(tx: Tx, site: Site, author: Actor) -> None:
             if post is not None and post.deleted_at is None:
                 delete(tx, site, post, author)
             timelines.remove(tx, author.id, entry.id)
-
-
-def _check(draft: Draft) -> None:
-    if not draft.text.strip():
-        raise Invalid("Validation failed: Text can't be blank")
-    if len(draft.text) + len(draft.summary) > MAX_CHARACTERS:
-        raise Invalid(f"Validation failed: Text is longer than {MAX_CHARACTERS} characters")
-    if "\x00" in draft.text or "\x00" in draft.summary:
-        raise Invalid("Validation failed: Text holds a NUL character")
-    if draft.visibility not in CLIENT_VISIBILITIES:
-        raise Invalid(f"Validation failed: Visibility is one of {', '.join(CLIENT_VISIBILITIES)}")
 
 
 def _parent(tx: Tx, author: Actor, draft: Draft) -> Post | None:
@@ -247,27 +265,6 @@ def _narrowed(tx: Tx, wanted: str, group: Actor | None, parent: Post | None) -> 
     return wanted
 
 
-def _title(draft: Draft, group: Actor | None, parent: Post | None) -> str | None:
-    """A thread in a group has a title: the one given, or the first line (as Lemmy does); replies have none."""
-    if parent is not None:
-        return None
-    if draft.title and draft.title.strip():
-        return draft.title.strip()[:200]
-    return _first_line(draft.text) if group is not None else None
-
-
-def _first_line(text: str) -> str | None:
-    """The first line of a text without the handles it begins with, 200 characters at most; what a forum calls a title."""
-    for line in text.splitlines():
-        pieces = list(mention_text.tokens(line))
-        while pieces and (pieces[0].kind == "mention" or not pieces[0].text.strip()):
-            pieces.pop(0)
-        title = "".join(piece.text for piece in pieces).strip()
-        if title:
-            return title if len(title) <= 200 else title[:199].rstrip() + "…"
-    return None
-
-
 def _author(tx: Tx, post: Post) -> Actor:
     author = actors.by_id(tx, post.author_id)
     if author is None:
@@ -282,40 +279,3 @@ def _group_of(tx: Tx, post: Post) -> Actor | None:
 def _keep_revision(tx: Tx, site: Site, post: Post) -> None:
     at = post.edited_at or post.published_at
     posts.add_revision(tx, Revision(site.new_id(), post.id, post.title, post.content, post.summary, post.sensitive, at))
-
-
-def _tell(tx: Tx, site: Site, type: str, post: Post, by: Actor, group: Actor | None) -> None:
-    """Create, Update or Delete of a post by a local actor, to everyone it concerns; its group, if ours, passes it on."""
-    to, cc = rendering.addressed(tx, site, post, group)
-    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
-    if group is not None and not group.local:
-        involved = [*involved, group.id]
-    followers_of = (post.author_id,) if post.visibility in ("public", "unlisted", "followers") else ()
-    audience = outbox.Audience(followers_of=followers_of if by.id == post.author_id else (), actors=tuple(involved))
-    if type == "Delete":
-        document: Any = {"id": post.iri, "type": "Tombstone"}
-        activity_id = None
-    else:
-        document = rendering.document(tx, site, post)
-        activity_id = f"{post.iri}/activity" if type == "Create" else None
-    _, body = sending.send(
-        tx,
-        site,
-        by,
-        type,
-        document,
-        to=to,
-        cc=cc,
-        audience=audience,
-        activity_id=activity_id,
-        # Once deleted, nobody may see the post, and everyone must hear of it.
-        post_id=None if type == "Delete" else post.id,
-        published=sending.timestamp(site.clock()),
-        group=group,
-    )
-    if group is not None and group.local:
-        opens = type == "Create" and post.reply_to_iri is None
-        kind = "thread" if opens else ("delete" if type == "Delete" else "other")
-        group_actions.announce(tx, site, group, body, post, kind)
-        if type == "Delete":
-            group_actions.unboost(tx, site, group, post)

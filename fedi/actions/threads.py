@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fedi.actions import notifying
 from fedi.context import Site
-from storage import actors, follows, notifications, posts, reactions, timelines
+from storage import actors, follows, notifications, polls, posts, reactions, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -79,7 +79,16 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
         summary=None,
         attachments=[],
         link=None,
+        emoji=[],
+        content_map=None,
+        event=None,
+        quote_iri=None,
+        quote_id=None,
+        quote_state=None,
+        quote_authorization=None,
     )
+    if post.kind == "Question":
+        polls.remove(tx, post.id)
     timelines.remove_post(tx, post.id)
     notifications.forget(tx, post_id=post.id)
     if post.removed_at is not None:

@@ -78,7 +78,7 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         cc=cc,
         url=post.url,
         title=post.title,
-        summary=excerpt(post.content) if post.kind == "Article" else post.summary,
+        summary=post.summary or (excerpt(post.content) if post.kind == "Article" else None),
         sensitive=post.sensitive,
         language=post.language,
         source=(post.source, "text/plain") if post.source is not None else None,
@@ -95,7 +95,7 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         shares=f"{post.iri}/shares",
         emoji=[(one["shortcode"], one["url"]) for one in post.emoji],
         policy=build_quote_policy(quote_policy(post), author.iri, author.followers),
-        quote=quote_properties(post.quote_iri, post.quote_authorization) if quotes and post.quote_iri else None,
+        quote=_quote(post) if quotes else None,
         poll=_poll(tx, post) if post.kind == "Question" else None,
     )
 
@@ -142,6 +142,11 @@ def _poll(tx: Tx, post: Post) -> PollDocument | None:
     if poll is None:
         return None
     return PollDocument(poll.multiple, poll.options, poll.votes, poll.voters_count, poll.ends_at, poll.closed_at)
+
+
+def _quote(post: Post) -> dict[str, Any]:
+    allowed = post.quote_authorization if post.quote_state == "accepted" else None
+    return quote_properties(post.quote_iri or "", allowed)
 
 
 def _with_quote(content: str, iri: str) -> str:

@@ -1,0 +1,67 @@
+"""Who is told of a post of a person here: Create, Update and Delete, to everyone it concerns and to its group."""
+
+from typing import Any
+
+from fedi.actions import groups as group_actions
+from fedi.actions import sending
+from fedi.context import Site
+from fedi.rendering import posts as rendering
+from storage import outbox, posts
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+
+
+def tell(
+    tx: Tx,
+    site: Site,
+    type: str,
+    post: Post,
+    by: Actor,
+    group: Actor | None,
+    *,
+    opens: bool = False,
+    also: tuple[int, ...] = (),
+    updated: int | None = None,
+) -> None:
+    """Send Create, Update or Delete of a post by a local actor to everyone it concerns; its group, if ours, passes it on.
+
+    `opens`: the group puts it before its followers as what opens a thread. `also` are further actors (ids) who get it.
+    `updated` (ms) is when something beside its words changed, as the votes of a poll.
+    """
+    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    if group is not None and not group.local:
+        involved = [*involved, group.id]
+    followers_of = (post.author_id,) if post.visibility in ("public", "unlisted", "followers") else ()
+    told = tuple(dict.fromkeys((*involved, *also)))
+    audience = outbox.Audience(followers_of=followers_of if by.id == post.author_id else (), actors=told)
+    if type == "Delete":
+        to, cc = rendering.addressed(tx, site, post, group)
+        document: Any = {"id": post.iri, "type": "Tombstone"}
+        activity_id = None
+    else:
+        document = rendering.document(tx, site, post)
+        if updated is not None:
+            document["updated"] = sending.timestamp(updated)
+        to, cc = document["to"], document["cc"]
+        activity_id = f"{post.iri}/activity" if type == "Create" else None
+    _, body = sending.send(
+        tx,
+        site,
+        by,
+        type,
+        document,
+        to=to,
+        cc=cc,
+        audience=audience,
+        activity_id=activity_id,
+        # Once deleted, nobody may see the post, and everyone must hear of it.
+        post_id=None if type == "Delete" else post.id,
+        published=sending.timestamp(site.clock()),
+        group=group,
+    )
+    if group is not None and group.local:
+        kind = "thread" if opens else ("delete" if type == "Delete" else "other")
+        group_actions.announce(tx, site, group, body, post, kind)
+        if type == "Delete":
+            group_actions.unboost(tx, site, group, post)
