@@ -32,11 +32,6 @@ def banned(site: Site, membership: Membership | None) -> bool:
     return membership.until is None or membership.until > site.clock()
 
 
-def lapse(tx: Tx, now: int) -> int:
-    """Clear bans away whose end has come; how many there were."""
-    return memberships.lapse(tx, now)
-
-
 def may_answer(tx: Tx, actor: Actor, parent: Post) -> None:
     """Raises Forbidden when `parent`, or what it answers, is locked and `actor` moderates its group not (Lemmy's Lock)."""
     if not posts.is_closed(tx, parent):

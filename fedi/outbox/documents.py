@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from federation.audience import read_audience
 from federation.errors import FederationError
+from federation.fields import first_id
 from federation.parse import parse_document
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import Site
@@ -23,7 +24,7 @@ from fedi.outbox.ready import ready
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import actors as actor_rendering
 from fedi.rendering import posts as post_rendering
-from fedi.visibility import NOBODY, Viewer, may_see
+from fedi.visibility import NOBODY, Viewer, may_see, may_see_group
 from storage import actors, audiences, outbox, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -143,9 +144,25 @@ def _sent(tx: Tx, viewer: Viewer, iri: str) -> Sent:
     author: Actor | None = actors.by_id(tx, row.actor_id)
     if author is None or (author.state != "active" and row.type not in ("Delete", "Undo")):
         raise NotFound
-    if about is None and not _is_public(row) and not _got_it(tx, viewer, row):
+    if about is None and not (_is_public(row) or _got_it(tx, viewer, row) or _of_group(tx, viewer, row)):
         raise NotFound
     return row
+
+
+_IN_GROUPS = frozenset({"Add", "Block", "Delete", "Lock", "Remove", "Undo", "Update"})
+"""What is done in a group before all who are in it: no report, no warning."""
+
+
+def _of_group(tx: Tx, viewer: Viewer, row: Sent) -> bool:
+    """Whether the activity was done in a group that the viewer may read, which passed it on to their server."""
+    if row.type not in _IN_GROUPS:
+        return False
+    try:
+        named = first_id(parse_document(row.body).get("audience"))
+    except FederationError:
+        return False
+    group = actors.by_iri(tx, named) if named is not None else None
+    return group is not None and group.is_group and may_see_group(tx, viewer, group)
 
 
 def _is_public(row: Sent) -> bool:
