@@ -7,6 +7,7 @@ are capped, and nothing of the environment (proxies, cookies, netrc) is used. `C
 """
 
 import asyncio
+import logging
 import re
 import socket
 import ssl
@@ -48,6 +49,8 @@ from federation.webfinger import (
     read_answer,
     split_handle,
 )
+
+log = logging.getLogger(__name__)
 
 ACCEPT = f"{ACTIVITY_JSON}, {AS_PROFILE}"
 MAX_REDIRECTS = 3
@@ -116,7 +119,9 @@ class _Resolver(AbstractResolver):
         found = await _lookup(host, port, family)
         allowed = [(kind, address) for kind, address in found if _allowed(self.networks, address, port)]
         if not allowed:
-            raise _Forbidden(f"{host} leads to {found[0][1] if found else 'no address'}")
+            # For the operator only: what a name means inside is nobody's business who makes us ask.
+            log.info("%s leads to %s, which is not asked", host, found[0][1] if found else "no address")
+            raise _Forbidden(f"{host} leads to no address that may be asked")
         return [
             ResolveResult(
                 hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
@@ -157,7 +162,8 @@ class AiohttpTransport:
     def _socket(self, info: AddrInfoType) -> socket.socket:
         family, kind, proto, _, address = info
         if not _allowed(self.networks, str(address[0]), int(address[1])):
-            raise _Forbidden(f"{address[0]} port {address[1]}")
+            log.info("%s port %s is not asked", address[0], address[1])
+            raise _Forbidden("an address, or a port, that may not be asked")
         return socket.socket(family, kind, proto)
 
     def _open(self) -> aiohttp.ClientSession:

@@ -1,0 +1,290 @@
+"""A hostile server that speaks real HTTP on loopback, and what a test asks of the fedi process that it attacks.
+
+One listener stands for many hosts, as every `*.localhost` leads to it. It answers by host and path with whatever a test
+gave it, byte by byte if need be, and remembers what it was asked. Its actors have real keys and sign what they send.
+"""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from federation.signatures.keys import KeyPair, PrivateKey, generate_rsa, load_private
+from federation.signatures.sign import sign_get, sign_post
+from storage import posts, received
+from storage.database import Database
+from storage.metadata import Tx
+from storage.posts import Post
+from storage.received import Received
+from tests.live.client import wait_until
+from tests.servers import Server
+
+AS2 = "https://www.w3.org/ns/activitystreams"
+PUBLIC = f"{AS2}#Public"
+ACTIVITY_JSON = "application/activity+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the hostile server says: `body` as it goes out; a dict becomes JSON; `raw` are all bytes, head included."""
+
+    body: Any = b""
+    status: int = 200
+    content_type: str = ACTIVITY_JSON
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+
+    def encoded(self) -> bytes:
+        """The whole answer."""
+        if self.raw is not None:
+            return self.raw
+        data = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        lines = [f"HTTP/1.1 {self.status} X", f"content-length: {len(data)}", f"content-type: {self.content_type}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return "\r\n".join([*lines, "connection: close", "", ""]).encode() + data
+
+
+def redirect(location: str) -> Answer:
+    """A redirect."""
+    return Answer(b"", 302, headers={"location": location})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that came: the host as it was named, and the path with its query."""
+
+    method: str
+    host: str
+    target: str
+    body: bytes
+
+
+@cache
+def key_pair(number: int = 0) -> KeyPair:
+    """One of the RSA keys of the hostile side; making one takes long."""
+    del number
+    return generate_rsa()
+
+
+class Hostile:
+    """The hostile server, on a free port of one loopback address, until `close`."""
+
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
+        self.port = 0
+        self.answers: dict[tuple[str, str], Answer | Callable[[str], Answer]] = {}
+        self.asked: list[Asked] = []
+        self.connections = 0
+        self.keys: dict[str, PrivateKey] = {}
+        self._loop = asyncio.new_event_loop()
+        started = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
+        self._thread.start()
+        assert started.wait(10)
+
+    def _run(self, started: threading.Event) -> None:
+        async def serve() -> None:
+            server = await asyncio.start_server(self._serve, self.address, 0)
+            self.port = server.sockets[0].getsockname()[1]
+            started.set()
+            async with server:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await server.serve_forever()
+
+        asyncio.set_event_loop(self._loop)
+        with contextlib.suppress(RuntimeError):
+            self._loop.run_until_complete(serve())
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            method, target, _ = head[0].split(" ")
+            named = {one.partition(":")[0].lower(): one.partition(":")[2].strip() for one in head[1:] if one}
+            body = await reader.readexactly(int(named.get("content-length", "0")))
+            host = named.get("host", "")
+            self.asked.append(Asked(method, host, target, body))
+            if method == "POST":
+                given = Answer(b"", 202)
+            else:
+                found = self.answers.get((host, target), Answer({"error": "not here"}, 404))
+                given = found(target) if callable(found) else found
+            writer.write(given.encoded())
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+            pass
+        finally:
+            writer.close()
+
+    def close(self) -> None:
+        """End it."""
+        for task in asyncio.all_tasks(self._loop):
+            self._loop.call_soon_threadsafe(task.cancel)
+        self._thread.join(10)
+        self._loop.close()
+
+    def host(self, name: str = "") -> str:
+        """The authority of one of its hosts; without a name, of its bare address."""
+        return f"{name}.localhost:{self.port}" if name else f"{self.address}:{self.port}"
+
+    def url(self, name: str, path: str) -> str:
+        """A URL at one of its hosts."""
+        return f"http://{self.host(name)}{path}"
+
+    def serve(self, url: str, answer: Answer | Callable[[str], Answer] | dict[str, Any]) -> str:
+        """Answer so at a URL, which comes back."""
+        host, _, path = url.removeprefix("http://").partition("/")
+        self.answers[host, f"/{path}"] = Answer(answer) if isinstance(answer, dict) else answer
+        return url
+
+    def asked_at(self, name: str, path: str = "", method: str = "GET") -> list[str]:
+        """The targets that were asked for at one of its hosts, those that begin so."""
+        host = self.host(name)
+        return [
+            one.target
+            for one in self.asked
+            if (one.host, one.method) == (host, method) and one.target[: len(path)] == path
+        ]
+
+    def actor(self, name: str, username: str, kind: str = "Person", *, key: int = 0, **more: Any) -> str:
+        """An actor at one of its hosts, with its WebFinger; its IRI."""
+        iri = self.url(name, f"/users/{username}")
+        pair = key_pair(key)
+        self.keys[iri] = load_private(pair.private, f"{iri}#main-key")
+        document: dict[str, Any] = {
+            "@context": [AS2, "https://w3id.org/security/v1"], "id": iri, "type": kind, "name": username,
+            "preferredUsername": username, "inbox": f"{iri}/inbox", "outbox": f"{iri}/outbox",
+            "followers": f"{iri}/followers", "url": iri, "endpoints": {"sharedInbox": self.url(name, "/inbox")},
+            "publicKey": {"id": f"{iri}#main-key", "owner": iri, "publicKeyPem": pair.public}, **more,
+        }  # fmt: skip
+        self.serve(iri, document)
+        resource = f"/.well-known/webfinger?resource=acct:{username}@{self.host(name)}"
+        jrd = {
+            "subject": f"acct:{username}@{self.host(name)}",
+            "links": [{"rel": "self", "type": ACTIVITY_JSON, "href": iri}],
+        }
+        self.serve(self.url(name, resource), Answer(jrd, content_type="application/jrd+json"))
+        return iri
+
+    def note(self, author: str, path: str, **more: Any) -> dict[str, Any]:
+        """A public Note at the host of its author, which serves it."""
+        host = author.removeprefix("http://").partition("/")[0]
+        document = {
+            "@context": AS2, "id": f"http://{host}{path}", "type": "Note", "attributedTo": author,
+            "content": "<p>a note</p>", "to": [PUBLIC], "cc": [f"{author}/followers"],
+            "published": "2026-11-01T12:00:00Z", **more,
+        }  # fmt: skip
+        self.serve(str(document["id"]), document)
+        return document
+
+    def activity(self, kind: str, actor: str, value: Any, **more: Any) -> dict[str, Any]:
+        """An activity of one of its actors, at a new id of the actor's host."""
+        host = actor.removeprefix("http://").partition("/")[0]
+        made = {"@context": AS2, "id": f"http://{host}/activities/{time.time_ns()}", "type": kind, "actor": actor}
+        return {**made, "object": value, "to": [PUBLIC], "cc": [], **more}
+
+    def send(
+        self, server: Server, activity: Any, *, key: PrivateKey | None = None, path: str = "/inbox"
+    ) -> tuple[int, str]:
+        """POST to an inbox of the fedi process, signed with the actor's key unless another is given: status and code."""
+        body = activity if isinstance(activity, bytes) else json.dumps(activity).encode()
+        chosen = key or self.keys[activity["actor"]]
+        url = server.url + path
+        headers = sign_post(chosen, url, body, time.time_ns() // 1_000_000)
+        return post(url, body, headers)
+
+    def get(self, server: Server, path: str, actor: str | None) -> int:
+        """GET from the fedi process, signed by one of its actors or not: the status."""
+        url = server.url + path if path.startswith("/") else path
+        headers = {"accept": ACTIVITY_JSON}
+        if actor is not None:
+            headers |= sign_get(self.keys[actor], url, time.time_ns() // 1_000_000)
+        request = urllib.request.Request(url, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as problem:
+            problem.close()
+            return problem.code
+
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    """A plain POST: status, and the reason code when it is refused."""
+    request = urllib.request.Request(url, body, headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, ""
+    except urllib.error.HTTPError as problem:
+        said = problem.read()
+        with contextlib.suppress(ValueError):
+            return problem.code, str(json.loads(said).get("type", "")).removeprefix("urn:fedi:")
+        return problem.code, ""
+
+
+@dataclass(slots=True)
+class Target:
+    """The fedi process that is attacked, with what its own database says of it."""
+
+    server: Server
+    token: str
+    db: Database
+
+    def row(self, activity_id: str) -> Received | None:
+        """The newest row about an activity that it received."""
+        rows = self.db.read_now(lambda tx: received.newest(tx, 500))
+        return next((row for row in rows if row.activity_id == activity_id), None)
+
+    def outcome(self, activity: dict[str, Any]) -> tuple[str, str]:
+        """(state, code) of an activity once it is worked out."""
+        found: list[tuple[str, str]] = []
+
+        def settled() -> bool:
+            row = self.row(activity["id"])
+            if row is not None and row.state not in ("new", "working"):
+                found.append((row.state, row.code or ""))
+            return bool(found)
+
+        wait_until(settled)
+        return found[0]
+
+    def post(self, iri: str) -> Post | None:
+        """A post as it is kept there."""
+        return self.db.read_now(lambda tx: posts.by_iri(tx, iri))
+
+    def read(self, unit: Callable[[Tx], Any]) -> Any:
+        """What `unit(tx)` reads in its database."""
+        return self.db.read_now(unit)
+
+    def api(self, method: str, path: str, **parameters: Any) -> Any:
+        """A call of its client API by the person who lives there."""
+        from tests.live.client import Person
+
+        return Person(self.server, "ada", self.token).ask(method, path, **parameters)
+
+    def find(self, query: str) -> Any:
+        """What its search gives for a handle or an address, asking other servers."""
+        return self.api("GET", "/api/v2/search", q=query, resolve="true")
+
+
+@contextlib.contextmanager
+def attacked(folder: Path, networks: str = "127.0.0.0/8") -> Iterator[Target]:
+    """A fedi process on loopback with a person `ada`, that may ask these private networks only."""
+    server = Server(folder, f"sqlite:///{folder}/fedi.db", "Target")
+    server.init()
+    server.config.write_text(server.config.read_text().replace("127.0.0.0/8", networks))
+    token = server.person("ada")
+    server.start()
+    db = Database(server.database)
+    try:
+        yield Target(server, token, db)
+    finally:
+        db.close()
+        server.kill()
