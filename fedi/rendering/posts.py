@@ -11,6 +11,7 @@ from federation.vocabulary.quote import Policy, build_quote_policy, quote_proper
 from federation.vocabulary.tombstone import build_tombstone
 from federation.vocabulary.writing import build_post
 from fedi.context import Site
+from fedi.rendering import threads
 from fedi.text import to_text
 from fedi.text.mentions import shortened, without_mentions
 from storage import actors, polls, posts
@@ -68,7 +69,8 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
     to, cc = _addressed(post, group, involved, known)
     names = sorted(posts.tags_of(tx, [post.id]).get(post.id, []))
     quotes = post.quote_iri is not None and post.quote_state in ("pending", "accepted")
-    return build_post(
+    context = threads.context_of(tx, site, post, group)
+    made = build_post(
         id=post.iri,
         kind=post.kind,
         author=author.iri,
@@ -83,7 +85,7 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         language=post.language,
         source=(post.source, "text/plain") if post.source is not None else None,
         in_reply_to=post.reply_to_iri,
-        context=context_of(tx, post, group),
+        context=context,
         group=group.iri if group is not None else None,
         updated=post.edited_at,
         mentions=[(known[one].iri, f"@{known[one].handle}") for one in involved if one in known],
@@ -91,31 +93,17 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         attachments=post.attachments,
         link=post.link,
         replies=f"{post.iri}/replies",
-        likes=f"{post.iri}/likes",
-        shares=f"{post.iri}/shares",
         emoji=[(one["shortcode"], one["url"]) for one in post.emoji],
         policy=build_quote_policy(quote_policy(post), author.iri, author.followers),
         quote=_quote(post) if quotes else None,
         poll=_poll(tx, post) if post.kind == "Question" else None,
     )
-
-
-def context_of(tx: Tx, post: Post, group: Actor | None) -> str | None:
-    """The collection of the thread that a post is in (FEP-7888); None where its author's server named none.
-
-    Of threads in a group of this instance the group's, `<group>/threads/<root>`; else what was named for the post; of
-    threads that began here, `<root>/context`.
-    """
-    if group is not None and group.local:
-        return f"{group.iri}/threads/{post.root_id or post.id}"
-    if post.context is not None:
-        return post.context
-    if post.root_id is None or post.root_id == post.id:
-        return f"{post.iri}/context" if post.local else None
-    root = posts.by_id(tx, post.root_id)
-    if root is None:
-        return None
-    return root.context or (f"{root.iri}/context" if root.local else None)
+    # With their totals, which is all that they tell (Mastodon shows them).
+    made["likes"] = {"id": f"{post.iri}/likes", "type": "Collection", "totalItems": post.likes_count}
+    made["shares"] = {"id": f"{post.iri}/shares", "type": "Collection", "totalItems": post.boosts_count}
+    if context is not None and group is not None and group.local:
+        made["contextHistory"] = threads.history_of(context)
+    return made
 
 
 def quote_policy(post: Post) -> Policy:

@@ -137,6 +137,8 @@ class _Work:
                     context = await self._announced(item, url, group)
                     if context is not None:
                         contexts[context] = None
+            if items:
+                break  # one page: the rest of each thread comes by its context
 
         def ask(tx: Tx) -> None:
             for one in list(contexts)[:THREADS]:
