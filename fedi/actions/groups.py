@@ -202,12 +202,15 @@ def _html(site: Site, text: str) -> str:
     return to_html(text, {}, lambda tag: site.iri(f"/tags/{tag}")) if text.strip() else ""
 
 
-def announce(tx: Tx, site: Site, group: Actor, activity: bytes, post: Post | None, kind: str) -> bool:
+def announce(
+    tx: Tx, site: Site, group: Actor, activity: bytes, post: Post | None, kind: str, *, also: Actor | None = None
+) -> bool:
     """The group passes an activity on to its followers.
 
     Forums (and whoever we know nothing of) get the activity wrapped, byte for byte as it came (FEP-1b12: it "MUST be
     preserved exactly"). Microblogs get one boost for each new thread and nothing else, since Mastodon would show every
-    announced comment as a boost. `kind` is `thread` for a post that opens one, `delete`, else `other`.
+    announced comment as a boost. `kind` is `thread` for a post that opens one, `delete`, else `other`. `also` is somebody
+    who does not follow it (any more) and whose server is to hear of this all the same: who is banned.
 
     A group with twins passes each activity on once, and not to the twin that it came from; False when it did before.
     """
@@ -221,7 +224,9 @@ def announce(tx: Tx, site: Site, group: Actor, activity: bytes, post: Post | Non
     followers = group.followers or ""
     to = [followers] if private else [sending.PUBLIC]
     cc = [] if private else [followers]
-    audience = outbox.Audience(followers_of=(group.id,), but_not=came_from)
+    audience = outbox.Audience(
+        followers_of=(group.id,), actors=(also.id,) if also is not None else (), but_not=came_from
+    )
     iri = site.iri(f"/activities/{site.new_id()}")
     # So that the server of who wrote it, and members' servers, learn where the whole thread is.
     context = None if post is None or kind == "delete" else group_context(group, post.root_id or post.id)

@@ -102,8 +102,8 @@ def banned(
 ) -> Moderation | None:
     """Somebody is out of a group, until a time (ms) or for good, if told so with all their posts in it.
 
-    Of a group hosted here the follow ends with it, and a `Reject` tells their server so: microblogs know no ban
-    (PROTOCOL section 7). Raises Forbidden for the group's owner.
+    Of a group hosted here their server must hear of it before the follow ends: announce it, then `put_out`. Raises
+    Forbidden for the group's owner.
     """
     known = memberships.find(tx, deed.group.id, actor.id)
     if known is not None and known.role == "owner":
@@ -115,9 +115,6 @@ def banned(
         tx,
         Membership(deed.group.id, actor.id, "member", "banned", site.clock(), until, deed.reason[:MAX_REASON] or None),
     )
-    follow = follows.find(tx, actor.id, deed.group.id)
-    if follow is not None and deed.group.local:
-        follow_actions.reject(tx, site, follow)
     if remove_posts:
         for number, post in enumerate(posts.in_group_by(tx, deed.group.id, actor.id)):
             one = replace(deed, iri=f"{deed.iri}#{number}")
@@ -125,6 +122,14 @@ def banned(
                 _take_out(tx, site, deed.group, post)
     _tell(tx, site, deed, actor.id)
     return made
+
+
+def put_out(tx: Tx, site: Site, group: Actor, actor: Actor) -> None:
+    """Who was banned from a group hosted here follows it no more; a `Reject` tells their server, as microblogs know no ban
+    (PROTOCOL section 7)."""
+    follow = follows.find(tx, actor.id, group.id)
+    if follow is not None:
+        follow_actions.reject(tx, site, follow)
 
 
 def unbanned(tx: Tx, site: Site, group: Actor, actor: Actor) -> bool:

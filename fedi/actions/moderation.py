@@ -138,7 +138,8 @@ def ban(
     if not group.local:
         return _asked(site, deed, "ban", actor=actor, until=until)
     made = moderated.banned(tx, site, deed, actor, until=until, remove_posts=remove_posts)
-    group_actions.announce(tx, site, group, body, None, "other")
+    group_actions.announce(tx, site, group, body, None, "other", also=actor)
+    moderated.put_out(tx, site, group, actor)
     return _kept(made)
 
 
@@ -163,7 +164,7 @@ def unban(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> None:
     )
     if group.local:
         moderated.unbanned(tx, site, group, actor)
-        group_actions.announce(tx, site, group, body, None, "other")
+        group_actions.announce(tx, site, group, body, None, "other", also=actor)
 
 
 def appoint(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> Moderation:

@@ -44,7 +44,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if moderated.banned(tx, site, deed, person, until=until, remove_posts=all_of_it) is None:
         raise Ignored("known", "this was done already")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, None, "other")
+        group_actions.announce(tx, site, group, received.activity.raw, None, "other", also=person)
+        moderated.put_out(tx, site, group, person)
 
 
 def _group(tx: Tx, received: Authentic) -> Actor | None:

@@ -73,10 +73,12 @@ def _undo_moderation(
     """A moderator takes back what they, or another moderator, did: by what it is about, as the inner id may be new."""
     action = _ACTIONS.get(next(iter(wire.types(inner)), "")) if inner is not None else None
     action = action or (known.action if known is not None else "")
+    about: Post | None = None
+    person: Actor | None = None
     if action == "ban":
         group, person = _ban_of(tx, inner, known)
         moderators.check(tx, by, group, vouched_by)
-        done, about = moderated.unbanned(tx, site, group, person), None
+        done = moderated.unbanned(tx, site, group, person)
     else:
         about = _post_of(tx, inner, known)
         group = moderators.group_of(tx, about)
@@ -92,7 +94,7 @@ def _undo_moderation(
     if not done:
         raise Ignored("known", "this was taken back already, or never done")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, about, "other")
+        group_actions.announce(tx, site, group, received.activity.raw, about, "other", also=person)
 
 
 _ACTIONS = {"Delete": "remove", "Lock": "lock", "Block": "ban"}
