@@ -21,7 +21,7 @@ from fedi.config import Config
 from fedi.context import Site, close_site, open_site
 from fedi.inbox import door as inbox
 from fedi.mastodon.door import Door
-from fedi.outbox import documents
+from fedi.outbox import documents, quotes
 from fedi.signin import password
 from fedi.web import groups, people, posts
 from fedi.worker import loop as worker_loop
@@ -87,6 +87,7 @@ def _routes() -> list[BaseRoute]:
         Route("/people/{name}/posts/{post_id:int}", negotiated(posts.show, documents.post)),
         *inbox.ROUTES,
         *documents.ROUTES,
+        *quotes.ROUTES,
         *password.ROUTES,
         *mastodon.IMAGES,
         *web.ROUTES,

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from federation.vocabulary.note import PostDocument
+from federation.vocabulary.quote import quote_policy
 from fedi.actions import groups as group_actions
-from fedi.actions import memberships, reactions, threads
+from fedi.actions import memberships, polls, quotes, reactions, threads, twins
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.text import sanitise, to_text
+from fedi.text.event import event_html
 from storage import actors, follows, groups, posts
 from storage import reactions as reaction_rows
 from storage.actors import Actor
@@ -20,6 +22,7 @@ from storage.reactions import Boost
 MAX_MENTIONS = 100
 MAX_TAGS = 50
 MAX_ATTACHMENTS = 20
+MAX_EMOJI = 100
 MAX_CONTENT = 200_000
 
 
@@ -32,17 +35,24 @@ class Kept:
     group: Actor | None
 
 
-def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: bool) -> Kept | None:
-    """Keep a peer's post, or change it when it is known; None for what is deleted here.
+def record(
+    tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: bool, look_at_quote: bool = True
+) -> Kept | None:
+    """Keep a peer's post, or change it when it is known; None for what is deleted here, and for a vote, which is no post.
+
+    `look_at_quote`: what it quotes is fetched; not of what is itself fetched for being quoted, or it would never end.
 
     `live`: it was sent to us just now, so it sorts by its arrival; else (fetched) by the time its author gives.
     A remote group that it names is noted as mentioned; it is in that group once the group announces it (`announced`).
     """
+    if document.vote:
+        return None
     known = posts.by_iri(tx, document.id)
     if known is not None:
         if known.deleted_at is not None or known.author_id != author.id:
             return None
-        return Kept(_change(tx, site, known, document, author), False, None)
+        changed = _change(tx, site, known, document, author)
+        return Kept(_beside(tx, site, changed, document, look_at_quote=look_at_quote), False, None)
     answers = document.in_reply_to if document.in_reply_to != document.id else None
     parent = posts.by_iri(tx, answers) if answers else None
     mentioned = _mentioned(tx, site, document)
@@ -60,7 +70,7 @@ def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: b
         author_id=author.id,
         group_id=group.id if group else None,
         local=False,
-        **_words(document),
+        **_words(document, author),
         reply_to_id=parent.id if parent else None,
         reply_to_iri=answers,
         reply_to_actor_id=parent.author_id if parent else None,
@@ -80,6 +90,7 @@ def record(tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: b
     involved = dict.fromkeys([*mentioned, *_named_groups(tx, document), *([group.id] if group else [])])
     if not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
         return None
+    post = _beside(tx, site, post, document, look_at_quote=look_at_quote)
     told = [actor for actor in actors.by_ids(tx, mentioned).values() if actor.local]
     if parent is not None and parent.author_id not in mentioned and live:
         parent_author = actors.by_id(tx, parent.author_id)
@@ -101,10 +112,12 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int) -
 
 
 def vouched(tx: Tx, group: Actor, post: Post) -> None:
-    """A remote group says that a post is in it: so it is, where the post names the group or answers what is in it."""
+    """A remote group says that a post is in it: so it is, where the post names the group or answers what is in it, or where
+    the group that it names calls this one its twin."""
     named = group.id in posts.mentioned_in(tx, [post.id]).get(post.id, [])
     parent = posts.by_id(tx, post.reply_to_id) if post.reply_to_id is not None else None
-    if post.group_id is None and (named or (parent is not None and parent.group_id == group.id)):
+    answers = parent is not None and parent.group_id == group.id
+    if post.group_id is None and (named or answers or (parent is None and twins.vouches(tx, group, post))):
         posts.change(tx, post.id, group_id=group.id)
         row = groups.by_id(tx, group.id)
         if named and post.visibility == "direct" and row is not None:
@@ -166,7 +179,7 @@ def acquainted(tx: Tx, author: Actor) -> bool:
 
 
 def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Actor) -> Post:
-    words = _words(document)
+    words = _words(document, author)
     if all(getattr(known, name) == value for name, value in words.items()):
         return known
     posts.add_revision(
@@ -191,17 +204,40 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
     return edited
 
 
-def _words(document: PostDocument) -> dict[str, Any]:
+def _beside(tx: Tx, site: Site, post: Post, document: PostDocument, *, look_at_quote: bool) -> Post:
+    """Keep what a post has beside its words: its poll, and what it quotes, which a job looks at."""
+    if document.poll is not None:
+        polls.keep(tx, site, post, document.poll)
+    if document.quote is None:
+        return post
+    named = document.quote.authorization
+    if post.quote_iri == document.quote.iri and (named is None or named == post.quote_authorization):
+        return post
+    changed: dict[str, Any] = {"quote_iri": document.quote.iri, "quote_authorization": named, "quote_state": "pending"}
+    if post.quote_iri != document.quote.iri:
+        changed["quote_id"] = None
+    posts.change(tx, post.id, **changed)
+    if look_at_quote:
+        quotes.check_later(tx, site, post.id)
+    return replace(post, **changed)
+
+
+def _words(document: PostDocument, author: Actor) -> dict[str, Any]:
     """The columns that an edit may change."""
+    head = event_html(document.event) if document.event is not None else ""
     return {
         "kind": document.kind[:40],
         "title": to_text(document.title)[:300] or None if document.title else None,
-        "content": sanitise(document.content[:MAX_CONTENT]),
+        "content": head + sanitise(document.content[:MAX_CONTENT]),
         "summary": to_text(document.summary)[:500] or None if document.summary else None,
         "sensitive": document.sensitive,
         "language": document.language,
         "attachments": document.attachments[:MAX_ATTACHMENTS],
         "link": document.link,
+        "emoji": [{"shortcode": name, "url": url} for name, url in document.emoji[:MAX_EMOJI]],
+        "content_map": {name: sanitise(text[:MAX_CONTENT]) for name, text in document.content_map.items()} or None,
+        "event": document.event,
+        "quote_policy": quote_policy(document.quote_allowed, author.followers),
     }
 
 

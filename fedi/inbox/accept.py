@@ -3,13 +3,15 @@
 from federation import fields as wire
 from federation.activity import Authentic
 from fedi.actions import follows as follow_actions
+from fedi.actions import quotes as quote_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, signer
-from storage import actors, follows
+from storage import actors, follows, outbox, posts
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
+from storage.posts import Post
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
@@ -27,14 +29,33 @@ def _asked(tx: Tx, received: Authentic, group: Actor) -> bool:
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
-    """The follow is accepted; again is nothing."""
+    """The follow is accepted; again is nothing. Or a quote is allowed."""
     answerer = signer(tx, received)
+    quoting = quoted_by(tx, received)
+    if quoting is not None:
+        authorization = wire.first_id(received.activity.document.get("result"))
+        if not quote_actions.accepted(tx, site, answerer, quoting, authorization):
+            raise Ignored("unknown-object", "this allows no quote that somebody here asked for")
+        return
     follow = answered(tx, received, answerer)
     if follow.state == "accepted":
         return
     follower = actors.by_id(tx, follow.follower_id)
     if follower is not None:
         follow_actions.settled(tx, site, follow, follower, answerer)
+
+
+def quoted_by(tx: Tx, received: Authentic) -> Post | None:
+    """The local post whose QuoteRequest an Accept or Reject answers (FEP-044f); None when it answers something else."""
+    asked = wire.first_id(received.activity.object)
+    row = outbox.by_activity(tx, asked) if asked is not None else None
+    if row is not None:
+        return posts.by_id(tx, row.post_id) if row.type == "QuoteRequest" and row.post_id is not None else None
+    inner = embedded(received.activity)
+    if inner is None or "QuoteRequest" not in wire.types(inner):
+        return None
+    post = posts.by_iri(tx, wire.first_id(inner.get("instrument")) or "")
+    return post if post is not None and post.local else None
 
 
 def answered(tx: Tx, received: Authentic, answerer: Actor) -> Follow:

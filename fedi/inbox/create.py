@@ -7,7 +7,7 @@ from federation.errors import FederationError, WrongOrigin
 from federation.groups import may_announce
 from federation.vocabulary.note import PostDocument, read_post
 from fedi.actions import groups as group_actions
-from fedi.actions import memberships, remote_posts
+from fedi.actions import memberships, polls, remote_posts
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -37,7 +37,7 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
         read = read_post(document)
     except FederationError:
         return NOTHING  # `handle` refuses it, with the reason
-    if not remote_posts.relevant(tx, site, read, author):
+    if read.vote or not remote_posts.relevant(tx, site, read, author):
         return NOTHING
     parents: tuple[str, ...] = ()
     if read.in_reply_to and not site.is_local(read.in_reply_to) and posts.by_iri(tx, read.in_reply_to) is None:
@@ -65,6 +65,9 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     check_authorship(received.activity)
     read = read_post(document)
     check_author(read, received)
+    if read.vote:
+        _vote(tx, site, author, read, vouched_by)
+        return
     known = posts.by_iri(tx, read.id)
     if known is not None:
         # Fetched before it came (somebody answered it), or sent again: what it says now is not taken from its Create,
@@ -84,6 +87,17 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     kept = remote_posts.record(tx, site, read, author, live=True)
     if kept is not None and kept.group is not None and vouched_by is None:
         _pass_on(tx, site, kept.group, received, kept.post)
+
+
+def _vote(tx: Tx, site: Site, voter: Actor, read: PostDocument, vouched_by: Actor | None) -> None:
+    """A vote in a poll (FEP-9967) is counted, and never kept as a post, whatever becomes of it."""
+    poll = posts.by_iri(tx, read.in_reply_to or "")
+    if vouched_by is not None or poll is None or not poll.local or poll.deleted_at is not None:
+        raise Ignored("no-poll", "a vote is its voter's word to the author of a poll, and this one is not of here")
+    open_to(tx, site, poll, voter)
+    became = polls.received(tx, site, voter, poll, read.title or "", read.id)
+    if became != "counted":
+        raise Ignored(became, "the vote does not count: the poll is over, has no such option, or it was given before")
 
 
 def _check_open(tx: Tx, author: Actor, parent: Post) -> None:

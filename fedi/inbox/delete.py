@@ -3,7 +3,7 @@
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
 from fedi.actions import groups as group_actions
-from fedi.actions import moderated, remote_posts
+from fedi.actions import moderated, quotes, remote_posts
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -46,6 +46,8 @@ def keep(tx: Tx, site: Site, received: Authentic, fetched: Fetched, *, vouched_b
         return
     post = posts.by_iri(tx, iri)
     if post is None:
+        if quotes.revoked(tx, site, signer(tx, received), iri):
+            return  # it was the leave to quote a post
         raise Ignored("unknown-object", f"{iri} is not known here")
     author = actors.by_id(tx, post.author_id)
     if author is None or author.iri != received.signer or is_removal(tx, received, post, vouched_by):

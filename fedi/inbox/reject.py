@@ -1,10 +1,10 @@
 """Reject: a remote actor does not want to be followed by somebody here, or put them out of a group."""
 
 from federation.activity import Authentic
-from fedi.actions import follows
+from fedi.actions import follows, quotes
 from fedi.context import Site
-from fedi.inbox.accept import answered
-from fedi.inbox.handling import NOTHING, Fetched, Needs
+from fedi.inbox.accept import answered, quoted_by
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import signer
 from storage.metadata import Tx
 
@@ -15,5 +15,10 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
-    """The follow is taken away, accepted or not."""
-    follows.rejected(tx, site, answered(tx, received, signer(tx, received)))
+    """The follow is taken away, accepted or not. Or a quote is not allowed."""
+    answerer = signer(tx, received)
+    quoting = quoted_by(tx, received)
+    if quoting is None:
+        follows.rejected(tx, site, answered(tx, received, answerer))
+    elif not quotes.rejected(tx, site, answerer, quoting):
+        raise Ignored("unknown-object", "this refuses no quote that somebody here asked for")

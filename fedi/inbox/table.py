@@ -14,6 +14,7 @@ from fedi.inbox import (
     follow,
     like,
     lock,
+    quote_request,
     reject,
     remove,
     resolve,
@@ -36,6 +37,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Follow": follow,
     "Like": like,
     "Lock": lock,
+    "QuoteRequest": quote_request,
     "Reject": reject,
     "Remove": remove,
     "Resolve": resolve,
@@ -46,6 +48,7 @@ HANDLERS: Mapping[str, Handler] = {
 
 IGNORED: Mapping[str, str] = {
     "Arrive": "nothing here shows where people are",
+    "ChooseAnswer": "which answer is the best is not marked here (PieFed)",
     "Ignore": "it asks for nothing",
     "Invite": "invitations are not read yet",
     "Join": "following is joining here",
@@ -53,6 +56,7 @@ IGNORED: Mapping[str, str] = {
     "Listen": "it asks for nothing",
     "Move": "moved accounts are not followed yet",
     "Offer": "agreements between institutions are not read yet",
+    "PollVote": "PieFed sends a vote as a Note as well, which is what is counted (FEP-9967)",
     "Question": "a poll comes as a Create",
     "Read": "it asks for nothing",
     "TentativeAccept": "nothing here is accepted tentatively",

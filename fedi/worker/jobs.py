@@ -12,6 +12,8 @@ from typing import Any
 from federation.errors import FederationError
 from fedi.context import Site
 from fedi.worker.backfill import backfill
+from fedi.worker.polls import tell_poll
+from fedi.worker.quotes import look_at_quote
 from fedi.worker.synchronise import synchronise
 from storage import jobs, peers
 from storage.jobs import Job
@@ -55,6 +57,8 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "backfill": backfill,
     "followers": synchronise,
     "nodeinfo": nodeinfo,
+    "poll": tell_poll,
+    "quote": look_at_quote,
 }
 
 

@@ -1,0 +1,12 @@
+"""The job `poll`: tell peers how a poll stands, and end it when its time is over."""
+
+from typing import Any
+
+from fedi.actions import polls
+from fedi.context import Site
+
+
+async def tell_poll(site: Site, payload: dict[str, Any]) -> None:
+    """What is due of the poll of the post `post_id`; again is nothing once it is over."""
+    post_id = int(payload["post_id"])
+    await site.db.write(lambda tx: polls.due(tx, site, post_id))
