@@ -104,7 +104,12 @@ class _Work:
                     await self._all(history, group)
             except FederationError as problem:
                 log.info("the history %s: %s", read.history, problem)
-        await self._all(found, group)  # what the history did not tell; of what is known nothing is asked
+        kept = await self._all(found, group)  # what the history did not tell; of what is known nothing is asked
+        root = kept[0] if kept else None
+        if group is not None and root is not None and root.reply_to_iri is None:
+            owner, opens, at = group, root, root.published_at
+            # Under the thread's own address, as the announce of it is not known.
+            await self.site.db.write(lambda tx: _stand(tx, self.site, owner, opens, found.url, at))
 
     async def replies(self, iri: str) -> None:
         """A thread by the answers to its first post, to those answers, and so on, breadth first."""
