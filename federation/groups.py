@@ -7,8 +7,10 @@ id, for the first post of a thread only (Lemmy issues 2224 and 2606). Software w
 
 from typing import Literal
 
+import msgspec
+
 from federation.activity import Activity
-from federation.fields import as_objects, types
+from federation.fields import Json, as_objects, types
 
 Form = Literal["any", "forum", "microblog", "notice"]
 Kind = Literal["thread", "reply", "other"]
@@ -93,3 +95,19 @@ def may_announce(activity: Activity, group: str) -> bool:
     if activity.type == "Announce" or activity.actor == group:
         return False
     return not any("Announce" in types(inner) for inner in as_objects(activity.object))
+
+
+class _Outer(msgspec.Struct):
+    object: msgspec.Raw = msgspec.Raw()
+
+
+def inner_bytes(announce: bytes, inner: Json) -> bytes | None:
+    """The JSON of `inner` as it stands in the Announce that holds it, so that it can be passed on byte for byte (FEP-1b12).
+
+    None when it is not what the Announce is of as a whole (one of several, PieFed's batches).
+    """
+    try:
+        raw = bytes(msgspec.json.decode(announce, type=_Outer).object)
+        return raw if msgspec.json.decode(raw) == inner else None
+    except msgspec.DecodeError:
+        return None

@@ -33,10 +33,11 @@ from federation.signatures.keys import PrivateKey, PublicKey, load_public
 from federation.signatures.verify import authentic_fetched, authentic_proof
 from federation.vocabulary.actor import ActorDocument, owner_of_key, read_actor
 from federation.vocabulary.collection import read_collection
+from federation.vocabulary.emoji import read_emoji
 from federation.vocabulary.note import PostDocument, read_post
 from federation.webfinger import split_handle
 from fedi import policy
-from fedi.actions import conversations, moderated, remote_posts
+from fedi.actions import conversations, moderated, remote_posts, twins
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.text import sanitise, to_text
@@ -146,6 +147,8 @@ async def _fetch_actor(site: Site, iri: str) -> Actor:
 async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
     """Keep an actor whose document came from its own origin; its handle's domain is checked by WebFinger."""
     read = read_actor(document)
+    if site.is_local(read.id):
+        raise WrongOrigin(f"{read.id} is of this instance, which nobody else describes")
     domain = await _domain(site, read)
     return await site.db.write(lambda tx: _save(tx, site, read, domain, document))
 
@@ -207,6 +210,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         last_post_at=None,
         created_at=read.published if read.published and 0 < read.published < now else now,
         fetched_at=now,
+        emoji=[{"shortcode": name, "url": url} for name, url in read_emoji(document)],
     )
     holder = actors.by_name(tx, row.username, domain)
     if holder is not None and holder.iri != row.iri:
@@ -230,6 +234,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         mode = "approval" if read.approves_followers else "open"
         known = groups.by_id(tx, saved.id)
         groups.save(tx, Group(saved.id, mode, visible, "members", known.rules if known else [], None, saved.created_at))
+        twins.said(tx, site, saved, wire.ids(document.get("twins")))
     return saved
 
 
@@ -312,15 +317,17 @@ async def activity(site: Site, iri: str) -> Authentic:
     return authentic_fetched(fetched.document, fetched.url, fetched.raw)
 
 
-async def proven(site: Site, inner: dict[str, Any]) -> Authentic:
+async def proven(site: Site, inner: dict[str, Any], raw: bytes | None = None) -> Authentic:
     """An activity that somebody passed on, proven by its actor's own proof (FEP-8b32); at most the key is fetched.
+
+    `raw` is its JSON as it came, to be passed on byte for byte.
 
     Raises MissingSignature when it has none, and the other errors of `federation.errors`.
     """
     key_id = proof_key_id(inner)
     if key_id is None:
         raise MissingSignature("the activity that was passed on has no proof")
-    read = read_activity(inner, wire.encode(inner))
+    read = read_activity(inner, wire.encode(inner) if raw is None else raw)
     await _permitted(site, host_of(key_id))
     found = await key(site, key_id)
     try:
@@ -374,8 +381,8 @@ async def moderators(site: Site, iri: str) -> None:
 async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) -> Post | None:
     """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.
 
-    `fresh`: ask its origin how it is now; `late`: ask for the rest of its thread as well, in the background, when it
-    was not known. Raises the errors of `federation.errors` when it can't be asked.
+    `fresh`: ask its origin how it is now; `late`: ask for the rest of its thread and for what it quotes as well, in the
+    background, when it was not known. Raises the errors of `federation.errors` when it can't be asked.
     """
     known = await site.db.read(lambda tx: posts.by_iri(tx, iri))
     if known is not None and (known.local or known.deleted_at is not None or not fresh):
@@ -405,7 +412,7 @@ async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) 
     def keep(tx: Tx) -> Post | None:
         kept = None
         for document, author in reversed(chain):
-            kept = remote_posts.record(tx, site, document, author, live=False)
+            kept = remote_posts.record(tx, site, document, author, live=False, look_at_quote=late)
         if kept is not None and kept.new and late:
             conversations.met_late(tx, site, kept.post)
         return kept.post if kept is not None else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select
 
+from storage.actors import actors
 from storage.metadata import Id, Time, Tx, all_of, columns, insert_new, metadata, one_of, upsert
 from storage.prepared import rows
 
@@ -100,6 +101,16 @@ def known(tx: Tx, one_id: int, others: list[int], now: int) -> None:
     tx.execute(gone)
     for other_id in others:
         insert_new(tx, twins, {"group_id": one_id, "other_id": other_id, "state": "known", "since": now})
+
+
+def joined_iris(tx: Tx, group_id: int) -> list[str]:
+    """The IRIs of the twins of a group here, the oldest first, for others to read."""
+    query = (
+        select(actors.c.iri)
+        .join(twins, twins.c.other_id == actors.c.id)
+        .where(twins.c.group_id == group_id, twins.c.state == "joined", actors.c.state == "active")
+    )
+    return list(tx.scalars(query.order_by(twins.c.since, actors.c.id)))
 
 
 def forget_before(tx: Tx, before: int) -> int:

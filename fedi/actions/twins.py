@@ -186,7 +186,7 @@ def relay(tx: Tx, site: Site, other: Actor, post: Post, activity: Authentic | No
         now = posts.by_id(tx, post.id)
         if now is None or not _belongs(tx, site, group, other, now):
             continue
-        if now.group_id is None:
+        if now.group_id in (None, other.id):
             # Of several here it is in the one that was joined first; the others pass it on only.
             posts.change(tx, now.id, group_id=group.id)
             now = replace(now, group_id=group.id)
@@ -195,6 +195,15 @@ def relay(tx: Tx, site: Site, other: Actor, post: Post, activity: Authentic | No
             group_actions.announce(tx, site, group, activity.activity.raw, now, "thread" if opens else "other")
         elif opens:
             group_actions.boost(tx, site, group, now)
+
+
+def gone(tx: Tx, site: Site, other: Actor, iri: str, inner: dict[str, Any]) -> None:
+    """A twin passed a Delete on that its author gave no proof for, and the post's origin has it no more: neither has the
+    group here, which passes it on (`inner`, the activity as it came) for others to ask as well."""
+    post = posts.by_iri(tx, iri)
+    group = group_actions.of_posts(tx, post) if post is not None else None
+    if post is not None and group is not None and group.id in {one.id for one in copies(tx, other)}:
+        group_actions.announce(tx, site, group, wire.encode(inner), post, "delete")
 
 
 def _belongs(tx: Tx, site: Site, group: Actor, other: Actor, post: Post) -> bool:
@@ -208,7 +217,8 @@ def _belongs(tx: Tx, site: Site, group: Actor, other: Actor, post: Post) -> bool
     if memberships.banned(site, membership_rows.find(tx, group.id, author.id)):
         return False
     if post.reply_to_iri is None:
-        return post.group_id in (None, group.id) or _is_copy(tx, group, post.group_id)
+        # Who is of this instance may post into the twin as well: it comes from there, as all that is in it.
+        return post.group_id in (None, group.id, other.id) or _is_copy(tx, group, post.group_id)
     parent = posts.by_id(tx, post.reply_to_id) if post.reply_to_id is not None else None
     return parent is not None and (parent.group_id == group.id or _is_copy(tx, group, parent.group_id))
 
@@ -244,7 +254,7 @@ def unsure(tx: Tx, site: Site, other: Actor, inner: dict[str, Any]) -> tuple[str
         return ()
     known = actors.by_iri(tx, named)
     if known is None:
-        return ()  # then it is read for what it is
+        return (named,)
     if not known.is_group or twins.is_known(tx, known.id, other.id):
         return ()
     fresh = known.fetched_at is not None and known.fetched_at > site.clock() - ASK_AGAIN
@@ -255,13 +265,6 @@ def said(tx: Tx, site: Site, group: Actor, iris: list[str]) -> None:
     """A group elsewhere says which twins it has; those that are known here are noted."""
     found = actors.by_iris(tx, iris[:MAX_TWINS])
     twins.known(tx, group.id, [one.id for one in found.values() if one.is_group and one.id != group.id], site.clock())
-
-
-def of(tx: Tx, group: Actor) -> list[str]:
-    """The IRIs of the twins of a group here, for others to read."""
-    joined = [row.other_id for row in twins.of_group(tx, group.id) if row.state == "joined"]
-    found = actors.by_ids(tx, joined)
-    return [found[one].iri for one in joined if one in found and found[one].state == "active"]
 
 
 # Within

@@ -8,7 +8,7 @@ from typing import Any
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import FederationError
-from fedi.actions import conversations, remote_posts
+from fedi.actions import conversations, remote_posts, twins
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
 from fedi.errors import Problem
@@ -73,12 +73,24 @@ def activities(received: Authentic) -> list[dict[str, Any]]:
 
 
 def wanted(tx: Tx, received: Authentic, announcer: Actor) -> bool:
-    """Whether an Announce concerns anyone here: its sender is followed, or its post is one of this instance."""
+    """Whether an Announce concerns anyone here: its sender is followed, its post is one of this instance, or it bans, or
+    lets in again, somebody of this instance."""
     if follows.has_local_follower(tx, announcer.id):
+        return True
+    inner = activities(received)
+    if len(inner) == 1 and announcer.is_group and _banned_here(tx, inner[0]):
         return True
     named = _post_id(received)
     found = posts.by_iri(tx, named) if named is not None else None
     return found is not None and found.local
+
+
+def _banned_here(tx: Tx, inner: dict[str, Any]) -> bool:
+    undone = wire.as_objects(inner.get("object"))
+    block = undone[0] if undone and "Undo" in wire.types(inner) else inner
+    named = wire.first_id(block.get("object")) if "Block" in wire.types(block) else None
+    person = actors.by_iri(tx, named) if named is not None else None
+    return person is not None and person.local
 
 
 def _post_id(received: Authentic) -> str | None:
@@ -115,6 +127,7 @@ def _one(tx: Tx, site: Site, received: Authentic, announcer: Actor) -> None:
     found = post(tx, object_id(received.activity))
     if announcer.is_group:
         at = received.activity.published or site.clock()
+        twins.relay(tx, site, announcer, found, None)
         remote_posts.announced(tx, site, announcer, found, received.activity.id, at)
         conversations.named(tx, site, announcer, found, wire.first_id(received.activity.document.get("context")))
         return

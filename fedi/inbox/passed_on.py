@@ -11,7 +11,7 @@ from federation.activity import Activity, Authentic
 from federation.errors import FederationError
 from federation.parse import parse
 from federation.signatures.verify import authentic_fetched
-from fedi.actions import conversations, remote_posts
+from fedi.actions import conversations, remote_posts, twins
 from fedi.context import Site
 from fedi.inbox import add, block, create, delete, flag, like, lock, moderators, remove, resolve, undo, update, warn
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Inner, Needs
@@ -44,6 +44,14 @@ def needs(tx: Tx, site: Site, group: Actor, inner: dict[str, Any]) -> Needs:
             return Needs(inner=(Inner(inner, by_id=True, then=_moderating(tx, site, group, inner)),))
         return NOTHING
     known = posts.by_iri(tx, named)
+    copied = bool(twins.copies(tx, group))
+    if copied and known is not None and _is_removal(tx, inner, known.author_id) and "Delete" in kinds:
+        return NOTHING  # a copy here is not the other moderators' affair, nor what the post's origin makes of their word
+    if copied and kinds & {"Create", "Update"}:
+        # To be passed on it must be proven, however much of the post is known.
+        then = Needs(posts=(named,)) if known is None else Needs(fresh=(named,)) if "Update" in kinds else NOTHING
+        asked = Needs(actors=twins.unsure(tx, site, group, inner)) + _actor(tx, site, inner)
+        return Needs(inner=(Inner(inner, by_id=True, otherwise=then),)) + asked
     if "Delete" in kinds and known is not None:
         fresh = Needs(fresh=(named,))
         if _is_removal(tx, inner, known.author_id):
@@ -51,7 +59,10 @@ def needs(tx: Tx, site: Site, group: Actor, inner: dict[str, Any]) -> Needs:
             return Needs(inner=(Inner(inner, by_id=True, then=_moderating(tx, site, group, inner), otherwise=fresh),))
         return Needs(inner=(Inner(inner, by_id=False, then=NOTHING, otherwise=fresh),))
     otherwise = Needs(posts=(named,)) if known is None else Needs(fresh=(named,)) if "Update" in kinds else NOTHING
-    return Needs(inner=(Inner(inner, by_id=False, otherwise=otherwise),)) if otherwise else NOTHING
+    if not otherwise:
+        return NOTHING
+    unsure = twins.unsure(tx, site, group, inner) if "Create" in kinds else ()
+    return Needs(inner=(Inner(inner, by_id=False, otherwise=otherwise),), actors=unsure)
 
 
 def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[str, Any], fetched: Fetched) -> None:
@@ -62,16 +73,20 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
     named = wire.first_id(inner.get("object"))
     if named == group.iri and kinds & {"Update", "Delete", "Undo"}:
         return  # its own document was read
+    twins.heard(tx, site, group, inner)
     proven = fetched.activities.get(wire.id_of(inner) or "") or _own(tx, site, inner)
     if kinds & ABOUT_POSTS:
         if proven is not None:
             _about_post(tx, site, group, proven, fetched)
         elif kinds & {"Update", "Delete"}:
+            if "Delete" in kinds and named in fetched.gone:
+                twins.gone(tx, site, group, named, inner)
             return  # the post's origin was asked how it is now, and that was kept
         if kinds & {"Update", "Delete"} or named is None:
             return
         found = post(tx, named)
         at = announce.activity.published or site.clock()
+        twins.relay(tx, site, group, found, proven)
         remote_posts.announced(tx, site, group, found, announce.activity.id, at)
         conversations.named(tx, site, group, found, wire.first_id(announce.activity.document.get("context")))
         return

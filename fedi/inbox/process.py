@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from federation import fields as wire
 from federation.activity import Activity, Authentic
 from federation.errors import FederationError, Gone, MissingSignature
+from federation.groups import inner_bytes
 from federation.parse import parse
 from federation.policy import Decision, Verdict
 from federation.signatures.verify import authentic_stored, signature_of, verify
@@ -135,7 +136,7 @@ async def _fetch(site: Site, item: _Item) -> None:
     patient = item.row.attempts < ATTEMPTS
     try:
         async with asyncio.timeout(_FETCH_SECONDS):
-            needs = await _prove_inner(site, item.needs, activities, patient=patient)
+            needs = await _prove_inner(site, item.row.body, item.needs, activities, patient=patient)
             for iri in needs.actors:
                 try:
                     await fetching.actor(site, iri, fresh=True)
@@ -157,7 +158,9 @@ async def _fetch(site: Site, item: _Item) -> None:
     item.fetched = Fetched(activities, frozenset(gone))
 
 
-async def _prove_inner(site: Site, needs: Needs, activities: dict[str, Authentic], *, patient: bool) -> Needs:
+async def _prove_inner(
+    site: Site, body: bytes, needs: Needs, activities: dict[str, Authentic], *, patient: bool
+) -> Needs:
     """Prove what was passed on, by its actor's proof or its origin, and give what is needed beyond that.
 
     Of several, one that can't be had now does not hold up the others; a single one is waited for while `patient`.
@@ -165,7 +168,7 @@ async def _prove_inner(site: Site, needs: Needs, activities: dict[str, Authentic
     wanted = replace(needs, inner=())
     for inner in needs.inner:
         try:
-            proven = await _proven(site, inner)
+            proven = await _proven(site, body, inner)
         except FederationError as problem:
             if problem.retry and patient and len(needs.inner) == 1 and not inner.otherwise:
                 raise
@@ -179,10 +182,10 @@ async def _prove_inner(site: Site, needs: Needs, activities: dict[str, Authentic
     return wanted
 
 
-async def _proven(site: Site, inner: Inner) -> Authentic | None:
-    """What was passed on, by its proof or else as its origin has it; None when neither is to be had."""
+async def _proven(site: Site, body: bytes, inner: Inner) -> Authentic | None:
+    """What was passed on in `body`, by its proof or else as its origin has it; None when neither is to be had."""
     try:
-        return await fetching.proven(site, inner.document)
+        return await fetching.proven(site, inner.document, inner_bytes(body, inner.document))
     except MissingSignature:
         pass
     except FederationError as problem:

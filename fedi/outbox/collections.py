@@ -22,7 +22,7 @@ from fedi.outbox.answers import Ready, check_text, door
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import posts as post_rendering
 from fedi.visibility import NOBODY, Viewer, may_see_group, seen, seen_count
-from storage import actors, follows, memberships, outbox, pins, reactions
+from storage import actors, follows, memberships, outbox, pins, reactions, twins
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -147,8 +147,12 @@ def _followers(tx: Tx, site: Site, viewer: Viewer, actor: Actor, asked: Asked) -
 
 
 def _following(tx: Tx, site: Site, viewer: Viewer, actor: Actor, asked: Asked) -> dict[str, Any]:
-    """How many the actor follows."""
-    return build_collection(f"{actor.iri}/following", actor.following_count, ordered=False, followingOf=actor.iri)
+    """How many the actor follows. Of a group these are other groups, its twins, which it may well name (FEP-d36d)."""
+    address = f"{actor.iri}/following"
+    if actor.is_group:
+        joined = twins.joined_iris(tx, actor.id)
+        return build_collection(address, len(joined), items=joined, ordered=False, followingOf=actor.iri)
+    return build_collection(address, actor.following_count, ordered=False, followingOf=actor.iri)
 
 
 def _pending_followers(tx: Tx, site: Site, viewer: Viewer, actor: Actor, asked: Asked) -> dict[str, Any]:
@@ -191,7 +195,6 @@ def _featured(tx: Tx, site: Site, viewer: Viewer, actor: Actor, asked: Asked) ->
         post = visible.get(one)
         if post is not None and post.local:
             document = post_rendering.document(tx, site, post)
-            document.pop("@context", None)
             items.append(document)
         elif post is not None:
             items.append(post.iri)

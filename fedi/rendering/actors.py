@@ -6,13 +6,14 @@ from federation.signatures.keys import encode_multikey
 from federation.vocabulary.actor import build_actor
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
-from storage import groups, keys
+from storage import groups, keys, twins
 from storage.actors import Actor
 from storage.metadata import Tx
 
 TERMS = {
     "fedi": "https://w3id.org/fedi#",
     "visibleTo": "fedi:visibleTo",
+    "twins": {"@id": "fedi:twins", "@type": "@id"},
     "implements": "https://w3id.org/fep/844e/implements",
 }
 """What our documents say beyond the terms that peers share; peers that do not know them pass them by."""
@@ -84,5 +85,8 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
         made["postingRestrictedToMods"] = row is not None and row.post == "moderators"
         # Who may read it: public, peers (agreed institutions) or members. Absent means public.
         made["visibleTo"] = row.see if row is not None else "public"
+        # Which groups elsewhere it is joined with: what they pass on of it is its own (FEP-d36d has it in `following`).
+        if joined := twins.joined_iris(tx, actor.id):
+            made["twins"] = joined
     made["@context"] = [*made["@context"], TERMS]
     return made
