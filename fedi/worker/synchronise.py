@@ -53,7 +53,7 @@ async def _listed(site: Site, actor: Actor, url: str) -> set[str]:
                 raise WrongOrigin(f"{answer.url[:200]} can't tell who follows {actor.iri}")
             page = read_collection(answer.document)
         found |= {one for item in page.items if (one := wire.first_id(item)) is not None and site.is_local(one)}
-        following = page.first if first and not page.items else page.next
+        following = (page.first if first and not page.items else None) or page.next
         first = False
         if following is None:
             return found
