@@ -201,8 +201,8 @@ def _context(
 
 
 def _items(tx: Tx, site: Site, viewer: Viewer, ids: Sequence[int]) -> tuple[list[Any], int | None]:
-    """The next items of a thread and the id of the last: posts of this host as they are, others' by their IRI, since
-    only their own host can say what they are."""
+    """The next items of a thread and the id of the last: posts of this host as they are (each with its own context, whose
+    terms the collection's has not), others' by their IRI, since only their own host can say what they are."""
     found = seen(tx, viewer, list(ids[:PAGE]))
     items: list[Any] = []
     size, last = 0, None
@@ -212,7 +212,6 @@ def _items(tx: Tx, site: Site, viewer: Viewer, ids: Sequence[int]) -> tuple[list
             continue
         if post.local:
             document = post_rendering.document(tx, site, post)
-            document.pop("@context", None)
             size += len(_encode(document))
             if items and size > BYTES:
                 break
