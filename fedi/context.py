@@ -8,7 +8,7 @@ from typing import Any
 
 from federation.client import AiohttpTransport, Client, Transport
 from federation.errors import FederationError
-from federation.hosts import Networks
+from federation.hosts import Networks, host_of
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
 from fedi import VERSION
 from fedi.config import Config
@@ -55,7 +55,7 @@ class Site:
     rotations: Limits = field(default_factory=Limits)
     backfills: Limits = field(default_factory=Limits)
     synchronised: Limits = field(default_factory=Limits)
-    _private: dict[str, PrivateKey] = field(default_factory=dict)
+    _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: dict[str, PublicKey] = field(default_factory=dict)
 
     def new_id(self) -> int:
@@ -67,8 +67,14 @@ class Site:
         return self.config.origin + path
 
     def is_local(self, iri: str) -> bool:
-        """Whether this IRI is one of this instance."""
-        return iri.startswith(self.config.origin + "/") or iri == self.config.origin
+        """Whether this IRI is one of this instance, also in another spelling of its host (case, a trailing dot): or
+        whoever writes it so makes us ask ourselves, and take our own people for others'."""
+        if iri.startswith(self.config.origin + "/"):
+            return True
+        try:
+            return host_of(iri) == self.config.host
+        except FederationError:
+            return False
 
     @property
     def instance_iri(self) -> str:
@@ -78,24 +84,21 @@ class Site:
     def private_key(self, tx: Tx, owner_iri: str, name: str = MAIN_KEY) -> PrivateKey:
         """A key of a local actor: the one that signs its requests, or the `PROOF_KEY`, which signs what it says.
 
-        Key objects are kept: loading one costs far more than a signature. Raises LookupError when it has none here.
+        Key objects are kept, as loading one costs far more than a signature; the row is read each time, as another
+        process may have changed the key. Raises LookupError when it has none here.
         """
         key_id = owner_iri + name
-        cached = self._private.get(key_id)
-        if cached is not None:
-            return cached
         row = keys.by_id(tx, key_id)
         if row is None or row.private is None:
             raise LookupError(f"{owner_iri} has no private key here")
+        cached = self._private.get(key_id)
+        if cached is not None and cached[0] == row.private:
+            return cached[1]
         loaded = load_private(row.private, row.id)
         if len(self._private) >= _KEYS:
             self._private.pop(next(iter(self._private)))
-        self._private[key_id] = loaded
+        self._private[key_id] = row.private, loaded
         return loaded
-
-    def cached_private_key(self, owner_iri: str) -> PrivateKey | None:
-        """As `private_key`, from memory only."""
-        return self._private.get(owner_iri + MAIN_KEY)
 
     def public_key(self, tx: Tx, key_id: str) -> PublicKey | None:
         """A key that was read from its owner before; None when it is not known here.

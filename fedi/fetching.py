@@ -490,9 +490,6 @@ async def _resolve_url(site: Site, url: str) -> Actor | Post | None:
 
 async def instance_key(site: Site) -> PrivateKey:
     """The key that signs what we fetch: the instance's own, whose document everyone may read unsigned."""
-    cached = site.cached_private_key(site.instance_iri)
-    if cached is not None:
-        return cached
     return await site.db.read(partial(site.private_key, owner_iri=site.instance_iri))
 
 

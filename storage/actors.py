@@ -217,6 +217,7 @@ def save_remote(tx: Tx, actor: Actor) -> Actor:
             "posts_count",
             "last_post_at",
             "created_at",
+            "moved_at",
         ):
             del values[kept]
         change(tx, known.id, **values)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, Table, Text, delete, select
+from sqlalchemy import Column, Index, Table, Text, bindparam, delete, select
 
 from storage.metadata import Time, Tx, all_of, columns, metadata, one_of, upsert
 
@@ -34,6 +34,7 @@ class Key:
 
 
 _ROW = columns(keys, Key)
+_BY_ID = select(*_ROW).where(keys.c.id == bindparam("id"))
 
 
 def save(tx: Tx, key: Key) -> None:
@@ -43,7 +44,7 @@ def save(tx: Tx, key: Key) -> None:
 
 def by_id(tx: Tx, key_id: str) -> Key | None:
     """The key with this id."""
-    return one_of(tx, select(*_ROW).where(keys.c.id == key_id), Key)
+    return one_of(tx, _BY_ID, Key, id=key_id)
 
 
 def of_owner(tx: Tx, owner: str) -> list[Key]:

@@ -16,6 +16,7 @@ from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
 from storage import actors, apps, keys, notifications, outbox, people, sessions
 from storage.actors import Actor
+from storage.events import note
 from storage.keys import Key
 from storage.metadata import Tx
 from storage.people import AFFILIATIONS, ROLES, Person
@@ -226,6 +227,23 @@ def announce_profile(tx: Tx, site: Site, actor: Actor) -> None:
         cc=[actor.followers or ""],
         audience=outbox.Audience(followers_of=(actor.id,)),
     )
+
+
+def rotate_keys(tx: Tx, site: Site, actor: Actor, key_pair: KeyPair, proofs: KeyPair) -> None:
+    """Give a local actor new keys, at once and for good, and tell the servers of its followers.
+
+    `key_pair` (`generate_rsa`) signs its requests, `proofs` (`generate_ed25519`) what it says in groups. Peers that know the
+    old key ask for the new one when a signature does not fit. Proofs by the old key hold no more, so what it signed is
+    fetched anew where somebody needs it.
+    """
+    now = site.clock()
+    keys.save(tx, Key(actor.iri + MAIN_KEY, actor.iri, actor.host, key_pair.public, key_pair.private, now, None))
+    site.forget_public_key(actor.iri + MAIN_KEY)
+    if actor.kind != "Application":
+        keys.save(tx, Key(actor.iri + PROOF_KEY, actor.iri, actor.host, proofs.public, proofs.private, now, None))
+        site.forget_public_key(actor.iri + PROOF_KEY)
+    note(tx, "actor")  # its document shows them
+    announce_profile(tx, site, actor)
 
 
 def approve(tx: Tx, site: Site, actor: Actor) -> None:

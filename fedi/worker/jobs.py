@@ -12,6 +12,7 @@ from typing import Any
 from federation.errors import FederationError
 from fedi.context import Site
 from fedi.worker.backfill import backfill
+from fedi.worker.moving import move
 from fedi.worker.polls import tell_poll
 from fedi.worker.quotes import look_at_quote
 from fedi.worker.synchronise import synchronise
@@ -56,6 +57,7 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "backfill": backfill,
     "followers": synchronise,
+    "move": move,
     "nodeinfo": nodeinfo,
     "poll": tell_poll,
     "quote": look_at_quote,
