@@ -175,16 +175,16 @@ def heard(tx: Tx, site: Site, other: Actor, inner: dict[str, Any]) -> None:
         twins.pass_on(tx, other.id, iri, site.clock())
 
 
-def relay(tx: Tx, site: Site, other: Actor, post: Post, activity: Authentic | None) -> None:
+def relay(tx: Tx, site: Site, other: Actor, post: Post, activity: Authentic | None) -> Post:
     """A group says that a post is in it: where it is the twin of one here, the post is in that one as well, which passes
     it on, once. `activity` is its Create, proven; None when the post alone was named, which is then boosted only.
 
     The twin answers for its members, as a moderator here agreed to. Not for who is banned here, nor for answers to what
     is not in the group here.
     """
+    now = posts.by_id(tx, post.id) or post
     for group in copies(tx, other):
-        now = posts.by_id(tx, post.id)
-        if now is None or not _belongs(tx, site, group, other, now):
+        if not _belongs(tx, site, group, other, now):
             continue
         if now.group_id in (None, other.id):
             # Of several here it is in the one that was joined first; the others pass it on only.
@@ -195,6 +195,7 @@ def relay(tx: Tx, site: Site, other: Actor, post: Post, activity: Authentic | No
             group_actions.announce(tx, site, group, activity.activity.raw, now, "thread" if opens else "other")
         elif opens:
             group_actions.boost(tx, site, group, now)
+    return now
 
 
 def gone(tx: Tx, site: Site, other: Actor, iri: str, inner: dict[str, Any]) -> None:

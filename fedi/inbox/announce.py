@@ -127,7 +127,7 @@ def _one(tx: Tx, site: Site, received: Authentic, announcer: Actor) -> None:
     found = post(tx, object_id(received.activity))
     if announcer.is_group:
         at = received.activity.published or site.clock()
-        twins.relay(tx, site, announcer, found, None)
+        found = twins.relay(tx, site, announcer, found, None)
         remote_posts.announced(tx, site, announcer, found, received.activity.id, at)
         conversations.named(tx, site, announcer, found, wire.first_id(received.activity.document.get("context")))
         return

@@ -78,7 +78,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         if group is not None and vouched_by is None:
             _pass_on(tx, site, group, received, known)
         return
-    if not remote_posts.relevant(tx, site, read, author):
+    # What a group passes on that somebody here follows was asked for by that.
+    if vouched_by is None and not remote_posts.relevant(tx, site, read, author):
         raise Ignored("not-relevant", "nobody here follows its author, is mentioned, or is in its thread or group")
     parent = posts.by_iri(tx, read.in_reply_to) if read.in_reply_to else None
     if parent is not None and (vouched_by is None or parent.group_id != vouched_by.id):

@@ -86,7 +86,7 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
             return
         found = post(tx, named)
         at = announce.activity.published or site.clock()
-        twins.relay(tx, site, group, found, proven)
+        found = twins.relay(tx, site, group, found, proven)
         remote_posts.announced(tx, site, group, found, announce.activity.id, at)
         conversations.named(tx, site, group, found, wire.first_id(announce.activity.document.get("context")))
         return
