@@ -95,7 +95,9 @@ class RealPeer:
         """Run it until it answers; its actor is known then."""
         need(self.kind)
         self.folder.mkdir(parents=True, exist_ok=True)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("FEDI_", "NODE_", "PYTHON"))}
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith(("FEDI_", "NODE_", "PYTHON"))
+        }
         environ |= {"PORT": str(self.port), "NODE_NO_WARNINGS": "1", **self.settings}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

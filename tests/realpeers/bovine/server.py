@@ -89,7 +89,9 @@ async def show(found: Any, actor: Any, depth: int = 0) -> dict[str, Any] | None:
         shown |= {"actor": an_id(found["actor"]), "objectId": an_id(found.get("object"))}
         if shown["type"] != "Delete":
             inner = first(found.get("object"))
-            shown["object"] = await show(an_id(inner) if isinstance(inner, dict) and "id" in inner else inner, actor, depth + 1)
+            shown["object"] = await show(
+                an_id(inner) if isinstance(inner, dict) and "id" in inner else inner, actor, depth + 1
+            )
         return shown
     tags = [one for one in some(found.get("tag")) if isinstance(one, dict)]
     return shown | {
@@ -184,7 +186,9 @@ async def command_unlike(id: str, object: str, to: list[str]) -> Any:
 async def remember() -> None:
     """One entry for each POST to an inbox."""
     if request.method == "POST" and not request.path.startswith("/control/"):
-        kind = "rfc9421" if "signature-input" in request.headers else "draft" if "signature" in request.headers else None
+        kind = (
+            "rfc9421" if "signature-input" in request.headers else "draft" if "signature" in request.headers else None
+        )
         g.entry = {"signature": kind, "verified": False, "activity": None, "raw": await request.get_json(force=True)}
         received.append(g.entry)
 
