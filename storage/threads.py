@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from storage.metadata import Tx
 from storage.posts import posts
 
+_AGE = (posts.c.published_at, posts.c.id)
 _STEP = 200
 _STEPS = 50
 """Posts looked at in one query, and queries for one page of threads at most."""
@@ -60,18 +61,19 @@ def _summed(tx: Tx, roots: list[int], visible: ColumnElement[bool]) -> dict[int,
 def listed(
     tx: Tx, root_id: int, group_id: int | None, visible: ColumnElement[bool], limit: int = 4096
 ) -> list[tuple[int, int]]:
-    """(id, author's id) of the posts of a thread: its first post first, then the others oldest first.
+    """(id, author's id) of the posts of a thread: its first post first, then the others oldest first, by the time that
+    their authors say and not by when they came here, so that every server has the same order.
 
     `group_id`: only those that are in this group, which may leave out what others wrote below its posts.
     """
     query = select(posts.c.id, posts.c.author_id).where(posts.c.root_id == root_id, visible)
     if group_id is not None:
         query = query.where(posts.c.group_id == group_id)
-    found = [(row.id, row.author_id) for row in tx.execute(query.order_by(posts.c.id).limit(limit))]
+    found = [(row.id, row.author_id) for row in tx.execute(query.order_by(*_AGE).limit(limit))]
     return sorted(found, key=lambda one: one[0] != root_id)
 
 
 def shape(tx: Tx, root_id: int, visible: ColumnElement[bool], limit: int = 4096) -> list[tuple[int, int | None]]:
     """(post id, id of the post it answers) of a thread, oldest first."""
     query = select(posts.c.id, posts.c.reply_to_id).where(posts.c.root_id == root_id, visible)
-    return [(row.id, row.reply_to_id) for row in tx.execute(query.order_by(posts.c.id).limit(limit))]
+    return [(row.id, row.reply_to_id) for row in tx.execute(query.order_by(*_AGE).limit(limit))]

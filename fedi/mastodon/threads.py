@@ -52,12 +52,17 @@ def _below(everything: dict[int, Post], post: Post, depth: int) -> list[int]:
             children[parent].append(one.id)
     found: list[int] = []
     reached = {post.id}
-    todo = [(child, 1) for child in sorted(children[post.id], reverse=True)]
+
+    def eldest_last(numbers: list[int]) -> list[int]:
+        # By the time that their authors say, not by when they came here: so every server has the same order.
+        return sorted(numbers, key=lambda one: (everything[one].published_at, one), reverse=True)
+
+    todo = [(child, 1) for child in eldest_last(children[post.id])]
     while todo:
         at, level = todo.pop()
         if at in reached or level > depth:
             continue
         reached.add(at)
         found.append(at)
-        todo.extend((child, level + 1) for child in sorted(children[at], reverse=True))
+        todo.extend((child, level + 1) for child in eldest_last(children[at]))
     return found
