@@ -19,7 +19,8 @@ from typing import Any
 
 from federation.signatures.keys import KeyPair, PrivateKey, generate_rsa, load_private
 from federation.signatures.sign import sign_get, sign_post
-from storage import posts, received
+from storage import actors, posts, received
+from storage.actors import Actor
 from storage.database import Database
 from storage.metadata import Tx
 from storage.posts import Post
@@ -258,6 +259,10 @@ class Target:
     def post(self, iri: str) -> Post | None:
         """A post as it is kept there."""
         return self.db.read_now(lambda tx: posts.by_iri(tx, iri))
+
+    def actor(self, iri: str) -> Actor | None:
+        """An actor as it is known there."""
+        return self.db.read_now(lambda tx: actors.by_iri(tx, iri))
 
     def read(self, unit: Callable[[Tx], Any]) -> Any:
         """What `unit(tx)` reads in its database."""
