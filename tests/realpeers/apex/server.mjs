@@ -138,9 +138,10 @@ const commands = {
     await store.updateObject(await apex.buildTombstone({ id }), me.id, true);
     await say("Delete", { ...about(where), object: id });
   },
-  like: async ({ object, kind, to = [] }) => ({ id: (await say(kind ?? "Like", { to, object })).id }),
+  // Public, as it is served to nobody else otherwise: who gets it from the group must be able to ask whether it is true.
+  like: async ({ object, kind, to = [] }) => ({ id: (await say(kind ?? "Like", { to: [PUBLIC, ...to], object })).id }),
   unlike: async ({ id, to = [] }) => {
-    await say("Undo", { to, object: without(await store.getActivity(id)) });
+    await say("Undo", { to: [PUBLIC, ...to], object: without(await store.getActivity(id)) });
   },
 };
 

@@ -174,12 +174,13 @@ async def command_delete(id: str, **where: Any) -> Any:
 
 
 async def command_like(object: str, to: list[str], kind: str = "Like") -> Any:
-    return {"id": (await say(kind, {"object": object, "to": to}))["id"]}
+    # Public, as it is served to nobody else otherwise: who gets it from the group must be able to ask whether it is true.
+    return {"id": (await say(kind, {"object": object, "to": [PUBLIC, *to]}))["id"]}
 
 
 async def command_unlike(id: str, object: str, to: list[str]) -> Any:
     like = {"type": "Like", "id": id, "actor": (await me()).actor_id, "object": object}
-    await say("Undo", {"object": like, "to": to})
+    await say("Undo", {"object": like, "to": [PUBLIC, *to]})
 
 
 @app.before_request
