@@ -209,7 +209,11 @@ def _beside(tx: Tx, site: Site, post: Post, document: PostDocument, *, look_at_q
     if document.poll is not None:
         polls.keep(tx, site, post, document.poll)
     if document.quote is None:
-        return post
+        if post.quote_iri is None:
+            return post
+        none: dict[str, Any] = dict.fromkeys(("quote_iri", "quote_id", "quote_state", "quote_authorization"))
+        posts.change(tx, post.id, **none)  # it was edited, or its author was not allowed to quote
+        return replace(post, **none)
     named = document.quote.authorization
     if post.quote_iri == document.quote.iri and (named is None or named == post.quote_authorization):
         return post

@@ -80,7 +80,8 @@ def test_who_may_quote(allowed: Any, policy: str) -> None:
 
 
 def test_no_policy_is_no_policy() -> None:
-    for document in ({}, {"interactionPolicy": None}, {"interactionPolicy": {"canLike": {}}}):
+    unsaid: list[dict[str, Any]] = [{}, {"interactionPolicy": None}, {"interactionPolicy": {"canLike": {}}}]
+    for document in unsaid:
         assert quote_policy(read_quote_allowed(document), None) is None
     said = peer("fep/object-044f-02.json")
     assert quote_policy(read_quote_allowed(said), f"{ALICE}/followers") == "followers"
