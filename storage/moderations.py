@@ -89,3 +89,9 @@ def of_group(tx: Tx, group_id: int, limit: int, before: int | None = None) -> li
     if before is not None:
         query = query.where(moderations.c.id < before)
     return all_of(tx, query.order_by(moderations.c.id.desc()).limit(limit), Moderation)
+
+
+def about(tx: Tx, actor_id: int, group_ids: list[int], limit: int = 400) -> list[Moderation]:
+    """What was done in these groups that concerns this actor, newest first."""
+    query = select(*_ROW).where(moderations.c.actor_id == actor_id, moderations.c.group_id.in_(group_ids))
+    return all_of(tx, query.order_by(moderations.c.id.desc()).limit(limit), Moderation) if group_ids else []

@@ -340,6 +340,30 @@ def in_group_by(tx: Tx, group_id: int, author_id: int) -> list[Post]:
     return all_of(tx, query, Post)
 
 
+def quoting(
+    tx: Tx,
+    quoted_id: int,
+    limit: int,
+    max_id: int | None = None,
+    since_id: int | None = None,
+    min_id: int | None = None,
+) -> list[int]:
+    """The posts that quote this one with leave, newest first, within these ids (`min_id`: those just above it)."""
+    query = select(posts.c.id).where(
+        posts.c.quote_id == quoted_id, posts.c.quote_state == "accepted", posts.c.deleted_at.is_(None)
+    )
+    for bound, condition in (
+        (max_id, posts.c.id < max_id),
+        (since_id, posts.c.id > since_id),
+        (min_id, posts.c.id > min_id),
+    ):
+        if bound is not None:
+            query = query.where(condition)
+    if min_id is not None:
+        return list(tx.scalars(query.order_by(posts.c.id).limit(limit)))[::-1]
+    return list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit)))
+
+
 def orphans(tx: Tx, parent_iri: str) -> list[Post]:
     """The posts that reply to this IRI and came before their parent did."""
     return all_of(tx, _ORPHANS, Post, parent=parent_iri)

@@ -82,3 +82,9 @@ def listed(
     if before is not None:
         query = query.where(reports.c.id < before)
     return all_of(tx, query.order_by(reports.c.id.desc()).limit(limit), Report)
+
+
+def about(tx: Tx, actor_ids: list[int], limit: int = 400) -> list[Report]:
+    """Reports about these actors, newest first."""
+    query = select(*_ROW).where(reports.c.actor_id.in_(actor_ids)).order_by(reports.c.id.desc())
+    return all_of(tx, query.limit(limit), Report) if actor_ids else []

@@ -165,6 +165,8 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
         "language": draft.language or post.language,
         "edited_at": now,
     } | ({"attachments": list(draft.attachments)} if draft.attachments else {})
+    if draft.quote_policy is not None:
+        changed["quote_policy"] = draft.quote_policy
     _keep_revision(tx, site, post)
     everyone = list(dict.fromkeys([*kept, *(actor.id for actor in mentioned.values())]))
     posts.rewrite(tx, post, everyone, mention_text.hashtags_in(draft.text), **changed)

@@ -12,9 +12,10 @@ from federation.vocabulary.context import AS2, QUOTE_TERMS
 from federation.vocabulary.quote import build_authorization, build_request
 from fedi import visibility as gate
 from fedi.actions import notifying, sending
+from fedi.actions.drafts import QUOTE_POLICIES
 from fedi.actions.publishing import tell
 from fedi.context import Site
-from fedi.errors import Forbidden, NotFound
+from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.rendering import posts as rendering
 from storage import actors, follows, jobs, outbox, posts, quotes
 from storage.actors import Actor
@@ -185,6 +186,22 @@ def revoke(tx: Tx, site: Site, by: Actor, quote_id: int) -> None:
     post = posts.by_iri(tx, quote.quoting_iri)
     if post is not None and post.quote_state == "accepted":
         _settle(tx, site, post, "revoked")
+
+
+def set_policy(tx: Tx, site: Site, by: Actor, post: Post, policy: str) -> None:
+    """The author of a local post says who may quote it from now on; whoever got it is told.
+
+    Raises Forbidden for another's post, Invalid for what is none of `drafts.QUOTE_POLICIES`.
+    """
+    if post.author_id != by.id or not post.local:
+        raise Forbidden("Only its author says who may quote a post.")
+    if policy not in QUOTE_POLICIES:
+        raise Invalid(f"Validation failed: Quote policy is one of {', '.join(QUOTE_POLICIES)}")
+    if post.quote_policy == policy:
+        return
+    posts.change(tx, post.id, quote_policy=policy)
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    tell(tx, site, "Update", replace(post, quote_policy=policy), by, group, updated=site.clock())
 
 
 def check_later(tx: Tx, site: Site, post_id: int) -> None:

@@ -15,11 +15,12 @@ from fedi.errors import Invalid, NotFound
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account
-from fedi.mastodon.load import of_entry
+from fedi.mastodon.entities.status import statuses as statuses_of
+from fedi.mastodon.load import Shown, bundle, of_entry
 from fedi.mastodon.paging import Paging, fill, links
 from fedi.mastodon.timelines import Shows, shows
 from fedi.visibility import Viewer
-from storage import actors, follows, timelines
+from storage import actors, follows, pins, timelines
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
@@ -158,8 +159,10 @@ async def statuses(request: Request) -> Response:
     def unit(tx: Tx) -> Shows:
         looks = viewer(identify(tx, token, "read:statuses"))
         owner = existing(tx, account_id)
-        if asked.pinned or (owner.is_group and not visibility.may_see_group(tx, looks, owner)):
+        if owner.is_group and not visibility.may_see_group(tx, looks, owner):
             return [], None, None
+        if asked.pinned:
+            return _pinned(tx, site, looks, owner, page)
         seen: dict[int, Post] = {}
 
         def keep(rows: list[Entry]) -> list[Entry]:
@@ -182,6 +185,16 @@ async def statuses(request: Request) -> Response:
 
     found, first, last = await site.db.read(unit)
     return Json(found, headers=links(request, first, last))
+
+
+def _pinned(tx: Tx, site: Site, looks: Viewer, owner: Actor, page: timelines.Page) -> Shows:
+    """What a person or group put first, last pinned first; they are few, so there is one page."""
+    if page.max_id is not None or page.min_id is not None or page.since_id is not None:
+        return [], None, None
+    ids = [pin.post_id for pin in pins.of(tx, owner.id)]
+    seen = visibility.seen(tx, looks, ids)
+    items = [Shown(one, one) for one in ids if one in seen][: page.limit]
+    return statuses_of(bundle(tx, site, looks, items, seen=seen), items), None, None
 
 
 async def followers(request: Request) -> Response:

@@ -14,9 +14,11 @@ from storage import actors, apps, follows, people, polls, posts, reactions
 from storage.actors import Actor
 from storage.apps import App
 from storage.metadata import Tx
+from storage.moderations import Moderation
 from storage.polls import Poll
 from storage.posts import Post
 from storage.reactions import Boost, EmojiCount, Flags
+from storage.reports import Report
 from storage.timelines import Entry
 
 NO_FLAGS = Flags(frozenset(), frozenset(), frozenset())
@@ -58,6 +60,8 @@ class Bundle:
     emoji: dict[int, list[EmojiCount]] = field(default_factory=dict)
     language: str | None = None  # that the caller prefers, where a post has several
     now: int = 0
+    warnings: dict[int, Moderation] = field(default_factory=dict)  # what moderators did, by the notification of it
+    reports: dict[int, Report] = field(default_factory=dict)  # by the notification of it
 
 
 def of_entry(entry: Entry) -> Shown:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from federation.signatures.keys import generate_rsa
 from fedi.actions import people as actions
+from fedi.actions.drafts import QUOTE_POLICIES
 from fedi.callers import Caller, bearer, identify, known
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, Taken, Unauthenticated
@@ -55,6 +56,7 @@ class Source(msgspec.Struct, kw_only=True):
     privacy: str | None = None
     sensitive: bool | None = None
     language: str | None = None
+    quote_policy: str | None = None
 
 
 class Profile(msgspec.Struct, kw_only=True):
@@ -121,6 +123,10 @@ def _settings(source: Source | None) -> dict[str, Any]:
         if len(source.language) > 35:
             raise Invalid("Validation failed: Language is not a language tag")
         changed["language"] = source.language or None
+    if source.quote_policy:
+        if source.quote_policy not in QUOTE_POLICIES:
+            raise Invalid("Validation failed: Quote policy is not included in the list")
+        changed["quote_policy"] = source.quote_policy
     return changed
 
 
@@ -137,7 +143,7 @@ async def preferences(request: Request) -> Response:
             "posting:default:visibility": PRIVACY.get(settings.get("visibility", "public"), "public"),
             "posting:default:sensitive": bool(settings.get("sensitive", False)),
             "posting:default:language": settings.get("language"),
-            "posting:default:quote_policy": "nobody",
+            "posting:default:quote_policy": settings.get("quote_policy", "public"),
             "reading:expand:media": "default",
             "reading:expand:spoilers": False,
             "reading:autoplay:gifs": False,

@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from federation.errors import FederationError
 from fedi import fetching, visibility
+from fedi.actions import moderation
 from fedi.actions import posts as actions
-from fedi.actions.posts import Draft
+from fedi.actions.drafts import QUOTE_POLICIES, Draft, PollDraft
 from fedi.callers import Caller, bearer, identify, known, viewer
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound, Problem
@@ -27,15 +28,37 @@ from fedi.mastodon.entities.emoji import emojis
 from fedi.mastodon.entities.status import content, status, statuses
 from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.threads import around
-from storage import actors, people, posts
+from storage import actors, people, polls, posts
 from storage.metadata import Tx
 from storage.posts import Post
 
 TO_ACTIONS = {"public": "public", "unlisted": "unlisted", "private": "followers", "direct": "direct"}
 """Mastodon's visibility -> ours; a group narrows it further (`fedi.actions.posts`)."""
 
+MIN_POLL_SECONDS = 300
+"""Mastodon's shortest poll."""
+
 _HANDLES = 20
 _KEY = 255
+
+
+class Polling(msgspec.Struct, kw_only=True):
+    """A poll in the body of POST /api/v1/statuses; `expires_in` in seconds."""
+
+    options: list[str] = msgspec.field(default_factory=list)
+    expires_in: int | None = None
+    multiple: bool = False
+    hide_totals: bool = False
+
+    def draft(self, now: int) -> PollDraft:
+        """What the actions publish. Raises Invalid."""
+        if self.hide_totals:
+            raise Invalid("Validation failed: This server doesn't hide how a poll stands")
+        if self.expires_in is None:
+            raise Invalid("Validation failed: Expires at can't be blank")
+        if self.expires_in < MIN_POLL_SECONDS:
+            raise Invalid("Validation failed: Expires at is too soon")
+        return PollDraft(tuple(self.options), self.multiple, now + 1000 * self.expires_in)
 
 
 class Writing(msgspec.Struct, kw_only=True):
@@ -48,22 +71,21 @@ class Writing(msgspec.Struct, kw_only=True):
     visibility: str | None = None
     in_reply_to_id: int | None = None
     media_ids: list[str] = msgspec.field(default_factory=list)
-    poll: Any = None
+    poll: Polling | None = None
     scheduled_at: str | None = None
-    quoted_status_id: str | None = None
+    quoted_status_id: int | None = None
+    quote_approval_policy: str | None = None
 
-    def draft(self, visibility: str, app_id: int | None = None) -> Draft:
+    def draft(self, visibility: str, now: int, app_id: int | None = None) -> Draft:
         """What the actions publish. Raises Invalid for what isn't offered here yet, rather than leaving it out."""
         if self.media_ids:
             raise Invalid("Validation failed: This server doesn't take media yet")
-        if self.poll:
-            raise Invalid("Validation failed: This server doesn't take polls yet")
         if self.scheduled_at:
             raise Invalid("Validation failed: This server doesn't schedule posts yet")
-        if self.quoted_status_id:
-            raise Invalid("Validation failed: This server doesn't quote posts yet")
         if self.language is not None and len(self.language) > 35:  # RFC 5646 4.4.1
             raise Invalid("Validation failed: Language is not a language tag")
+        if self.quote_approval_policy and self.quote_approval_policy not in QUOTE_POLICIES:
+            raise Invalid("Validation failed: Quote approval policy is not included in the list")
         return Draft(
             text=self.status,
             visibility=visibility,
@@ -72,6 +94,9 @@ class Writing(msgspec.Struct, kw_only=True):
             sensitive=self.sensitive,
             language=self.language or None,
             app_id=app_id,
+            poll=self.poll.draft(now) if self.poll is not None and self.poll.options else None,
+            quote_id=self.quoted_status_id,
+            quote_policy=self.quote_approval_policy or None,
         )
 
 
@@ -94,13 +119,22 @@ async def create(request: Request) -> Response:
     if wanted is not None and wanted not in TO_ACTIONS:
         raise Invalid("Validation failed: Visibility is not included in the list")
     chosen = TO_ACTIONS[wanted] if wanted is not None else settings.get("visibility", "public")
-    draft = asked.draft(chosen, caller.app_id)
-    if draft.language is None:
-        draft = replace(draft, language=settings.get("language"))
+    draft = asked.draft(chosen, site.clock(), caller.app_id)
+    draft = replace(
+        draft,
+        language=draft.language or settings.get("language"),
+        quote_policy=draft.quote_policy or settings.get("quote_policy"),
+    )
     await _meet(site, draft.text)
 
     def unit(tx: Tx) -> msgspec.Raw:
-        post = actions.publish(tx, site, caller.me, draft, idempotency_key=key)
+        wanted = draft
+        if draft.quote_id is not None:
+            found = find(tx, caller.viewer, draft.quote_id)  # a client may quote by the id of a boost
+            if found is None:
+                raise NotFound
+            wanted = replace(draft, quote_id=found[1].id)
+        post = actions.publish(tx, site, caller.me, wanted, idempotency_key=key)
         return _shown(tx, site, caller, post)
 
     return Json(await site.db.write(unit))
@@ -188,16 +222,28 @@ async def edit(request: Request) -> Response:
     token = bearer(request)
     caller = await site.db.read(lambda tx: known(identify(tx, token, "write:statuses")))
     asked = await arguments.read(request, Writing)
-    draft = asked.draft("public")
+    poll, asked.poll, asked.quoted_status_id = asked.poll, None, None
+    draft = asked.draft("public", site.clock())
     post = await site.db.read(lambda tx: _own(tx, caller, status_id))
     await _meet(site, draft.text)
 
     def unit(tx: Tx) -> msgspec.Raw:
         current = _own(tx, caller, post.id)
+        _same_poll(tx, current, poll)
         changed = actions.edit(tx, site, current, replace(draft, visibility=_kept(current)))
         return _shown(tx, site, caller, changed)
 
     return Json(await site.db.write(unit))
+
+
+def _same_poll(tx: Tx, post: Post, wanted: Polling | None) -> None:
+    """Raises Invalid when an edit would change the poll: clients send it again as it was (Tusky, the official app)."""
+    if wanted is None or not wanted.options:
+        return
+    known = polls.by_post(tx, post.id)
+    options = [" ".join(one.split()) for one in wanted.options]
+    if known is None or known.options != options or known.multiple != wanted.multiple:
+        raise Invalid("Validation failed: A poll can't be changed: votes were given for what it said")
 
 
 def _kept(post: Post) -> str:
@@ -206,7 +252,10 @@ def _kept(post: Post) -> str:
 
 
 async def delete(request: Request) -> Response:
-    """DELETE /api/v1/statuses/ID: the status as it was, with its `text`, so that a client can offer to write it anew."""
+    """DELETE /api/v1/statuses/ID: the status as it was, with its `text`, so that a client can offer to write it anew.
+
+    Of another's post in a group that the caller moderates it is a removal, which can be taken back.
+    """
     site: Site = request.app.state.site
     status_id = arguments.path_id(request)
     token = bearer(request)
@@ -218,12 +267,16 @@ async def delete(request: Request) -> Response:
             raise NotFound
         post = found[1]
         shown = _shown(tx, site, caller, post)
+        own = post.author_id == caller.me.id
         try:
-            actions.delete(tx, site, post, caller.me)
+            if own:
+                actions.delete(tx, site, post, caller.me)
+            else:
+                moderation.remove(tx, site, caller.me, post, "")
         except Forbidden as problem:
             # Mastodon answers as if there were none.
             raise NotFound from problem
-        return {**msgspec.json.decode(shown), "text": post.source or ""}
+        return {**msgspec.json.decode(shown), "text": post.source or "" if own else ""}
 
     return Json(await site.db.write(unit))
 

@@ -107,7 +107,7 @@ def credentials(origin: str, actor: Actor, person: Person | None, requests: int)
         "discoverable": actor.discoverable,
         "indexable": actor.indexable,
         "attribution_domains": [],
-        "quote_policy": "nobody",
+        "quote_policy": settings.get("quote_policy", "public"),
     }
     shown["role"] = role(person.role if person is not None else "member")
     return shown

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from fedi.mastodon.load import Bundle
+from fedi.rendering.posts import quote_policy
 from storage.posts import Post
 
 _encode = msgspec.json.Encoder().encode
@@ -38,7 +39,7 @@ def approval(bundle: Bundle, post: Post) -> bytes:
     Mastodon's rule: what not everyone may read is quoted by its author at most; nobody is `denied` without a policy's
     word.
     """
-    policy = post.quote_policy or ""
+    policy = quote_policy(post) if post.local else post.quote_policy or ""
     own = bundle.person_id is not None and bundle.person_id == post.author_id and post.visibility != "direct"
     let = policy == "public" or (policy == "followers" and post.author_id in bundle.followed)
     invited = bundle.person_id is not None and post.visibility in ("public", "unlisted") and let
