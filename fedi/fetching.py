@@ -6,6 +6,7 @@ at once is one request; what could not be had is not asked for again for a minut
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -145,24 +146,32 @@ async def _fetch_actor(site: Site, iri: str) -> Actor:
 
 
 async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
-    """Keep an actor whose document came from its own origin; its handle's domain is checked by WebFinger."""
+    """Keep an actor whose document came from its own origin; its handle is checked by WebFinger, there and back."""
     read = read_actor(document)
-    if site.is_local(read.id):
-        raise WrongOrigin(f"{read.id} is of this instance, which nobody else describes")
-    domain = await _domain(site, read)
-    return await site.db.write(lambda tx: _save(tx, site, read, domain, document))
+    known = await site.db.read(lambda tx: actors.by_iri(tx, read.id))
+    domain = await _confirmed_domain(site, read)
+    if domain is None and known is not None:
+        # Who was known by one name takes another only when WebFinger leads back from it: else anybody who may write their
+        # own document could take a name of their host that is, or was, somebody else's.
+        read, domain = replace(read, username=known.username), known.domain
+    found = domain or host_of(read.id)
+    holder = await site.db.read(lambda tx: actors.by_name(tx, read.username, found))
+    if domain is None and holder is not None and holder.iri != read.id and holder.state != "gone":
+        raise WrongOrigin(f"{holder.handle} is another actor, and WebFinger does not say otherwise")
+    return await site.db.write(lambda tx: _save(tx, site, read, found, document))
 
 
-async def _domain(site: Site, read: ActorDocument) -> str:
-    """The domain of an actor's handle: the one that its WebFinger confirms, else simply the host of its id.
+async def _confirmed_domain(site: Site, read: ActorDocument) -> str | None:
+    """The domain of an actor's handle as its WebFinger confirms it; None when it does not. Of an actor that nothing else
+    is known of it is the host of its id then.
 
     Servers may keep handles on another domain than their actors (FEP-2c59, or found by asking).
     """
     try:
         username, domain = split_handle(await site.client.handle_of(read))
     except FederationError:
-        return host_of(read.id)
-    return domain if username.lower() == read.username.lower() else host_of(read.id)
+        return None
+    return domain if username.lower() == read.username.lower() else None
 
 
 def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[str, Any]) -> Actor:

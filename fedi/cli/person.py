@@ -1,5 +1,6 @@
 """`fedi person`: people of this instance."""
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ from fedi.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from fedi.context import Site
     from storage.actors import Actor
     from storage.metadata import Tx
     from storage.people import Person
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="People of this instance.", no_args_is_help=True)
 
 KINDS = ("Person", "Service")
+MOVABLE = (*KINDS, "Group")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The username, without @.")]
 
 
@@ -162,6 +165,68 @@ def erase(
 
         site.db.write_now(lambda tx: erase_person(tx, site, local_actor(tx, site, name, KINDS)))
     print(f"{name} is erased; peers are being told")
+
+
+@app.command()
+def alias(
+    name: Name,
+    other: Annotated[str, typer.Argument(metavar="ACTOR", help="The other account, as user@host or by its address.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take it back.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say that a person or group is another account as well, which may then move here."""
+    with opened(config) as site:
+        from fedi.actions import moves
+
+        found = _fetched(site, other)
+
+        def unit(tx: "Tx") -> None:
+            actor = local_actor(tx, site, name, MOVABLE)
+            if remove:
+                moves.unalias(tx, site, actor, found.iri)
+            else:
+                moves.alias(tx, site, actor, found)
+
+        site.db.write_now(unit)
+    print(f"{name} is {'not ' if remove else ''}@{found.handle} as well; peers are being told")
+
+
+@app.command()
+def move(
+    name: Name,
+    target: Annotated[str, typer.Argument(metavar="ACTOR", help="Where to, as user@host or by its address.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Let a person or group move to another account, which must name this one as its alias. Followers go along."""
+    if not yes:
+        typer.confirm(f"Move {name} and all followers to {target}? Nothing moves again for a week", abort=True)
+    with opened(config) as site:
+        from fedi.actions import moves
+
+        found = _fetched(site, target)
+        site.db.write_now(lambda tx: moves.move(tx, site, local_actor(tx, site, name, MOVABLE), found))
+    print(f"{name} moves to @{found.handle}; followers are being told")
+
+
+def _fetched(site: "Site", name: str) -> "Actor":
+    """An actor as its own server shows it now. Raises CommandError."""
+    from federation.errors import FederationError
+    from fedi import fetching
+    from fedi.errors import NotFound
+
+    async def ask() -> "Actor":
+        try:
+            return await fetching.actor(site, name.removeprefix("@").removeprefix("!"), fresh=True)
+        finally:
+            await site.client.close()
+
+    try:
+        return asyncio.run(ask())
+    except NotFound as problem:
+        raise CommandError(f"there is no {name!r}") from problem
+    except FederationError as problem:
+        raise CommandError(f"{name} can't be had: {problem.text}") from problem
 
 
 def _fields(actor: "Actor", person: "Person") -> dict[str, Any]:

@@ -119,7 +119,7 @@ async def test_the_group_names_its_threads_to_those_who_write_in_them(three: Thr
 async def test_an_edited_answer_comes_as_it_is_now(three: Three) -> None:
     alpha, beta, gamma = three.all
     _, written = await converse(three, 4)
-    beta.write(lambda tx: post_actions.edit(tx, beta.site, beta.post(written[2].iri), Draft("better words")))
+    beta.write(lambda tx: post_actions.edit(tx, beta.site, written[2], Draft("better words")))
     await settle(*three.all)
     await join(gamma, gamma.person("chi"), "mlops@alpha.example")
     await settle(*three.all)
@@ -147,7 +147,7 @@ async def test_what_was_deleted_is_in_no_collection(three: Three) -> None:
     alpha, beta, _ = three.all
     group, written = await converse(three, 3)
     ada = beta.actor("https://beta.example/people/ada")
-    beta.write(lambda tx: post_actions.delete(tx, beta.site, beta.post(written[2].iri), ada))
+    beta.write(lambda tx: post_actions.delete(tx, beta.site, written[2], ada))
     await settle(*three.all)
     collection = await alpha.document(f"/groups/mlops/threads/{alpha.post(written[0].iri).id}")
     assert (collection["totalItems"], collection["orderedItems"]) == (2, [written[0].iri, written[1].iri])
@@ -166,7 +166,8 @@ async def test_a_thread_outside_of_groups_is_its_author_s(three: Three) -> None:
     await settle(*three.all)
     second = publish(beta, ada, "So am I.", reply_to=root)
     await settle(*three.all)
-    alpha.write(lambda tx: reactions.like(tx, alpha.site, olga, alpha.post(root.iri)))
+    there = alpha.post(root.iri)
+    alpha.write(lambda tx: reactions.like(tx, alpha.site, olga, there))
     await settle(*three.all)
     path = root.iri.removeprefix("https://beta.example")
     document = await beta.document(path)
