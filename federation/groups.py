@@ -78,13 +78,46 @@ def announce_forms(kind: Kind) -> tuple[Form, ...]:
     return ("forum", "microblog") if kind == "thread" else ("forum",)
 
 
-def wants(form: str, software: str | None) -> bool:
-    """Whether a host that runs `software` (NodeInfo name in lower case, None: not known) gets a row of this form."""
+_ACTS_ON = {
+    "discourse": frozenset({"Create", "Update", "Delete", "Like", "Undo"}),
+    "nodebb": frozenset({"Create", "Update", "Delete", "Like"}),
+    "friendica": frozenset({"Create", "Update", "Delete", "Undo", "Like", "Dislike", "EmojiReact"}),
+    "mitra": frozenset({"Create", "Update", "Delete", "Like", "Dislike", "Undo"}),
+}
+"""What of what a group passes on these act on; they drop or refuse the rest, and who refuses often is thought broken."""
+_REFUSES = {"lemmy": frozenset({"EmojiReact"})}
+
+
+def wants(form: str, software: str | None, inner: str | None = None) -> bool:
+    """Whether a host that runs `software` (NodeInfo name in lower case, None: not known) gets a row of this form.
+
+    `inner` is the type of the activity that is passed on, where it matters (`picky`).
+    """
     if form == "forum":
+        if inner is not None and software is not None:
+            acts_on = _ACTS_ON.get(software)
+            return inner not in _REFUSES.get(software, ()) if acts_on is None else inner in acts_on
         return software not in MICROBLOGS
     if form in ("microblog", "notice"):  # a boost of a thread; a few words about one that not everyone may read
         return software not in GROUP_AWARE
     return True
+
+
+def picky(software: str | None) -> bool:
+    """Whether it matters to this software which activity a group passes on."""
+    return software in _ACTS_ON or software in _REFUSES
+
+
+def keeps_private(software: str | None, version: str | None) -> bool:
+    """Whether what comes to the shared inbox of such a host stays with the members of the group that it names (R6).
+
+    fedi, and Lemmy from 1.0 on, have groups that not everyone may read; others show such a post by rules of their own, or
+    to nobody, so of them only members' own inboxes get it.
+    """
+    if software == "lemmy":
+        major = (version or "").partition(".")[0]
+        return major.isdigit() and int(major) >= 1
+    return software == "fedi"
 
 
 def may_announce(activity: Activity, group: str) -> bool:
@@ -99,6 +132,19 @@ def may_announce(activity: Activity, group: str) -> bool:
 
 class _Outer(msgspec.Struct):
     object: msgspec.Raw = msgspec.Raw()
+
+
+class _Typed(msgspec.Struct):
+    type: str | list[str] = ""
+
+
+def inner_type(announce: bytes) -> str | None:
+    """The type of what an Announce of ours holds; None when it is an IRI."""
+    try:
+        found = msgspec.json.decode(msgspec.json.decode(announce, type=_Outer).object, type=_Typed).type
+    except msgspec.DecodeError:
+        return None
+    return found if isinstance(found, str) else next(iter(found), None)
 
 
 def inner_bytes(announce: bytes, inner: Json) -> bytes | None:

@@ -7,7 +7,7 @@ The rule is one SQL condition (`visible_to`), used as it is for lists, counts an
 |---|---|---|---|
 | public, unlisted | yes | yes | yes |
 | peers | no | yes | host is agreed, or has an accepted member of the group |
-| members | no | accepted members of the group, author, mentioned | host has an accepted member of the group, or one mentioned |
+| members | no | accepted members of the group, author | host has an accepted member of the group |
 | followers | no | accepted followers, author, mentioned | host has an accepted follower of the author, or one mentioned |
 | direct | no | author, mentioned | host of one mentioned |
 
@@ -62,13 +62,22 @@ def _condition(person: Any, host: Any) -> ColumnElement[bool]:
     return and_(there, active, ~blocked, or_(*_reasons(person, host)))
 
 
+_BY_NAME = posts.c.visibility.notin_(("peers", "members"))
+"""Being named opens no private group: who was put out of it may be answered there still, by their name."""
+
+
 def _reasons(person: Any, host: Any) -> list[ColumnElement[bool]]:
     reasons: list[ColumnElement[bool]] = [posts.c.visibility.in_(("public", "unlisted"))]
     if person is not None:
         reasons += [
             posts.c.visibility == "peers",
             posts.c.author_id == person,
-            exists(select(mentions.c.post_id).where(mentions.c.post_id == posts.c.id, mentions.c.actor_id == person)),
+            and_(
+                _BY_NAME,
+                exists(
+                    select(mentions.c.post_id).where(mentions.c.post_id == posts.c.id, mentions.c.actor_id == person)
+                ),
+            ),
             and_(
                 posts.c.visibility == "followers",
                 exists(
@@ -99,15 +108,19 @@ def _reasons(person: Any, host: Any) -> list[ColumnElement[bool]]:
                 memberships.c.group_id == posts.c.group_id,
                 memberships.c.state == "accepted",
                 actors.c.host == host,
+                actors.c.state == "active",
             )
         )
         agreed = exists(select(peers.c.host).where(peers.c.host == host, peers.c.stance == "agreed"))
         reasons += [
             posts.c.author_id.in_(theirs),
-            exists(
-                select(mentions.c.post_id)
-                .join(actors, actors.c.id == mentions.c.actor_id)
-                .where(mentions.c.post_id == posts.c.id, actors.c.host == host, actors.c.kind != "Group")
+            and_(
+                _BY_NAME,
+                exists(
+                    select(mentions.c.post_id)
+                    .join(actors, actors.c.id == mentions.c.actor_id)
+                    .where(mentions.c.post_id == posts.c.id, actors.c.host == host, actors.c.kind != "Group")
+                ),
             ),
             and_(posts.c.visibility == "peers", or_(agreed, member)),
             and_(posts.c.visibility == "members", member),
@@ -175,7 +188,11 @@ def may_see_group(tx: Tx, viewer: Viewer, group: Actor) -> bool:
         ):
             return True
         return _is_member(
-            tx, group.id, memberships.c.actor_id.in_(select(actors.c.id).where(actors.c.host == viewer.host))
+            tx,
+            group.id,
+            memberships.c.actor_id.in_(
+                select(actors.c.id).where(actors.c.host == viewer.host, actors.c.state == "active")
+            ),
         )
     return False
 

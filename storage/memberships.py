@@ -85,6 +85,18 @@ def moderators(tx: Tx, group_id: int) -> list[int]:
     return list(tx.scalars(query))
 
 
+def accepted_among(tx: Tx, group_ids: list[int], actor_ids: list[int]) -> set[tuple[int, int]]:
+    """(group, actor) of each of these actors that is an accepted member of one of these groups."""
+    if not group_ids or not actor_ids:
+        return set()
+    query = select(memberships.c.group_id, memberships.c.actor_id).where(
+        memberships.c.group_id.in_(group_ids),
+        memberships.c.actor_id.in_(actor_ids),
+        memberships.c.state == "accepted",
+    )
+    return {(group, actor) for group, actor in tx.execute(query)}
+
+
 def lapse(tx: Tx, now: int) -> int:
     """Remove bans that ended before `now` (ms); how many there were."""
     over = delete(memberships).where(memberships.c.state == "banned", memberships.c.until <= now)

@@ -113,6 +113,24 @@ def joined_iris(tx: Tx, group_id: int) -> list[str]:
     return list(tx.scalars(query.order_by(twins.c.since, actors.c.id)))
 
 
+def inboxes(tx: Tx, group_ids: list[int], hosts: list[str]) -> dict[tuple[int, str], list[str]]:
+    """The inboxes of the twins of these groups at these hosts, by (group, host)."""
+    query = (
+        select(twins.c.group_id, actors.c.host, actors.c.inbox)
+        .join(actors, actors.c.id == twins.c.other_id)
+        .where(
+            twins.c.group_id.in_(group_ids),
+            twins.c.state == "joined",
+            actors.c.host.in_(hosts),
+            actors.c.state == "active",
+        )
+    )
+    found: dict[tuple[int, str], list[str]] = {}
+    for group, host, inbox in tx.execute(query):
+        found.setdefault((group, host), []).append(inbox)
+    return found
+
+
 def forget_before(tx: Tx, before: int) -> int:
     """Forget what was passed on before this time (ms); how much that was."""
     return tx.execute(delete(passed_on).where(passed_on.c.created_at < before)).rowcount

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from federation.delivery import expired
-from federation.groups import wants
+from federation.groups import MICROBLOGS, inner_type, keeps_private, picky, wants
 from federation.policy import Decision, Verdict, decide_delivery
 from federation.signatures.keys import PrivateKey
 from fedi import policy
 from fedi.context import Site
 from fedi.visibility import NOBODY, Viewer, seen
-from storage import actors, audiences, outbox, peers, posts
+from storage import actors, audiences, groups, memberships, outbox, peers, posts, twins
+from storage.actors import Actor
+from storage.audiences import Recipient
 from storage.links import Link
 from storage.metadata import Tx
 from storage.outbox import Sent
@@ -45,7 +47,10 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one host gets now. When all parcels are settled, its cursor stands at `looked`."""
+    """What one host gets now. When all parcels are settled, its cursor stands at `looked`.
+
+    `ask_first`: what it gets depends on what it runs, which it was never asked.
+    """
 
     link: Link
     looked: int
@@ -53,6 +58,17 @@ class Turn:
     parcels: tuple[Parcel, ...] = ()
     refused: Decision | None = None
     ask_software: bool = False
+    ask_first: bool = False
+
+
+@dataclass(slots=True)
+class _Private:
+    """What is known of rows that only members of a group may have: `groups` position -> the group, `people` who gets
+    them, `members` (group, actor) who is in."""
+
+    groups: dict[int, int]
+    people: dict[tuple[str, int], list[Recipient]]
+    members: set[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -64,6 +80,9 @@ class _Known:
     posts: dict[int, Post]
     public: set[int]
     keys: dict[int, PrivateKey | None]
+    private: _Private
+    twins: dict[tuple[int, str], list[str]]
+    inner: dict[int, str | None] = field(default_factory=dict)
     by_host: dict[str, set[int]] = field(default_factory=dict)
 
 
@@ -76,7 +95,7 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     }
     due = audiences.due(tx, hosts, ROWS)
     wanted = sorted({position for one in due.values() for position in one.positions})
-    known = _read(tx, site, wanted, hosts)
+    known = _read(tx, site, wanted, hosts, met)
     turns = []
     for link in links:
         peer = met.get(link.host)
@@ -85,16 +104,16 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
             turns.append(Turn(link, link.wanted, agreed, refused=decisions[link.host]))
             continue
         here = due[link.host]
-        software = peer.software if peer is not None else None
-        parcels = tuple(
-            _parcel(tx, site, known, known.rows[position], link.host, software, agreed=agreed)
-            for position in here.positions
-        )
-        turns.append(Turn(link, here.looked, agreed, parcels, ask_software=_must_ask(peer, site.clock())))
+        rows = [known.rows[position] for position in here.positions]
+        parcels = tuple(_parcel(tx, site, known, row, link.host, peer, agreed=agreed) for row in rows)
+        never = peer is None or peer.nodeinfo_at is None
+        first = never and any(p.inboxes and (p.row.form != "any" or _is_private(known, p.row)) for p in parcels)
+        asks = _must_ask(peer, site.clock())
+        turns.append(Turn(link, here.looked, agreed, parcels, ask_software=asks, ask_first=first))
     return turns
 
 
-def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str]) -> _Known:
+def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str], met: dict[str, Peer]) -> _Known:
     rows = outbox.by_positions(tx, positions)
     about = [row.post_id for row in rows.values() if row.post_id is not None]
     signers = actors.by_ids(tx, list({row.actor_id for row in rows.values()}))
@@ -104,23 +123,58 @@ def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str]) -> _Known:
             keys[number] = site.private_key(tx, actor.iri)
         except LookupError:
             keys[number] = None
+    found = posts.by_ids(tx, about)
+    passed_on = list({row.actor_id for row in rows.values() if row.form == "forum"})
+    microblogs = [host for host, peer in met.items() if peer.software in MICROBLOGS] if passed_on else []
     return _Known(
         rows=rows,
         inboxes=audiences.recipients(tx, positions, hosts),
-        posts=posts.by_ids(tx, about),
+        posts=found,
         public=set(seen(tx, NOBODY, about)),
         keys=keys,
+        private=_read_private(tx, rows, found, signers, hosts),
+        twins=twins.inboxes(tx, passed_on, microblogs) if microblogs else {},
     )
 
 
-def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, software: str | None, *, agreed: bool) -> Parcel:
-    if not wants(row.form, software):
-        return Parcel(row)
-    inboxes = tuple(
-        inbox
-        for inbox, named in known.inboxes.get((host, row.position), {}).items()
-        if row.post_id is None or _may_have(tx, known, row.post_id, host, named=named)
-    )
+def _read_private(
+    tx: Tx, rows: dict[int, Sent], found: dict[int, Post], signers: dict[int, Actor], hosts: list[str]
+) -> _Private:
+    """What only members may have: what is about a post that only they may see, and what a group that not everyone may read
+    passes on otherwise (a ban, a deletion)."""
+    untold = [
+        row for row in rows.values() if row.form == "forum" and row.post_id is None and signers[row.actor_id].is_group
+    ]
+    closed = {
+        one for one, row in groups.by_ids(tx, list({row.actor_id for row in untold})).items() if row.see != "public"
+    }
+    of_group = {row.position: row.actor_id for row in untold if row.actor_id in closed}
+    for row in rows.values():
+        post = found.get(row.post_id) if row.post_id is not None else None
+        if post is not None and post.visibility in ("peers", "members") and post.group_id is not None:
+            of_group[row.position] = post.group_id
+    if not of_group:
+        return _Private({}, {}, set())
+    people = audiences.people(tx, list(of_group), hosts)
+    who = list({one.actor_id for several in people.values() for one in several})
+    return _Private(of_group, people, memberships.accepted_among(tx, list(set(of_group.values())), who))
+
+
+def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, peer: Peer | None, *, agreed: bool) -> Parcel:
+    software = peer.software if peer is not None else None
+    inboxes: tuple[str, ...]
+    if not wants(row.form, software, _inner(known, row) if row.form == "forum" and picky(software) else None):
+        # What runs there shows boosts only, but a twin there (FEP-d36d) works by activities.
+        inboxes = tuple(known.twins.get((row.actor_id, host), ())) if row.form == "forum" else ()
+        inboxes = inboxes if row.post_id is None or row.post_id in known.public else ()
+    elif _is_private(known, row):
+        inboxes = _members_inboxes(tx, known, row, host, peer)
+    else:
+        inboxes = tuple(
+            inbox
+            for inbox, named in known.inboxes.get((host, row.position), {}).items()
+            if row.post_id is None or _may_have(tx, known, row.post_id, host, named=named)
+        )
     if not inboxes:
         return Parcel(row)
     if expired(row.created_at, site.clock(), agreed):
@@ -129,6 +183,35 @@ def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, software: s
     if key is None:
         return Parcel(row, over=("dropped", "its actor has no key any more"))
     return Parcel(row, inboxes, key)
+
+
+def _inner(known: _Known, row: Sent) -> str | None:
+    """The type of what a row passes on, read once for all hosts."""
+    if row.position not in known.inner:
+        known.inner[row.position] = inner_type(row.body)
+    return known.inner[row.position]
+
+
+def _is_private(known: _Known, row: Sent) -> bool:
+    return row.position in known.private.groups
+
+
+def _members_inboxes(tx: Tx, known: _Known, row: Sent, host: str, peer: Peer | None) -> tuple[str, ...]:
+    """The inboxes of those at a host who are members of the group at this moment, and of the group itself, if it is there.
+
+    Being named in a post opens no private group: who was put out of it gets nothing more, whoever answers them.
+    """
+    group_id = known.private.groups[row.position]
+    shared = peer is not None and keeps_private(peer.software, peer.version)
+    found: dict[str, None] = {}
+    for one in known.private.people.get((host, row.position), ()):
+        is_group = one.named and one.actor_id == group_id
+        if not is_group and (group_id, one.actor_id) not in known.private.members:
+            continue
+        if row.post_id is not None and not _may_have(tx, known, row.post_id, host, named=is_group):
+            continue
+        found[one.shared_inbox if shared and one.shared_inbox is not None else one.inbox] = None
+    return tuple(found)
 
 
 def _may_have(tx: Tx, known: _Known, post_id: int, host: str, *, named: bool) -> bool:

@@ -11,7 +11,8 @@ from functools import partial
 
 from fedi.context import Site
 from fedi.outbox import fanout, send, synchronising
-from storage import links
+from fedi.worker import jobs
+from storage import links, peers
 from storage.links import Link
 from storage.metadata import Tx
 
@@ -24,6 +25,8 @@ FAILING_TURNS = 19
 POSTS = 192
 """POSTs under way at once, to all hosts; fewer than the client has connections, so that fetches find one."""
 LEASE = 20_000
+ASK_SECONDS = 5.0
+"""How long a first delivery waits for what its host says it runs."""
 _PLANNED = 64
 _SPREAD = 500
 
@@ -72,10 +75,26 @@ class Deliveries:
 
     async def _run(self, turn: fanout.Turn) -> None:
         try:
+            if turn.ask_first:
+                turn = await self._asked(turn)
             await send.run(self.site, turn, self.traffic)
         except Exception:
             # Its claim runs out, and it is tried again then.
             log.exception("the turn of %s failed", turn.link.host)
+
+    async def _asked(self, turn: fanout.Turn) -> fanout.Turn:
+        """Ask a host what it runs, before it gets the first of a group, which depends on that; what it gets then.
+
+        Who does not say so soon gets both forms, as whoever does not say it at all, and is asked again in a day.
+        """
+        host = turn.link.host
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await jobs.nodeinfo(self.site, {"host": host})
+        except TimeoutError:
+            await self.site.db.write(lambda tx: peers.change(tx, host, nodeinfo_at=self.site.clock()))
+        [again] = await self.site.db.read(lambda tx: self._plan(tx, [turn.link]))
+        return again
 
     def _ended(self, pool: dict["asyncio.Task[None]", str], task: "asyncio.Task[None]") -> None:
         del pool[task]
