@@ -80,16 +80,18 @@ def build_answer(
     actor_iri: str,
     page: str,
     subscribe: str | None = None,
+    intents: Mapping[str, str] | None = None,
     icon: tuple[str, str] | None = None,
 ) -> Json:
-    """The answer about one of our actors: `page` its HTML address, `subscribe` a template with `{uri}`, `icon` (URL, media
-    type)."""
+    """The answer about one of our actors: `page` its HTML address, `subscribe` a template with `{uri}`, `intents` templates
+    with `{object}` by what they lead to (FEP-3b86: a type of activity, or `Object`), `icon` (URL, media type)."""
     links: list[Json] = [
         {"rel": PROFILE_PAGE, "type": "text/html", "href": page},
         {"rel": "self", "type": ACTIVITY_JSON, "href": actor_iri},
     ]
     if subscribe is not None:
         links.append({"rel": SUBSCRIBE, "template": subscribe})
+    links += [{"rel": INTENT + kind, "template": template} for kind, template in (intents or {}).items()]
     if icon is not None:
         links.append({"rel": "http://webfinger.net/rel/avatar", "href": icon[0], "type": icon[1]})
     return {"subject": f"acct:{username}@{domain}", "aliases": list(dict.fromkeys((page, actor_iri))), "links": links}

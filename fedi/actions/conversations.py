@@ -56,10 +56,16 @@ def joined(tx: Tx, site: Site, group: Actor) -> None:
         ask(tx, site, group.outbox, form="outbox", of=group.iri, interval=JOINED)
 
 
-def ask(tx: Tx, site: Site, iri: str, *, form: str = "context", of: str = "", interval: int = INTERVAL) -> bool:
-    """Ask for a collection (`form`: a thread's `context`, a post's `replies`, a group's `outbox`) in the background.
+def pins_of(tx: Tx, site: Site, actor: Actor, *, interval: int = INTERVAL) -> None:
+    """Ask what a remote person or group put first (`featured`), as on first sight of it."""
+    if not actor.local and actor.featured is not None:
+        ask(tx, site, actor.featured, form="featured", of=actor.iri, interval=interval)
 
-    `of` is the IRI of the group whose outbox it is.
+
+def ask(tx: Tx, site: Site, iri: str, *, form: str = "context", of: str = "", interval: int = INTERVAL) -> bool:
+    """Ask for a collection (`form`: a thread's `context`, a post's `replies`, a group's `outbox`, `featured`) in
+    the background. `of` is the IRI of the actor whose outbox or pins it is.
+
     False when that was done within the last `interval` ms.
     """
     now = site.clock()

@@ -107,6 +107,8 @@ def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) 
     follows.change(tx, follow.id, state="accepted")
     actors.count(tx, target.id, followers=1)
     actors.count(tx, follower.id, following=1)
+    if follower.local:
+        conversations.pins_of(tx, site, target, interval=0)  # now that we may see them
     if target.is_group:
         memberships.joined(tx, site, follower, target)
         if follower.local:

@@ -16,6 +16,9 @@ from storage import actors, people, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 
+INTENTS = ("Object", "Follow")
+"""What the page `/authorize_interaction` does with an address, in FEP-3b86's words: show it, follow it."""
+
 _DAY = 24 * 3600 * 1000
 _MONTH = 30 * _DAY
 _HALF_YEAR = 180 * _DAY
@@ -41,12 +44,16 @@ def _answer(tx: Tx, site: Site, resource: str) -> Ready:
         raise NotFound("nobody of that name is here")
     if actor.state == "gone":
         raise Problem("whoever had this name is gone", code="gone", status=410)
+    # Who has an account here is led here to do what a page elsewhere offers: follow, answer, join.
+    arrive = site.iri("/authorize_interaction?uri=") if actor.kind in ("Person", "Service") else None
     return Ready(
         build_answer(
             username=actor.username,
             domain=actor.domain,
             actor_iri=actor.iri,
             page=actor.url,
+            subscribe=None if arrive is None else arrive + "{uri}",
+            intents=None if arrive is None else {kind: arrive + "{object}" for kind in INTENTS},
             icon=(actor.icon, _image_type(actor.icon)) if actor.icon else None,
         )
     )

@@ -15,6 +15,8 @@ TERMS = {
     "visibleTo": "fedi:visibleTo",
     "twins": {"@id": "fedi:twins", "@type": "@id"},
     "implements": "https://w3id.org/fep/844e/implements",
+    "pendingFollowers": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowers", "@type": "@id"},
+    "pendingFollowing": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowing", "@type": "@id"},
 }
 """What our documents say beyond the terms that peers share; peers that do not know them pass them by."""
 
@@ -80,6 +82,10 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
         multikeys=[(proofs.id, encode_multikey(proofs.public))] if proofs is not None else None,
     )
     made["generator"] = GENERATOR
+    if actor.kind != "Application":
+        # FEP-4ccd; readable by the actor alone.
+        made["pendingFollowers"] = f"{actor.iri}/pendingFollowers"
+        made["pendingFollowing"] = f"{actor.iri}/pendingFollowing"
     if actor.is_group:
         row = groups.by_id(tx, actor.id)
         made["postingRestrictedToMods"] = row is not None and row.post == "moderators"

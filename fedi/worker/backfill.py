@@ -27,9 +27,10 @@ from federation.vocabulary.note import KINDS, PostDocument, read_post
 from fedi import fetching, policy
 from fedi.actions import conversations, reactions, remote_posts
 from fedi.context import Site
-from storage import actors, backfills, posts
+from storage import actors, backfills, pins, posts
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.pins import Pin
 from storage.posts import Post
 from storage.reactions import Boost
 
@@ -43,6 +44,7 @@ POSTS = 500
 """Items of one job (Mastodon takes as many)."""
 DEPTH = 8
 """Answers to answers, where they are fetched one by one."""
+PINS = 20
 THREADS = 10
 """Threads of a group that was just joined."""
 SECONDS = 90.0
@@ -53,7 +55,8 @@ _ACTIVITIES = frozenset({"Create", "Update"})
 
 
 async def backfill(site: Site, payload: dict[str, Any]) -> None:
-    """Fetch a collection (`iri`) as its `form` says: `context`, `replies` or `outbox` (then `of` is the group's IRI).
+    """Fetch a collection (`iri`) as its `form` says: `context`, `replies`, `outbox` or `featured` (then `of` is the
+    IRI of the actor whose it is).
 
     Raises FederationError when its host can't be asked now.
     """
@@ -69,6 +72,8 @@ async def backfill(site: Site, payload: dict[str, Any]) -> None:
                 await work.replies(iri)
             elif payload.get("form") == "outbox":
                 await work.outbox(iri, str(payload.get("of")))
+            elif payload.get("form") == "featured":
+                await work.featured(iri, str(payload.get("of")))
             else:
                 await work.thread(iri)
     except TimeoutError:
@@ -150,6 +155,18 @@ class _Work:
                 conversations.ask(tx, self.site, one)
 
         await self.site.db.write(ask)
+
+    async def featured(self, iri: str, owner_iri: str) -> None:
+        """What a person or group put first: it is pinned here as well, in their order."""
+        owner = await self.site.db.read(lambda tx: actors.by_iri(tx, owner_iri))
+        if owner is None or owner.local or owner.featured != iri:
+            return
+        found = await self._get(iri)
+        if found is None:
+            return
+        self.items = PINS
+        kept = await self._all(found, owner if owner.is_group else None)
+        await self.site.db.write(lambda tx: _pinned(tx, self.site, owner, kept))
 
     async def _announced(self, item: wire.Json, url: str, group: Actor) -> str | None:
         """Keep what one Announce in a group's outbox is about; the context of its thread comes back."""
@@ -316,3 +333,14 @@ def _stand(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int) -> N
     at = min(max(at, 0), site.clock())
     boost_id = site.db.ids.past(at, zlib.crc32(iri.encode()))
     reactions.keep_boost(tx, site, group, now, Boost(boost_id, group.id, now.id, iri, at))
+
+
+def _pinned(tx: Tx, site: Site, owner: Actor, listed: list[Post]) -> None:
+    """The pins of a remote actor are those that it lists: people pin what is their own, groups what is in them."""
+    wanted = [post.id for post in listed if owner.id == (post.group_id if owner.is_group else post.author_id)]
+    for pin in pins.of(tx, owner.id):
+        if pin.post_id not in wanted:
+            pins.remove(tx, owner.id, pin.post_id)
+    now = site.clock()
+    for place, post_id in enumerate(dict.fromkeys(wanted)):
+        pins.insert(tx, Pin(owner.id, post_id, now - place))
