@@ -352,13 +352,12 @@ def quoting(
     query = select(posts.c.id).where(
         posts.c.quote_id == quoted_id, posts.c.quote_state == "accepted", posts.c.deleted_at.is_(None)
     )
-    for bound, condition in (
-        (max_id, posts.c.id < max_id),
-        (since_id, posts.c.id > since_id),
-        (min_id, posts.c.id > min_id),
-    ):
-        if bound is not None:
-            query = query.where(condition)
+    if max_id is not None:
+        query = query.where(posts.c.id < max_id)
+    if since_id is not None:
+        query = query.where(posts.c.id > since_id)
+    if min_id is not None:
+        query = query.where(posts.c.id > min_id)
     if min_id is not None:
         return list(tx.scalars(query.order_by(posts.c.id).limit(limit)))[::-1]
     return list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit)))

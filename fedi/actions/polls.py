@@ -10,9 +10,10 @@ from fedi.actions.drafts import PollDraft
 from fedi.actions.publishing import tell
 from fedi.context import Site
 from fedi.errors import Invalid, NotFound
-from storage import actors, jobs, outbox, polls, posts
+from storage import actors, jobs, notifications, outbox, polls, posts
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.notifications import Notification
 from storage.polls import Poll, Vote
 from storage.posts import Post
 
@@ -147,6 +148,9 @@ def _told(tx: Tx, site: Site, post: Post) -> None:
     author = actors.by_id(tx, post.author_id)
     if author is None:
         return
+    if author.local and author.state == "active":
+        # `notifying` tells nobody of what they did themselves; that a poll ended is news to its author, too (Mastodon).
+        notifications.insert(tx, Notification(site.new_id(), author.id, "poll", author.id, post.id, site.clock()))
     for voter in actors.by_ids(tx, polls.voters(tx, post.id)).values():
         if voter.local and gate.may_see(tx, gate.person(voter.id), post):
             notifying.tell(tx, site, voter, "poll", author, post.id)

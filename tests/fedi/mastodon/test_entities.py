@@ -11,8 +11,12 @@ from fedi.mastodon.entities.account import account, account_dict, acct, role
 from fedi.mastodon.entities.attachment import attachment
 from fedi.mastodon.entities.status import VISIBILITY, content, status
 from fedi.mastodon.load import NO_FLAGS, Bundle, Shown
+from fedi.text.events import when
+from storage import posts, reactions
 from storage.actors import Actor
+from storage.metadata import Tx
 from storage.posts import VISIBILITIES, Post
+from storage.reactions import Like
 from tests.fedi.mastodon.conftest import Api
 
 ORIGIN = "https://alpha.example"
@@ -116,6 +120,100 @@ async def test_a_status_of_other_software(api: Api, ada: Actor) -> None:
     assert shown["tags"] == [{"name": "größe", "url": f"{ORIGIN}/tags/gr%C3%B6%C3%9Fe"}]
     # Whose author is not there is not shown.
     assert status(Bundle(ORIGIN, None, {page.id: page}, {}, {}, {}, NO_FLAGS), Shown(page.id, page.id)) is None
+
+
+async def test_an_event_says_when_and_where(api: Api, ada: Actor) -> None:
+    """Mobilizon's Event as `federation.vocabulary.event` reads it; strict clients know only text."""
+    post = await api.publish(ada, "Bring cake")
+    event = {
+        "starts_at": 1_795_525_200_000, "ends_at": 1_795_532_400_000, "offset": 60, "timezone": "Europe/Berlin",
+        "places": [{"kind": "physical", "name": "Room <1>", "address": "Main St 2", "url": "https://map.example/?a&b"}],
+        "status": "cancelled", "join_url": "javascript:alert(1)",
+    }  # fmt: skip
+    page = replace(post, kind="Event", title="Party", event=event)
+    shown = decoded(Bundle(ORIGIN, None, {page.id: page}, {ada.id: ada}, {}, {}, NO_FLAGS), page)
+    assert shown["content"] == (
+        "<p><strong>Party</strong></p><p><strong>Cancelled</strong><br>"
+        "When: 24 November 2026, 14:00 to 16:00 (Europe/Berlin)<br>"
+        'Where: <a href="https://map.example/?a&amp;b" rel="nofollow noopener" target="_blank">Room &lt;1&gt;, Main St 2</a>'
+        "</p><p>Bring cake</p>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        ({}, None),
+        ({"starts_at": 10**30}, None),
+        ({"starts_at": 1_795_525_200_000}, "24 November 2026, 13:00 (UTC)"),
+        ({"starts_at": 1_795_525_200_000, "offset": -330}, "24 November 2026, 07:30 (UTC-05:30)"),
+        ({"starts_at": 1_795_525_200_000, "timezone": "Mars/Olympus"}, "24 November 2026, 13:00 (UTC)"),
+        ({"starts_at": 1_795_525_200_000, "timezone": "../../etc/passwd"}, "24 November 2026, 13:00 (UTC)"),
+        (
+            {"starts_at": 1_795_525_200_000, "ends_at": 1_795_611_600_000},
+            "24 November 2026, 13:00 to 25 November 2026, 13:00 (UTC)",
+        ),
+        ({"starts_at": 1_795_525_200_000, "ends_at": 5}, "24 November 2026, 13:00 (UTC)"),
+    ],
+)
+def test_the_time_of_an_event(event: dict[str, Any], shown: str | None) -> None:
+    assert when(event) == shown
+
+
+async def test_custom_emoji_that_a_client_can_read(api: Api, ada: Actor) -> None:
+    post = await api.publish(ada, ":blob:")
+    known: list[dict[str, Any]] = [
+        {"shortcode": "blob", "url": "https://e.example/b.png"}, {"shortcode": "a b", "url": "https://e.example/x.png"},
+        {"shortcode": "js", "url": "javascript:1"}, {"shortcode": None, "url": 5}, {},
+    ]  # fmt: skip
+    page, author = replace(post, emoji=known), replace(ada, emoji=known)
+    shown = decoded(Bundle(ORIGIN, None, {page.id: page}, {ada.id: author}, {}, {}, NO_FLAGS), page)
+    url = "https://e.example/b.png"
+    wanted = [{"shortcode": "blob", "url": url, "static_url": url, "visible_in_picker": False, "category": None}]
+    assert shown["emojis"] == wanted
+    assert shown["account"]["emojis"] == wanted
+
+
+async def test_emoji_reactions_are_counted(api: Api, ada: Actor, ben: Actor) -> None:
+    post = await api.publish(ada, "x")
+    chi = await api.person("chi")
+
+    def react(tx: Tx) -> None:
+        for number, (who, emoji, url) in enumerate(
+            ((ada, "🎉", None), (ben, "🎉", None), (chi, ":blob:", "https://e.example/b.png"))
+        ):
+            made = Like(api.site.new_id(), who.id, post.id, "like", f"https://x.example/{number}", 1, emoji, url)
+            reactions.insert_like(tx, made)
+        posts.count(tx, post.id, likes=3)
+
+    await api.site.db.write(react)
+    shown = (await api.get(f"/api/v1/statuses/{post.id}", await api.token(ben))).json
+    assert [(one["name"], one["count"], one["me"], one["url"]) for one in shown["reactions"]] == [
+        ("🎉", 2, True, None),
+        ("blob", 1, False, "https://e.example/b.png"),
+    ]
+    assert [one["count"] for one in shown["pleroma"]["emoji_reactions"]] == [2, 1]
+    assert "reactions" not in (await api.get(f"/api/v1/statuses/{(await api.publish(ada, 'y')).id}")).json
+
+
+async def test_the_language_that_the_reader_prefers(api: Api, ada: Actor, ben: Actor) -> None:
+    post = await api.publish(ada, "hello", language="en")
+    await api.site.db.write(
+        lambda tx: posts.change(tx, post.id, content_map={"en": "<p>hello</p>", "de": "<p>hallo</p>"})
+    )
+    for actor, language in ((ada, "de-AT"), (ben, "fr")):
+        said = {"source": {"language": language}}
+        await api.ask("PATCH", "/api/v1/accounts/update_credentials", await api.token(actor), json=said)
+    path = f"/api/v1/statuses/{post.id}"
+    # Twice in turn: what one is shown is not kept for the other.
+    for _ in range(2):
+        for token, language, text in (
+            (await api.token(ada), "de", "<p>hallo</p>"),
+            (await api.token(ben), "en", "<p>hello</p>"),
+            (None, "en", "<p>hello</p>"),
+        ):
+            shown = (await api.get(path, token)).json
+            assert (shown["language"], shown["content"]) == (language, text)
 
 
 def decoded(rows: Bundle, post: Post) -> dict[str, Any]:

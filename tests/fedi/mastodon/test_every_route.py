@@ -18,10 +18,11 @@ NASTY = [
 ]  # fmt: skip
 NAMES = [
     "id", "id[]", "max_id", "min_id", "since_id", "limit", "offset", "q", "type", "resolve", "acct", "status", "visibility",
-    "in_reply_to_id", "media_ids[]", "poll[options][]", "timeline[]", "home[last_read_id]", "types[]", "exclude_types[]",
+    "in_reply_to_id", "media_ids[]", "poll[options][]", "poll[expires_in]", "choices[]", "timeline[]", "home[last_read_id]", "types[]", "exclude_types[]",
     "account_id", "display_name", "note", "fields_attributes[0][name]", "source[privacy]", "grant_type", "code", "scope",
     "client_id", "client_secret", "redirect_uri", "redirect_uris", "client_name", "response_type", "reblogs", "notify",
     "username", "email", "password", "agreement", "tagged", "local", "language", "spoiler_text", "url", "order", "token",
+    "quoted_status_id", "quote_approval_policy", "comment", "forward", "category", "status_ids[]", "rule_ids[]",
 ]  # fmt: skip
 CALLS = sorted((method, route.path) for route in mastodon.ROUTES for method in route.methods or () if method != "HEAD")
 
@@ -36,7 +37,7 @@ async def test_nothing_crashes(api: Api, ada: Actor, seed: int, caplog: pytest.L
         for _ in range(3):
             value = chance.choice([*NASTY, str(post.id), str(ada.id)])
             path = template
-            for name in ("{id}", "{tag}"):
+            for name in ("{id}", "{tag}", "{quoting_id}"):
                 path = path.replace(name, quote(value.encode("utf-8", "surrogatepass"), safe="") or "x")
             pairs: list[tuple[str, str]] = [
                 (chance.choice(NAMES), chance.choice(NASTY)) for _ in range(chance.randrange(6))
