@@ -50,7 +50,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     target = wire.first_id(inner.get("object")) if inner is not None else None
     if _undo_follow(tx, site, actor, named, target, kinds) or _undo_report(tx, site, actor, named):
         return
-    unvoted = _undo_like(tx, actor, named, target, kinds)
+    emoji = wire.string(inner.get("content")) if inner is not None else None
+    unvoted = _undo_like(tx, actor, named, target, kinds, emoji)
     if unvoted is None:
         # A boost is its booster's own affair: no group passes it on, nor its undoing.
         if _undo_boost(tx, actor, named, target, kinds) is None:
@@ -152,11 +153,15 @@ def _undo_follow(tx: Tx, site: Site, actor: Actor, named: str | None, target: st
     return True
 
 
-def _undo_like(tx: Tx, actor: Actor, named: str | None, target: str | None, kinds: set[str]) -> Post | None:
+def _undo_like(
+    tx: Tx, actor: Actor, named: str | None, target: str | None, kinds: set[str], emoji: str | None
+) -> Post | None:
     like = reactions.like_by_iri(tx, named) if named is not None else None
     if like is None and kinds & {"Like", "Dislike", "EmojiReact"} and target is not None:
         liked = posts.by_iri(tx, target)
         like = reactions.find_like(tx, actor.id, liked.id) if liked is not None else None
+        if like is not None and emoji is not None and like.emoji not in (None, emoji):
+            like = None  # of several reactions of one actor the last is kept; an earlier one is undone
     if like is None:
         return None
     if like.actor_id != actor.id:
