@@ -236,12 +236,12 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         site.forget_public_key(key_id)
     keys.keep_only(tx, read.id, [key_id for key_id, _ in read.keys])
     if saved.is_group:
-        if saved.id == row.id:  # seen for the first time
-            conversations.pins_of(tx, site, saved)
         visible = wire.string(document.get("visibleTo"))
         if visible not in groups.SEE:
             # Lemmy 1.0 marks a private community so; of two readings of a lock, take the narrower.
             visible = "members" if read.approves_followers else "public"
+        if saved.id == row.id and visible == "public":  # seen for the first time; others show nothing before one joins
+            conversations.pins_of(tx, site, saved)
         mode = "approval" if read.approves_followers else "open"
         known = groups.by_id(tx, saved.id)
         groups.save(tx, Group(saved.id, mode, visible, "members", known.rules if known else [], None, saved.created_at))

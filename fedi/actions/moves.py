@@ -57,7 +57,9 @@ def check(actor: Actor, target: Actor, now: int) -> None:
     if target.moved_to is not None:
         raise Invalid("The account to move to has moved on itself.", code="move")
     if actor.iri not in target.also_known_as:
-        raise Invalid(f"{target.handle} does not say that it is {actor.handle} as well; set that there first.", code="alias")
+        raise Invalid(
+            f"{target.handle} does not say that it is {actor.handle} as well; set that there first.", code="alias"
+        )
     if actor.moved_at is not None and now - actor.moved_at < COOL_DOWN:
         raise Invalid("This account moved less than a week ago; wait until the week is over.", code="cool-down")
 

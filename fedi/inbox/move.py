@@ -32,7 +32,9 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     if iri is None:
         raise Malformed("a Move needs a target")
     if object_id(received.activity) != old.iri:
-        raise Ignored("not-an-actor", "only an actor that moves itself is followed; threads and others stay where they are")
+        raise Ignored(
+            "not-an-actor", "only an actor that moves itself is followed; threads and others stay where they are"
+        )
     if not _matters(tx, old):
         raise Ignored("not-relevant", "nobody here follows who moves")
     target = actors.by_iri(tx, iri)

@@ -83,7 +83,7 @@ async def test_where_both_agree_nothing_is_asked(three: Three) -> None:
     publish(alpha, olga, "good morning")
     await settle(*three.all)
     assert [url for _, url in three.world.asked if "domain=" in url] == []
-    assert beta.read(lambda tx: jobs.totals(tx)) == {}
+    assert beta.read(jobs.totals) == {}
 
 
 async def test_a_host_reads_its_own_people_only(three: Three) -> None:

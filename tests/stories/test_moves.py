@@ -162,7 +162,9 @@ async def test_new_keys_are_found_by_who_knows_the_old(three: Three) -> None:
     last = publish(beta, ada, "@mlops@alpha.example after")
     await settle(*three.all)
     assert last.iri in [post.iri for post in home(gamma, chi)]
-    refused = [row for one in three.all for row in one.read(lambda tx: received.newest(tx, 50)) if row.state == "refused"]
+    refused = [
+        row for one in three.all for row in one.read(lambda tx: received.newest(tx, 50)) if row.state == "refused"
+    ]
     assert refused == []
 
 
