@@ -266,6 +266,32 @@ def _named_groups(tx: Tx, document: PostDocument) -> list[int]:
 
 def _local_group(tx: Tx, site: Site, document: PostDocument, author: Actor, parent: Post | None) -> Actor | None:
     """The group hosted here that takes this post: its parent's, or the first one it names; None when it may not."""
+    group = _meant(tx, document, parent)
+    if group is None:
+        return None
+    try:
+        memberships.may_post(tx, site, author, group)
+    except Forbidden:
+        return None
+    return group
+
+
+def refusal(tx: Tx, site: Site, document: PostDocument, author: Actor) -> tuple[Actor, Forbidden] | None:
+    """(the group hosted here that a post names, why it does not take it) where that is so; for its author to be told."""
+    parent = posts.by_iri(tx, document.in_reply_to) if document.in_reply_to else None
+    group = _meant(tx, document, parent)
+    named = [*document.groups, *document.audience.everyone, *(href for href, _ in document.mentions)]
+    if group is None or group.iri not in named:
+        return None  # who answers somebody in a thread need not know that it is a group's
+    try:
+        memberships.may_post(tx, site, author, group)
+    except Forbidden as problem:
+        return group, problem
+    return None
+
+
+def _meant(tx: Tx, document: PostDocument, parent: Post | None) -> Actor | None:
+    """The group hosted here that a post is for, whether or not its author may post there."""
     group: Actor | None = None
     if parent is not None:
         group = group_actions.of_posts(tx, parent)
@@ -278,9 +304,5 @@ def _local_group(tx: Tx, site: Site, document: PostDocument, author: Actor, pare
     addressed = group.iri in document.audience.everyone or group.followers in document.audience.everyone
     if document.audience.public_in is None and (row is None or row.see == "public" or not addressed):
         # Not for everyone: a word to the moderators, or for the author's followers alone.
-        return None
-    try:
-        memberships.may_post(tx, site, author, group)
-    except Forbidden:
         return None
     return group

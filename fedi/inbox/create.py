@@ -7,7 +7,7 @@ from federation.errors import FederationError, WrongOrigin
 from federation.groups import may_announce
 from federation.vocabulary.note import PostDocument, read_post
 from fedi.actions import groups as group_actions
-from fedi.actions import memberships, polls, remote_posts
+from fedi.actions import memberships, notices, polls, remote_posts
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -86,8 +86,15 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         open_to(tx, site, parent, author)
         _check_open(tx, author, parent)
     kept = remote_posts.record(tx, site, read, author, live=True)
-    if kept is not None and kept.group is not None and vouched_by is None:
+    if kept is None or vouched_by is not None:
+        return
+    if kept.group is not None:
         _pass_on(tx, site, kept.group, received, kept.post)
+        return
+    refused = remote_posts.refusal(tx, site, read, author)
+    if refused is not None:
+        create = {"id": received.activity.id, "type": "Create", "actor": author.iri, "object": read.id}
+        notices.refused(tx, site, refused[0], author, create, refused[1])
 
 
 def _vote(tx: Tx, site: Site, voter: Actor, read: PostDocument, vouched_by: Actor | None) -> None:
