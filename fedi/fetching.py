@@ -81,10 +81,15 @@ async def _once(site: Site, question: str, ask: Callable[[], Awaitable[T]]) -> T
     try:
         return await asyncio.shield(task)
     except FederationError as problem:
-        if len(asked.failed) >= _REMEMBERED:
-            asked.failed.pop(next(iter(asked.failed)))
-        asked.failed[question] = (site.clock() + _FAILED_FOR, problem)
+        _remember(site, question, problem)
         raise
+
+
+def _remember(site: Site, question: str, problem: FederationError) -> None:
+    failed = site.questions.failed
+    if len(failed) >= _REMEMBERED:
+        failed.pop(next(iter(failed)))
+    failed[question] = (site.clock() + _FAILED_FOR, problem)
 
 
 async def actor(site: Site, handle_or_iri: str, *, fresh: bool = False) -> Actor:
@@ -113,7 +118,7 @@ async def actor(site: Site, handle_or_iri: str, *, fresh: bool = False) -> Actor
         return known
     if site.is_local(iri):
         raise NotFound
-    return await _once(site, iri, lambda: _fetch_actor(site, iri))
+    return await _once(site, f"actor {iri}", lambda: _fetch_actor(site, iri))
 
 
 async def interaction(site: Site, handle: str, iri: str, kinds: Sequence[str]) -> str:
@@ -148,6 +153,8 @@ async def _fetch_actor(site: Site, iri: str) -> Actor:
 async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
     """Keep an actor whose document came from its own origin; its handle is checked by WebFinger, there and back."""
     read = read_actor(document)
+    if site.is_local(read.id):
+        raise WrongOrigin(f"{read.id} is of this instance, which nobody else describes")
     known = await site.db.read(lambda tx: actors.by_iri(tx, read.id))
     domain = await _confirmed_domain(site, read)
     if domain is None and known is not None:
@@ -264,8 +271,32 @@ async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
         known = site.cached_public_key(key_id) or await site.db.read(lambda tx: site.public_key(tx, key_id))
         if known is not None:
             return known
-    question = f"key {key_id}"
-    return await _once(site, question, lambda: _fetch_key(site, key_id))
+    host = host_of(key_id)
+    _check_answers(site, host)
+    asked = f"key {key_id}"
+    known_to_fail = asked in site.questions.failed
+    try:
+        return await _once(site, asked, lambda: _fetch_key(site, key_id))
+    except FederationError as problem:
+        if not known_to_fail:
+            _note_failure(site, host, problem)
+        raise
+
+
+def _check_answers(site: Site, host: str) -> None:
+    """Raises KeyUnavailable for a host that was asked for keys in vain lately, whichever key is wanted now: everybody may
+    name any number of keys there, and each would cost it, and us, a request (CVE-2026-34148)."""
+    failed = site.questions.failed.get(f"host {host}")
+    if failed is not None and failed[0] > site.clock():
+        raise failed[1]
+
+
+def _note_failure(site: Site, host: str, problem: FederationError) -> None:
+    """Leave a host alone for a minute once it does not answer, or had none of a dozen keys that it was asked for."""
+    now = site.clock()
+    if problem.retry or not site.rotations.allow(f"keys in vain {host}", *ROTATIONS, now):
+        left = KeyUnavailable(f"{host} was asked for keys in vain a moment ago; it is asked again in a minute")
+        _remember(site, f"host {host}", left)
 
 
 async def rotated_key(site: Site, key_id: str) -> PublicKey | None:
@@ -388,6 +419,7 @@ async def moderators(site: Site, iri: str) -> None:
                 moderated.unlisted(tx, group, other)
 
     await site.db.write(keep)
+
 
 async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) -> Post | None:
     """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.

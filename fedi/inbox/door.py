@@ -69,6 +69,10 @@ async def _take(site: Site, request: Request, raw: bytes, activity: Activity, cl
             key = await fetching.key(site, claim.key_id)
         except KeyUnavailable as unavailable:
             why = unavailable.text
+            address = request.client.host if request.client is not None else ""
+            # Nothing of it is proven: what anybody can make us keep has a bound. Who is honest tries again.
+            if not site.refusals.allow(f"unproven {address}", *REFUSALS, now):
+                return _problem(503, unavailable.code, why, {"retry-after": "60"})
             headers = {"method": request.method, "target": target(request), "headers": _kept_headers(request)}
             await site.db.write(lambda tx: _keep(tx, site, raw, activity, host, claim.key_id, None, headers, why))
             return Response(status_code=202)
@@ -219,9 +223,9 @@ def _kept_headers(request: Request) -> list[list[str]]:
     return [[name.decode("latin-1"), value.decode("latin-1")] for name, value in request.headers.raw][:100]
 
 
-def _problem(status: int, code: str, text: str) -> Response:
+def _problem(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> Response:
     body = {"type": f"urn:fedi:{code}", "title": code.replace("-", " "), "status": status, "detail": text}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 ROUTES = [
