@@ -1,0 +1,251 @@
+"""What a server without members learns of a group that only members may read, by any request that it can make: nothing.
+
+Its crawler knows every address that the members' servers have ever written down, and every route with everything that
+could stand in it; it asks without a signature, as its instance, and as one of its people.
+"""
+
+import http.client
+import itertools
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from starlette.routing import Route
+
+from federation.signatures.keys import PrivateKey
+from federation.signatures.sign import sign_get, sign_get_rfc9421
+from fedi import mastodon
+from fedi.app import build
+from fedi.config import load
+from fedi.context import close_site, now, open_site
+from tests.live.client import Person, begin, wait_until
+from tests.servers import Server
+
+pytestmark = pytest.mark.live
+
+PRIVATE = ("merlinx", "kestrelx", "harrierx", "goshawkx", "buzzardx", "sparrowhawkx", "shrikex")
+PUBLIC = "ospreyx"
+
+
+@dataclass
+class Crawler:
+    """Asks one server; `answers` holds what came of each request: (manner, URL) -> (status, headers and body)."""
+
+    server: Server
+    keys: dict[str, PrivateKey]
+    token: str
+    answers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+
+    def ask(self, paths: list[str]) -> None:
+        """Every path, in every manner."""
+        manners = {
+            "page": {"Accept": "text/html"},
+            "document": {"Accept": "application/activity+json"},
+            "token": {"Accept": "application/json", "Authorization": f"Bearer {self.token}"},
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        for path in dict.fromkeys(paths):
+            url = self.server.url + path
+            signed = {
+                f"signed by {who}": {"Accept": "application/activity+json", **sign(key, url, now())}
+                for (who, key), sign in zip(self.keys.items(), (sign_get, sign_get_rfc9421), strict=True)
+                if not path.startswith("/api/")
+            }
+            for manner, headers in {**manners, **signed}.items():
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
+                told = str(answer.getheaders()) + answer.read().decode("utf-8", "replace")
+                self.answers[manner, path] = (answer.status, told)
+        connection.close()
+
+    def found(self, word: str) -> list[tuple[str, str]]:
+        """Where a word was said, that was not in the question."""
+        return [at for at, (_, told) in self.answers.items() if word in told.lower() and word not in at[1].lower()]
+
+
+def written(server: Server) -> set[str]:
+    """Every address on `server` that its database has, in whatever column and document."""
+    found: set[str] = set()
+    with sqlite3.connect(server.folder / "fedi.db") as db:
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in db.execute(f'SELECT * FROM "{table}"'):
+                for value in row:
+                    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                    found |= {one.split("#")[0] for one in re.findall(r"http://127\.0\.0\.1:\d+(/[^\s\"'<>\\]*)", text)}
+    return found
+
+
+def numbers(server: Server) -> tuple[list[int], list[int], list[int]]:
+    """The numbers that stand in addresses: of posts, of the accounts of groups, of activities."""
+    with sqlite3.connect(server.folder / "fedi.db") as db:
+        posts = [one for (one,) in db.execute("SELECT id FROM posts")]
+        accounts = [one for (one,) in db.execute("SELECT id FROM actors WHERE kind = 'Group'")]
+        ends = [one.rpartition("/")[2] for (one,) in db.execute("SELECT activity_id FROM outbox")]
+    return posts, accounts, [int(one) for one in ends if one.isdigit()]
+
+
+def routes(server: Server, names: list[str]) -> list[str]:
+    """Every path that the application answers a GET on, with everything that could stand in it."""
+    posts, accounts, activities = numbers(server)
+    pools: dict[str, list[Any]] = {
+        "name": names, "handle": names, "tag": ["goshawkx", "open"], "version": ["2.0", "2.1"],
+        "post_id": posts, "quote_id": posts, "id": [*posts, *accounts],
+    }  # fmt: skip
+    of_numbers = [*posts, *activities]
+    paths = []
+    app = build(load(server.config, {}))
+    for route in [*app.routes, *mastodon.ROUTES]:
+        if not isinstance(route, Route) or "GET" not in (route.methods or ()):
+            continue
+        parts = re.findall(r"{(\w+)(?::\w+)?}", route.path)
+        for values in itertools.product(*(pools.get(one, of_numbers) for one in parts)):
+            path = route.path
+            for one, value in zip(parts, values, strict=True):
+                path = re.sub("{" + one + r"(:\w+)?}", quote(str(value)), path)
+            paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Iterator[tuple[Person, Person, Person]]:
+    """Ada at alpha, Ben at beta, and Dora at delta, who is told nothing."""
+    names = {"alpha": "ada", "beta": "ben", "delta": "dora"}
+    servers = [Server(tmp_path / name, f"sqlite:///{tmp_path / name}/fedi.db", name.title()) for name in names]
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            ada, ben, dora = pool.map(begin, servers, names.values())
+        yield ada, ben, dora
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def find(person: Person, iri: str) -> Any:
+    """A status as this person's server knows it; waits until it does."""
+    found: list[Any] = []
+
+    def there() -> bool:
+        found[:] = person.ask("GET", "/api/v2/search", q=iri, type="statuses")["statuses"]
+        return bool(found)
+
+    wait_until(there)
+    return found[0]
+
+
+def secret(person: Person) -> tuple[str, PrivateKey, PrivateKey]:
+    """(the person's IRI, their private key, that of their instance)."""
+    site = open_site(load(person.server.config, {}))
+    try:
+        iri = site.iri(f"/people/{person.name}")
+        return iri, site.db.read_now(lambda tx: site.private_key(tx, iri)), site.db.read_now(
+            lambda tx: site.private_key(tx, site.instance_iri)
+        )  # fmt: skip
+    finally:
+        close_site_now(site)
+
+
+def close_site_now(site: Any) -> None:
+    """End what `open_site` began, outside of an event loop."""
+    import asyncio
+
+    asyncio.run(close_site(site))
+
+
+def test_a_server_without_members_learns_nothing(four: tuple[Person, Person, Person]) -> None:
+    ada, ben, dora = four
+    alpha = ada.server
+    alpha.fedi("group", "create", "open", "--title", "Open", "--owner", "ada")
+    options = ("--see", "members", "--join", "approval")
+    alpha.fedi("group", "create", "closed", "--title", "Closed", "--owner", "ada", *options)
+
+    # Ben is let in; Dora asks too, and waits.
+    for person in (ben, dora):
+        handle = f"@closed@127.0.0.1:{alpha.port}"
+        group = person.ask("GET", "/api/v2/search", q=handle, resolve="true")["accounts"][0]["id"]
+        person.ask("POST", f"/api/v1/accounts/{group}/follow")
+    wait_until(lambda: len(ada.ask("GET", "/api/v1/follow_requests")) == 2)
+    asked = {one["username"]: one["id"] for one in ada.ask("GET", "/api/v1/follow_requests")}
+    ada.ask("POST", f"/api/v1/follow_requests/{asked['ben']}/authorize")
+    wait_until(lambda: len(ada.ask("GET", "/api/v1/follow_requests")) == 1)
+
+    # What is said among members: a title, a warning, a tag, an answer, an edit, a vote, a delete.
+    group_handle = f"@closed@127.0.0.1:{alpha.port}"
+    root = ada.ask(
+        *("POST", "/api/v1/statuses"),
+        status=f"{group_handle} merlinx\n\nkestrelx #goshawkx",
+        spoiler_text="shrikex",
+    )
+    seen = find(ben, root["uri"])
+    assert "kestrelx" in seen["content"]
+    said = ben.ask("POST", "/api/v1/statuses", in_reply_to_id=seen["id"], status="harrierx")
+    ben.ask("POST", f"/api/v1/statuses/{seen['id']}/favourite")
+    gone = ben.ask("POST", "/api/v1/statuses", in_reply_to_id=seen["id"], status="sparrowhawkx")
+    find(ada, said["uri"])
+    find(ada, gone["uri"])
+    ben.ask("PUT", f"/api/v1/statuses/{said['id']}", status="harrierx buzzardx")
+    ben.ask("DELETE", f"/api/v1/statuses/{gone['id']}")
+    wait_until(lambda: "buzzardx" in find(ada, said["uri"])["content"])
+    wait_until(lambda: len(ada.ask("GET", f"/api/v1/statuses/{root['id']}/context")["descendants"]) == 1)
+    # And what everyone may know, to see that the crawler finds what there is.
+    ada.ask("POST", "/api/v1/statuses", status=f"@open@127.0.0.1:{alpha.port} {PUBLIC} #open")
+
+    # Dora's server asks for everything.
+    iri, hers, its = secret(dora)
+    keys = {iri: hers, f"{dora.server.url}/actor": its}
+    addresses = {one for person in (ada, ben) for one in written(person.server)}
+    for server, names in ((alpha, ["ada", "open", "closed"]), (ben.server, ["ben"])):
+        crawler = Crawler(server, keys, dora.token)
+        paths = [*addresses, *routes(server, names)]
+        paths += [f"{one}?{more}" for one in ("/groups/closed/outbox", "/people/ada/outbox", "/people/ben/outbox")
+                  for more in ("page=true", "page=1", "page=99999999")]  # fmt: skip
+        paths += [f"/groups/closed/followers?domain=127.0.0.1:{dora.server.port}", "/search?q=kestrelx"]
+        paths += [f"/api/v2/search?q={quote(one)}&resolve=true" for one in (*PRIVATE, root["uri"], said["uri"])]
+        for one in (f"acct:closed@127.0.0.1:{alpha.port}", root["uri"], f"{alpha.url}/groups/closed"):
+            paths.append(f"/.well-known/webfinger?resource={quote(one, safe='')}")
+        crawler.ask(paths)
+        for word in PRIVATE:
+            assert crawler.found(word) == [], (server.name, word)
+        assert [at for at, (status, _) in crawler.answers.items() if status >= 500] == []
+        if server is alpha:
+            # A crawler that finds nothing proves nothing: each manner finds what everyone may know.
+            manners = {manner for manner, _ in crawler.answers}
+            assert {manner for manner, _ in crawler.found(PUBLIC)} >= manners - {"token"}
+            assert len(manners) == 5
+            number = root["uri"].rpartition("/")[2]
+            absent = str(int(number) + 1)
+            for more in ("", "/activity", "/replies", "/likes", "/shares", "/context"):
+                # Not even whether it exists.
+                there, not_there = f"/people/ada/posts/{number}{more}", f"/people/ada/posts/{absent}{more}"
+                crawler.ask([there, not_there])
+                for manner in {manner for manner, path in crawler.answers if path == there}:
+                    status, told = crawler.answers[manner, there]
+                    assert status == 404, (manner, there)
+                    strip = re.compile(r"\d{2}:\d{2}:\d{2}|W/\"\w+\"|" + f"{number}|{absent}")
+                    assert strip.sub("", told) == strip.sub("", crawler.answers[manner, not_there][1]), (manner, there)
+
+    # Dora's own client asks her server to find it.
+    for one in (*PRIVATE, group_handle, root["uri"], said["uri"], gone["uri"], f"{root['uri']}/activity"):
+        found = dora.ask("GET", "/api/v2/search", q=one, resolve="true")
+        assert found["statuses"] == [], one
+    heard = [
+        dora.ask("GET", path)
+        for path in ("/api/v1/timelines/home", "/api/v1/timelines/public", "/api/v1/notifications")
+    ]
+    closed = dora.ask("GET", "/api/v2/search", q=group_handle)["accounts"][0]
+    heard.append(dora.ask("GET", f"/api/v1/accounts/{closed['id']}/statuses"))
+    heard.append(dora.ask("GET", "/api/v1/timelines/tag/goshawkx"))
+    assert not [word for word in PRIVATE if word in json.dumps(heard)]
+    # And nothing of it is on her server's disk, in whatever form.
+    dora.server.kill()
+    for file in dora.server.folder.rglob("*"):
+        if file.is_file():
+            kept = file.read_bytes().lower()
+            assert not [word for word in PRIVATE if word.encode() in kept.replace(b"q=" + word.encode(), b"")], file
+    assert ben.ask("GET", f"/api/v1/statuses/{said['id']}")["content"]  # while who may, still can
