@@ -6,6 +6,7 @@ import typer
 
 from fedi.cli.console import (
     AsJson,
+    CommandError,
     ConfigPath,
     local_actor,
     opened,
@@ -16,12 +17,17 @@ from fedi.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from fedi.context import Site
     from storage.actors import Actor
     from storage.groups import Group
     from storage.metadata import Tx
 
 app = typer.Typer(help="Groups of this instance.", no_args_is_help=True)
 
+By = Annotated[
+    str | None, typer.Option("--by", help="In whose name: a moderator here; else the owner or first moderator.")
+]
+PEOPLE = ("Person", "Service")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The group's name, without @ or !.")]
 
 
@@ -109,6 +115,90 @@ def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None
 
         fields = site.db.read_now(unit)
     print_json(fields) if as_json else print_fields(fields)
+
+
+@app.command()
+def edit(
+    name: Name,
+    title: Annotated[str | None, typer.Option(help="What it is called.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is about, in plain text.")] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="A rule; may be given several times, and replaces all.")
+    ] = None,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help="Take all rules away.")] = False,
+    join: Annotated[Literal["open", "approval", "invite"] | None, typer.Option(help="How one gets in.")] = None,
+    post: Annotated[Literal["members", "moderators"] | None, typer.Option(help="Who may post.")] = None,
+    by: By = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Change a group; what is left out stays. Who may read it never changes."""
+    if rule and no_rules:
+        raise typer.BadParameter("--rule and --no-rules exclude each other")
+    with opened(config) as site:
+        from fedi.actions import groups
+        from storage import groups as rows
+
+        def unit(tx: "Tx") -> dict[str, Any]:
+            actor = local_actor(tx, site, name, ("Group",))
+            changed = groups.edit(
+                tx,
+                site,
+                moderator(tx, site, actor, by),
+                actor,
+                title=title,
+                description=description,
+                rules=[] if no_rules else rule,
+                join_mode=join,
+                post=post,
+            )
+            group = rows.by_id(tx, actor.id)
+            assert group is not None  # noqa: S101 - every local Group actor has its row
+            more = {"post": group.post, "description": changed.source or "", "rules": group.rules}
+            return _fields(changed, group) | more
+
+        fields = site.db.write_now(unit)
+    print_json(fields) if as_json else print_fields(fields)
+
+
+@app.command()
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    by: By = None,
+    config: ConfigPath = None,
+) -> None:
+    """Close a group for good, here and at every server that knows it. The name stays taken."""
+    if not yes:
+        typer.confirm(f"Delete the group {name}? This can't be undone", abort=True)
+    with opened(config) as site:
+        from fedi.actions import groups
+
+        def unit(tx: "Tx") -> None:
+            actor = local_actor(tx, site, name, ("Group",))
+            if actor.state != "active":
+                raise CommandError(f"{name} is deleted already")
+            groups.delete(tx, site, moderator(tx, site, actor, by), actor)
+
+        site.db.write_now(unit)
+    print(f"{name} is deleted; peers are being told")
+
+
+def moderator(tx: "Tx", site: "Site", group: "Actor", by: str | None) -> "Actor":
+    """In whose name it is done: `by`, else the owner, the first moderator, or an admin of this instance. Raises
+    CommandError."""
+    from fedi.actions.moderation import may_moderate
+    from storage import actors, memberships, people
+
+    if by is not None:
+        return local_actor(tx, site, by, PEOPLE)
+    ids = memberships.moderators(tx, group.id)
+    owners = [one for one in ids if (row := memberships.find(tx, group.id, one)) is not None and row.role == "owner"]
+    for number in [*owners, *ids, *people.by_role(tx, "admin")]:
+        found = actors.by_id(tx, number)
+        if found is not None and found.local and may_moderate(tx, found, group):
+            return found
+    raise CommandError(f"nobody here moderates {group.handle}; name somebody with --by")
 
 
 def _handle(actor: "Actor") -> str:

@@ -11,7 +11,22 @@ from typing import Annotated
 
 import typer
 
-from fedi.cli import delivery, demo, doctor, group, init, key, migrate, peer, person, received, serve, token, worker
+from fedi.cli import (
+    delivery,
+    demo,
+    doctor,
+    init,
+    key,
+    migrate,
+    moderation,
+    peer,
+    person,
+    received,
+    report,
+    serve,
+    token,
+    worker,
+)
 from fedi.cli.console import CommandError
 from fedi.config import ConfigError
 
@@ -31,7 +46,8 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(person.app, name="person")
 app.add_typer(token.app, name="token")
 app.add_typer(key.app, name="key")
-app.add_typer(group.app, name="group")
+app.add_typer(moderation.app, name="group")
+app.add_typer(report.app, name="report")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(received.app, name="received")
 app.add_typer(peer.app, name="peer")
