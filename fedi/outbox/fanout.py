@@ -14,7 +14,6 @@ from fedi import policy
 from fedi.context import Site
 from fedi.visibility import NOBODY, Viewer, seen
 from storage import actors, audiences, groups, memberships, outbox, peers, posts, twins
-from storage.actors import Actor
 from storage.audiences import Recipient
 from storage.links import Link
 from storage.metadata import Tx
@@ -132,19 +131,16 @@ def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str], met: dict[
         posts=found,
         public=set(seen(tx, NOBODY, about)),
         keys=keys,
-        private=_read_private(tx, rows, found, signers, hosts),
+        private=_read_private(tx, rows, found, hosts),
         twins=twins.inboxes(tx, passed_on, microblogs) if microblogs else {},
     )
 
 
-def _read_private(
-    tx: Tx, rows: dict[int, Sent], found: dict[int, Post], signers: dict[int, Actor], hosts: list[str]
-) -> _Private:
+def _read_private(tx: Tx, rows: dict[int, Sent], found: dict[int, Post], hosts: list[str]) -> _Private:
     """What only members may have: what is about a post that only they may see, and what a group that not everyone may read
     passes on otherwise (a ban, a deletion)."""
-    untold = [
-        row for row in rows.values() if row.form == "forum" and row.post_id is None and signers[row.actor_id].is_group
-    ]
+    # Whom else a group tells something (that it does not take their post), it tells alone.
+    untold = [row for row in rows.values() if row.type == "Announce" and row.form == "forum" and row.post_id is None]
     closed = {
         one for one, row in groups.by_ids(tx, list({row.actor_id for row in untold})).items() if row.see != "public"
     }
