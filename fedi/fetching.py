@@ -439,6 +439,11 @@ async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) 
             break
         try:
             found = await _fetch_post(site, wanted)
+        except _Removed:
+            if known is not None and not chain:
+                await site.db.write(lambda tx: moderated.hidden(tx, site, known))
+                return None
+            break
         except FederationError:
             if chain:
                 break  # a parent that can't be had: its thread begins below it
@@ -456,6 +461,8 @@ async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) 
         kept = None
         for document, author in reversed(chain):
             kept = remote_posts.record(tx, site, document, author, live=False, look_at_quote=late)
+        if kept is not None and known is not None:
+            moderated.shown(tx, site, kept.post)
         if kept is not None and kept.new and late:
             conversations.met_late(tx, site, kept.post)
         return kept.post if kept is not None else None
@@ -463,8 +470,15 @@ async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) 
     return await site.db.write(keep)
 
 
+class _Removed(Exception):
+    """What was asked for is a Tombstone that may be taken back."""
+
+
 async def _fetch_post(site: Site, iri: str) -> tuple[PostDocument, Actor] | None:
-    """A post from its origin with its author; None when the origin says that it is gone, or it is something else."""
+    """A post from its origin with its author; None when the origin says that it is gone, or it is something else.
+
+    Raises _Removed for a Tombstone that is served with 200: it was taken out, and may come back (FEP-4f05).
+    """
     await _permitted(site, host_of(iri))
     try:
         fetched = await _once(site, iri, lambda: _get(site, iri))
@@ -475,7 +489,9 @@ async def _fetch_post(site: Site, iri: str) -> tuple[PostDocument, Actor] | None
             return None
         raise
     kinds = wire.types(fetched.document)
-    if "Tombstone" in kinds or ACTOR_KINDS.intersection(kinds):
+    if "Tombstone" in kinds:
+        raise _Removed
+    if ACTOR_KINDS.intersection(kinds):
         return None
     if "Create" in kinds and isinstance(fetched.document.get("object"), dict):
         read = read_post(fetched.document["object"])

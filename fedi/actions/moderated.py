@@ -50,15 +50,26 @@ def restored(tx: Tx, site: Site, group: Actor, post: Post) -> bool:
     if post.removed_at is None or post.deleted_at is not None:
         return False
     _undone(tx, site, "remove", group, post_id=post.id)
-    posts.change(tx, post.id, removed_at=None)
-    if post.visibility in threads.COUNTED:
-        actors.count(tx, post.author_id, posts=1)
-    if post.reply_to_id is not None:
-        posts.count(tx, post.reply_to_id, replies=1)
+    _put_back(tx, site, group, post)
     notifications.forget(tx, post_id=post.id, kind=WARNING)
-    if group.local and post.reply_to_iri is None:
-        group_actions.boost(tx, site, group, replace(post, removed_at=None), again=True)
     return True
+
+
+def hidden(tx: Tx, site: Site, post: Post) -> None:
+    """The origin of a post from elsewhere shows a tombstone that can be taken back (FEP-4f05): it is shown to nobody here,
+    until it is there again (`shown`)."""
+    if post.removed_at is not None or post.deleted_at is not None:
+        return
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    _take_out(tx, site, group, post)
+
+
+def shown(tx: Tx, site: Site, post: Post) -> None:
+    """The origin of a post from elsewhere shows it. What a moderator removed here, or in its group, stays removed."""
+    if post.removed_at is None or moderations.standing(tx, "remove", post_id=post.id) is not None:
+        return
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    _put_back(tx, site, group, post)
 
 
 def locked(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
@@ -208,16 +219,26 @@ def warned(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
     return made
 
 
-def _take_out(tx: Tx, site: Site, group: Actor, post: Post) -> None:
+def _take_out(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
     posts.change(tx, post.id, removed_at=site.clock())
-    if pins.remove(tx, group.id, post.id):
+    if group is not None and pins.remove(tx, group.id, post.id):
         _undone(tx, site, "pin", group, post_id=post.id)
     if post.visibility in threads.COUNTED:
         actors.count(tx, post.author_id, posts=-1)
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=-1)
-    if group.local:
+    if group is not None and group.local:
         group_actions.unboost(tx, site, group, post)
+
+
+def _put_back(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
+    posts.change(tx, post.id, removed_at=None)
+    if post.visibility in threads.COUNTED:
+        actors.count(tx, post.author_id, posts=1)
+    if post.reply_to_id is not None:
+        posts.count(tx, post.reply_to_id, replies=1)
+    if group is not None and group.local and post.reply_to_iri is None:
+        group_actions.boost(tx, site, group, replace(post, removed_at=None), again=True)
 
 
 def _tell(tx: Tx, site: Site, deed: Deed, person_id: int, post_id: int | None = None) -> None:

@@ -323,7 +323,15 @@ async def test_a_delete_of_anothers_post_is_what_its_origin_makes_of_it(scene: S
     assert code(scene.alpha) == "wrong-origin"
     assert scene.post.deleted_at is None
     tombstone = {"@context": "https://www.w3.org/ns/activitystreams", "id": scene.iri, "type": "Tombstone"}
-    scene.peer.documents[scene.iri] = tombstone
+    there, scene.peer.documents[scene.iri] = scene.peer.documents[scene.iri], tombstone
+    for served, removed in ((tombstone, True), (there, False), (tombstone, True)):
+        # Served with 200 it may be there again, and then it is here as well.
+        scene.peer.documents[scene.iri] = served
+        again = scene.peer.activity("Delete", eve, scene.iri, id=scene.peer.iri(f"/again/{scene.alpha.site.clock()}"))
+        assert (await scene.peer.send(scene.alpha, again)).status == 202
+        await settle(scene.alpha)
+        assert (scene.post.removed_at is not None, scene.post.deleted_at) == (removed, None)
+        assert scene.post.content
     scene.peer.status[scene.iri] = 410
     assert (await scene.peer.send(scene.alpha, scene.peer.activity("Delete", eve, scene.post.iri))).status == 202
     await settle(scene.alpha)
