@@ -53,7 +53,7 @@ def _answer(tx: Tx, site: Site, resource: str) -> Ready:
             actor_iri=actor.iri,
             page=actor.url,
             subscribe=None if arrive is None else arrive + "{uri}",
-            intents=None if arrive is None else {kind: arrive + "{object}" for kind in INTENTS},
+            intents=None if arrive is None else dict.fromkeys(INTENTS, arrive + "{object}"),
             icon=(actor.icon, _image_type(actor.icon)) if actor.icon else None,
         )
     )

@@ -117,7 +117,7 @@ async def test_the_group_names_its_threads_to_those_who_write_in_them(three: Thr
 
 
 async def test_an_edited_answer_comes_as_it_is_now(three: Three) -> None:
-    alpha, beta, gamma = three.all
+    _, beta, gamma = three.all
     _, written = await converse(three, 4)
     beta.write(lambda tx: post_actions.edit(tx, beta.site, written[2], Draft("better words")))
     await settle(*three.all)
@@ -145,7 +145,7 @@ async def test_a_thread_of_members_is_not_there_for_others(three: Three) -> None
 
 async def test_what_was_deleted_is_in_no_collection(three: Three) -> None:
     alpha, beta, _ = three.all
-    group, written = await converse(three, 3)
+    _, written = await converse(three, 3)
     ada = beta.actor("https://beta.example/people/ada")
     beta.write(lambda tx: post_actions.delete(tx, beta.site, written[2], ada))
     await settle(*three.all)
