@@ -105,7 +105,9 @@ def title_of(draft: Draft, group: Actor | None, parent: Post | None) -> str | No
         return None
     if draft.title and draft.title.strip():
         return " ".join(draft.title.split())[:200]
-    return _first_line(draft.text) if group is not None else None
+    if group is None:
+        return None
+    return _first_line(draft.text) or " ".join(draft.text.split())[:200]  # nothing but mentions: forums need a title
 
 
 def _first_line(text: str) -> str | None:

@@ -74,7 +74,7 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         id=post.iri,
         kind=post.kind,
         author=author.iri,
-        content=_with_quote(post.content, post.quote_iri or "") if quotes else post.content,
+        content=_content(post, quotes=quotes),
         published=post.published_at,
         to=to,
         cc=cc,
@@ -137,10 +137,16 @@ def _quote(post: Post) -> dict[str, Any]:
     return quote_properties(post.quote_iri or "", allowed)
 
 
-def _with_quote(content: str, iri: str) -> str:
-    """The text with a link to what it quotes, for who does not know quotes; who does hides it (FEP-044f)."""
-    address = escape(iri)
-    return f'<p class="quote-inline">RE: <a href="{address}">{address}</a></p>{content}'
+def _content(post: Post, *, quotes: bool) -> str:
+    """The text for peers. Microblogs show no title of a Note or Question, so one that is not in the text goes before it;
+    a quote is a link for who does not know quotes, and who does hides it (FEP-044f)."""
+    content = post.content
+    if post.title and post.kind != "Article" and post.title.removesuffix("…") not in (post.source or ""):
+        content = f"<p><strong>{escape(post.title, quote=False)}</strong></p>{content}"
+    if quotes:
+        address = escape(post.quote_iri or "")
+        content = f'<p class="quote-inline">RE: <a href="{address}">{address}</a></p>{content}'
+    return content
 
 
 def create(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
