@@ -6,6 +6,7 @@ gave it, byte by byte if need be, and remembers what it was asked. Its actors ha
 
 import asyncio
 import contextlib
+import http.client
 import json
 import threading
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from federation.signatures.keys import KeyPair, PrivateKey, generate_rsa, load_private
 from federation.signatures.sign import sign_get, sign_post
@@ -218,16 +220,20 @@ class Hostile:
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    """A plain POST: status, and the reason code when it is refused."""
-    request = urllib.request.Request(url, body, headers, method="POST")
+    """A plain POST: status, and the reason code when it is refused. The server may answer before it has read all."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, ""
-    except urllib.error.HTTPError as problem:
-        said = problem.read()
-        with contextlib.suppress(ValueError):
-            return problem.code, str(json.loads(said).get("type", "")).removeprefix("urn:fedi:")
-        return problem.code, ""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.request("POST", parts.path, body, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+    finally:
+        connection.close()
+    code = ""
+    with contextlib.suppress(ValueError, AttributeError):
+        code = str(json.loads(said).get("type", "")).removeprefix("urn:fedi:")
+    return answer.status, code
 
 
 @dataclass(slots=True)
@@ -277,6 +283,29 @@ class Target:
     def find(self, query: str) -> Any:
         """What its search gives for a handle or an address, asking other servers."""
         return self.api("GET", "/api/v2/search", q=query, resolve="true")
+
+
+def ada(target: Target) -> str:
+    """The IRI of who lives at the instance."""
+    return f"{target.server.url}/people/ada"
+
+
+def followed(target: Target, hostile: Hostile, actor: str) -> None:
+    """Ada follows an actor of the hostile side, who accepts: from now on it concerns somebody what the actor does."""
+    name = actor.rpartition("/")[2]
+    host = actor.removeprefix("http://").partition("/")[0]
+    found = target.find(f"@{name}@{host}")["accounts"]
+    assert found, f"{actor} is not found"
+    target.api("POST", f"/api/v1/accounts/{found[0]['id']}/follow")
+
+    def came() -> list[dict[str, Any]]:
+        said = [json.loads(one.body) for one in hostile.asked if one.method == "POST" and one.host == host]
+        return [one for one in said if one["type"] == "Follow" and one["object"] == actor]
+
+    wait_until(came)
+    accept = hostile.activity("Accept", actor, came()[0])
+    assert hostile.send(target.server, accept) == (202, "")
+    assert target.outcome(accept) == ("done", "")
 
 
 @contextlib.contextmanager

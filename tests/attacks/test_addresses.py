@@ -23,9 +23,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def hostile() -> Iterator[Hostile]:
-    """The hostile server, in the part that may be asked."""
+    """The hostile server, in the part that may be asked; at another port each time, so that it is another host."""
     made = Hostile("127.0.0.2")
     yield made
     made.close()

@@ -5,39 +5,15 @@ import gzip
 import json
 import socket
 import time
-from typing import Any
 
 import pytest
 
 from federation.signatures.keys import load_private
 from federation.signatures.sign import sign_post
-from tests.attacks.hostile import ACTIVITY_JSON, AS2, Answer, Hostile, Target, key_pair, post, redirect
-from tests.live.client import wait_until
+from tests.attacks.hostile import ACTIVITY_JSON, AS2, Answer, Hostile, Target, ada, followed, key_pair, post, redirect
 from tests.servers import free_port
 
 pytestmark = pytest.mark.live
-
-
-def ada(target: Target) -> str:
-    return f"{target.server.url}/people/ada"
-
-
-def follow_somebody(target: Target, hostile: Hostile, actor: str) -> None:
-    """Ada follows a hostile actor, who accepts."""
-    name = actor.rpartition("/")[2]
-    host = actor.removeprefix("http://").partition("/")[0]
-    found = target.find(f"@{name}@{host}")["accounts"]
-    assert found, f"{actor} is not found"
-    target.api("POST", f"/api/v1/accounts/{found[0]['id']}/follow")
-
-    def came() -> list[dict[str, Any]]:
-        said = [json.loads(one.body) for one in hostile.asked if one.method == "POST" and one.host == host]
-        return [one for one in said if one["type"] == "Follow" and one["object"] == actor]
-
-    wait_until(came)
-    accept = hostile.activity("Accept", actor, came()[0])
-    assert hostile.send(target.server, accept) == (202, "")
-    assert target.outcome(accept) == ("done", "")
 
 
 # Storms.
@@ -104,7 +80,7 @@ def test_deletes_of_strangers_cost_nothing(target: Target, hostile: Hostile) -> 
 def test_many_announces_of_one_post_fetch_it_once(target: Target, hostile: Hostile) -> None:
     """A crowd that boosts what we don't know doesn't make us a cannon: one request to its host, also when it is not there."""
     booster = hostile.actor("crowd", "booster")
-    follow_somebody(target, hostile, booster)
+    followed(target, hostile, booster)
     author = hostile.actor("famous", "author")
     note = hostile.note(author, "/notes/1")
     there = [hostile.activity("Announce", booster, note["id"]) for _ in range(10)]
@@ -121,7 +97,7 @@ def test_many_announces_of_one_post_fetch_it_once(target: Target, hostile: Hosti
 def test_a_chain_of_parents_ends(target: Target, hostile: Hostile) -> None:
     """Each post answers another one that was made up for us: twenty are read."""
     writer = hostile.actor("chain", "writer")
-    follow_somebody(target, hostile, writer)
+    followed(target, hostile, writer)
 
     def link(path: str) -> Answer:
         number = int(path.rpartition("/")[2])
@@ -144,7 +120,7 @@ def test_a_chain_of_parents_ends(target: Target, hostile: Hostile) -> None:
 def test_a_conversation_without_end_is_left(target: Target, hostile: Hostile) -> None:
     """Collections whose pages lead on for ever, and whose items are all new: within the budget, and no more."""
     writer = hostile.actor("endless", "writer")
-    follow_somebody(target, hostile, writer)
+    followed(target, hostile, writer)
 
     def page(path: str) -> Answer:
         number = int(path.rpartition("/")[2])
@@ -207,7 +183,7 @@ def test_bodies_that_are_none(target: Target, hostile: Hostile, body: bytes, sta
 def test_many_names_and_values_are_read_in_time(target: Target, hostile: Hostile) -> None:
     """A megabyte of tags, mentions, context terms, HTML that is never closed: refused or kept, and the next one is served."""
     iri = hostile.actor("wide", "walt")
-    follow_somebody(target, hostile, iri)
+    followed(target, hostile, iri)
     for content, more in (
         ("<a" * 300_000, {}),
         ("<p>" * 200_000, {}),
@@ -272,7 +248,6 @@ def test_answers_that_are_traps(target: Target, hostile: Hostile) -> None:
         "status": Answer(raw=b"HTTP/1.1 999999 X\r\n\r\n"),
         "nothing": Answer(raw=b""),
         "chunks": Answer(raw=b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\nZZZ\r\n"),
-        "down": redirect("https://" + hostile.host("traps") + "/users/x"),
     }
     for number, (name, answer) in enumerate(traps.items()):
         host = f"traps{number}"

@@ -8,7 +8,7 @@ import pytest
 
 from federation.signatures.keys import load_private
 from storage import actors, follows
-from tests.attacks.hostile import ACTIVITY_JSON, AS2, PUBLIC, Answer, Hostile, Target, key_pair, post
+from tests.attacks.hostile import ACTIVITY_JSON, AS2, PUBLIC, Answer, Hostile, Target, ada, key_pair, post
 
 pytestmark = pytest.mark.live
 
@@ -23,11 +23,6 @@ def victim(hostile: Hostile) -> str:
 def mallory(hostile: Hostile) -> str:
     """The attacker."""
     return hostile.actor("evil", "mallory")
-
-
-def ada(target: Target) -> str:
-    """Who lives at the instance."""
-    return f"{target.server.url}/people/ada"
 
 
 # Who sent it.
