@@ -170,6 +170,20 @@ async def test_who_is_out_gets_nothing_more_not_even_what_waited(three: Three, h
     assert b"canary" not in found
 
 
+async def test_who_is_put_out_gets_nothing_by_being_named_though_another_of_the_host_is_in(three: Three) -> None:
+    alpha = three.alpha
+    olga = alpha.person("olga")
+    group = alpha.group("thesis", olga, join_mode="approval", see="members")
+    mbin = Peer(three.world, "mbin.example", "mbin")
+    for name in ("stays", "goes"):
+        await mbin.send(alpha, mbin.activity("Follow", mbin.actor(name), group.iri))
+    await let_in(alpha, group)
+    put_out(alpha, group, mbin.iri("/users/goes"))
+    publish(alpha, olga, "@thesis @goes@mbin.example canary-named")
+    await settle(alpha)
+    assert sent_with(three, "canary-named") == {mbin.iri("/users/stays/inbox")}
+
+
 def alpha_links(tx: Tx, host: str) -> None:
     """Try a host at once that was away."""
     links.wake(tx, host, 2**60)

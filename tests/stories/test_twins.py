@@ -475,6 +475,18 @@ async def test_a_lemmy_community_that_follows_is_served_once_accepted(three: Thr
     await lemmy.send(alpha, lemmy.activity("Announce", club, create, cc=[f"{club}/followers"]))
     await settle(alpha)
     assert in_group(alpha, ours)[-1] == page["id"]
+    # Its moderators remove it there: no proof, and its origin says so as well. Here it is for our moderators to decide.
+    boss = lemmy.actor("boss")
+    lemmy.documents[page["id"]] = {"id": page["id"], "type": "Tombstone"}
+    removal = {
+        **lemmy.activity("Delete", boss, page["id"], cc=[club], id=lemmy.iri("/activities/delete")),
+        "summary": "off topic",
+    }
+    lemmy.status[page["id"]] = 410
+    del lemmy.documents[removal["id"]]
+    await lemmy.send(alpha, lemmy.activity("Announce", club, removal, cc=[f"{club}/followers"]))
+    await settle(alpha)
+    assert in_group(alpha, ours)[-1] == page["id"]
     # It has gone: nothing more comes, what came stays.
     await lemmy.send(alpha, lemmy.activity("Undo", club, lemmy.documents[lemmy.iri("/activities/1")]))
     await settle(alpha)
