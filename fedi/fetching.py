@@ -421,7 +421,9 @@ async def moderators(site: Site, iri: str) -> None:
     await site.db.write(keep)
 
 
-async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) -> Post | None:
+async def post(
+    site: Site, iri: str, *, fresh: bool = False, late: bool = True, parents: int = MAX_PARENTS
+) -> Post | None:
     """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.
 
     `fresh`: ask its origin how it is now; `late`: ask for the rest of its thread and for what it quotes as well, in the
@@ -434,7 +436,7 @@ async def post(site: Site, iri: str, *, fresh: bool = False, late: bool = True) 
         return None
     chain: list[tuple[PostDocument, Actor]] = []
     wanted: str | None = iri
-    while wanted is not None and len(chain) < MAX_PARENTS:
+    while wanted is not None and len(chain) < parents:
         if chain and await _known_post(site, wanted):
             break
         try:

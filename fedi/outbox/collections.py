@@ -22,7 +22,7 @@ from fedi.outbox.answers import Ready, check_text, door
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import posts as post_rendering
 from fedi.visibility import NOBODY, Viewer, may_see_group, seen, seen_count
-from storage import actors, follows, memberships, outbox, pins, reactions, twins
+from storage import actors, follows, groups, memberships, outbox, pins, reactions, twins
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -142,6 +142,10 @@ def _followers(tx: Tx, site: Site, viewer: Viewer, actor: Actor, asked: Asked) -
         follower = actors.by_iri(tx, asked["is_follower"])
         known = follows.find(tx, follower.id, actor.id) if follower is not None else None
         if not actor.is_group or viewer.host is None or known is None or known.state != "accepted":
+            raise NotFound
+        # In a group that everyone may read there is nothing to let somebody see, so it would be mere curiosity.
+        row = groups.by_id(tx, actor.id)
+        if (row is None or row.see == "public") and (follower is None or follower.host != viewer.host):
             raise NotFound
     return build_collection(address, actor.followers_count, ordered=False, followersOf=actor.iri)
 

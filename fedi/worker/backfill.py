@@ -38,6 +38,10 @@ log = logging.getLogger(__name__)
 
 REQUESTS = 60
 """Questions of one job, to all hosts, beside those for actors and their keys."""
+STRANGERS = 60
+"""Actors of one job who were not known before."""
+PARENTS = 3
+"""What one post answers that is fetched with it: the order of a collection has brought the rest before."""
 PAGES = 12
 """Pages of one collection."""
 POSTS = 500
@@ -92,6 +96,7 @@ class _Work:
     site: Site
     requests: int = REQUESTS
     items: int = POSTS
+    strangers: int = STRANGERS
     new: int = 0
     asked: set[str] = field(default_factory=set)
 
@@ -264,11 +269,19 @@ class _Work:
         try:
             if iri is not None and same_origin(iri, url):
                 return authentic_within(item, url)
-            if proof_key_id(item) is not None:
+            if proof_key_id(item) is not None and await self._may_meet(wire.first_id(item.get("actor"))):
                 return await fetching.proven(self.site, item)
         except FederationError as problem:
             log.info("what %s passes on is not proven: %s", url, problem)
         return None
+
+    async def _may_meet(self, iri: str | None) -> bool:
+        """Whether an actor is known, or may be asked for within the budget."""
+        if iri is None:
+            return False
+        if await self.site.db.read(lambda tx: actors.by_iri(tx, iri)) is None:
+            self.strangers -= 1
+        return self.strangers >= 0
 
     async def _by_iri(self, iri: str | None, group: Actor | None) -> Post | None:
         """A post that is only named: as it is known, else as its origin has it."""
@@ -280,7 +293,7 @@ class _Work:
                 return None
             self.asked.add(iri)
             self.requests -= 1
-            post = await fetching.post(self.site, iri, late=False)
+            post = await fetching.post(self.site, iri, late=False, parents=PARENTS)
             self.new += post is not None
         if post is None or post.deleted_at is not None or group is None:
             return None if post is None or post.deleted_at is not None else post
@@ -291,6 +304,8 @@ class _Work:
         """Keep a post that is proven to be its author's."""
         if self.site.is_local(read.id):
             return await self._by_iri(read.id, group)
+        if not await self._may_meet(read.author):
+            return None
         author = await fetching.actor(self.site, read.author)
         kept = await self.site.db.write(lambda tx: _record(tx, self.site, read, author, group, newest=newest))
         if kept is None:

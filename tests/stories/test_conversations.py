@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from federation.errors import Refused
+from federation.signatures.keys import generate_rsa
 from fedi import fetching
 from fedi.actions import posts as post_actions
 from fedi.actions import reactions
@@ -312,7 +313,7 @@ async def test_a_thread_of_a_microblog_comes_by_its_answers(three: Three) -> Non
     alpha = three.alpha
     peer = Peer(three.world, "blog.example", "mastodon")
     zoe = peer.actor("zoe")
-    root = peer.note(zoe, "root", replies=peer.iri("/notes/root/replies"))
+    root = peer.note(zoe, "opening", replies=peer.iri("/notes/opening/replies"))
     first = peer.note(zoe, "first", inReplyTo=root["id"], published="2026-11-01T12:01:00Z",
                       replies=peer.iri("/notes/first/replies"))  # fmt: skip
     second = peer.note(zoe, "second", inReplyTo=first["id"], published="2026-11-01T12:02:00Z")
@@ -351,3 +352,52 @@ async def test_an_instance_that_wants_signatures_shows_nothing_without(three: Th
     assert "name" not in stub
     assert (await fetching.actor(beta.site, olga.iri)).outbox == f"{olga.iri}/outbox"
     assert (await alpha.get("/.well-known/webfinger?resource=acct:olga@alpha.example")).status == 200
+
+
+async def test_two_that_want_signatures_can_speak(three: Three) -> None:
+    """Neither waits for the other to show a key first."""
+    alpha, beta, _ = three.all
+    for one in (alpha, beta):
+        settings = msgspec.structs.replace(one.site.config.federation, signed_fetch=True)
+        msgspec.structs.force_setattr(one.site.config, "federation", settings)
+    olga, ada = alpha.person("olga"), beta.person("ada")
+    alpha.group("mlops", olga)
+    await join(beta, ada, "mlops@alpha.example")
+    await settle(alpha, beta)
+    question = publish(beta, ada, "@mlops@alpha.example Who reads?")
+    await settle(alpha, beta)
+    answer = publish(alpha, olga, "I do.", reply_to=alpha.post(question.iri))
+    await settle(alpha, beta)
+    assert thread_at(beta, question.iri) == [question.iri, answer.iri]
+
+
+async def test_strangers_without_end_are_not_looked_up(three: Three) -> None:
+    """A thread of which every post is by another person costs what a thread may cost, and no more."""
+    alpha = three.alpha
+    peer, group, mia = forum(three)
+    await join_forum(alpha, alpha.person("olga"), peer, group)
+    await settle(alpha)
+    to = {"to": [group, PUBLIC], "audience": group}
+    crowd = Peer(three.world, "crowd.example")
+    pair = generate_rsa()
+    items: list[Any] = []
+    for at in range(job.STRANGERS + 40):
+        one = crowd.iri(f"/users/u{at}")
+        crowd.documents[one] = {
+            "@context": "https://www.w3.org/ns/activitystreams", "id": one, "type": "Person",
+            "preferredUsername": f"u{at}", "inbox": f"{one}/inbox",
+            "publicKey": {"id": f"{one}#main-key", "owner": one, "publicKeyPem": pair.public},
+        }  # fmt: skip
+        note = {"id": f"{one}/note", "type": "Note", "attributedTo": one, "content": "hi", **to}
+        broken = {"type": "DataIntegrityProof", "cryptosuite": "eddsa-jcs-2022", "proofPurpose": "assertionMethod",
+                  "verificationMethod": f"{one}#ed25519-key", "proofValue": "z" + "1" * 64}  # fmt: skip
+        items.append({"@context": "https://www.w3.org/ns/activitystreams", "id": f"{one}/create", "type": "Create",
+                      "actor": one, "object": note, "to": [PUBLIC], "proof": broken})  # fmt: skip
+    context = context_of(peer, group, items)
+    answer = peer.note(mia, "answer", inReplyTo=peer.iri("/notes/unknown"), **to)
+    await peer.send(alpha, peer.activity("Announce", group, peer.activity("Create", mia, answer), context=context))
+    await settle(alpha)
+    assert peer.asked.count(context) == 1
+    looked_up = {iri for iri in crowd.asked if "/users/" in iri and not iri.endswith("/note")}
+    assert 0 < len(looked_up) <= job.STRANGERS
+    assert len([iri for iri in crowd.asked if iri.endswith("/note")]) <= job.REQUESTS
