@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fedi.actions import told
 from fedi.actions.moderated import WARNING
-from fedi.actions.reports import NEWS, may_resolve
 from fedi.callers import Caller, bearer, identify, known
 from fedi.context import Site
 from fedi.errors import NotFound
@@ -21,12 +21,9 @@ from fedi.mastodon.entities.account import account
 from fedi.mastodon.entities.notification import OF_MODERATION, group_key, groups, notification
 from fedi.mastodon.load import Bundle, Shown, bundle
 from fedi.mastodon.paging import Filled, Paging, fill, links
-from storage import actors, markers, moderations, notifications, reports
-from storage.actors import Actor
+from storage import actors, markers, notifications
 from storage.metadata import Tx
-from storage.moderations import Moderation
 from storage.notifications import Notification
-from storage.reports import Report
 from storage.timelines import Page
 
 MOST = 80
@@ -82,56 +79,14 @@ def rows_of(tx: Tx, site: Site, caller: Caller, found: list[Notification]) -> Bu
     """Everything that these notifications show."""
     of_posts = {one.post_id for one in found if one.post_id is not None and one.kind not in OF_MODERATION}
     items = [Shown(post_id, post_id) for post_id in of_posts]
-    told = {one.kind for one in found}
+    kinds = {one.kind for one in found}
     others = [one.actor_id for one in found]
-    if WARNING in told:
+    if WARNING in kinds:
         others.append(caller.me.id)
     rows = bundle(tx, site, caller.viewer, items, others=others)
-    if not told.intersection(OF_MODERATION):
+    if not kinds.intersection(OF_MODERATION):
         return rows
-    return replace(rows, warnings=_warnings(tx, caller.me.id, found), reports=_reports(tx, caller.me, found))
-
-
-def _warnings(tx: Tx, me: int, found: list[Notification]) -> dict[int, Moderation]:
-    """What a moderator did, by the notification of it: in the group that says so, about the post if there is one."""
-    told = [one for one in found if one.kind == WARNING]
-    done = moderations.about(tx, me, list({one.actor_id for one in told}))
-    return {
-        one.id: match
-        for one in told
-        if (
-            match := next(
-                (
-                    each
-                    for each in done
-                    if (each.group_id, each.post_id) == (one.actor_id, one.post_id)
-                    and each.action in ("remove", "warn", "ban")
-                ),
-                None,
-            )
-        )
-    }
-
-
-def _reports(tx: Tx, me: Actor, found: list[Notification]) -> dict[int, Report]:
-    """The newest report of each notification that the caller (still) decides about."""
-    told = [one for one in found if one.kind == NEWS]
-    made = reports.about(tx, list({one.actor_id for one in told}))
-    matches = {
-        one.id: match
-        for one in told
-        if (
-            match := next(
-                (
-                    each
-                    for each in made
-                    if each.actor_id == one.actor_id and next(iter(each.post_ids), None) == one.post_id
-                ),
-                None,
-            )
-        )
-    }
-    return {number: match for number, match in matches.items() if may_resolve(tx, me, match)}
+    return replace(rows, warnings=told.warnings(tx, caller.me, found), reports=told.reports(tx, caller.me, found))
 
 
 def _stands(rows: Bundle, one: Notification) -> bool:

@@ -6,7 +6,22 @@
 from starlette.routing import Route
 
 from fedi.html import STYLE_PATH
-from fedi.web import about, compose, front, groups, home, interactions, people, posts, reactions, search, tags
+from fedi.web import (
+    about,
+    compose,
+    front,
+    groups,
+    home,
+    interactions,
+    moderation,
+    people,
+    posts,
+    reactions,
+    reports,
+    search,
+    settings,
+    tags,
+)
 from fedi.web.problems import EXCEPTION_HANDLERS
 
 ROUTES = [
@@ -21,10 +36,18 @@ ROUTES = [
     Route("/interact", interactions.leave, methods=["GET", "POST"]),
     Route("/authorize_interaction", interactions.arrive),
     Route("/groups", groups.index),
+    Route("/groups/{name}/moderation", moderation.of_group),
+    Route("/groups/{name}/settings", settings.settings, methods=["GET", "POST"]),
+    Route("/groups/{name}/delete", settings.delete, methods=["POST"]),
+    Route("/moderate", moderation.moderate, methods=["POST"]),
+    Route("/report", reports.report, methods=["POST"]),
+    Route("/reports", reports.show),
+    Route("/resolve", reports.resolve, methods=["POST"]),
     Route("/search", search.search),
     Route("/tags/{tag}", tags.show),
     Route("/about", about.about),
     Route("/@{handle}", people.by_handle),
+    Route("/@{handle}/moderation", moderation.of_handle_),
     Route("/@{handle}/{post_id:int}", posts.show_remote),
     Route(STYLE_PATH, about.style),
     Route("/robots.txt", about.robots),

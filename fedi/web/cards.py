@@ -41,6 +41,7 @@ class Card:
     cursor: int = 0
     last_at: int | None = None
     replies: int = 0
+    pinned: bool = False
 
     def excerpt(self, length: int) -> str | None:
         """The beginning of the text in `length` characters, where it is too long for a list; else None."""

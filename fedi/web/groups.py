@@ -8,23 +8,27 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fedi import visibility
+from fedi.actions.memberships import banned
+from fedi.actions.moderation import may_moderate
 from fedi.context import Site
 from fedi.errors import NotFound
-from fedi.html import fitted
+from fedi.html import day, fitted
 from fedi.sessions import signed_in
 from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import cards, listing
-from fedi.web.cards import actor_path, safe_link
+from fedi.web.cards import Card, actor_path, safe_link
 from fedi.web.listing import Listing
-from storage import actors, follows, memberships, threads
+from storage import actors, follows, memberships, pins, reports, threads
 from storage import groups as group_rows
 from storage.actors import Actor
+from storage.memberships import Membership
 from storage.metadata import Tx
 
 _JOINING = {"open": "everyone may join", "approval": "moderators let members in", "invite": "by invitation"}
 _READING = {"public": "everyone reads", "peers": "agreed institutions read", "members": "only members read"}
 _LISTED = 40
+_PINNED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,20 @@ async def index(request: Request) -> Response:
     return fitted(request, "groups.html", variants())
 
 
-async def show(request: Request) -> Response:
-    """`/groups/NAME`: a group of this instance."""
+async def local_group(request: Request) -> Actor:
+    """The group of this instance that the path names. Raises NotFound."""
     site: Site = request.app.state.site
     name: str = request.path_params["name"]
     found = await site.db.read(lambda tx: actors.by_name(tx, name, site.config.handle_domain))
     if found is None or not found.local or not found.is_group or found.state != "active":
         raise NotFound("There is no group of this name here.")
-    if found.username != name:
+    return found
+
+
+async def show(request: Request) -> Response:
+    """`/groups/NAME`: a group of this instance."""
+    found = await local_group(request)
+    if found.username != request.path_params["name"]:
         return RedirectResponse(actor_path(found), 301)
     return await page_of(request, found)
 
@@ -99,7 +109,7 @@ async def page_of(request: Request, group: Actor) -> Response:
     """The page of a group, wherever it is hosted."""
     site: Site = request.app.state.site
     me = await signed_in(request)
-    found = await site.db.read(lambda tx: _read(tx, me, group, listing.before(request)))
+    found = await site.db.read(lambda tx: _read(tx, site, me, group, listing.before(request)))
     row = found.pop("row")
     context = {
         **found,
@@ -110,11 +120,12 @@ async def page_of(request: Request, group: Actor) -> Response:
         "rules": row.rules if row else [],
         "original": safe_link(group.url),
         "indexable": group.local and group.indexable,
+        "group_path": actor_path(group),
     }
     return fitted(request, "group.html", listing.variants(request, context.pop("listing"), **context))
 
 
-def _read(tx: Tx, me: Actor | None, group: Actor, cursor: int | None) -> dict[str, Any]:
+def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None) -> dict[str, Any]:
     viewer = cards.viewer_of(me)
     hidden = not visibility.may_see_group(tx, viewer, group) if group.local else False
     moderating = actors.by_ids(tx, memberships.moderators(tx, group.id)[:5]) if not hidden else {}
@@ -122,19 +133,43 @@ def _read(tx: Tx, me: Actor | None, group: Actor, cursor: int | None) -> dict[st
     membership = memberships.find(tx, group.id, me.id) if me is not None else None
     row = group_rows.by_id(tx, group.id)
     invited = membership is not None and membership.state == "invited"
+    moderates = me is not None and may_moderate(tx, me, group)
+    pinned = [] if hidden or cursor is not None else _pinned(tx, me, group)
     return {
         "row": row,
         "can_join": row is None or row.join_mode != "invite" or invited,
         "hidden": hidden,
         "asked": cards.asking(tx, group.id) if group.local and membership is not None and membership.moderates else [],
+        "moderates": moderates,
+        "inside": moderates or (membership is not None and membership.state == "accepted"),
+        "open_reports": len(reports.listed(tx, 100, state="open", group_id=group.id)) if moderates else 0,
+        "banned": _banned(site, group, membership),
+        "pinned": pinned,
         "state": follow.state if follow is not None else None,
         "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
-        "listing": Listing([], None) if hidden else _threads(tx, me, group, cursor),
+        "listing": Listing([], None) if hidden else _threads(tx, me, group, cursor, [one.post.id for one in pinned]),
     }
 
 
-def _threads(tx: Tx, me: Actor | None, group: Actor, cursor: int | None) -> Listing:
-    """A page of the group's threads, last active first."""
+def _banned(site: Site, group: Actor, membership: Membership | None) -> str | None:
+    """A sentence for who is banned; None for everyone else."""
+    if membership is None or not banned(site, membership):
+        return None
+    end = "" if membership.until is None else f" until {day(membership.until)}"
+    why = f" The reason given: {membership.reason}" if membership.reason else ""
+    return f"You are banned from {group.name}{end}: you can't post here or join again.{why}"
+
+
+def _pinned(tx: Tx, me: Actor | None, group: Actor) -> list[Card]:
+    """What moderators put first, last pinned first."""
+    ids = [pin.post_id for pin in pins.of(tx, group.id)][:_PINNED]
+    seen = visibility.seen(tx, cards.viewer_of(me), ids)
+    made = cards.of_posts(tx, me, [seen[one] for one in ids if one in seen])
+    return [replace(card, replies=card.post.replies_count, pinned=True) for card in made]
+
+
+def _threads(tx: Tx, me: Actor | None, group: Actor, cursor: int | None, without: list[int]) -> Listing:
+    """A page of the group's threads, last active first, `without` those that stand above it."""
     viewer = cards.viewer_of(me)
     found = threads.active(tx, group.id, visibility.visible_to(viewer), listing.PAGE + 1, cursor)
     shown = found[: listing.PAGE]
@@ -143,6 +178,8 @@ def _threads(tx: Tx, me: Actor | None, group: Actor, cursor: int | None) -> List
     by_root = {thread.root_id: thread for thread in shown}
     made = []
     for card in roots:
+        if card.post.id in without:
+            continue
         thread = by_root[card.post.id]
         last = seen.get(thread.last_id, card.post)
         made.append(replace(card, cursor=thread.last_id, last_at=last.published_at, replies=thread.posts - 1))

@@ -8,6 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi import visibility
+from fedi.actions import told
+from fedi.actions.moderated import WARNING
+from fedi.actions.reports import NEWS
 from fedi.context import Site
 from fedi.forms import person
 from fedi.html import fitted
@@ -17,6 +20,7 @@ from fedi.web.listing import PAGE, page_of
 from storage import actors, notifications, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.reports import Report
 
 _SAID = {
     "mention": "answered or mentioned you",
@@ -27,7 +31,11 @@ _SAID = {
     "follow_request": "asks to follow you or to join",
     "update": "changed",
     "poll": "ended a poll",
+    "quote": "quoted you",
+    WARNING: "moderates",
+    NEWS: "was reported",
 }
+_OF_MODERATION = (WARNING, NEWS)
 
 
 async def home(request: Request) -> Response:
@@ -45,6 +53,16 @@ class _News:
     said: str
     at: int
     card: Card | None
+    words: str | None = None
+    path: str | None = None
+
+
+def _where(report: Report | None, groups: dict[int, Actor]) -> str | None:
+    """Where a report is looked at."""
+    if report is None:
+        return None
+    group = groups.get(report.group_id or 0)
+    return "/reports" if group is None else f"{actor_path(group)}/moderation"
 
 
 async def news(request: Request) -> Response:
@@ -58,23 +76,37 @@ async def news(request: Request) -> Response:
         by = actors.by_ids(tx, list({one.actor_id for one in shown}))
         seen = visibility.seen(tx, cards.viewer_of(me), list({one.post_id for one in shown if one.post_id is not None}))
         of_post = {card.post.id: card for card in cards.of_posts(tx, me, list(seen.values()))}
-        told = [
+        warnings, reports = told.warnings(tx, me, shown), told.reports(tx, me, shown)
+        about = actors.by_ids(tx, [one.group_id for one in reports.values() if one.group_id is not None])
+        news = [
             _News(
                 by[one.actor_id],
                 actor_path(by[one.actor_id]),
                 _SAID.get(one.kind, one.kind),
                 one.created_at,
                 of_post.get(one.post_id or 0),
+                told.words(warnings[one.id], by[one.actor_id]) if one.id in warnings else None,
+                _where(reports.get(one.id), about),
             )
             for one in shown
-            if one.actor_id in by and (one.post_id is None or one.post_id in of_post)
+            if one.actor_id in by
+            and (
+                (one.id in warnings or one.id in reports)
+                if one.kind in _OF_MODERATION
+                else one.post_id is None or one.post_id in of_post
+            )
         ]
-        return told, cards.asking(tx, me.id), shown[-1].id if len(found) > PAGE else None
+        return news, cards.asking(tx, me.id), shown[-1].id if len(found) > PAGE else None
 
-    told, asked, last = await site.db.read(read)
+    found, asked, last = await site.db.read(read)
 
     def variants() -> Iterator[dict[str, Any]]:
         newer = "/notifications" if listing.before(request) is not None else None
-        yield {"news": told, "asked": asked, "older": f"/notifications?before={last}" if last else None, "newer": newer}
+        yield {
+            "news": found,
+            "asked": asked,
+            "older": f"/notifications?before={last}" if last else None,
+            "newer": newer,
+        }
 
     return fitted(request, "notifications.html", variants())

@@ -6,22 +6,24 @@ What the viewer may not see is 404, the same as what is not there.
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fedi import visibility
+from fedi.actions import memberships
+from fedi.actions.moderation import may_moderate
 from fedi.context import Site
-from fedi.errors import NotFound
-from fedi.html import fitted
+from fedi.errors import Forbidden, NotFound
+from fedi.html import fitted, page
 from fedi.sessions import signed_in
 from fedi.text import sanitise
-from fedi.web import cards, listing
+from fedi.web import cards, listing, moderation
 from fedi.web.cards import Card, safe_link
 from fedi.web.listing import PAGE, Listing
-from storage import actors, threads
+from storage import actors, pins, threads
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -52,6 +54,9 @@ class _Read:
     replies: Listing
     indexable: bool
     answered: list[Actor]
+    moderates: bool
+    refused: str | None
+    closed: bool
 
 
 async def _page(request: Request) -> Response:
@@ -59,16 +64,21 @@ async def _page(request: Request) -> Response:
     me = await signed_in(request)
     post_id: int = request.path_params["post_id"]
     after = listing.before(request)
-    found = await site.db.read(lambda tx: _read(tx, me, post_id, after))
+    found = await site.db.read(lambda tx: _read(tx, site, me, post_id, after))
     if found is None:
-        raise NotFound(NOTHING)
+        taken_out = await site.db.read(
+            lambda tx: moderation.removed(tx, me, post_rows.by_id(tx, post_id) if post_id < 2**63 else None)
+        )
+        if taken_out is None:
+            raise NotFound(NOTHING)
+        return page(request, "removed.html", **taken_out)
     if found.card.path != request.url.path:
         # The right post by another's name: one address for each, and nobody is given another's words.
         return RedirectResponse(found.card.path, 302)
     return fitted(request, "post.html", _variants(request, me, found))
 
 
-def _read(tx: Tx, me: Actor | None, post_id: int, after: int | None) -> _Read | None:
+def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None) -> _Read | None:
     viewer = cards.viewer_of(me)
     # SQLite and PostgreSQL take no number that is larger.
     post = visibility.seen(tx, viewer, [post_id]).get(post_id) if post_id < 2**63 else None
@@ -90,6 +100,8 @@ def _read(tx: Tx, me: Actor | None, post_id: int, after: int | None) -> _Read | 
     if post.id not in made:
         return None
     card = made[post.id]
+    if card.group is not None and any(pin.post_id == post.id for pin in pins.of(tx, card.group.id)):
+        card = replace(card, pinned=True)
     mentioned = actors.by_ids(tx, post_rows.mentioned_in(tx, [post.id]).get(post.id, [])) if me is not None else {}
     group_ok = card.group is None or card.group.indexable
     return _Read(
@@ -101,7 +113,22 @@ def _read(tx: Tx, me: Actor | None, post_id: int, after: int | None) -> _Read | 
         ),
         indexable=post.local and post.visibility == "public" and card.author.indexable and group_ok,
         answered=[card.author, *mentioned.values()],
+        moderates=me is not None and card.group is not None and may_moderate(tx, me, card.group),
+        refused=_refused(tx, site, me, card) if me is not None else None,
+        closed=post_rows.is_closed(tx, post),
     )
+
+
+def _refused(tx: Tx, site: Site, me: Actor, card: Card) -> str | None:
+    """Why the viewer can't answer, as the actions would say; None where they can."""
+    group = card.group
+    try:
+        memberships.may_answer(tx, me, card.post)
+        if group is not None and card.post.visibility != "direct":
+            (memberships.may_post if group.local else memberships.may_post_there)(tx, site, me, group)
+    except Forbidden as problem:
+        return problem.text
+    return None
 
 
 def _around(post: Post, shape: list[tuple[int, int | None]]) -> tuple[list[int], list[tuple[int, int]]]:
@@ -138,6 +165,9 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
         "card": card,
         "begun": found.begun,
         "indexable": found.indexable,
+        "moderates": found.moderates,
+        "refused": found.refused,
+        "closed": found.closed,
         "mine": me is not None and me.id == card.author.id,
         "original": safe_link(card.post.url) if not card.post.local else None,
         "answer_text": _answered(me, found.answered),

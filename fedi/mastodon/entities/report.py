@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from fedi.actions.told import words
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account
-from fedi.text.dates import day
 from storage.actors import Actor
 from storage.moderations import Moderation
 from storage.reports import Report
@@ -35,21 +35,9 @@ def warning(origin: str, done: Moderation, target: Actor, group: Actor) -> dict[
     return {
         "id": str(done.id),
         "action": _ACTIONS.get(done.action, "none"),
-        "text": _text(done, group),
+        "text": words(done, group),
         "status_ids": None if done.post_id is None else [str(done.post_id)],
         "target_account": account(origin, target),
         "appeal": None,
         "created_at": moment(done.created_at),
     }
-
-
-def _text(done: Moderation, group: Actor) -> str:
-    name, why = group.name or group.username, done.reason or ""
-    if done.action == "warn":
-        return f"A moderator of {name}: {why}"
-    if done.action == "ban":
-        end = "" if done.until is None else f" until {day(done.until)}"
-        said = f"You are banned from {name}{end}."
-    else:
-        said = f"Your post was taken out of {name}."
-    return f"{said} {why}".strip()

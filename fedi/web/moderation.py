@@ -1,0 +1,267 @@
+"""What moderators do: `POST /moderate` from a post or a list of members; `/groups/NAME/moderation`: the log of what was
+done, open reports, members. Reports themselves are `fedi.web.reports`, what a group is like `fedi.web.settings`.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi import visibility
+from fedi.actions import moderation as actions
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid, NotFound, Problem
+from fedi.forms import local_path, number, person, see_other, sent, text
+from fedi.html import page
+from fedi.text import to_text
+from fedi.text.mentions import shortened
+from fedi.web import cards, listing, reports
+from fedi.web.cards import actor_path, post_path
+from fedi.web.groups import local_group
+from fedi.web.people import NOBODY, of_handle
+from storage import actors, memberships, moderations, posts
+from storage.actors import Actor
+from storage.memberships import Membership
+from storage.metadata import Tx
+from storage.moderations import Moderation
+from storage.posts import Post
+
+_LOG = 40
+_MEMBERS = 60
+_DAY = 24 * 3600 * 1000
+_REASON = 1000
+
+ON_POSTS = ("remove", "restore", "lock", "unlock", "pin", "unpin", "warn")
+ON_PEOPLE = ("ban", "unban", "appoint", "dismiss")
+UNDOING = {"remove": "restore", "lock": "unlock", "pin": "unpin", "ban": "unban", "appoint": "dismiss"}
+"""What takes back which act; a warning was read, and who was dismissed is appointed anew."""
+
+DONE = {
+    "remove": "took a post out",
+    "lock": "locked a thread",
+    "pin": "pinned a thread",
+    "ban": "banned",
+    "warn": "warned",
+    "appoint": "made a moderator of",
+    "dismiss": "took the office of moderator from",
+}
+
+
+async def moderate(request: Request) -> Response:
+    """Do `do` to a post, or to somebody in a group, and go back. In a group elsewhere it is asked for."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    form = await sent(request)
+    verb, back = text(form, "do", 20), local_path(text(form, "next"), "/home")
+    post_id, group_id, actor_id = number(form, "post"), number(form, "group"), number(form, "actor")
+    reason = text(form, "reason", _REASON).strip()
+
+    def write(tx: Tx) -> None:
+        post = posts.by_id(tx, post_id) if post_id is not None else None
+        if post_id is not None and (post is None or not _may_know(tx, me, post)):
+            raise NotFound("This post is not there (any more).")
+        named = post.group_id if post is not None else group_id
+        group = actors.by_id(tx, named) if named is not None else None
+        if group is None or not group.is_group:
+            raise NotFound("This group is not there (any more).")
+        if post is not None and verb in ON_POSTS:
+            _to_post(tx, site, me, group, post, verb, reason)
+        elif verb in ON_PEOPLE:
+            whom = actors.by_id(tx, post.author_id if post is not None else actor_id or 0)
+            if whom is None:
+                raise NotFound("Whom this is about is not known here (any more).")
+            _to_person(tx, site, me, group, whom, verb, reason, form)
+        else:
+            raise Problem("This button says nothing that can be done; go back and try again.")
+
+    await site.db.write(write)
+    return see_other(back)
+
+
+def _may_know(tx: Tx, me: Actor, post: Post) -> bool:
+    """Whether one may learn that a post exists: one sees it, or moderates its group."""
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    return (group is not None and actions.may_moderate(tx, me, group)) or visibility.may_see(
+        tx, visibility.person(me.id), post
+    )
+
+
+def _to_post(tx: Tx, site: Site, me: Actor, group: Actor, post: Post, verb: str, reason: str) -> None:
+    if verb == "remove":
+        actions.remove(tx, site, me, post, reason)
+    elif verb == "restore":
+        actions.restore(tx, site, me, post)
+    elif verb == "lock":
+        actions.lock(tx, site, me, post, reason)
+    elif verb == "unlock":
+        actions.unlock(tx, site, me, post)
+    elif verb == "pin":
+        actions.pin(tx, site, me, group, post)
+    elif verb == "unpin":
+        actions.unpin(tx, site, me, group, post)
+    else:
+        actions.warn(tx, site, me, post, reason)
+
+
+def _to_person(
+    tx: Tx, site: Site, me: Actor, group: Actor, whom: Actor, verb: str, reason: str, form: FormData
+) -> None:
+    if verb == "ban":
+        until = _until(text(form, "until", 20).strip())
+        actions.ban(tx, site, me, group, whom, reason, until, "with_posts" in form)
+    elif verb == "unban":
+        actions.unban(tx, site, me, group, whom)
+    elif verb == "appoint":
+        actions.appoint(tx, site, me, group, whom)
+    else:
+        actions.dismiss(tx, site, me, group, whom)
+
+
+def _until(day: str) -> int | None:
+    """The end (ms) of the day that a date field names, in UTC; None for an empty one. Raises Invalid."""
+    if not day:
+        return None
+    try:
+        begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as problem:
+        raise Invalid("The end of a ban is a date, as 2026-12-31, or empty for none.") from problem
+    return int(begins.timestamp() * 1000) + _DAY
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A line of the log."""
+
+    row: Moderation
+    said: str
+    by: Actor | None
+    by_path: str | None
+    whom: Actor | None
+    whom_path: str | None
+    post_name: str | None
+    post_path: str | None
+    undoing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A line of the list of members."""
+
+    row: Membership
+    actor: Actor
+    path: str
+
+
+async def of_group(request: Request) -> Response:
+    """`/groups/NAME/moderation`, for who is in the group."""
+    return await _page(request, await local_group(request))
+
+
+async def of_handle_(request: Request) -> Response:
+    """`/@NAME@DOMAIN/moderation`: the same of a group elsewhere."""
+    site: Site = request.app.state.site
+    handle: str = request.path_params["handle"]
+    found = await site.db.read(lambda tx: of_handle(tx, site, handle))
+    if found is None or not found.is_group:
+        raise NotFound(NOBODY)
+    if found.local:
+        return see_other(f"{actor_path(found)}/moderation")
+    return await _page(request, found)
+
+
+async def _page(request: Request, group: Actor) -> Response:
+    site: Site = request.app.state.site
+    me = await person(request)
+    before, start = listing.before(request), _start(request)
+    found = await site.db.read(lambda tx: _read(tx, site, me, group, before, start))
+    return page(request, "moderation.html", group=group, group_path=actor_path(group), **found)
+
+
+def _start(request: Request) -> int:
+    wanted = request.query_params.get("from", "")
+    return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 7 else 0
+
+
+def _read(tx: Tx, site: Site, me: Actor, group: Actor, before: int | None, start: int) -> dict[str, Any]:
+    moderates = actions.may_moderate(tx, me, group)
+    membership = memberships.find(tx, group.id, me.id)
+    if not moderates and (membership is None or membership.state != "accepted"):
+        if not visibility.may_see_group(tx, cards.viewer_of(me), group):
+            raise NotFound("There is nothing here, or it is for members of the group.")
+        raise Forbidden("What moderators did is shown to members of the group: join it first.")
+    done = moderations.of_group(tx, group.id, _LOG + 1, before)
+    path = f"{actor_path(group)}/moderation"
+    shown = done[:_LOG]
+    # A warning is between its writer and the one who is warned.
+    kept = [one for one in shown if moderates or one.action != "warn"]
+    inside = memberships.of_group(tx, group.id) if moderates else []
+    inside.sort(key=lambda one: not one.moderates)
+    return {
+        "moderates": moderates,
+        "log": _lines(tx, me, kept, moderates=moderates),
+        "older": f"{path}?before={shown[-1].id}" if len(done) > _LOG else None,
+        "newer": path if before is not None or start else None,
+        "reports": reports.listed(tx, me, group.id) if moderates and before is None and not start else [],
+        "members": _named(tx, inside[start : start + _MEMBERS]),
+        "more_members": f"{path}?from={start + _MEMBERS}#members" if len(inside) > start + _MEMBERS else None,
+        "banned": _named(tx, memberships.of_group(tx, group.id, "banned")[:200]) if moderates else [],
+        "now": site.clock(),
+    }
+
+
+def _lines(tx: Tx, me: Actor, done: list[Moderation], *, moderates: bool) -> list[_Done]:
+    """What a removed post said is for moderators; of others the title, for who may see them."""
+    ids = {one for each in done for one in (each.moderator_id, each.actor_id) if one is not None}
+    about = [each.post_id for each in done if each.post_id is not None]
+    known_posts = posts.by_ids(tx, about)
+    seen = visibility.seen(tx, cards.viewer_of(me), about)
+    known = actors.by_ids(tx, list(ids | {post.author_id for post in known_posts.values()}))
+    lines = []
+    for each in done:
+        post = known_posts.get(each.post_id or 0)
+        author = known.get(post.author_id) if post is not None else None
+        by, whom = known.get(each.moderator_id or 0), known.get(each.actor_id or 0)
+        visible = post is not None and (moderates or post.id in seen)
+        lines.append(
+            _Done(
+                each,
+                DONE.get(each.action, each.action),
+                by,
+                None if by is None else actor_path(by),
+                whom,
+                None if whom is None else actor_path(whom),
+                _name(post) if post is not None and visible else None,
+                post_path(post, author) if post is not None and author is not None and visible else None,
+                UNDOING.get(each.action) if each.undone_at is None and moderates else None,
+            )
+        )
+    return lines
+
+
+def _name(post: Post) -> str:
+    return shortened(post.title or to_text(post.content[:4000]) or "a post", 90)
+
+
+def _named(tx: Tx, rows: list[Membership]) -> list[_Member]:
+    known = actors.by_ids(tx, [row.actor_id for row in rows])
+    return [_Member(row, known[row.actor_id], actor_path(known[row.actor_id])) for row in rows if row.actor_id in known]
+
+
+def removed(tx: Tx, me: Actor | None, post: Post | None) -> dict[str, Any] | None:
+    """What a moderator is shown of a removed post; None for anyone else, and for any other post."""
+    if me is None or post is None or post.removed_at is None or post.deleted_at is not None or post.group_id is None:
+        return None
+    group, author = actors.by_id(tx, post.group_id), actors.by_id(tx, post.author_id)
+    if group is None or author is None or not actions.may_moderate(tx, me, group):
+        return None
+    why = moderations.standing(tx, "remove", group_id=group.id, post_id=post.id)
+    return {
+        "card": cards.of_posts(tx, me, [post])[0],
+        "group": group,
+        "group_path": actor_path(group),
+        "reason": why.reason if why is not None else None,
+        "at": post.removed_at,
+    }

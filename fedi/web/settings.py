@@ -1,0 +1,80 @@
+"""`/groups/NAME/settings`: what a group of this instance is like, for its moderators; deleting it, for its owner."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi.actions import groups as actions
+from fedi.actions import moderation
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid
+from fedi.forms import person, see_other, sent, text
+from fedi.html import page
+from fedi.web.cards import actor_path
+from fedi.web.groups import local_group
+from storage import groups, memberships, people
+from storage.actors import Actor
+from storage.metadata import Tx
+
+MAX_RULES = 30
+_RULE = 500
+
+
+async def settings(request: Request) -> Response:
+    """The form, and what it sends. What can't be taken comes back with the reason and nothing of it lost."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    group = await local_group(request)
+    if request.method != "POST":
+        return page(request, "settings.html", problem=None, **await site.db.read(lambda tx: _read(tx, me, group)))
+    form = await sent(request)
+    rules = [line.strip() for line in text(form, "rules").splitlines() if line.strip()]
+    wanted: dict[str, Any] = {
+        "title": text(form, "title", 300),
+        "description": text(form, "description").replace("\r\n", "\n"),
+        "rules": rules,
+        "join_mode": text(form, "join", 20),
+        "post": text(form, "post", 20),
+    }
+    try:
+        if len(rules) > MAX_RULES or any(len(rule) > _RULE for rule in rules):
+            raise Invalid(f"A group has at most {MAX_RULES} rules of {_RULE} characters.")
+        await site.db.write(lambda tx: actions.edit(tx, site, me, group, **wanted))
+    except Invalid as problem:
+        known = await site.db.read(lambda tx: _read(tx, me, group))
+        return page(request, "settings.html", problem.status, **(known | wanted), problem=problem.text)
+    return see_other(actor_path(group))
+
+
+def _read(tx: Tx, me: Actor, group: Actor) -> dict[str, Any]:
+    if not moderation.may_moderate(tx, me, group):
+        raise Forbidden("What a group is like is up to its moderators.")
+    row = groups.by_id(tx, group.id)
+    membership = memberships.find(tx, group.id, me.id)
+    staff = people.by_id(tx, me.id)
+    return {
+        "group": group,
+        "group_path": actor_path(group),
+        "title": group.name,
+        "description": group.source or "",
+        "rules": row.rules if row is not None else [],
+        "join_mode": row.join_mode if row is not None else "open",
+        "post": row.post if row is not None else "members",
+        "owns": (membership is not None and membership.role == "owner")
+        or (staff is not None and staff.role == "admin"),
+    }
+
+
+async def delete(request: Request) -> Response:
+    """Close the group for good, when its name was typed to confirm it."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    group = await local_group(request)
+    form = await sent(request)
+    if text(form, "confirm", 200).strip().lstrip("@!").lower() != group.username.lower():
+        known = await site.db.read(lambda tx: _read(tx, me, group))
+        said = f"Nothing was deleted: to confirm, type the group's name, {group.username}."
+        return page(request, "settings.html", 422, **known, problem=said)
+    await site.db.write(lambda tx: actions.delete(tx, site, me, group))
+    return see_other("/groups")
