@@ -4,6 +4,7 @@ A link that is claimed belongs to one worker until `claimed_until`; then it may 
 when a worker dies.
 """
 
+import random
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from storage.events import note
 from storage.follows import follows
 from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of, upsert
 from storage.outbox import audiences, outbox
+from storage.posts import posts
 from storage.prepared import change
 
 links = Table(
@@ -85,10 +87,22 @@ def everyone(tx: Tx) -> list[Link]:
     return all_of(tx, select(*_LINK).order_by(links.c.host), Link)
 
 
-def spread(tx: Tx, limit: int) -> int:
+MANY = 64
+"""Hosts that hear of somebody else's post at once; more hear of it one after another ..."""
+_APART = 40
+"""... so many ms apart ..."""
+_AT_MOST = 30_000
+"""... but all within so many ms."""
+_STEPS = 32
+
+
+def spread(tx: Tx, limit: int, now: int | None = None) -> int:
     """Wake the links that the next rows of the log concern; how many rows were looked at comes back.
 
     A host that was never sent anything gets its link here, with its cursor just before the row.
+
+    With the time `now` (ms), many hosts that are told of a post elsewhere are told over some seconds: each may fetch it, or
+    what it links to, and a group must not turn its followers' servers on the author's (PROTOCOL section 5).
     """
     at = tx.scalar(select(cursors.c.position).where(cursors.c.name == "spread").with_for_update()) or 0
     positions = list(
@@ -108,7 +122,11 @@ def spread(tx: Tx, limit: int) -> int:
     )
     first: dict[str, int] = {}
     last: dict[str, int] = {}
+    elsewhere = _about_others(tx, positions) if now is not None else set()
+    soon: set[str] = set()
     for host, position in tx.execute(union(of_followers, of_actors)):
+        if position not in elsewhere:
+            soon.add(host)
         first[host] = min(first.get(host, position), position)
         last[host] = max(last.get(host, 0), position)
     by_span: dict[tuple[int, int], list[str]] = defaultdict(list)
@@ -148,8 +166,33 @@ def spread(tx: Tx, limit: int) -> int:
                     if host not in known
                 ],
             )
+    if now is not None and len(last) - len(soon) > MANY:
+        _apart(tx, [host for host in last if host not in soon], now)
     upsert(tx, cursors, {"name": "spread", "position": positions[-1]}, ["name"])
     return len(positions)
+
+
+def _about_others(tx: Tx, positions: list[int]) -> set[int]:
+    """The rows by which a post of another instance is passed on."""
+    query = (
+        select(outbox.c.position)
+        .join(posts, posts.c.id == outbox.c.post_id)
+        .where(outbox.c.position.in_(positions), outbox.c.type == "Announce", ~posts.c.local)
+    )
+    return set(tx.scalars(query))
+
+
+def _apart(tx: Tx, hosts: list[str], now: int) -> None:
+    """Give these hosts their turns over some time, in another order each time; not those that wait longer anyhow."""
+    within = min(len(hosts) * _APART, _AT_MOST)
+    random.shuffle(hosts)
+    for step in range(1, _STEPS):
+        names = hosts[step::_STEPS]
+        for part in range(0, len(names), 500):
+            later = update(links).where(
+                links.c.host.in_(names[part : part + 500]), links.c.failures == 0, links.c.next_attempt_at <= now
+            )
+            tx.execute(later.values(next_attempt_at=now + within * step // _STEPS))
 
 
 def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = None) -> list[Link]:

@@ -43,7 +43,7 @@ class Deliveries:
 
     async def begin(self) -> int:
         """Wake the links that new rows concern and begin as many turns as there is room for; how many begun."""
-        while await self.site.db.write(lambda tx: links.spread(tx, _SPREAD)) == _SPREAD:
+        while await self.site.db.write(lambda tx: links.spread(tx, _SPREAD, self.site.clock())) == _SPREAD:
             pass
         begun = await self._begin(self.well, TURNS, failing=False)
         return begun + await self._begin(self.failing, FAILING_TURNS, failing=True)
