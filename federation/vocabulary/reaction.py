@@ -53,6 +53,16 @@ def _picture(document: Json, name: str) -> str | None:
     return next((url for shortcode, url in read_emoji(document) if shortcode.partition("@")[0] == name), None)
 
 
+def _is_symbol(character: str) -> bool:
+    if character in "\xa9\xae\u203c\u2049\u3030\u303d":
+        return True
+    if ord(character) < 0x2000 or "\U0001f1e6" <= character <= "\U0001f1ff":  # half a flag is none
+        return False
+    category = unicodedata.category(character)
+    # Arrows and squares are mathematics to Unicode; what is not assigned yet may be an emoji of a later version.
+    return category in ("So", "Cn") or (category == "Sm" and "\u2190" <= character <= "\u2bff")
+
+
 def is_one_emoji(text: str) -> bool:
     """Whether a text is one emoji as people see it: a symbol with its modifiers, joined ones, a flag, or a keycap.
 
@@ -77,9 +87,7 @@ def is_one_emoji(text: str) -> bool:
         elif "\U000e0020" <= character <= "\U000e007f":
             if symbols == 0:  # the tags of England's and Scotland's flags
                 return False
-        elif ord(character) > 0x2000 or character in "\xa9\xae":
-            if unicodedata.category(character) not in ("So", "Sm", "Po", "Pd", "Cn") or not joined:
-                return False
+        elif _is_symbol(character) and joined:
             symbols += 1
             joined = False
         else:

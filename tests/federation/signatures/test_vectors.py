@@ -7,6 +7,7 @@ import pytest
 
 from federation.errors import BadSignature, FederationError, MissingSignature
 from federation.signatures import rfc9421
+from federation.signatures.digest import check_content_digest
 from federation.signatures.integrity import check_proof, proof_key_id
 from federation.signatures.keys import load_public
 from federation.signatures.verify import _check, signature_of
@@ -57,6 +58,39 @@ def test_rfc9421_appendix_b_2_6() -> None:
     )
     pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=\n-----END PUBLIC KEY-----"
     assert load_public(pem, "k", "o").verify(parsed.signature, base)
+
+
+def test_rfc9421_section_4_3() -> None:
+    """The one signature of the RFC that is RSA as servers use it (`rsa-v1_5-sha256`); the key and the values are the RFC's."""
+    pem = """-----BEGIN RSA PUBLIC KEY-----
+MIIBCgKCAQEAhAKYdtoeoy8zcAcR874L8cnZxKzAGwd7v36APp7Pv6Q2jdsPBRrw
+WEBnez6d0UDKDwGbc6nxfEXAy5mbhgajzrw3MOEt8uA5txSKobBpKDeBLOsdJKFq
+MGmXCQvEG7YemcxDTRPxAleIAgYYRjTSd/QBwVW9OwNFhekro3RtlinV0a75jfZg
+kne/YiktSvLG34lw2zqXBDTC5NHROUqGTlML4PlNZS5Ri2U4aCNx2rUPRcKIlE0P
+uKxI4T+HIaFpv8+rdV6eUgOrB2xeI1dSFFn/nnv5OoZJEIB+VmuKn3DCUcCZSFlQ
+PSXSfBDiUGhwOw76WuSSsf1D4b/vLoJ10wIDAQAB
+-----END RSA PUBLIC KEY-----"""
+    parsed = rfc9421.parse_signature(
+        'proxy_sig=("@method" "@authority" "@path" "content-digest" "content-type" "content-length" "forwarded")'
+        ';created=1618884480;keyid="test-key-rsa";alg="rsa-v1_5-sha256";expires=1618884540',
+        "proxy_sig=:S6ZzPXSdAMOPjN/6KXfXWNO/f7V6cHm7BXYUh3YD/fRad4BCaRZxP+JH+8XY1I6+8Cy+CM5g92iHgxtRPz+MjniOaYmdkDcnL9cCpXJl"
+        "eXsOckpURl49GwiyUpZ10KHgOEe11sx3G2gxI8S0jnxQB+Pu68U9vVcasqOWAEObtNKKZd8tSFu7LB5YAv0RAGhB8tmpv7sFnIm9y+7X5kXQfi8NMaZa"
+        "A8i2ZHwpBdg7a6CMfwnnrtflzvZdXAsD3LH2TwevU+/PBPv0B6NMNk93wUs/vfJvye+YuI87HU38lZHowtznbLVdp770I6VHR6WfgS9ddzirrswsE1w5"
+        "o0LV/g==:",
+    )
+    assert (parsed.algorithm, parsed.created, parsed.expires) == ("rsa-v1_5-sha256", 1618884480, 1618884540)
+    headers = {
+        "content-digest": "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:",
+        "content-type": "application/json",
+        "content-length": "18",
+        "forwarded": "for=192.0.2.123;host=example.com;proto=https",
+    }
+    host = "origin.host.internal.example"
+    base = rfc9421.signature_base(parsed.covered, parsed.parameters, "POST", "https", host, "/foo", headers)
+    key = load_public(pem, "test-key-rsa", "o")
+    assert key.verify(parsed.signature, base)
+    assert not key.verify(parsed.signature, base.replace(b"/foo", b"/fop"))
+    check_content_digest(headers["content-digest"], b'{"hello": "world"}')
 
 
 PROOFS = peer("vectors/object-integrity-proof-mastodon.json")
