@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Table, Text, exists, select, update
+from sqlalchemy import Column, ForeignKey, Table, Text, bindparam, exists, select, update
 
 from storage.actors import GROUP, Actor, actors
 from storage.events import note
@@ -40,6 +40,7 @@ class Group:
 
 
 _ROW = columns(groups, Group)
+_BY_ID = select(*_ROW).where(groups.c.actor_id == bindparam("actor_id", type_=Id()))
 
 
 def save(tx: Tx, group: Group) -> None:
@@ -50,7 +51,7 @@ def save(tx: Tx, group: Group) -> None:
 
 def by_id(tx: Tx, actor_id: int) -> Group | None:
     """The group whose actor has this id."""
-    return one_of(tx, select(*_ROW).where(groups.c.actor_id == actor_id), Group)
+    return one_of(tx, _BY_ID, Group, actor_id=actor_id)
 
 
 def by_ids(tx: Tx, ids: list[int]) -> dict[int, Group]:

@@ -155,6 +155,20 @@ async def test_votes_that_do_not_count(three: Three) -> None:
     assert alpha.post(question.iri).replies_count == 0
 
 
+async def test_a_vote_that_comes_late_does_not_count(three: Three) -> None:
+    alpha = three.alpha
+    mastodon = Peer(three.world, "m.example", "mastodon")
+    voter = mastodon.actor("vic")
+    question = ask(alpha, alpha.person("ada"))
+    poll = poll_of(alpha, question.iri)
+    past = alpha.site.clock() - 1
+    alpha.write(lambda tx: poll_rows.save(tx, Poll(poll.post_id, False, poll.options, [0, 0], 0, past, None)))
+    vote = mastodon.activity("Create", voter, votes_of_remote(question, voter, "Monday"))
+    await mastodon.send(alpha, vote)
+    assert (await reasons(alpha))[vote["id"]] == "poll-ended"
+    assert poll_of(alpha, question.iri).votes == [0, 0]
+
+
 async def test_one_may_choose_several_where_several_may_be_chosen(three: Three) -> None:
     alpha = three.alpha
     ada, al = alpha.person("ada"), alpha.person("al")
