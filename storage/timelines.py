@@ -65,6 +65,8 @@ class Page:
 
 
 _ROW = columns(entries, Entry)
+REPEAT = 3 * 24 * 3600 * 1000
+"""Milliseconds within which a post is not shown again in a home; Mastodon counts 40 to 80 entries (REBLOG_FALLOFF)."""
 _WALK = 1500
 """Entries looked at from the newest on before the index per actor is asked: quick for a busy home, bounded for a quiet one."""
 

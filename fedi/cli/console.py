@@ -92,6 +92,26 @@ def local_actor(tx: "Tx", site: "Site", name: str, kinds: Sequence[str]) -> "Act
     return found
 
 
+def fetched_actor(site: "Site", name: str) -> "Actor":
+    """An actor as its own server shows it now. Raises CommandError."""
+    from federation.errors import FederationError
+    from fedi import fetching
+    from fedi.errors import NotFound
+
+    async def ask() -> "Actor":
+        try:
+            return await fetching.actor(site, name.removeprefix("@").removeprefix("!"), fresh=True)
+        finally:
+            await site.client.close()
+
+    try:
+        return asyncio.run(ask())
+    except NotFound as problem:
+        raise CommandError(f"there is no {name!r}") from problem
+    except FederationError as problem:
+        raise CommandError(f"{name} can't be had: {problem.text}") from problem
+
+
 def moment(at: int | None) -> str:
     """A time in ms as people read it, in UTC; a dash for none."""
     return "-" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at / 1000))

@@ -25,6 +25,7 @@ from fedi.cli import (
     report,
     serve,
     token,
+    twin,
     worker,
 )
 from fedi.cli.console import CommandError
@@ -51,6 +52,7 @@ app.add_typer(report.app, name="report")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(received.app, name="received")
 app.add_typer(peer.app, name="peer")
+app.add_typer(twin.app, name="twin")
 app.command("demo")(demo.demo)
 
 

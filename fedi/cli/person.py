@@ -1,6 +1,5 @@
 """`fedi person`: people of this instance."""
 
-import asyncio
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ from fedi.cli.console import (
     AsJson,
     CommandError,
     ConfigPath,
+    fetched_actor,
     local_actor,
     opened,
     print_fields,
@@ -19,7 +19,6 @@ from fedi.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from fedi.context import Site
     from storage.actors import Actor
     from storage.metadata import Tx
     from storage.people import Person
@@ -178,7 +177,7 @@ def alias(
     with opened(config) as site:
         from fedi.actions import moves
 
-        found = _fetched(site, other)
+        found = fetched_actor(site, other)
 
         def unit(tx: "Tx") -> None:
             actor = local_actor(tx, site, name, MOVABLE)
@@ -204,29 +203,9 @@ def move(
     with opened(config) as site:
         from fedi.actions import moves
 
-        found = _fetched(site, target)
+        found = fetched_actor(site, target)
         site.db.write_now(lambda tx: moves.move(tx, site, local_actor(tx, site, name, MOVABLE), found))
     print(f"{name} moves to @{found.handle}; followers are being told")
-
-
-def _fetched(site: "Site", name: str) -> "Actor":
-    """An actor as its own server shows it now. Raises CommandError."""
-    from federation.errors import FederationError
-    from fedi import fetching
-    from fedi.errors import NotFound
-
-    async def ask() -> "Actor":
-        try:
-            return await fetching.actor(site, name.removeprefix("@").removeprefix("!"), fresh=True)
-        finally:
-            await site.client.close()
-
-    try:
-        return asyncio.run(ask())
-    except NotFound as problem:
-        raise CommandError(f"there is no {name!r}") from problem
-    except FederationError as problem:
-        raise CommandError(f"{name} can't be had: {problem.text}") from problem
 
 
 def _fields(actor: "Actor", person: "Person") -> dict[str, Any]:

@@ -27,9 +27,6 @@ from storage.metadata import Tx
 from storage.posts import Post
 from storage.timelines import Entry, Page
 
-REPEAT = 3 * 24 * 3600 * 1000
-"""Milliseconds within which a post is not shown again in a home; Mastodon counts 40 to 80 entries (REBLOG_FALLOFF)."""
-
 Shows = tuple[list[msgspec.Raw], int | None, int | None]
 
 
@@ -56,7 +53,7 @@ def home_page(tx: Tx, site: Site, person_id: int, page: Page) -> Shows:
         seen.update(visibility.seen(tx, looks, list({row.post_id for row in rows} - seen.keys())))
         rows = [row for row in rows if row.post_id in seen and not _noise(row, seen[row.post_id])]
         # A post's own entry is its first: only boosts repeat.
-        again = timelines.repeats(tx, person_id, [row for row in rows if row.boost], REPEAT)
+        again = timelines.repeats(tx, person_id, [row for row in rows if row.boost], timelines.REPEAT)
         return [row for row in rows if row.id not in again]
 
     def fetch(asked: Page) -> list[Entry]:

@@ -42,7 +42,7 @@ async def home(request: Request) -> Response:
     """The home timeline of who is logged in."""
     site: Site = request.app.state.site
     me = await person(request)
-    found = await site.db.read(lambda tx: listing.of_entries(tx, me, timelines.home(tx, me.id, page_of(request))))
+    found = await site.db.read(lambda tx: listing.of_home(tx, me, timelines.home(tx, me.id, page_of(request))))
     return fitted(request, "home.html", listing.variants(request, found))
 
 

@@ -1,6 +1,6 @@
 """Lists of posts, one page at a time: what is on the page, how much of each post, and where the list goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from fedi import visibility
 from fedi.web import cards
 from fedi.web.cards import Card
+from storage import timelines
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.timelines import Entry, Page
@@ -39,13 +40,20 @@ def page_of(request: Request) -> Page:
     return Page(limit=PAGE + 1, max_id=before(request))
 
 
-def of_entries(tx: Tx, me: Actor | None, entries: list[Entry]) -> Listing:
-    """The listing of these rows of a timeline: through the gate, each post once, the newest time it came."""
+def of_home(tx: Tx, me: Actor, entries: list[Entry]) -> Listing:
+    """The listing of these rows of a home: a post that two groups and its author put there stands where it came first."""
+    boosts = [entry for entry in entries if entry.boost]
+    return of_entries(tx, me, entries, but=timelines.repeats(tx, me.id, boosts, timelines.REPEAT))
+
+
+def of_entries(tx: Tx, me: Actor | None, entries: list[Entry], *, but: Collection[int] = ()) -> Listing:
+    """The listing of these rows of a timeline: through the gate, each post once, the newest time it came. `but`: without
+    the rows of these ids."""
     shown = entries[:PAGE]
     seen = visibility.seen(tx, cards.viewer_of(me), [entry.post_id for entry in shown])
     first: dict[int, Entry] = {}
     for entry in shown:
-        if entry.post_id in seen:
+        if entry.post_id in seen and entry.id not in but:
             first.setdefault(entry.post_id, entry)
     made = cards.of_posts(
         tx,
