@@ -38,7 +38,7 @@ from federation.vocabulary.emoji import read_emoji
 from federation.vocabulary.note import PostDocument, read_post
 from federation.webfinger import split_handle
 from fedi import policy
-from fedi.actions import conversations, moderated, remote_posts, twins
+from fedi.actions import conversations, moderated, remote_posts, threads, twins
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.text import sanitise, to_text
@@ -422,15 +422,22 @@ async def moderators(site: Site, iri: str) -> None:
 
 
 async def post(
-    site: Site, iri: str, *, fresh: bool = False, late: bool = True, parents: int = MAX_PARENTS
+    site: Site,
+    iri: str,
+    *,
+    fresh: bool = False,
+    late: bool = True,
+    again: bool = False,
+    parents: int = MAX_PARENTS,
 ) -> Post | None:
     """The post with this IRI, with its author and the posts it answers; None when it is no post, or not there any more.
 
     `fresh`: ask its origin how it is now; `late`: ask for the rest of its thread and for what it quotes as well, in the
-    background, when it was not known. Raises the errors of `federation.errors` when it can't be asked.
+    background, when it was not known; `again`: also what is deleted here, whose author wants it back. Raises the errors
+    of `federation.errors` when it can't be asked.
     """
     known = await site.db.read(lambda tx: posts.by_iri(tx, iri))
-    if known is not None and (known.local or known.deleted_at is not None or not fresh):
+    if known is not None and (known.local or (known.deleted_at is not None and not again) or not fresh):
         return known if known.deleted_at is None else None
     if site.is_local(iri):
         return None
@@ -461,6 +468,8 @@ async def post(
 
     def keep(tx: Tx) -> Post | None:
         kept = None
+        if known is not None and known.deleted_at is not None and chain[0][1].id == known.author_id:
+            threads.undeleted(tx, known)
         for document, author in reversed(chain):
             kept = remote_posts.record(tx, site, document, author, live=False, look_at_quote=late)
         if kept is not None and known is not None:

@@ -99,6 +99,17 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
         posts.count(tx, post.reply_to_id, replies=-1)
 
 
+def undeleted(tx: Tx, post: Post) -> None:
+    """A deleted post is there again, without its words, which its origin has: counts and its author's timeline."""
+    posts.change(tx, post.id, deleted_at=None, removed_at=None)
+    if post.visibility in COUNTED:
+        actors.count(tx, post.author_id, posts=1)
+    if post.reply_to_id is not None:
+        posts.count(tx, post.reply_to_id, replies=1)
+    if post.visibility != "direct":
+        timelines.insert(tx, Entry(post.author_id, post.id, post.id, False, post.reply_to_actor_id))
+
+
 def _ring(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     """Who asked to be told of each post of this author (the bell), or of each thread of this group, is told."""
     people = follows.to_be_told(tx, [author.id, *([post.group_id] if post.group_id is not None else [])])

@@ -8,7 +8,7 @@ from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, signer
-from storage import actors
+from storage import actors, follows, memberships, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 
@@ -39,6 +39,9 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if until is not None and until <= site.clock():
         raise Ignored("outdated", "this ban is over")
     person = moderators.known_person(tx, object_id(received.activity))
+    if not group.local and person.local and not _acquainted(tx, group, person):
+        # Or any group could write to anybody by banning them.
+        raise Ignored("not-relevant", "nobody here is banned from a group that they have nothing to do with")
     deed = moderators.deed(received, by, group)
     all_of_it = document.get("removeData") is True
     if moderated.banned(tx, site, deed, person, until=until, remove_posts=all_of_it) is None:
@@ -52,3 +55,12 @@ def _group(tx: Tx, received: Authentic) -> Actor | None:
     named = wire.first_id(received.activity.document.get("target"))
     found = actors.by_iri(tx, named) if named is not None else None
     return found if found is not None and found.is_group else None
+
+
+def _acquainted(tx: Tx, group: Actor, person: Actor) -> bool:
+    """Whether somebody is, or was, in a group, asked to be, or wrote in it."""
+    return (
+        follows.find(tx, person.id, group.id) is not None
+        or memberships.find(tx, group.id, person.id) is not None
+        or bool(posts.in_group_by(tx, group.id, person.id))
+    )

@@ -14,23 +14,26 @@ class Needs:
     """What must be fetched before an activity can be handled.
 
     `actors` and `posts` (IRIs) are asked for as far as they are not known, actors anew; `fresh` posts are asked for as they
-    are now; of the groups in `moderators` (IRIs) it is asked who moderates them; `inner` are activities that were passed on.
+    are now, those in `again` although they were deleted; of the groups in `moderators` (IRIs) it is asked who moderates
+    them; `inner` are activities that were passed on.
     """
 
     actors: tuple[str, ...] = ()
     posts: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
     moderators: tuple[str, ...] = ()
     inner: tuple["Inner", ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.actors or self.posts or self.fresh or self.moderators or self.inner)
+        return bool(self.actors or self.posts or self.fresh or self.again or self.moderators or self.inner)
 
     def __add__(self, other: "Needs") -> "Needs":
         return Needs(
             tuple(dict.fromkeys(self.actors + other.actors)),
             tuple(dict.fromkeys(self.posts + other.posts)),
             tuple(dict.fromkeys(self.fresh + other.fresh)),
+            tuple(dict.fromkeys(self.again + other.again)),
             tuple(dict.fromkeys(self.moderators + other.moderators)),
             self.inner + other.inner,
         )

@@ -32,10 +32,13 @@ def needs(tx: Tx, site: Site, group: Actor, inner: dict[str, Any]) -> Needs:
     inner_id, named = wire.id_of(inner), wire.first_id(inner.get("object"))
     if inner_id is None or site.is_local(inner_id) or "Announce" in kinds:
         return NOTHING
-    if named == group.iri and kinds & {"Update", "Delete", "Undo"}:
+    if named == group.iri and kinds & {"Update", "Delete"}:
         return Needs(actors=(group.iri,))  # whoever changed or deleted it: as it is now, it is
     if kinds & VOTES:
         return Needs(inner=(Inner(inner, by_id=True, then=_actor(tx, site, inner)),))
+    if "Undo" in kinds and any("Delete" in wire.types(one) for one in wire.as_objects(inner.get("object"))):
+        then = _undeleting(tx, site, group, inner)
+        return Needs(inner=(Inner(inner, by_id=True, then=then),))
     if kinds & SAID:
         then = _moderating(tx, site, group, inner) if _moderates(kinds, inner) else _actor(tx, site, inner)
         return Needs(inner=(Inner(inner, by_id=True, then=then),))
@@ -46,7 +49,9 @@ def needs(tx: Tx, site: Site, group: Actor, inner: dict[str, Any]) -> Needs:
     known = posts.by_iri(tx, named)
     copied = bool(twins.copies(tx, group))
     if copied and known is not None and _is_removal(tx, inner, known.author_id) and "Delete" in kinds:
-        return NOTHING  # a copy here is not the other moderators' affair, nor what the post's origin makes of their word
+        return (
+            NOTHING  # a copy here is not the other moderators' affair, nor what the post's origin makes of their word
+        )
     if copied and kinds & {"Create", "Update"}:
         # To be passed on it must be proven, however much of the post is known.
         then = Needs(posts=(named,)) if known is None else Needs(fresh=(named,)) if "Update" in kinds else NOTHING
@@ -71,7 +76,7 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
     if "Announce" in kinds:
         raise Ignored("nested-announce", "an announce of an announce would go round in circles")
     named = wire.first_id(inner.get("object"))
-    if named == group.iri and kinds & {"Update", "Delete", "Undo"}:
+    if named == group.iri and kinds & {"Update", "Delete"}:
         return  # its own document was read
     twins.heard(tx, site, group, inner)
     proven = fetched.activities.get(wire.id_of(inner) or "") or _own(tx, site, inner)
@@ -158,6 +163,16 @@ def _moderating(tx: Tx, site: Site, group: Actor, inner: dict[str, Any]) -> Need
     kinds = set(wire.types(inner))
     person = wire.first_id(inner.get("object")) if "Block" in kinds or _appoints(group, inner) else None
     return moderators.needed(tx, site, wire.first_id(inner.get("actor")), person, group)
+
+
+def _undeleting(tx: Tx, site: Site, group: Actor, inner: dict[str, Any]) -> Needs:
+    """What is needed to take a Delete back: of its author what its origin has again, of others whether they moderate."""
+    named = next((wire.first_id(one.get("object")) for one in wire.as_objects(inner.get("object"))), None)
+    known = posts.by_iri(tx, named) if named is not None else None
+    author = actors.by_id(tx, known.author_id) if known is not None else None
+    if known is None or author is None or author.iri != wire.first_id(inner.get("actor")):
+        return _moderating(tx, site, group, inner)
+    return Needs(again=(known.iri,)) if known.deleted_at is not None and not known.local else NOTHING
 
 
 def _appoints(group: Actor, inner: dict[str, Any]) -> bool:

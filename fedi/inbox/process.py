@@ -142,10 +142,10 @@ async def _fetch(site: Site, item: _Item) -> None:
                     await fetching.actor(site, iri, fresh=True)
                 except (Problem, Gone):
                     continue
-            for iri in needs.moderators:
-                await fetching.moderators(site, iri)
-            for iri in (*needs.posts, *needs.fresh):
-                if await fetching.post(site, iri, fresh=iri in needs.fresh) is None:
+            await _ask_moderators(site, item, needs, patient=patient)
+            for iri in (*needs.posts, *needs.fresh, *needs.again):
+                again = iri in needs.again
+                if await fetching.post(site, iri, fresh=again or iri in needs.fresh, again=again) is None:
                     gone.add(iri)
     except FederationError as problem:
         # What is proven can be handled without its parent, which its origin may well not show us.
@@ -156,6 +156,17 @@ async def _fetch(site: Site, item: _Item) -> None:
     except TimeoutError:
         log.info("%s: what it needs did not come in time", item.row.activity_id)
     item.fetched = Fetched(activities, frozenset(gone))
+
+
+async def _ask_moderators(site: Site, item: _Item, needs: Needs, *, patient: bool) -> None:
+    """Ask who moderates; without an answer nobody can tell whether somebody may, so that it is waited for."""
+    for iri in needs.moderators:
+        try:
+            await fetching.moderators(site, iri)
+        except FederationError as problem:
+            log.info("%s: who moderates %s can't be had: %s", item.row.activity_id, iri, problem)
+            if problem.retry and patient:
+                item.problem = problem
 
 
 async def _prove_inner(

@@ -24,8 +24,15 @@ from storage.posts import Post
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
-    """Nothing: what is undone is known, or there is nothing to undo."""
-    return NOTHING
+    """A post that its own author deleted and wants back (Lemmy), as its origin has it; of all else what is undone is known,
+    or there is nothing to undo."""
+    inner = embedded(received.activity)
+    named = wire.first_id(inner.get("object")) if inner is not None and "Delete" in wire.types(inner) else None
+    post = posts.by_iri(tx, named) if named is not None else None
+    if post is None or post.deleted_at is None or post.local:
+        return NOTHING
+    author = actors.by_id(tx, post.author_id)
+    return Needs(again=(post.iri,)) if author is not None and author.iri == received.signer else NOTHING
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
@@ -83,9 +90,13 @@ def _undo_moderation(
     else:
         about = _post_of(tx, inner, known)
         group = moderators.group_of(tx, about)
+        back = action == "remove" and about.removed_at is None and about.author_id == by.id
         own = vouched_by is not None and vouched_by.id == group.id and about.author_id == by.id  # Mbin: authors unlock
-        if action != "lock" or not own:
+        if not back and (action != "lock" or not own):
             moderators.check(tx, by, group, vouched_by)
+        if back:
+            _back(tx, site, received, about)
+            return
         if action == "remove":
             done = moderated.restored(tx, site, group, about)
         elif action == "lock":
@@ -96,6 +107,15 @@ def _undo_moderation(
         raise Ignored("known", "this was taken back already, or never done")
     if group.local:
         group_actions.announce(tx, site, group, received.activity.raw, about, "other", also=person)
+
+
+def _back(tx: Tx, site: Site, received: Authentic, post: Post) -> None:
+    """What its author had deleted is here again, as its origin has it: a group hosted here shows it and says so."""
+    group = group_actions.of_posts(tx, post)
+    if group is not None:
+        if post.reply_to_iri is None:
+            group_actions.boost(tx, site, group, post, again=True)
+        group_actions.announce(tx, site, group, received.activity.raw, post, "other")
 
 
 _ACTIONS = {"Delete": "remove", "Lock": "lock", "Block": "ban"}

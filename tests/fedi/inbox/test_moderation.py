@@ -287,6 +287,18 @@ async def test_a_person_here_is_banned_and_told(scene: Scene) -> None:
     )
 
 
+async def test_a_group_writes_to_nobody_by_banning_them(scene: Scene) -> None:
+    alpha = scene.alpha
+    zoe = alpha.person("zoe")
+    assert await scene.announce(scene.act("Block", zoe.iri, target=scene.group, summary="Buy!")) == "not-relevant"
+    spam = scene.forum.actor("spam", "Group")
+    boss = scene.forum.actor("boss")
+    ban = scene.forum.activity("Block", boss, scene.ada.iri, target=spam, summary="Buy!")
+    assert await scene.announce(ban, spam) == "not-relevant"
+    for person in (zoe, scene.ada):
+        assert alpha.read(lambda tx, p=person: notifications.of_person(tx, p.id, timelines.Page())) == []  # type: ignore[misc]
+
+
 async def test_a_local_person_who_moderates_asks_the_group(scene: Scene) -> None:
     """The activity goes to the group alone, and holds when it comes back from there."""
     alpha = scene.alpha
@@ -490,3 +502,45 @@ async def test_a_moderators_own_post_is_removed_not_deleted(hosted: Hosted) -> N
     assert (kept.removed_at is not None, kept.deleted_at) == (True, None)
     assert await hosted.send(hosted.peer.activity("Delete", hosted.moe, note["id"])) is None
     assert hosted.alpha.post(note["id"]).deleted_at is not None
+
+
+@pytest.mark.parametrize("by", ["author", "other"])
+async def test_who_deleted_their_own_post_gets_it_back(scene: Scene, by: str) -> None:
+    """Lemmy lets authors take a Delete back: the words are asked of the post's origin. Nobody else can."""
+    there = scene.peer.documents[scene.iri]
+    words = scene.post.content
+    delete = scene.peer.activity("Delete", scene.bob, scene.iri, cc=[scene.group])
+    assert (await scene.peer.send(scene.alpha, delete)).status == 202
+    await settle(scene.alpha)
+    assert (scene.post.deleted_at is not None, scene.post.content) == (True, "")
+    scene.peer.documents[scene.iri] = there
+    who = scene.bob if by == "author" else scene.peer.actor("eve")
+    undo = scene.peer.activity("Undo", who, delete | {"actor": who}, cc=[scene.group])
+    answer = await scene.announce(undo)
+    if by == "other":
+        assert answer == "unknown-object"
+        assert scene.post.deleted_at is not None
+        return
+    assert answer is None
+    assert (scene.post.deleted_at, scene.post.content) == (None, words)
+
+
+async def test_a_group_here_passes_an_authors_change_of_mind_on(hosted: Hosted) -> None:
+    reader = hosted.peer.actor("reader")
+    assert await hosted.send(hosted.peer.activity("Follow", reader, hosted.group.iri)) is None
+    delete = hosted.peer.activity("Delete", hosted.bob, hosted.iri, cc=[hosted.group.iri])
+    assert await hosted.send(delete) is None
+    assert hosted.alpha.post(hosted.iri).deleted_at is not None
+    boosts = len(hosted.peer.got("Announce"))
+    assert await hosted.send(hosted.peer.activity("Undo", hosted.bob, delete, cc=[hosted.group.iri])) is None
+    back = hosted.alpha.post(hosted.iri)
+    assert (back.deleted_at, back.group_id) == (None, hosted.group.id)
+    assert back.content
+    # The peer is a microblog: it gets a new boost.
+    assert [one["object"] for one in hosted.peer.got("Announce")[boosts:]] == [hosted.iri]
+    # A moderator can't bring back what its author deleted.
+    assert await hosted.send(hosted.peer.activity("Delete", hosted.bob, hosted.iri)) is None
+    mod = hosted.peer.activity(
+        "Undo", hosted.moe, {"type": "Delete", "id": hosted.peer.iri("/d"), "object": hosted.iri}
+    )
+    assert await hosted.send(mod) == "unknown-object"
