@@ -166,10 +166,16 @@ async def test_a_list_that_goes_on_elsewhere_drops_nobody(three: Three) -> None:
     await peer.send(alpha, peer.activity("Accept", zoe, peer.got("Follow")[0]))
     await settle(alpha)
     url = f"{zoe}/followers_synchronization"
-    peer.documents[url]["next"] = "https://other.example/page"
+    other = Peer(three.world, "other.example")
+    peer.documents[url]["next"] = other.iri("/page")
+    other.documents[other.iri("/page")] = {
+        "id": other.iri("/page"),
+        "type": "OrderedCollectionPage",
+        "orderedItems": [],
+    }
     assert (await deliver(peer, alpha, zoe, Synchronisation(f"{zoe}/followers", url, digest_of([])), "n")).status == 202
     await settle(alpha)
-    assert peer.asked.count(url) == 1
+    assert (peer.asked.count(url), other.asked) == (1, [])
     assert state(alpha, olga, alpha.actor(zoe)) == "accepted"
 
 
