@@ -219,6 +219,9 @@ def checked(tx: Tx, site: Site, post_id: int, quoted: Post, state: State) -> Non
         post = replace(post, quote_id=quoted.id)
     if post.quote_state != state:
         _settle(tx, site, post, state)
+    owner, author = actors.by_id(tx, quoted.author_id), actors.by_id(tx, post.author_id)
+    if state == "accepted" and owner is not None and author is not None:
+        notifying.tell(tx, site, owner, "quote", author, post.id)
 
 
 def _answer(

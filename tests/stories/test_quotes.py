@@ -7,6 +7,7 @@ import pytest
 from fedi.actions import posts, quotes
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden, NotFound
+from storage import notifications, timelines
 from storage import quotes as quote_rows
 from storage.actors import Actor
 from storage.posts import Post
@@ -47,6 +48,8 @@ async def test_a_quote_is_asked_for_and_shown_when_it_is_allowed(three: Three) -
         there = one.post(quoting.iri)
         assert (there.quote_state, there.quote_authorization) == ("accepted", authorization)
         assert there.quote_id == one.post(first.iri).id
+    # Nobody at alpha follows bo, so the post is there only as what was asked for.
+    assert not alpha.has(quoting.iri)
     served = await alpha.document(authorization.removeprefix("https://alpha.example"))
     assert (served["type"], served["attributedTo"]) == ("QuoteAuthorization", ada.iri)
     assert (served["interactingObject"], served["interactionTarget"]) == (quoting.iri, first.iri)
@@ -141,6 +144,27 @@ async def test_a_peers_request_is_answered_by_policy(three: Three) -> None:
     await mastodon.send(alpha, again)
     await settle(alpha)
     assert mastodon.got("Reject")[-1]["object"]["id"] == again["id"]
+
+
+async def test_who_is_quoted_is_told_in_whatever_order_it_comes(three: Three) -> None:
+    alpha = three.alpha
+    ada = alpha.person("ada")
+    mastodon = Peer(three.world, "m.example", "mastodon")
+    vic = mastodon.actor("vic")
+    quoted = publish(alpha, ada, "open")
+    mention = {"type": "Mention", "href": ada.iri}
+    first = await request(mastodon, alpha, vic, quoted, tag=[mention])
+    await mastodon.send(alpha, mastodon.activity("Create", vic, first["instrument"]))
+    await settle(alpha)
+    second = mastodon.note(vic, "second", quote=quoted.iri, tag=[mention])
+    await mastodon.send(alpha, mastodon.activity("Create", vic, second))
+    await settle(alpha)
+    assert (state(alpha, first["instrument"]["id"]), state(alpha, second["id"])) == ("accepted", "pending")
+    await mastodon.send(alpha, mastodon.activity("QuoteRequest", vic, quoted.iri, instrument=second["id"]))
+    await settle(alpha)
+    assert state(alpha, second["id"]) == "accepted"
+    rows = alpha.read(lambda tx: notifications.of_person(tx, ada.id, timelines.Page()))
+    assert sorted(row.kind for row in rows) == ["mention", "mention", "quote", "quote"]
 
 
 async def test_nobody_else_answers_a_request(three: Three) -> None:
