@@ -1,4 +1,5 @@
-"""One thread held by six servers: three of ours, and one each made of Fedify, activitypub-express and bovine.
+"""One thread held by six servers: three of ours, and one each made of Fedify, activitypub-express and bovine; and one more
+that runs through two groups which are twins.
 
 In the end all of ours show the same, and each of the others has got all that was said, in the form that its library reads.
 """
@@ -7,7 +8,6 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,10 +41,11 @@ class Six:
         return f"{self.ada.server.url}/groups/seminar"
 
 
-@pytest.fixture
-def six(tmp_path: Path) -> Iterator[Six]:
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Six]:
     for kind in KINDS:
         need(kind)
+    tmp_path = tmp_path_factory.mktemp("six")
     names = {"alpha": "ada", "beta": "ben", "gamma": "cleo"}
     servers = [Server(tmp_path / name, f"sqlite:///{tmp_path / name}/fedi.db", name.title()) for name in names]
     peers = {kind: RealPeer(kind, tmp_path / kind) for kind in KINDS}
@@ -98,6 +99,15 @@ def words(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
+def agree(people: tuple[Person, ...], root: str, wanted: list[dict[str, Any]]) -> None:
+    """Wait until each of these people's servers shows the thread like this."""
+    for person in people:
+        try:
+            wait_until(lambda: thread(person, root) == wanted)
+        except AssertionError:
+            assert thread(person, root) == wanted, person.name  # says what differs
+
+
 def thread(person: Person, root: str) -> list[dict[str, Any]]:
     """The thread below a status as a client of this person's server shows it: in order, with who, what, how many."""
     first = find(person, root)
@@ -132,15 +142,20 @@ def in_order(shown: list[dict[str, Any]], times: dict[str, str]) -> list[dict[st
     return made
 
 
-def told(peer: RealPeer, *types: str) -> dict[str, Any]:
-    """What the group passed on to a peer: activities of the types, by the IRI of what they are about."""
-    found = {}
+def passed_on(peer: RealPeer, *types: str) -> list[tuple[str, dict[str, Any]]]:
+    """What groups passed on to a peer and it took: (what an activity of these types is about, the entry), in order."""
+    found = []
     for entry in peer.received():
         inner = entry["raw"]["object"] if entry["raw"]["type"] == "Announce" else None
         if isinstance(inner, dict) and inner["type"] in types and entry.get("status", 500) < 300:
-            object_ = inner["object"]
-            found[object_ if isinstance(object_, str) else object_["id"]] = entry
+            about = inner["object"]
+            found.append((about if isinstance(about, str) else about["id"], entry))
     return found
+
+
+def told(peer: RealPeer, *types: str) -> dict[str, Any]:
+    """The same by what it is about."""
+    return dict(passed_on(peer, *types))
 
 
 def test_six_servers_hold_one_thread(six: Six) -> None:
@@ -218,11 +233,7 @@ def test_six_servers_hold_one_thread(six: Six) -> None:
         shown("late", base["ben"], "Data is in the appendix", 0, 0, "bovine"),
     ]
     wanted = in_order(wanted, {iri: find(ada, iri)["created_at"] for name, iri in said.items() if "gone" not in name})
-    for person in six.people:
-        try:
-            wait_until(lambda: thread(person, root) == wanted)
-        except AssertionError:
-            assert thread(person, root) == wanted, person.name  # says what differs
+    agree(six.people, root, wanted)
 
     # What the others have got: every post but their own first, as its author wrote it, in a form they read.
     for kind, peer in six.peers.items():
@@ -242,3 +253,53 @@ def test_six_servers_hold_one_thread(six: Six) -> None:
         assert told(peer, "Like").keys() >= {root, said["fedify"], said["cleo"], said["ben"]}
         assert peer.do("fetch", url=root)["name"] == "Why does dropout work?"
         assert "neither" in peer.do("fetch", url=said["cleo"])["content"]
+
+
+def test_a_thread_runs_through_twins(six: Six) -> None:
+    """Alpha's group has Ada and Abe, beta's has Ben, Cleo and Bo; what is said in one is said in both, once."""
+    ada, ben, cleo = six.people
+    apex, bovine = six.peers["apex"], six.peers["bovine"]
+    ada.server.fedi("group", "create", "lecture", "--title", "Lecture", "--owner", "ada")
+    ben.server.fedi("group", "create", "vorlesung", "--title", "Vorlesung", "--owner", "ben")
+    lecture, vorlesung = f"{ada.server.url}/groups/lecture", f"{ben.server.url}/groups/vorlesung"
+    join(cleo, vorlesung)
+    apex.do("follow", actor=lecture)
+    bovine.do("follow", actor=vorlesung)
+    there = f"vorlesung@127.0.0.1:{ben.server.port}"
+    ada.server.fedi("twin", "offer", "lecture", there, "--by", "ada")
+    asked = f"lecture@127.0.0.1:{ada.server.port}"
+    wait_until(lambda: "asked" in ben.server.fedi("twin", "list"))
+    ben.server.fedi("twin", "accept", "vorlesung", asked, "--by", "ben")
+    for server in (ada.server, ben.server):
+        wait_until(lambda: "joined" in server.fedi("twin", "list"))
+
+    root = ada.ask("POST", "/api/v1/statuses", status=f"@lecture@127.0.0.1:{ada.server.port} Is it a loop?")["uri"]
+    said = {"root": root, "cleo": answer(cleo, root, "Not with twins")}
+    said["apex"] = apex.do("post", content="<p>Abe looks</p>", inReplyTo=root, to=[lecture], group=lecture)["id"]
+    find(ada, said["cleo"])
+    said["bovine"] = bovine.do(
+        "post", content="<p>Bo too</p>", inReplyTo=said["cleo"], to=[vorlesung], group=vorlesung
+    )["id"]
+    for person in six.people:
+        for iri in said.values():
+            find(person, iri)
+    cleo.ask("POST", f"/api/v1/statuses/{find(cleo, root)['id']}/favourite")
+    ada.ask("POST", f"/api/v1/statuses/{find(ada, said['bovine'])['id']}/favourite")
+    cleo.ask("PUT", f"/api/v1/statuses/{find(cleo, said['cleo'])['id']}", status="Never with twins")
+    wait_until(lambda: thread(ada, root) and find(ada, said["cleo"])["edited_at"])
+
+    def both() -> bool:
+        return bool(find(ada, root)["favourites_count"] == 1 == find(ben, said["bovine"])["favourites_count"])
+
+    wait_until(both)
+    wanted = thread(ada, root)
+    assert {one["uri"] for one in wanted} == set(said.values())
+    assert next(one for one in wanted if one["uri"] == said["cleo"])["text"] == "Never with twins"
+    agree(six.people, root, wanted)
+
+    # Each peer got each post, once, from the group that it is in.
+    for peer, group in ((apex, lecture), (bovine, vorlesung)):
+        for iri in said.values():
+            wait_until(lambda: iri in told(peer, "Create"))
+            passed = [entry for about, entry in passed_on(peer, "Create") if about == iri]
+            assert [(one["raw"]["actor"], one["verified"]) for one in passed] == [(group, True)], iri
