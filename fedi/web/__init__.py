@@ -30,6 +30,7 @@ ROUTES = [
     Route("/notifications", home.news),
     Route("/compose", compose.compose, methods=["POST"]),
     Route("/react", reactions.react, methods=["POST"]),
+    Route("/vote", reactions.vote, methods=["POST"]),
     Route("/follow", reactions.follow, methods=["POST"]),
     Route("/unfollow", reactions.unfollow, methods=["POST"]),
     Route("/answer", reactions.answer, methods=["POST"]),

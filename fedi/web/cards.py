@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from fedi import visibility
-from fedi.text import first_line, to_text
+from fedi.text import events, first_line, to_text
 from fedi.text.mentions import shortened, title_of
-from storage import actors, follows, reactions
+from storage import actors, follows, polls, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.polls import Poll
 from storage.posts import Post
 
 _AUDIENCES = {
@@ -23,6 +24,16 @@ _AUDIENCES = {
     "followers": "For followers",
     "direct": "For whom it mentions",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An option of a poll: how many chose it, that many of a hundred votes, and whether the viewer did."""
+
+    title: str
+    votes: int
+    share: int
+    mine: bool
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,9 @@ class Card:
     last_at: int | None = None
     replies: int = 0
     pinned: bool = False
+    poll: Poll | None = None
+    chosen: tuple[int, ...] = ()
+    quoted: "Card | None" = None
 
     def excerpt(self, length: int) -> str | None:
         """The beginning of the text in `length` characters, where it is too long for a list; else None."""
@@ -96,6 +110,22 @@ class Card:
         return (
             shortened(name, length) if name else f"A post by {shortened(self.author.name or self.author.username, 40)}"
         )
+
+    @property
+    def choices(self) -> list[Choice]:
+        """The options of the poll, in order."""
+        if self.poll is None:
+            return []
+        total = sum(self.poll.votes) or 1
+        return [
+            Choice(title, votes, round(100 * votes / total), at in self.chosen)
+            for at, (title, votes) in enumerate(zip(self.poll.options, self.poll.votes, strict=False))
+        ]
+
+    @property
+    def event(self) -> str:
+        """State, time and places of an event as HTML; empty for any other post."""
+        return events.to_html(self.post.event) if self.post.event is not None else ""
 
     @property
     def audience(self) -> str | None:
@@ -166,10 +196,15 @@ def of_posts(
     boosted_by: Mapping[int, int] | None = None,
     depths: Mapping[int, int] | None = None,
     cursors: Mapping[int, int] | None = None,
+    quotes: bool = True,
 ) -> list[Card]:
     """The cards of these posts in this order; `boosted_by` maps post ids to who passed them on, `depths` to their depth,
-    `cursors` to the ids by which the list goes on."""
+    `cursors` to the ids by which the list goes on; with `quotes` they have what they quote, where one may see it."""
     boosters = boosted_by or {}
+    asked = [post.id for post in found if post.kind == "Question"]
+    found_polls = polls.by_posts(tx, asked)
+    chosen = polls.chosen(tx, list(found_polls), me.id) if found_polls and me is not None else {}
+    quoted = _quoted(tx, me, found) if quotes else {}
     wanted = {post.author_id for post in found} | set(boosters.values())
     wanted |= {other for post in found for other in (post.group_id, post.reply_to_actor_id) if other is not None}
     known = actors.by_ids(tx, list(wanted))
@@ -185,10 +220,22 @@ def of_posts(
             liked=post.id in liked,
             depth=(depths or {}).get(post.id, 0),
             cursor=(cursors or {}).get(post.id, post.id),
+            poll=found_polls.get(post.id),
+            chosen=tuple(chosen.get(post.id, ())),
+            quoted=quoted.get(post.quote_id or 0) if post.quote_state == "accepted" else None,
         )
         for post in found
         if post.author_id in known
     ]
+
+
+def _quoted(tx: Tx, me: Actor | None, found: list[Post]) -> dict[int, Card]:
+    """The cards of what these posts quote with leave, through the gate, by id."""
+    ids = [post.quote_id for post in found if post.quote_id is not None and post.quote_state == "accepted"]
+    if not ids:
+        return {}
+    seen = visibility.seen(tx, viewer_of(me), list(set(ids)))
+    return {card.post.id: card for card in of_posts(tx, me, list(seen.values()), quotes=False)}
 
 
 def viewer_of(me: Actor | None) -> visibility.Viewer:

@@ -1,12 +1,12 @@
-"""What buttons do: `POST /react` likes a post, takes that back, or deletes one's own; `/follow` and `/unfollow` also join
-and leave groups; `/answer` lets someone in who asked to follow or to join, or does not.
+"""What buttons do: `POST /react` likes a post, takes that back, or deletes one's own; `/vote` votes in a poll; `/follow`
+and `/unfollow` also join and leave groups; `/answer` lets someone in who asked to follow or to join, or does not.
 """
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi import visibility
-from fedi.actions import follows, posts, reactions
+from fedi.actions import follows, polls, posts, reactions
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.forms import local_path, number, person, see_other, sent, text
@@ -39,6 +39,26 @@ async def react(request: Request) -> Response:
 
     await site.db.write(write)
     return see_other("/home" if verb == "delete" and f"/{post_id}" in back else back)
+
+
+async def vote(request: Request) -> Response:
+    """Vote in a poll; `choice` are positions among its options."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    form = await sent(request)
+    post_id = number(form, "post")
+    choices = [int(one) for one in form.getlist("choice") if isinstance(one, str) and one.isascii() and one.isdigit()][
+        :50
+    ]
+
+    def write(tx: Tx) -> None:
+        post = visibility.seen(tx, visibility.person(me.id), [post_id]).get(post_id) if post_id is not None else None
+        if post is None:
+            raise NotFound("This poll is gone, or not shown to you (any more).")
+        polls.vote(tx, site, me, post, choices)
+
+    await site.db.write(write)
+    return see_other(local_path(text(form, "next"), "/home"))
 
 
 async def follow(request: Request) -> Response:
