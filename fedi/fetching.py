@@ -18,6 +18,7 @@ from federation.activity import Authentic
 from federation.client import Document
 from federation.errors import (
     BadSignature,
+    Busy,
     FederationError,
     Gone,
     KeyUnavailable,
@@ -53,7 +54,8 @@ T = TypeVar("T")
 
 ACTOR_KINDS = frozenset({"Person", "Group", "Application", "Service", "Organization"})
 ROTATIONS = (6, 12)
-"""How often the key of one host is read again because a signature did not fit: so many a minute, so many at once."""
+"""How often the key of one host is read again because a signature did not fit, one post because somebody says that it was
+changed, or a host asked for keys that it does not have: so many a minute, so many at once."""
 MAX_PARENTS = 20
 MAX_MODERATORS = 100
 _FAILED_FOR = 60_000
@@ -441,6 +443,9 @@ async def post(
         return known if known.deleted_at is None else None
     if site.is_local(iri):
         return None
+    if known is not None and not site.rotations.allow(f"fresh {iri}", *ROTATIONS, site.clock()):
+        # A group may cry that a post was changed as often as it likes; what it says is looked into later, once for all.
+        raise Busy(f"{iri[:200]} was asked how it is often enough; it is asked again in a minute", retry_after=60)
     chain: list[tuple[PostDocument, Actor]] = []
     wanted: str | None = iri
     while wanted is not None and len(chain) < parents:

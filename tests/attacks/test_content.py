@@ -131,12 +131,15 @@ def test_an_edit_that_was_never_made(target: Target, hostile: Hostile, group: st
     ]
     for cry in cries:
         assert hostile.send(target.server, cry) == (202, "")
-    for cry in cries:
-        target.outcome(cry)
+    target.outcome(cries[0])
+    for cry in cries[1:]:
+        row = target.row(cry["id"])  # done, or to be looked into later
+        assert row is not None
+        assert row.state in ("new", "working", "done")
     kept = target.post(str(note["id"]))
     assert kept is not None
     assert kept.content == "<p>second</p>"
-    assert 1 <= len(hostile.asked_at("victim", "/notes/edited")) - asked <= 15
+    assert 1 <= len(hostile.asked_at("victim", "/notes/edited")) - asked <= 13
 
 
 def test_announces_of_announces(target: Target, hostile: Hostile, group: str, victim: str) -> None:

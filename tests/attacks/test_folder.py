@@ -179,6 +179,23 @@ async def test_a_handle_that_another_host_claims(alpha: Instance) -> None:
     assert await fetching.resolve(alpha.site, "@alex@gleasonator.com") is None
     assert spoofer.asked
     assert house.asked
+    # Nor does it help that somebody of this name lives there.
+    house.actor("trump")
+    alpha.site.questions.failed.clear()
+    assert await fetching.resolve(alpha.site, "@trump@gleasonator.com") is None
+
+
+@pytest.mark.anyio
+async def test_an_instance_knows_its_own_address(alpha: Instance) -> None:
+    """In every spelling: or whoever writes it otherwise makes it ask itself, and take its own people for others'."""
+    for own in ("https://alpha.example/people/ada", "https://alpha.example", "HTTPS://ALPHA.example/people/ada",
+                "https://alpha.example./people/ada", "https://alpha.example:443/people/ada", "http://alpha.example/x"):  # fmt: skip
+        assert alpha.site.is_local(own), own
+    for other in ("https://beta.example/people/ada", "https://alpha.example.evil.example/", "https://alpha.example@evil.example/",
+                  "https://alpha.example:444/", "https://evil.example/https://alpha.example/", "alpha.example", "", "#x"):  # fmt: skip
+        assert not alpha.site.is_local(other), other
+    with pytest.raises(WrongOrigin):
+        await fetching.keep_actor(alpha.site, {**await alpha.document("/actor"), "name": "forged"})
 
 
 # Over real HTTP.
