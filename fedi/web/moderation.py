@@ -128,7 +128,7 @@ def _until(day: str) -> int | None:
         begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as problem:
         raise Invalid("The end of a ban is a date, as 2026-12-31, or empty for none.") from problem
-    return int(begins.timestamp() * 1000) + _DAY
+    return int(begins.timestamp() * 1000) + _DAY - 1
 
 
 @dataclass(frozen=True, slots=True)

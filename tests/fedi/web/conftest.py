@@ -99,6 +99,9 @@ class Browser:
 class Outline(HTMLParser):
     """Reads a page as strictly as XML: every element is closed where it was opened. Collects elements with attributes."""
 
+    BLOCKS = frozenset(
+        {"p", "form", "div", "ul", "ol", "dl", "details", "section", "article", "blockquote", "fieldset", "h2"}
+    )
     VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
 
     def __init__(self, text: str) -> None:
@@ -110,8 +113,9 @@ class Outline(HTMLParser):
         assert not self.open, f"never closed: {self.open}"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
+        """Note an element. A parser closes a `p` by itself before these (HTML 13.2.6.4.7), so what stands behind is lost."""
         self.elements.append((tag, dict(attrs)))
+        assert not (tag in self.BLOCKS and "p" in self.open), f"{tag} within p: {self.open}"
         assert len(dict(attrs)) == len(attrs), f"an attribute twice in {tag}"
         if tag not in self.VOID:
             self.open.append(tag)
