@@ -16,7 +16,7 @@ import pytest
 from federation.signatures.integrity import check_proof
 from federation.signatures.keys import load_public
 from tests.live.client import Person, wait_until
-from tests.realpeers.peer import RealPeer, need
+from tests.realpeers.peer import RealPeer, missing, need
 from tests.servers import Server
 
 pytestmark = pytest.mark.live
@@ -72,6 +72,8 @@ class University:
 
 @pytest.fixture(scope="module")
 def university(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
+    if all(missing(kind) for kind in KINDS):
+        need(KINDS[0])
     made = University(tmp_path_factory.mktemp("university") / "alpha")
     yield made
     made.server.kill()
