@@ -12,7 +12,7 @@ from fedi.actions import follows, groups, moderation, posts, reactions, twins
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.mastodon.timelines import home_page
-from storage import actors, memberships, notifications, timelines
+from storage import actors, memberships, notifications, peers, timelines
 from storage import follows as follow_rows
 from storage import posts as post_rows
 from storage import twins as twin_rows
@@ -353,6 +353,31 @@ async def test_who_is_banned_here_does_not_come_in_by_the_twin(three: Three) -> 
     assert in_group(beta, theirs) == [first.iri, second.iri, answer.iri]
     assert in_group(alpha, ours) == [first.iri]
     assert alpha.post(first.iri).likes_count == 0
+
+
+async def test_a_blocked_hosts_people_do_not_come_in_by_the_twin_nor_go_on(three: Three) -> None:
+    alpha, beta, gamma = three.all
+    ours, theirs = await pair(three)
+    lemmy = Peer(three.world, "lemmy.example", "lemmy")
+    await lemmy.send(alpha, lemmy.activity("Follow", lemmy.actor("reader"), ours.iri))
+    chi = gamma.person("chi")
+    await join(gamma, chi, "drift@beta.example")
+    await settle(*three.all)
+    opener = publish(alpha, moderator(alpha, ours), "@mlops Open")
+    early = publish(gamma, chi, "@drift@beta.example Early")
+    await settle(*three.all)
+    alpha.write(lambda tx: peers.change(tx, "gamma.example", stance="blocked"))
+    before = len(lemmy.inbox)
+    late = publish(gamma, chi, "@drift@beta.example Late")
+    answer = publish(gamma, chi, "And here", reply_to=gamma.post(opener.iri))
+    gamma.write(lambda tx: reactions.like(tx, gamma.site, chi, gamma.post(opener.iri)))
+    gamma.write(lambda tx: posts.edit(tx, gamma.site, early, Draft("@drift@beta.example Early, changed")))
+    await settle(*three.all)
+    assert in_group(beta, theirs) == [opener.iri, early.iri, late.iri, answer.iri]
+    assert in_group(alpha, ours) == [opener.iri], "what came earlier is not shown either"
+    assert alpha.post(opener.iri).likes_count == 0
+    assert "changed" not in alpha.post(early.iri).content
+    assert lemmy.inbox[before:] == []
 
 
 async def test_parting_keeps_what_was_said_and_brings_nothing_new(three: Three) -> None:
