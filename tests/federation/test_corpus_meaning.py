@@ -5,12 +5,22 @@ from collections import Counter
 import pytest
 
 from tests.federation.corpus import ABSENT, FILES, completed_meaning_of, meaning_of, name_of, table
-
-pytestmark = pytest.mark.skipif(not FILES, reason=ABSENT)
+from tests.federation.samples import PEERS
 
 TABLE = table()
 
+whole = pytest.mark.skipif(not FILES, reason=ABSENT)
 
+
+def test_what_is_kept_here_means_what_the_table_says() -> None:
+    """The part of the corpus in tests/peers, wherever the checkout is."""
+    kept = {str(path.relative_to(PEERS)): path for path in sorted(PEERS.rglob("*.json"))}
+    listed = {name: path for name, path in kept.items() if name in TABLE}
+    assert len(listed) > 40
+    assert {name: meaning_of(path) for name, path in listed.items()} == {name: TABLE[name][0] for name in listed}
+
+
+@whole
 @pytest.mark.parametrize("folder", sorted({path.parent.name for path in FILES}))
 def test_every_file_means_what_the_table_says(folder: str) -> None:
     files = [path for path in FILES if path.parent.name == folder]
@@ -21,6 +31,7 @@ def test_every_file_means_what_the_table_says(folder: str) -> None:
     assert read.keys() == wanted.keys()
 
 
+@whole
 def test_real_software_is_refused_for_a_reason_only() -> None:
     """Of what real programs sent, nothing is refused but forgeries and the templates and snippets of manuals."""
     texts = ("w3c-as2", "w3c-as2-fail", "fep", "contexts", "attacks", "vectors")
