@@ -29,7 +29,7 @@ SCHEDULE: Sequence[Timed] = (
     Timed("forget idempotency keys", _HOUR, lambda tx, now: idempotency.forget(tx, now - idempotency.DAYS * _DAY)),
     Timed("forget login sessions", _HOUR, sessions.forget),
     Timed("forget authorisation codes", _HOUR, lambda tx, now: apps.forget_grants(tx, now - _DAY)),
-    Timed("forget what groups passed on", _DAY, lambda tx, now: twins.forget_before(tx, now - ROWS)),
+    Timed("forget what groups passed on", _HOUR, lambda tx, now: twins.forget_before(tx, now - ROWS)),
     Timed("end bans that are over", _HOUR, memberships.lapse),
     Timed("forget what was backfilled", _HOUR, lambda tx, now: backfills.forget(tx, now - 7 * _DAY)),
     Timed(
