@@ -57,8 +57,14 @@ def open_to(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
         return
     if not visibility.may_see(tx, visibility.Viewer(host=actor.host), post):
         raise Ignored("not-visible", "this post is not shown to who acts on it")
-    if group is not None and hosted and banned(site, memberships.find(tx, group.id, actor.id)):
+    if group is None or not hosted:
+        return
+    membership = memberships.find(tx, group.id, actor.id)
+    if banned(site, membership):
         raise Ignored("banned", "who acts on this post is banned from its group")
+    if post.visibility == "members" and (membership is None or membership.state != "accepted"):
+        # The gate knows hosts only, and others there may be members.
+        raise Ignored("not-a-member", "only members act on what only members read")
 
 
 def post(tx: Tx, iri: str) -> Post:

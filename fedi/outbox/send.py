@@ -16,7 +16,7 @@ from federation.errors import FederationError, Unreachable
 from federation.policy import Decision, Verdict
 from fedi import policy
 from fedi.actions import follows as follow_actions
-from fedi.context import Site
+from fedi.context import MAIN_KEY, Site
 from fedi.outbox.fanout import Parcel, Turn
 from storage import actors, audiences, follows, jobs, links, troubles
 from storage.links import Link
@@ -137,6 +137,8 @@ async def _post(site: Site, state: _State, parcel: Parcel, inbox: str, window: a
             log.exception("sending %s to %s failed", parcel.row.activity_id, inbox)
             error = Unreachable(f"{type(problem).__name__}: {problem}")
     outcome = outcome_of(error)
+    if outcome.kind == "refused" and await _rotated(site, parcel):
+        return False  # by the key that its actor has now it may well be taken
     if outcome.kind == "gone":
         state.gone.append(inbox)
         outcome = Outcome("gone", outcome.reason)
@@ -144,6 +146,18 @@ async def _post(site: Site, state: _State, parcel: Parcel, inbox: str, window: a
     if outcome.kind in ("refused", "gone"):
         state.troubles.append((parcel, inbox, outcome.kind, outcome.reason))
     return outcome.settled
+
+
+async def _rotated(site: Site, parcel: Parcel) -> bool:
+    """Whether the key that signed a parcel was changed after its turn was planned."""
+    used = parcel.key
+    if used is None:
+        return False
+    try:
+        now = await site.db.read(lambda tx: site.private_key(tx, used.id.removesuffix(MAIN_KEY)))
+    except LookupError:
+        return False
+    return now.key.public_key() != used.key.public_key()
 
 
 def _state_of(link: Link) -> LinkState:

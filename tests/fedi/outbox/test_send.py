@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from federation.errors import Unreachable
+from federation.signatures.keys import generate_ed25519, generate_rsa
 from fedi.actions import people, posts
 from fedi.actions.posts import Draft
 from fedi.config import Config
@@ -130,6 +131,26 @@ async def test_a_refusal_is_not_repeated_and_stays_visible(site: Site, ada: Acto
     assert "422" in trouble.reason
     [decision] = site.db.read_now(lambda tx: decisions.newest(tx, 10))
     assert (decision.direction, decision.host, decision.activity_id) == ("out", "no.example", refused)
+
+
+async def test_a_key_that_changes_while_it_is_sent_loses_nothing(site: Site, ada: Actor, network: Network) -> None:
+    """The peer has read the new key, and so refuses what the old one signed."""
+    site.db.write_now(lambda tx: follower(tx, "far.example", ada))
+    said = publish(site, ada, "signed by the old key")
+    asked: list[str] = []
+
+    def answer(url: str, document: Any) -> int:
+        asked.append(document["id"])
+        if len(asked) == 1:
+            pairs = generate_rsa(), generate_ed25519()
+            site.db.write_now(lambda tx: people.rotate_keys(tx, site, ada, *pairs))
+            return 403
+        return 202
+
+    network.answers["far.example"] = answer
+    await deliver(site)
+    assert network.names("far.example")[0] == said
+    assert site.db.read_now(lambda tx: troubles.newest(tx, 10)) == []
 
 
 async def test_refused_twenty_times_the_link_is_suspended(site: Site, ada: Actor, network: Network) -> None:
