@@ -167,6 +167,4 @@ def upgrade() -> None:
     )
     op.create_index("ix_backfills_asked_at", "backfills", ["asked_at"], unique=False)
     forum = sa.text("form = 'forum'")
-    op.create_index(
-        "ix_outbox_post_id", "outbox", ["post_id", "position"], sqlite_where=forum, postgresql_where=forum
-    )
+    op.create_index("ix_outbox_post_id", "outbox", ["post_id", "position"], sqlite_where=forum, postgresql_where=forum)
