@@ -108,6 +108,15 @@ def later(tx: Tx, job_id: int, due_at: int, problem: str) -> None:
     )
 
 
+def hasten(tx: Tx, kind: str, name: str, now: int) -> bool:
+    """Do waiting work now; whether there was any."""
+    found = update(jobs).where(jobs.c.kind == kind, jobs.c.name == name, jobs.c.state == "due").values(due_at=now)
+    waits = tx.execute(found).rowcount > 0
+    if waits:
+        note(tx, "jobs")
+    return waits
+
+
 def failed(tx: Tx, job_id: int, problem: str) -> None:
     """Tried to the end; the row stays for the operator."""
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(state="failed", claimed_until=None, problem=problem))

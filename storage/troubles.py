@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, Table, Text, delete, select
+from sqlalchemy import Column, Index, Table, Text, delete, select, update
 
 from storage.metadata import Id, Time, Tx, all_of, columns, insert_new, metadata, one_of
 
@@ -14,7 +14,7 @@ troubles = Table(
     Column("inbox", Text, nullable=False),
     Column("position", Id, nullable=False),
     Column("activity_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # refused gone expired dropped
+    Column("kind", Text, nullable=False),  # refused gone expired dropped stuck
     Column("reason", Text, nullable=False),
     Column("created_at", Time, nullable=False),
     Index("ix_troubles_host", "host", "id"),
@@ -54,6 +54,11 @@ def newest(tx: Tx, limit: int, host: str | None = None) -> list[Trouble]:
     if host is not None:
         query = query.where(troubles.c.host == host)
     return all_of(tx, query.order_by(troubles.c.id.desc()).limit(limit), Trouble)
+
+
+def change(tx: Tx, trouble_id: int, kind: str, reason: str) -> None:
+    """Say what became of a trouble."""
+    tx.execute(update(troubles).where(troubles.c.id == trouble_id).values(kind=kind, reason=reason))
 
 
 def remove(tx: Tx, trouble_id: int) -> bool:

@@ -17,7 +17,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import people, twins
 from fedi.context import Site
 from fedi.inbox.table import HANDLERS, IGNORED
-from fedi.outbox import documents, quotes
+from fedi.outbox import documents, quotes, send
 from fedi.rendering import actors as actor_rendering
 from fedi.worker import backfill
 from storage.actors import Actor
@@ -161,6 +161,9 @@ def span(ms: int) -> str:
 LIMITS: dict[str, str] = {
     "waits after failures (each ± half)": ", ".join([span(one) for one in delivery.SCHEDULE[:-1]])
     + f", then every {span(delivery.SCHEDULE[-1])}",
+    "failures (5xx) after which an activity is set aside where the next one is taken; it is tried again by itself": str(
+        send.STUCK_AFTER
+    ),
     "until it is given up": f"{span(delivery.HORIZON)}; {span(delivery.HORIZON_AGREED)} for institutions with an agreement",
     "`Retry-After` is believed up to": span(delivery.LONGEST_BUSY),
     "refusals in a row (4xx) that suspend a host until an operator looks": str(delivery.SUSPEND_AFTER),

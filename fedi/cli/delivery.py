@@ -97,7 +97,7 @@ def retry(which: Which, config: ConfigPath = None) -> None:
     What the host has already, it drops as seen.
     """
     with opened(config) as site:
-        from storage import links, troubles
+        from storage import jobs, links, troubles
 
         def unit(tx: "Tx") -> str:
             if not which.isdigit():
@@ -105,6 +105,8 @@ def retry(which: Which, config: ConfigPath = None) -> None:
                 links.wake(tx, which, site.clock(), reopen=True)
                 return which
             trouble = _find(tx, which)
+            if jobs.hasten(tx, "redeliver", str(trouble.id), site.clock()):
+                return trouble.host  # it alone: the others have passed it
             links.rewind(tx, trouble.host, trouble.position)
             links.wake(tx, trouble.host, site.clock(), reopen=True)
             troubles.remove(tx, trouble.id)

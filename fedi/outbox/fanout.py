@@ -112,6 +112,20 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     return turns
 
 
+def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
+    """One row for one host by itself, as it is to be sent now; None when the row is not there any more."""
+    met = peers.by_hosts(tx, [host])
+    peer = met.get(host)
+    known = _read(tx, site, [position], [host], met)
+    row = known.rows.get(position)
+    if row is None:
+        return None
+    decision = decide_delivery(policy.current(site), host, peer.stance if peer is not None else "none")
+    if decision.verdict is Verdict.REJECT:
+        return Parcel(row, over=("dropped", decision.text))
+    return _parcel(tx, site, known, row, host, peer, agreed=peer is not None and peer.stance == "agreed")
+
+
 def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str], met: dict[str, Peer]) -> _Known:
     rows = outbox.by_positions(tx, positions)
     about = [row.post_id for row in rows.values() if row.post_id is not None]

@@ -27,8 +27,12 @@ log = logging.getLogger(__name__)
 
 SECONDS = 20.0
 """For one POST, whatever the client makes of it."""
+REDELIVER_AFTER = 30 * 60_000
+"""What was set aside is tried again after so long, in ms, and then later each time."""
 BEGIN = 4
 """POSTs that begin in one round of the event loop."""
+STUCK_AFTER = 3
+"""Failures in a row after which it is tried whether the host takes the next row: then it is the first that it can't take."""
 TURN_SECONDS = 25.0
 """After so long no further row of a turn is begun, so that a slow host gives its place back."""
 
@@ -56,6 +60,7 @@ class _State:
     settled: set[int] = field(default_factory=set)
     troubles: list[tuple[Parcel, str, str, str]] = field(default_factory=list)  # parcel, inbox, kind, reason
     gone: list[str] = field(default_factory=list)
+    aside: list[Parcel] = field(default_factory=list)
     broken: bool = False
 
 
@@ -81,7 +86,10 @@ async def _deliver(site: Site, state: _State) -> None:
     if not to_send:
         return
     # The first goes alone: a host that does not answer holds one slot, not a window of them.
+    before = state.link
     await _send(site, state, to_send[0], asyncio.Semaphore(1))
+    if state.broken and before.failures >= STUCK_AFTER and len(to_send) > 1:
+        await _try_without(site, state, before, to_send.pop(0), to_send[0])
     window = asyncio.Semaphore(max(state.link.window, 1))
     by_actor: dict[int, list[Parcel]] = defaultdict(list)
     for parcel in to_send[1:]:
@@ -99,6 +107,21 @@ async def _deliver(site: Site, state: _State) -> None:
         await in_order(to_send[1:])
     else:
         await asyncio.gather(*(in_order(parcels) for parcels in by_actor.values()))
+
+
+async def _try_without(site: Site, state: _State, before: LinkState, stuck: Parcel, following: Parcel) -> None:
+    """One activity that a peer's software breaks at (500 each time) must not hold up all that comes after it: when the
+    host answers the next one, the first is set aside, to be tried again by itself (the job `redeliver`)."""
+    failed = state.link
+    if not (failed.problem or "").startswith("server-error"):
+        return
+    state.broken, state.link = False, before
+    await _send(site, state, following, asyncio.Semaphore(1))
+    if following.row.position in state.settled and not state.broken:
+        state.aside.append(stuck)
+        state.settled.add(stuck.row.position)
+    else:
+        state.broken, state.link = True, failed
 
 
 def _stopped(state: _State) -> bool:
@@ -194,6 +217,8 @@ def _write_down(tx: Tx, site: Site, state: _State) -> None:
         )
         decision = Decision(Verdict.REJECT, kind, reason[:500])
         policy.keep(tx, site, decision, "out", turn.link.host, activity_id=row.activity_id, type=row.type)
+    for parcel in state.aside:
+        _set_aside(tx, site, turn.link.host, parcel)
     healthy = state.link.failures == 0
     links.save(
         tx,
@@ -213,6 +238,15 @@ def _write_down(tx: Tx, site: Site, state: _State) -> None:
     if turn.ask_software:
         host = turn.link.host
         jobs.add(tx, site.new_id(), "nodeinfo", host, {"host": host}, now)
+
+
+def _set_aside(tx: Tx, site: Site, host: str, parcel: Parcel) -> None:
+    row, now = parcel.row, site.clock()
+    reason = "its server fails at this activity, and takes others; it is tried again by itself"
+    made = Trouble(site.new_id(), host, "", row.position, row.activity_id, "stuck", reason, now)
+    troubles.add(tx, made)
+    payload = {"host": host, "position": row.position, "trouble": made.id}
+    jobs.add(tx, site.new_id(), "redeliver", str(made.id), payload, now, now + REDELIVER_AFTER)
 
 
 def _forget_inboxes(tx: Tx, site: Site, host: str, gone: list[str]) -> set[str]:

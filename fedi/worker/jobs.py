@@ -12,9 +12,11 @@ from typing import Any
 from federation.errors import FederationError
 from fedi.context import Site
 from fedi.worker.backfill import backfill
+from fedi.worker.later import Later
 from fedi.worker.moving import move
 from fedi.worker.polls import tell_poll
 from fedi.worker.quotes import look_at_quote
+from fedi.worker.redelivery import redeliver
 from fedi.worker.synchronise import synchronise
 from storage import jobs, peers
 from storage.jobs import Job
@@ -61,6 +63,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "nodeinfo": nodeinfo,
     "poll": tell_poll,
     "quote": look_at_quote,
+    "redeliver": redeliver,
 }
 
 
@@ -73,6 +76,9 @@ async def run(site: Site, job: Job) -> None:
     try:
         async with asyncio.timeout(SECONDS):
             await function(site, job.payload)
+    except Later as later:
+        at, why = later.at, later.why
+        await site.db.write(lambda tx: jobs.later(tx, job.id, at, why))
     except FederationError as problem:
         await _settle_failure(site, job, problem.text, retry=problem.retry)
     except TimeoutError:

@@ -12,6 +12,7 @@ from fedi.actions.posts import Draft
 from fedi.config import Config
 from fedi.context import Site
 from fedi.worker.deliveries import LEASE, Deliveries
+from fedi.worker.jobs import run as run_job
 from storage import actors, decisions, follows, jobs, links, outbox, peers, troubles
 from storage.actors import Actor
 from storage.database import Database
@@ -131,6 +132,52 @@ async def test_a_refusal_is_not_repeated_and_stays_visible(site: Site, ada: Acto
     assert "422" in trouble.reason
     [decision] = site.db.read_now(lambda tx: decisions.newest(tx, 10))
     assert (decision.direction, decision.host, decision.activity_id) == ("out", "no.example", refused)
+
+
+async def test_what_a_server_fails_at_holds_up_nothing_else(
+    site: Site, ada: Actor, network: Network, clock: Clock
+) -> None:
+    """activitypub-express answers 500 to what its parser can't take, and takes everything else."""
+    site.db.write_now(lambda tx: follower(tx, "apex.example", ada))
+    first, stuck, third, last = (publish(site, ada, text) for text in ("one", "two", "three", "four"))
+    broken = {stuck}
+    network.answers["apex.example"] = lambda url, document: 500 if document["id"] in broken else 202
+    for _ in range(4):
+        await deliver(site)
+        clock.pass_(seconds=3600)
+    assert network.names("apex.example") == [first, third, last]
+    (trouble,) = site.db.read_now(lambda tx: troubles.newest(tx, 10))
+    assert (trouble.host, trouble.activity_id, trouble.kind) == ("apex.example", stuck, "stuck")
+    assert link(site, "apex.example").failures == 0
+
+    async def work() -> None:
+        for job in site.db.write_now(lambda tx: jobs.claim(tx, site.clock(), site.clock() + 1000, 10)):
+            if job.kind == "redeliver":
+                await run_job(site, job)
+
+    await work()
+    assert site.db.read_now(lambda tx: troubles.newest(tx, 10)) == [trouble]
+    clock.pass_(days=0.3)
+    broken.clear()
+    await work()
+    assert network.names("apex.example") == [first, third, last, stuck]
+    assert site.db.read_now(lambda tx: troubles.newest(tx, 10)) == []
+
+
+async def test_a_server_that_fails_at_everything_gets_it_in_order(
+    site: Site, ada: Actor, network: Network, clock: Clock
+) -> None:
+    site.db.write_now(lambda tx: follower(tx, "down.example", ada))
+    said = [publish(site, ada, text) for text in ("one", "two", "three")]
+    network.answers["down.example"] = lambda url, document: 500
+    for _ in range(6):
+        await deliver(site)
+        clock.pass_(days=0.3)
+    assert link(site, "down.example").failures == 6
+    del network.answers["down.example"]
+    await deliver(site)
+    assert network.names("down.example") == said
+    assert site.db.read_now(lambda tx: troubles.newest(tx, 10)) == []
 
 
 async def test_a_key_that_changes_while_it_is_sent_loses_nothing(site: Site, ada: Actor, network: Network) -> None:
