@@ -21,6 +21,7 @@ from fedi.web import (
     search,
     settings,
     tags,
+    twins,
 )
 from fedi.web.problems import EXCEPTION_HANDLERS
 
@@ -40,6 +41,7 @@ ROUTES = [
     Route("/groups/{name}/moderation", moderation.of_group),
     Route("/groups/{name}/settings", settings.settings, methods=["GET", "POST"]),
     Route("/groups/{name}/delete", settings.delete, methods=["POST"]),
+    Route("/groups/{name}/twins", twins.show, methods=["GET", "POST"]),
     Route("/moderate", moderation.moderate, methods=["POST"]),
     Route("/report", reports.report, methods=["POST"]),
     Route("/reports", reports.show),

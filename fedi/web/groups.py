@@ -19,7 +19,7 @@ from fedi.text.mentions import shortened
 from fedi.web import cards, listing
 from fedi.web.cards import Card, actor_path, safe_link
 from fedi.web.listing import Listing
-from storage import actors, follows, memberships, pins, reports, threads
+from storage import actors, follows, memberships, pins, reports, threads, twins
 from storage import groups as group_rows
 from storage.actors import Actor
 from storage.memberships import Membership
@@ -146,9 +146,17 @@ def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None
         "banned": _banned(site, group, membership),
         "pinned": pinned,
         "state": follow.state if follow is not None else None,
+        "twins": [] if hidden else _twins(tx, group),
         "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
         "listing": Listing([], None) if hidden else _threads(tx, me, group, cursor, [one.post.id for one in pinned]),
     }
+
+
+def _twins(tx: Tx, group: Actor) -> list[tuple[Actor, str]]:
+    """The groups elsewhere that a group of this instance is one with, oldest first."""
+    joined = [row.other_id for row in twins.of_group(tx, group.id) if row.state == "joined"]
+    known = actors.by_ids(tx, joined)
+    return [(known[one], actor_path(known[one])) for one in joined if one in known]
 
 
 def _banned(site: Site, group: Actor, membership: Membership | None) -> str | None:
