@@ -34,6 +34,7 @@ from federation.signatures.integrity import proof_key_id
 from federation.signatures.keys import PrivateKey, PublicKey, load_public
 from federation.signatures.verify import authentic_fetched, authentic_proof
 from federation.vocabulary.actor import ActorDocument, owner_of_key, read_actor
+from federation.vocabulary.capabilities import reads_ed25519
 from federation.vocabulary.collection import read_collection
 from federation.vocabulary.emoji import read_emoji
 from federation.vocabulary.note import PostDocument, read_post
@@ -187,6 +188,9 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
     now = site.clock()
     host = host_of(read.id)
     peers.meet(tx, host, now)
+    ed25519 = reads_ed25519(document)
+    if ed25519 is not None and (peer := peers.by_host(tx, host)) is not None and peer.ed25519 != ed25519:
+        peers.change(tx, host, ed25519=ed25519)
     row = Actor(
         id=site.new_id(),
         iri=read.id,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table, Text, bindparam, select
+from sqlalchemy import Boolean, Column, Table, Text, bindparam, select
 
 from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
 
@@ -18,6 +18,7 @@ peers = Table(
     Column("first_seen_at", Time, nullable=False),
     Column("last_seen_at", Time),  # last authenticated activity from there
     Column("reason", Text),  # why it is limited or blocked
+    Column("ed25519", Boolean),  # whether it says that it reads RFC 9421 with such keys (FEP-844e)
 )
 
 STANCES = ("none", "agreed", "limited", "blocked")
@@ -35,6 +36,7 @@ class Peer:
     first_seen_at: int
     last_seen_at: int | None
     reason: str | None
+    ed25519: bool | None = None
 
 
 _ROW = columns(peers, Peer)

@@ -11,7 +11,7 @@ from federation.groups import MICROBLOGS, inner_type, keeps_private, picky, want
 from federation.policy import Decision, Verdict, decide_delivery
 from federation.signatures.keys import PrivateKey
 from fedi import policy
-from fedi.context import Site
+from fedi.context import PROOF_KEY, Site
 from fedi.visibility import NOBODY, Viewer, seen
 from storage import actors, audiences, groups, memberships, outbox, peers, posts, twins
 from storage.audiences import Recipient
@@ -40,6 +40,7 @@ class Parcel:
     row: Sent
     inboxes: tuple[str, ...] = ()
     key: PrivateKey | None = None
+    quick_key: PrivateKey | None = None
     over: tuple[str, str] | None = None
     headers: Mapping[str, str] | None = None
 
@@ -79,6 +80,7 @@ class _Known:
     posts: dict[int, Post]
     public: set[int]
     keys: dict[int, PrivateKey | None]
+    quick_keys: dict[int, PrivateKey]
     private: _Private
     twins: dict[tuple[int, str], list[str]]
     inner: dict[int, str | None] = field(default_factory=dict)
@@ -131,11 +133,15 @@ def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str], met: dict[
     about = [row.post_id for row in rows.values() if row.post_id is not None]
     signers = actors.by_ids(tx, list({row.actor_id for row in rows.values()}))
     keys: dict[int, PrivateKey | None] = {}
+    quick_keys: dict[int, PrivateKey] = {}
+    quick = any(peer.ed25519 for peer in met.values())
     for number, actor in signers.items():
         try:
             keys[number] = site.private_key(tx, actor.iri)
+            if quick:
+                quick_keys[number] = site.private_key(tx, actor.iri, PROOF_KEY)
         except LookupError:
-            keys[number] = None
+            keys.setdefault(number, None)
     found = posts.by_ids(tx, about)
     passed_on = list({row.actor_id for row in rows.values() if row.form == "forum"})
     microblogs = [host for host, peer in met.items() if peer.software in MICROBLOGS] if passed_on else []
@@ -145,6 +151,7 @@ def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str], met: dict[
         posts=found,
         public=set(seen(tx, NOBODY, about)),
         keys=keys,
+        quick_keys=quick_keys,
         private=_read_private(tx, rows, found, hosts),
         twins=twins.inboxes(tx, passed_on, microblogs) if microblogs else {},
     )
@@ -192,7 +199,8 @@ def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, peer: Peer 
     key = known.keys.get(row.actor_id)
     if key is None:
         return Parcel(row, over=("dropped", "its actor has no key any more"))
-    return Parcel(row, inboxes, key)
+    quick = known.quick_keys.get(row.actor_id) if peer is not None and peer.ed25519 else None
+    return Parcel(row, inboxes, key, quick)
 
 
 def _inner(known: _Known, row: Sent) -> str | None:

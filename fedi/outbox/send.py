@@ -151,7 +151,9 @@ async def _post(site: Site, state: _State, parcel: Parcel, inbox: str, window: a
         try:
             async with asyncio.timeout(SECONDS):
                 assert parcel.key is not None  # noqa: S101 - a parcel with inboxes has one
-                await site.client.post(inbox, parcel.row.body, parcel.key, headers=parcel.headers)
+                await site.client.post(
+                    inbox, parcel.row.body, parcel.key, headers=parcel.headers, quick_key=parcel.quick_key
+                )
         except FederationError as problem:
             error = problem
         except TimeoutError:

@@ -4,6 +4,7 @@ from typing import Any
 
 from federation.signatures.keys import encode_multikey
 from federation.vocabulary.actor import build_actor
+from federation.vocabulary.capabilities import IMPLEMENTS
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from storage import groups, keys, twins
@@ -24,9 +25,7 @@ GENERATOR = {
     "type": "Application",
     "name": "fedi",
     # FEP-844e: what we can read, so that peers need not find out by trying.
-    "implements": [
-        {"name": "RFC-9421: HTTP Message Signatures", "href": "https://datatracker.ietf.org/doc/html/rfc9421"}
-    ],
+    "implements": IMPLEMENTS,
 }
 
 

@@ -30,7 +30,9 @@ async def redeliver(site: Site, payload: dict[str, Any]) -> None:
     try:
         for inbox in parcel.inboxes if parcel is not None else ():
             assert parcel is not None and parcel.key is not None  # noqa: PT018, S101 - a parcel with inboxes has one
-            await site.client.post(inbox, parcel.row.body, parcel.key, headers=parcel.headers)
+            await site.client.post(
+                inbox, parcel.row.body, parcel.key, headers=parcel.headers, quick_key=parcel.quick_key
+            )
     except FederationError as problem:
         why, now = f"{problem.code}: {problem.text}"[:500], site.clock()
         if problem.retry:

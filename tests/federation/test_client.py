@@ -31,6 +31,7 @@ from federation.errors import (
 )
 from federation.hosts import Networks
 from federation.parse import MAX_BYTES
+from federation.signatures.keys import generate_ed25519, load_private
 from federation.signatures.verify import signature_of, verify_get
 from federation.vocabulary.actor import read_actor
 from tests.federation.samples import ALICE, NOW, peer, private, public
@@ -473,6 +474,31 @@ async def test_who_refuses_the_draft_gets_rfc_9421_and_first_the_next_time(clien
     await client.post(there.url("/inbox"), b"{}", private())
     schemes = [signature_of("POST", "/inbox", asked.headers).scheme for asked in there.asked]
     assert schemes[3:] == ["rfc9421", "cavage", "cavage"]
+
+
+async def test_who_says_to_read_ed25519_gets_it_and_the_usual_when_it_does_not(client: Client, there: Peer) -> None:
+    """FEP-844e is a claim; that it does not hold must lose nothing."""
+    quick = load_private(generate_ed25519().private, f"{ALICE}#ed25519-key")
+    there.routes["/inbox"] = [answer(b"", 202), answer(b"", 401), answer(b"", 202)]
+    for _ in range(3):
+        await client.post(there.url("/inbox"), b"{}", private(), quick_key=quick)
+    claims = [signature_of("POST", "/inbox", asked.headers) for asked in there.asked]
+    assert [(claim.scheme, claim.key_id.partition("#")[2]) for claim in claims] == [
+        ("rfc9421", "ed25519-key"),
+        ("rfc9421", "ed25519-key"),
+        ("cavage", "main-key"),
+        ("cavage", "main-key"),
+    ]
+
+
+async def test_an_activity_that_is_refused_is_refused_whatever_signed_it(client: Client, there: Peer) -> None:
+    quick = load_private(generate_ed25519().private, f"{ALICE}#ed25519-key")
+    there.routes["/inbox"] = [answer(b"", 400), answer(b"", 400), answer(b"", 400), answer(b"", 202)]
+    with pytest.raises(Refused):
+        await client.post(there.url("/inbox"), b"{}", private(), quick_key=quick)
+    await client.post(there.url("/inbox"), b"{}", private(), quick_key=quick)
+    last = signature_of("POST", "/inbox", there.asked[-1].headers)
+    assert last.key_id == quick.id
 
 
 async def test_who_refuses_both_has_refused(client: Client, there: Peer) -> None:

@@ -33,6 +33,7 @@ def upgrade() -> None:
     op.create_index("ix_likes_emoji", "likes", ["post_id"], sqlite_where=reacted, postgresql_where=reacted)
     op.add_column("audiences", sa.Column("but_not", sa.BigInteger(), nullable=True))
     op.add_column("follows", sa.Column("kind", sa.Text(), nullable=False, server_default="Follow"))
+    op.add_column("peers", sa.Column("ed25519", sa.Boolean(), nullable=True))
     op.add_column("memberships", sa.Column("until", sa.BigInteger(), nullable=True))
     op.add_column("memberships", sa.Column("reason", sa.Text(), nullable=True))
 
