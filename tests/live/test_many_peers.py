@@ -1,5 +1,5 @@
-"""One thread held by six servers: three of ours, and one each made of Fedify, activitypub-express and bovine; and one more
-that runs through two groups which are twins.
+"""One thread held by six servers: three of ours, and one each made of Fedify, activitypub-express and bovine; one more that
+runs through two groups which are twins; and one in a group that only members read, of which a seventh server learns nothing.
 
 In the end all of ours show the same, and each of the others has got all that was said, in the form that its library reads.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.live.client import Person, begin, wait_until
+from tests.live.crawler import Crawler, routes, secret, written
 from tests.realpeers.peer import RealPeer, need
 from tests.servers import Server
 
@@ -23,11 +24,13 @@ KINDS = ("fedify", "apex", "bovine")
 
 @dataclass
 class Six:
-    """Ada at alpha, who owns the group; Ben at beta and Cleo at gamma; and the peers by their kind."""
+    """Ada at alpha, who owns the group; Ben at beta and Cleo at gamma; the peers by their kind; Dora at delta, who is in
+    nothing."""
 
     ada: Person
     ben: Person
     cleo: Person
+    dora: Person
     peers: dict[str, RealPeer]
 
     @property
@@ -46,17 +49,17 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Six]:
     for kind in KINDS:
         need(kind)
     tmp_path = tmp_path_factory.mktemp("six")
-    names = {"alpha": "ada", "beta": "ben", "gamma": "cleo"}
+    names = {"alpha": "ada", "beta": "ben", "gamma": "cleo", "delta": "dora"}
     servers = [Server(tmp_path / name, f"sqlite:///{tmp_path / name}/fedi.db", name.title()) for name in names]
     peers = {kind: RealPeer(kind, tmp_path / kind) for kind in KINDS}
     try:
-        with ThreadPoolExecutor(6) as pool:
+        with ThreadPoolExecutor(7) as pool:
             begun = [pool.submit(begin, server, name) for server, name in zip(servers, names.values(), strict=True)]
             started = [pool.submit(peer.start) for peer in peers.values()]
-            ada, ben, cleo = (one.result() for one in begun)
+            ada, ben, cleo, dora = (one.result() for one in begun)
             for one in started:
                 one.result()
-        yield Six(ada, ben, cleo, peers)
+        yield Six(ada, ben, cleo, dora, peers)
     finally:
         for peer in peers.values():
             peer.stop()
@@ -303,3 +306,55 @@ def test_a_thread_runs_through_twins(six: Six) -> None:
             wait_until(lambda: iri in told(peer, "Create"))
             passed = [entry for about, entry in passed_on(peer, "Create") if about == iri]
             assert [(one["raw"]["actor"], one["verified"]) for one in passed] == [(group, True)], iri
+
+
+def test_a_private_thread_among_them_is_nobody_elses(six: Six) -> None:
+    """Members at alpha, beta and gamma, and Bo, who reads; delta, which nobody peered with, asks all of ours for everything."""
+    ada, ben, cleo = six.people
+    bovine, dora = six.peers["bovine"], six.dora
+    options = ("--see", "members", "--join", "approval")
+    ada.server.fedi("group", "create", "closed", "--title", "Closed", "--owner", "ada", *options)
+    closed = f"{ada.server.url}/groups/closed"
+    handle = f"@closed@127.0.0.1:{ada.server.port}"
+    for person in (ben, cleo, dora):
+        number = person.ask("GET", "/api/v2/search", q=handle, resolve="true")["accounts"][0]["id"]
+        person.ask("POST", f"/api/v1/accounts/{number}/follow")
+    bovine.do("follow", actor=closed)
+    wait_until(lambda: len(ada.ask("GET", "/api/v1/follow_requests")) == 4)
+    for one in ada.ask("GET", "/api/v1/follow_requests"):
+        if one["username"] != "dora":
+            ada.ask("POST", f"/api/v1/follow_requests/{one['id']}/authorize")
+    wait_until(lambda: len(ada.ask("GET", "/api/v1/follow_requests")) == 1)
+
+    root = ada.ask("POST", "/api/v1/statuses", status=f"{handle} merlinx\n\nkestrelx")["uri"]
+    said = {"root": root, "ben": answer(ben, root, "harrierx")}
+    said["cleo"] = answer(cleo, said["ben"], "buzzardx")
+    for person in six.people:
+        for iri in said.values():
+            find(person, iri)
+    wanted = thread(ada, root)
+    assert {one["uri"] for one in wanted} == set(said.values())
+    assert {one["visibility"] for one in wanted} == {"private"}
+    agree(six.people, root, wanted)
+    for iri in said.values():
+        wait_until(lambda: iri in told(bovine, "Create"))
+
+    iri, hers, its = secret(dora)
+    keys = {iri: hers, f"{dora.server.url}/actor": its}
+    addresses = {one for person in six.people for one in written(person.server)}
+    words_of_members = ("merlinx", "kestrelx", "harrierx", "buzzardx")
+    for person in six.people:
+        crawler = Crawler(person.server, keys, dora.token)
+        only = {int(find(person, one)["id"]) for one in (*said.values(), said["root"])}
+        crawler.ask([*addresses, *routes(person.server, [person.name, "closed", "seminar"], only)])
+        for word in words_of_members:
+            assert crawler.found(word) == [], (person.name, word)
+        assert [at for at, (status, _) in crawler.answers.items() if status >= 500] == []
+    heard = (
+        dora.ask("GET", "/api/v1/timelines/home")
+        + dora.ask("GET", "/api/v2/search", q=root, resolve="true")["statuses"]
+    )
+    assert heard == []
+    dora.server.kill()
+    kept = b"".join(file.read_bytes() for file in dora.server.folder.rglob("*") if file.is_file()).lower()
+    assert not [word for word in words_of_members if word.encode() in kept]
