@@ -8,10 +8,11 @@ from typing import Any
 
 from federation import fields as wire
 from federation.activity import Activity, Authentic
+from federation.audience import read_audience
 from federation.errors import FederationError
 from federation.parse import parse
 from federation.signatures.verify import authentic_fetched
-from fedi.actions import conversations, remote_posts, twins
+from fedi.actions import conversations, moderated, remote_posts, twins
 from fedi.context import Site
 from fedi.inbox import add, block, create, delete, flag, like, lock, moderators, remove, resolve, undo, update, warn
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Inner, Needs
@@ -82,6 +83,9 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
     proven = fetched.activities.get(wire.id_of(inner) or "") or _own(tx, site, inner)
     if kinds & ABOUT_POSTS:
         if proven is not None:
+            if proven.activity.type not in kinds or wire.first_id(proven.activity.object) != named:
+                # Who passes it on names one thing and means another: perhaps one that we, but not everyone, may fetch.
+                raise Ignored("unproven", "what was passed on is another activity at its own origin")
             _about_post(tx, site, group, proven, fetched)
         elif kinds & {"Update", "Delete"}:
             if "Delete" in kinds and named in fetched.gone:
@@ -92,7 +96,8 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
         found = post(tx, named)
         at = announce.activity.published or site.clock()
         found = twins.relay(tx, site, group, found, proven)
-        remote_posts.announced(tx, site, group, found, announce.activity.id, at)
+        everyone = read_audience(announce.activity.document).public_in is not None
+        remote_posts.announced(tx, site, group, found, announce.activity.id, at, to_everyone=everyone)
         conversations.named(tx, site, group, found, wire.first_id(announce.activity.document.get("context")))
         return
     if not kinds & SAID:
@@ -170,9 +175,10 @@ def _undeleting(tx: Tx, site: Site, group: Actor, inner: dict[str, Any]) -> Need
     named = next((wire.first_id(one.get("object")) for one in wire.as_objects(inner.get("object"))), None)
     known = posts.by_iri(tx, named) if named is not None else None
     author = actors.by_id(tx, known.author_id) if known is not None else None
+    hidden = Needs(fresh=(known.iri,)) if known is not None and moderated.is_hidden(tx, known) else NOTHING
     if known is None or author is None or author.iri != wire.first_id(inner.get("actor")):
-        return _moderating(tx, site, group, inner)
-    return Needs(again=(known.iri,)) if known.deleted_at is not None and not known.local else NOTHING
+        return _moderating(tx, site, group, inner) + hidden
+    return Needs(again=(known.iri,)) if known.deleted_at is not None and not known.local else hidden
 
 
 def _appoints(group: Actor, inner: dict[str, Any]) -> bool:

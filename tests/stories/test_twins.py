@@ -520,3 +520,42 @@ async def test_a_lemmy_community_that_follows_is_served_once_accepted(three: Thr
 
 
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
+
+
+async def test_a_twin_does_not_make_a_group_pass_on_what_it_could_only_fetch(three: Three) -> None:
+    """An announced Create that is another one at its origin, to which we may read what not everyone may, goes no further."""
+    alpha = three.alpha
+    olga = alpha.person("olga")
+    ours = alpha.group("mlops", olga)
+    evil = Peer(three.world, "evil.example", "lemmy")
+    club = evil.actor("club", "Group")
+    await evil.send(alpha, evil.activity("Follow", club, ours.iri))
+    await settle(alpha)
+    there = alpha.actor(club)
+    alpha.write(lambda tx: twins.accept(tx, alpha.site, olga, ours, there))
+    await settle(alpha)
+    [follow] = evil.got("Follow")
+    await evil.send(alpha, evil.activity("Accept", club, follow))
+    reader = Peer(three.world, "reader.example", "lemmy")
+    await reader.send(alpha, reader.activity("Follow", reader.actor("reader"), ours.iri))
+    await settle(alpha)
+    # victor's followers are on alpha, so that its signature opens what he says to them.
+    home = Peer(three.world, "home.example")
+    victor = home.actor("victor")
+    await join(alpha, olga, "victor@home.example")
+    await settle(alpha)
+    await home.send(alpha, home.activity("Accept", victor, home.got("Follow")[0]))
+    private = home.note(victor, "private", to=[f"{victor}/followers"], cc=[])
+    create = home.activity("Create", victor, private, to=[f"{victor}/followers"], cc=[])
+    author = evil.actor("author")
+    page = evil.note(author, "7", type="Page", title="A page", audience=club, to=[club, PUBLIC], cc=[])
+    await evil.send(alpha, evil.activity("Announce", club, evil.activity("Create", author, page, audience=club)))
+    await settle(alpha)
+    assert in_group(alpha, ours) == [page["id"]]
+    claimed = {**create, "object": page}
+    for type in ("Create", "Update"):
+        announce = evil.activity("Announce", club, {**claimed, "type": type}, cc=[f"{club}/followers"])
+        await evil.send(alpha, announce)
+        await settle(alpha)
+    assert "private" not in msgspec.json.encode(reader.inbox).decode()
+    assert announced(three, "reader.example", create["id"]) == Counter()
