@@ -46,10 +46,14 @@ def removed(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
 
 
 def restored(tx: Tx, site: Site, group: Actor, post: Post) -> bool:
-    """A removed post is back in its group; the group boosts it anew, as microblogs pass by a boost that they know."""
+    """A removed post is back in its group; the group boosts it anew, as microblogs pass by a boost that they know.
+
+    What its own origin took out (`hidden`) is not a moderator's to bring back.
+    """
     if post.removed_at is None or post.deleted_at is not None:
         return False
-    _undone(tx, site, "remove", group, post_id=post.id)
+    if _undone(tx, site, "remove", group, post_id=post.id) is None:
+        return False
     _put_back(tx, site, group, post)
     notifications.forget(tx, post_id=post.id, kind=WARNING)
     return True
@@ -62,6 +66,12 @@ def hidden(tx: Tx, site: Site, post: Post) -> None:
         return
     group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
     _take_out(tx, site, group, post)
+
+
+def is_hidden(tx: Tx, post: Post) -> bool:
+    """Whether it is the origin of a post from elsewhere that took it out, and no moderator (`hidden`)."""
+    taken_out = post.removed_at is not None and post.deleted_at is None and not post.local
+    return taken_out and moderations.standing(tx, "remove", post_id=post.id) is None
 
 
 def shown(tx: Tx, site: Site, post: Post) -> None:

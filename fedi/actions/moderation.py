@@ -50,10 +50,10 @@ def remove(tx: Tx, site: Site, by: Actor, post: Post, reason: str) -> Moderation
 def restore(tx: Tx, site: Site, by: Actor, post: Post) -> None:
     """Bring a removed post back. Raises Forbidden for who does not moderate its group, Invalid when it was not removed."""
     group = _group_of(tx, by, post)
-    if post.removed_at is None or post.deleted_at is not None:
-        raise Invalid("This post was not removed by a moderator.", code="unknown")
     known = moderations.standing(tx, "remove", group_id=group.id, post_id=post.id)
-    reason = (known.reason if known is not None else None) or NO_REASON
+    if post.removed_at is None or post.deleted_at is not None or known is None:
+        raise Invalid("This post was not removed by a moderator.", code="unknown")
+    reason = known.reason or NO_REASON
     _, body = _unsay(tx, site, by, group, known, "Delete", post.iri, summary=reason)
     if group.local:
         moderated.restored(tx, site, group, post)

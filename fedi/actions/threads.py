@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fedi.actions import notifying
 from fedi.context import Site
-from storage import actors, follows, notifications, polls, posts, reactions, timelines
+from storage import actors, follows, moderations, notifications, polls, posts, reactions, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -100,14 +100,21 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
 
 
 def undeleted(tx: Tx, post: Post) -> None:
-    """A deleted post is there again, without its words, which its origin has: counts and its author's timeline."""
-    posts.change(tx, post.id, deleted_at=None, removed_at=None)
+    """A deleted post is there again, without its words, which its origin has: counts and its author's timeline.
+
+    What a moderator had removed stays removed, and its counts come with what restores it: or who wrote it would get round
+    that by deleting it and thinking better of it.
+    """
+    removed = moderations.standing(tx, "remove", post_id=post.id) is not None
+    posts.change(tx, post.id, deleted_at=None, **({} if removed else {"removed_at": None}))
+    if post.visibility != "direct":
+        timelines.insert(tx, Entry(post.author_id, post.id, post.id, False, post.reply_to_actor_id))
+    if removed:
+        return
     if post.visibility in COUNTED:
         actors.count(tx, post.author_id, posts=1)
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=1)
-    if post.visibility != "direct":
-        timelines.insert(tx, Entry(post.author_id, post.id, post.id, False, post.reply_to_actor_id))
 
 
 def _ring(tx: Tx, site: Site, post: Post, author: Actor) -> None:

@@ -1,18 +1,21 @@
 """Create: a peer published something. Kept when it concerns anyone here; a group hosted here announces what it takes."""
 
+from typing import Any
+
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.authorship import check_authorship
 from federation.errors import FederationError, WrongOrigin
-from federation.groups import may_announce
+from federation.groups import inner_type, may_announce
 from federation.vocabulary.note import PostDocument, read_post
+from federation.vocabulary.question import MAX_OPTIONS
 from fedi.actions import groups as group_actions
 from fedi.actions import memberships, notices, polls, remote_posts
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import embedded, object_id, open_to, own, signer
-from storage import actors, posts
+from fedi.inbox.objects import embedded, not_banned, object_id, open_to, own, signer
+from storage import actors, outbox, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -34,7 +37,7 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
     if KEPT.isdisjoint(wire.types(document)):
         return NOTHING
     try:
-        read = read_post(document)
+        read = read_post(_addressed(document, received))
     except FederationError:
         return NOTHING  # `handle` refuses it, with the reason
     if read.vote or not remote_posts.relevant(tx, site, read, author):
@@ -55,6 +58,10 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
 def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = None) -> None:
     """Keep a post that its author sent, or that a group passed on: of a thread in it, the group knows who may answer."""
     author = signer(tx, received)
+    several = wire.as_objects(received.activity.object)
+    if len(several) > 1:
+        _votes(tx, site, received, author, several, vouched_by)
+        return
     document = own(received)
     if document is None:
         if embedded(received.activity) is not None and posts.by_iri(tx, object_id(received.activity)) is None:
@@ -63,7 +70,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if KEPT.isdisjoint(wire.types(document)):
         raise Ignored("unsupported-type", f"a Create of {', '.join(wire.types(document)) or 'nothing'} is not kept")
     check_authorship(received.activity)
-    read = read_post(document)
+    read = read_post(_addressed(document, received))
     check_author(read, received)
     if read.vote:
         _vote(tx, site, author, read, vouched_by)
@@ -76,6 +83,10 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
             raise Ignored("known", "this post is known here as another's, or as deleted")
         group = group_actions.of_posts(tx, known)
         if group is not None and vouched_by is None:
+            if known.removed_at is not None or _was_passed_on(tx, group, known):
+                # Or its author could have it announced, and members told of it, as often as they like.
+                raise Ignored("known", "this post is removed, or its group passed it on already")
+            not_banned(tx, site, known, author)
             _pass_on(tx, site, group, received, known)
         return
     # What a group passes on that somebody here follows was asked for by that.
@@ -97,6 +108,36 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         notices.refused(tx, site, refused[0], author, create, refused[1])
 
 
+def _addressed(document: dict[str, Any], received: Authentic) -> dict[str, Any]:
+    """The post with the audience of its Create where it has none of its own (Discourse), as Mastodon reads it."""
+    if not {"to", "cc", "bto", "bcc"}.isdisjoint(document):
+        return document
+    outer = received.activity.document
+    return document | {name: outer[name] for name in ("to", "cc") if name in outer}
+
+
+def _votes(
+    tx: Tx, site: Site, received: Authentic, voter: Actor, several: list[dict[str, Any]], vouched_by: Actor | None
+) -> None:
+    """Several choices of one voter, which GoToSocial publishes at once. Each counts by itself; raises what is wrong with
+    the first when none does, and Ignored when they are no votes."""
+    if len(several) > MAX_OPTIONS:
+        raise Ignored("unsupported-type", "a Create of more things than a poll has options")
+    read = [read_post(one) for one in several]
+    for one in read:
+        check_author(one, received)
+    if not all(one.vote for one in read):
+        raise Ignored("unsupported-type", "a Create of several things is read for votes in a poll alone")
+    problems = []
+    for one in read:
+        try:
+            _vote(tx, site, voter, one, vouched_by)
+        except Ignored as problem:
+            problems.append(problem)
+    if len(problems) == len(read):
+        raise problems[0]
+
+
 def _vote(tx: Tx, site: Site, voter: Actor, read: PostDocument, vouched_by: Actor | None) -> None:
     """A vote in a poll (FEP-9967) is counted, and never kept as a post, whatever becomes of it."""
     poll = posts.by_iri(tx, read.in_reply_to or "")
@@ -114,6 +155,13 @@ def _check_open(tx: Tx, author: Actor, parent: Post) -> None:
         memberships.may_answer(tx, author, parent)
     except Forbidden as problem:
         raise Ignored(problem.code, problem.text) from problem
+
+
+def _was_passed_on(tx: Tx, group: Actor, post: Post) -> bool:
+    """Whether a group hosted here announced the Create of a post; votes and answers to it may have come before."""
+    return any(
+        (inner_type(row.body) or "").startswith("Create") for row in outbox.passed_on(tx, group.id, [post.id], 200)
+    )
 
 
 def _pass_on(tx: Tx, site: Site, group: Actor, received: Authentic, post: Post) -> None:

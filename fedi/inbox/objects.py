@@ -59,12 +59,19 @@ def open_to(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
         raise Ignored("not-visible", "this post is not shown to who acts on it")
     if group is None or not hosted:
         return
+    not_banned(tx, site, post, actor)
     membership = memberships.find(tx, group.id, actor.id)
-    if banned(site, membership):
-        raise Ignored("banned", "who acts on this post is banned from its group")
     if post.visibility == "members" and (membership is None or membership.state != "accepted"):
         # The gate knows hosts only, and others there may be members.
         raise Ignored("not-a-member", "only members act on what only members read")
+
+
+def not_banned(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
+    """Raises Ignored for who is banned from the group hosted here that a post is in: what was theirs in it stays as it was,
+    or they could put what they like before its members still. Take it away they may."""
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    if group is not None and group.local and banned(site, memberships.find(tx, group.id, actor.id)):
+        raise Ignored("banned", "who acts on this post is banned from its group")
 
 
 def post(tx: Tx, iri: str) -> Post:

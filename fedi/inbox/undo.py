@@ -15,7 +15,7 @@ from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import embedded, signer
+from fedi.inbox.objects import embedded, not_banned, signer
 from storage import actors, follows, moderations, posts, reactions, reports
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -24,15 +24,21 @@ from storage.posts import Post
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
-    """A post that its own author deleted and wants back (Lemmy), as its origin has it; of all else what is undone is known,
-    or there is nothing to undo."""
+    """A post that its own author deleted and wants back (Lemmy), and one that its origin took out, as its origin has it; of
+    all else what is undone is known, or there is nothing to undo."""
     inner = embedded(received.activity)
     named = wire.first_id(inner.get("object")) if inner is not None and "Delete" in wire.types(inner) else None
     post = posts.by_iri(tx, named) if named is not None else None
-    if post is None or post.deleted_at is None or post.local:
+    if post is None or post.local:
         return NOTHING
+    if post.deleted_at is None:
+        return Needs(fresh=(post.iri,)) if moderated.is_hidden(tx, post) else NOTHING
     author = actors.by_id(tx, post.author_id)
-    return Needs(again=(post.iri,)) if author is not None and author.iri == received.signer else NOTHING
+    by = actors.by_iri(tx, received.signer)
+    if author is None or by is None or author.id != by.id:
+        return NOTHING
+    not_banned(tx, site, post, by)
+    return Needs(again=(post.iri,))
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
@@ -95,6 +101,7 @@ def _undo_moderation(
         if not back and (action != "lock" or not own):
             moderators.check(tx, by, group, vouched_by)
         if back:
+            not_banned(tx, site, about, by)
             _back(tx, site, received, about)
             return
         if action == "remove":

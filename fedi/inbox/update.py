@@ -12,7 +12,7 @@ from fedi.fetching import ACTOR_KINDS
 from fedi.inbox import create, moderators
 from fedi.inbox.create import KEPT, check_author
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import embedded, object_id, own, signer
+from fedi.inbox.objects import embedded, not_banned, object_id, own, signer
 from fedi.text import to_text
 from storage import actors, posts
 from storage.actors import Actor
@@ -61,6 +61,7 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     if known is None:
         create.keep(tx, site, received)  # by the same rules as if it were new
         return
+    not_banned(tx, site, known, author)
     if read.updated is not None and read.updated < (known.edited_at or 0):
         raise Ignored("outdated", "a later edit is known already")
     kept = remote_posts.record(tx, site, read, author, live=True)

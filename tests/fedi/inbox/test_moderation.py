@@ -10,7 +10,7 @@ import pytest
 from fedi import fetching
 from fedi.actions import follows, moderation, posts
 from fedi.actions.posts import Draft
-from fedi.errors import Forbidden
+from fedi.errors import Forbidden, Invalid
 from storage import memberships, moderations, notifications, pins, received, reports, timelines
 from storage.actors import Actor
 from storage.memberships import Membership
@@ -544,3 +544,74 @@ async def test_a_group_here_passes_an_authors_change_of_mind_on(hosted: Hosted) 
         "Undo", hosted.moe, {"type": "Delete", "id": hosted.peer.iri("/d"), "object": hosted.iri}
     )
     assert await hosted.send(mod) == "unknown-object"
+
+
+async def test_no_author_gets_round_a_removal_by_deleting_and_thinking_better_of_it(hosted: Hosted) -> None:
+    alpha, peer = hosted.alpha, hosted.peer
+    post = alpha.post(hosted.iri)
+    count = alpha.actor(hosted.bob).posts_count
+    alpha.write(lambda tx: moderation.remove(tx, alpha.site, hosted.olga, post, "off topic"))
+    await settle(alpha)
+    boosts = len(peer.got("Announce"))
+    delete = peer.activity("Delete", hosted.bob, hosted.iri, cc=[hosted.group.iri])
+    assert await hosted.send(delete) is None
+    assert await hosted.send(peer.activity("Undo", hosted.bob, delete, cc=[hosted.group.iri])) == "not-a-moderator"
+    back = alpha.post(hosted.iri)
+    assert (back.removed_at is not None, back.deleted_at) == (True, None)
+    assert len(peer.got("Announce")) == boosts
+    assert alpha.actor(hosted.bob).posts_count == count - 1
+    # Restored by a moderator it is there as before, and counted once.
+    alpha.write(lambda tx: moderation.restore(tx, alpha.site, hosted.olga, alpha.post(hosted.iri)))
+    assert alpha.post(hosted.iri).removed_at is None
+    assert alpha.actor(hosted.bob).posts_count == count
+
+
+async def test_who_is_banned_changes_nothing_in_the_group_any_more(hosted: Hosted) -> None:
+    """Neither by an edit, which the group would pass on, nor by bringing back what they had deleted."""
+    alpha, peer = hosted.alpha, hosted.peer
+    lemmy = Peer(alpha.world, "lemmy.example", "lemmy")
+    await lemmy.send(alpha, lemmy.activity("Follow", lemmy.actor("reader"), hosted.group.iri))
+    other = peer.note(hosted.bob, "2", cc=[hosted.group.iri], audience=hosted.group.iri)
+    assert await hosted.send(peer.activity("Create", hosted.bob, other, cc=[hosted.group.iri])) is None
+    delete = peer.activity("Delete", hosted.bob, other["id"], cc=[hosted.group.iri])
+    assert await hosted.send(delete) is None
+    bob = alpha.actor(hosted.bob)
+    alpha.write(lambda tx: moderation.ban(tx, alpha.site, hosted.olga, hosted.group, bob, "spam", None, False))
+    await settle(alpha)
+    before, said = len(lemmy.got("Announce")), alpha.post(hosted.iri).content
+    changed = peer.documents[hosted.iri] | {"content": "<p>Buy</p>", "updated": "2026-11-02T12:00:00Z"}
+    assert await hosted.send(peer.activity("Update", hosted.bob, changed, cc=[hosted.group.iri])) == "banned"
+    assert await hosted.send(peer.activity("Undo", hosted.bob, delete, cc=[hosted.group.iri])) == "banned"
+    create = peer.activity("Create", hosted.bob, peer.documents[hosted.iri], cc=[hosted.group.iri])
+    assert await hosted.send(create) == "known"
+    assert alpha.post(hosted.iri).content == said
+    assert len(lemmy.got("Announce")) == before
+    # What is theirs they may always take away.
+    assert await hosted.send(peer.activity("Delete", hosted.bob, hosted.iri, cc=[hosted.group.iri])) is None
+    assert alpha.post(hosted.iri).deleted_at is not None
+
+
+async def test_a_group_passes_a_post_on_once_however_often_its_author_publishes_it(hosted: Hosted) -> None:
+    alpha, peer = hosted.alpha, hosted.peer
+    lemmy = Peer(alpha.world, "lemmy.example", "lemmy")
+    await lemmy.send(alpha, lemmy.activity("Follow", lemmy.actor("reader"), hosted.group.iri))
+    note = peer.note(hosted.bob, "2", cc=[hosted.group.iri], audience=hosted.group.iri)
+    for answer in (None, "known", "known"):
+        create = peer.activity("Create", hosted.bob, note, cc=[hosted.group.iri])
+        assert await hosted.send(create) == answer
+    assert [one["object"]["object"]["id"] for one in lemmy.got("Announce")] == [note["id"]]
+
+
+async def test_a_moderator_does_not_bring_back_what_its_author_took_out(hosted: Hosted) -> None:
+    """A tombstone that may be taken back (FEP-4f05) is its author's word, and no moderator's removal."""
+    alpha, peer = hosted.alpha, hosted.peer
+    eve = peer.actor("eve")
+    peer.documents[hosted.iri] = {"id": hosted.iri, "type": "Tombstone"}
+    await hosted.send(peer.activity("Delete", eve, hosted.iri))
+    hidden = alpha.post(hosted.iri)
+    assert hidden.removed_at is not None
+    with pytest.raises(Invalid, match="not removed by a moderator"):
+        alpha.write(lambda tx: moderation.restore(tx, alpha.site, hosted.olga, hidden))
+    undo = peer.activity("Undo", hosted.moe, {"type": "Delete", "id": peer.iri("/d"), "object": hosted.iri})
+    assert await hosted.send(undo) == "known"
+    assert alpha.post(hosted.iri).removed_at is not None
