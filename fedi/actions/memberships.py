@@ -32,6 +32,14 @@ def banned(site: Site, membership: Membership | None) -> bool:
     return membership.until is None or membership.until > site.clock()
 
 
+def may_act(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
+    """Raises Forbidden when `actor` is banned from the group hosted here that `post` is in: it would pass on what they do
+    to the post, be it their own, before its members. Take it away they always may."""
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    if group is not None and group.local and banned(site, memberships.find(tx, group.id, actor.id)):
+        raise Forbidden(f"You are banned from {group.name}.", code="banned")
+
+
 def may_answer(tx: Tx, actor: Actor, parent: Post) -> None:
     """Raises Forbidden when `parent`, or what it answers, is locked and `actor` moderates its group not (Lemmy's Lock)."""
     if not posts.is_closed(tx, parent):

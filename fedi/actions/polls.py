@@ -5,7 +5,7 @@ from typing import Literal
 
 from federation.vocabulary.question import PollDocument, build_vote
 from fedi import visibility as gate
-from fedi.actions import notifying, sending
+from fedi.actions import memberships, notifying, sending
 from fedi.actions.drafts import PollDraft
 from fedi.actions.publishing import tell
 from fedi.context import Site
@@ -41,7 +41,7 @@ def vote(tx: Tx, site: Site, voter: Actor, post: Post, choices: list[int]) -> Po
     """A local person votes; `choices` are positions among the options. The poll with its new counts comes back.
 
     A vote on a remote poll goes to its author alone, and the counts here are only guessed until its server tells them.
-    Raises NotFound where there is no poll that they may see, and Invalid for one's own poll, one that is over, a second
+    Raises NotFound where there is no poll that they may see, Forbidden for who is banned from its group, and Invalid for one's own poll, one that is over, a second
     vote, options that are not there, or several where there is one choice.
     """
     poll = polls.by_post(tx, post.id)
@@ -50,6 +50,7 @@ def vote(tx: Tx, site: Site, voter: Actor, post: Post, choices: list[int]) -> Po
     chosen = list(dict.fromkeys(choices))
     if post.author_id == voter.id:
         raise Invalid("Validation failed: You can't vote in your own polls")
+    memberships.may_act(tx, site, voter, post)
     if over(poll, site.clock()):
         raise Invalid("Validation failed: The poll has already ended", code="poll-ended")
     if not chosen or not all(0 <= one < len(poll.options) for one in chosen):

@@ -144,11 +144,13 @@ def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now:
 def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
     """Change the text, title, warning and language of a local post; what it said before is kept as a revision.
 
-    Raises Invalid for an empty or overlong text. Visibility, group and parent stay.
+    Raises Invalid for an empty or overlong text, Forbidden in a group that its author is banned from. Visibility, group
+    and parent stay.
     """
     now = site.clock()
     check(draft, now)
     author = _author(tx, post)
+    memberships.may_act(tx, site, author, post)
     mentioned = _mentioned(tx, site, draft.text)
     kept = posts.mentioned_in(tx, [post.id]).get(post.id, [])
     title = (

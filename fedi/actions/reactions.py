@@ -1,7 +1,7 @@
 """Likes, boosts and bookmarks, of people here and of peers. In a group that is hosted here, the group passes votes on."""
 
 from fedi.actions import groups as group_actions
-from fedi.actions import notifying, sending
+from fedi.actions import memberships, notifying, sending
 from fedi.context import Site
 from fedi.errors import Invalid
 from storage import actors, outbox, posts, reactions, timelines
@@ -15,7 +15,8 @@ BOOSTABLE = ("public", "unlisted")
 
 
 def like(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
-    """A local person likes a post that they may see; again is nothing."""
+    """A local person likes a post that they may see; again is nothing. Raises Forbidden for who is banned from its group."""
+    memberships.may_act(tx, site, actor, post)
     made = Like(site.new_id(), actor.id, post.id, "like", site.iri(f"/activities/{site.new_id()}"), site.clock())
     if not keep_like(tx, site, actor, post, made):
         return

@@ -7,8 +7,9 @@ from federation.activity import Activity, Authentic
 from federation.errors import Malformed
 from federation.hosts import same_origin
 from fedi import visibility
-from fedi.actions.memberships import banned
+from fedi.actions.memberships import may_act
 from fedi.context import Site
+from fedi.errors import Forbidden
 from fedi.inbox.handling import Ignored
 from storage import actors, memberships, posts
 from storage.actors import Actor
@@ -67,11 +68,11 @@ def open_to(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
 
 
 def not_banned(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
-    """Raises Ignored for who is banned from the group hosted here that a post is in: what was theirs in it stays as it was,
-    or they could put what they like before its members still. Take it away they may."""
-    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
-    if group is not None and group.local and banned(site, memberships.find(tx, group.id, actor.id)):
-        raise Ignored("banned", "who acts on this post is banned from its group")
+    """Raises Ignored for who is banned from the group hosted here that a post is in (`memberships.may_act`)."""
+    try:
+        may_act(tx, site, actor, post)
+    except Forbidden as problem:
+        raise Ignored(problem.code, "who acts on this post is banned from its group") from problem
 
 
 def post(tx: Tx, iri: str) -> Post:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from fedi.actions import follows, groups, moderation, posts
+from fedi.actions import follows, groups, moderation, posts, reactions
 from fedi.errors import Forbidden
 from storage import follows as follow_rows
 from storage import memberships, moderations, notifications, pins, received, timelines
@@ -437,3 +437,24 @@ async def test_who_is_no_moderator_deletes_only_what_is_theirs(campus: Campus) -
     post, gamma = await thread(campus), campus.gamma
     with pytest.raises(Forbidden):
         gamma.write(lambda tx: posts.delete(tx, gamma.site, gamma.post(post.iri), campus.chi))
+
+
+async def test_who_is_banned_at_home_acts_on_nothing_in_the_group_but_to_delete(campus: Campus) -> None:
+    alpha = campus.alpha
+    nia = alpha.person("nia")
+    alpha.write(lambda tx: follows.follow(tx, alpha.site, nia, campus.group))
+    mine = publish(alpha, nia, "@mlops Mine")
+    other = publish(alpha, campus.olga, "@mlops Another")
+    await campus.settle()
+    alpha.write(lambda tx: moderation.ban(tx, alpha.site, campus.olga, campus.group, nia, "spam", None, False))
+    await campus.settle()
+    before = len(campus.lemmy.inbox)
+    with pytest.raises(Forbidden, match="banned"):
+        alpha.write(lambda tx: posts.edit(tx, alpha.site, mine, posts.Draft("@mlops Buy")))
+    with pytest.raises(Forbidden, match="banned"):
+        alpha.write(lambda tx: reactions.like(tx, alpha.site, nia, other))
+    await campus.settle()
+    assert campus.lemmy.inbox[before:] == []
+    alpha.write(lambda tx: posts.delete(tx, alpha.site, alpha.post(mine.iri), nia))
+    await campus.settle()
+    assert [one["type"] for one in campus.announced("Delete")] == ["Delete"]
