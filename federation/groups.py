@@ -12,7 +12,7 @@ import msgspec
 from federation.activity import Activity
 from federation.fields import Json, as_objects, types
 
-Form = Literal["any", "forum", "microblog", "notice"]
+Form = Literal["any", "forum", "microblog", "notice", "profile"]
 Kind = Literal["thread", "reply", "other"]
 
 GROUP_AWARE = frozenset(
@@ -78,28 +78,42 @@ def announce_forms(kind: Kind) -> tuple[Form, ...]:
     return ("forum", "microblog") if kind == "thread" else ("forum",)
 
 
+_POSTS = frozenset({"Create", "Update", "Delete"})
 _ACTS_ON = {
-    "discourse": frozenset({"Create", "Update", "Delete", "Like", "Undo"}),
-    "nodebb": frozenset({"Create", "Update", "Delete", "Like"}),
-    "friendica": frozenset({"Create", "Update", "Delete", "Undo", "Like", "Dislike", "EmojiReact"}),
-    "mitra": frozenset({"Create", "Update", "Delete", "Like", "Dislike", "Undo"}),
+    "discourse": _POSTS | {"Like", "Undo{Like}"},
+    "nodebb": _POSTS | {"Like"},
+    "friendica": _POSTS | {"Like", "Dislike", "EmojiReact", "Undo{Like}", "Undo{Dislike}", "Undo{EmojiReact}"},
+    "mitra": _POSTS | {"Like", "Dislike"},
 }
 """What of what a group passes on these act on; they drop or refuse the rest, and who refuses often is thought broken."""
-_REFUSES = {"lemmy": frozenset({"EmojiReact"})}
+_PROFILES = frozenset({"Update{Group}", "Delete{Group}"})
+_REFUSES = {
+    "lemmy": frozenset({"EmojiReact", "Undo{EmojiReact}", "Create{Question}", "Update{Question}"}),
+    "discourse": _PROFILES
+    | {f"{act}{{{kind}}}" for act in ("Create", "Update") for kind in ("Page", "Question", "Event", "Video", "Audio")},
+    "nodebb": _PROFILES | {"Create{Event}", "Update{Event}"},
+    "friendica": _PROFILES,
+    "mitra": _PROFILES,
+}
+_BY_MODERATORS = frozenset({"fedi", "lemmy", "mbin", "kbin", "piefed", "lotide", "discourse"})
+"""What takes a change of a group only as a moderator's activity that the group passes on (Discourse: not at all)."""
 
 
 def wants(form: str, software: str | None, inner: str | None = None) -> bool:
     """Whether a host that runs `software` (NodeInfo name in lower case, None: not known) gets a row of this form.
 
-    `inner` is the type of the activity that is passed on, where it matters (`picky`).
+    `inner` says what is passed on, where it matters (`picky`), as `inner_type` does.
     """
     if form == "forum":
         if inner is not None and software is not None:
+            either = {inner, inner.partition("{")[0]}
             acts_on = _ACTS_ON.get(software)
-            return inner not in _REFUSES.get(software, ()) if acts_on is None else inner in acts_on
+            return either.isdisjoint(_REFUSES.get(software, ())) and (acts_on is None or not either.isdisjoint(acts_on))
         return software not in MICROBLOGS
     if form in ("microblog", "notice"):  # a boost of a thread; a few words about one that not everyone may read
         return software not in GROUP_AWARE
+    if form == "profile":  # the group's own document, as the group itself says it
+        return software not in _BY_MODERATORS
     return True
 
 
@@ -136,15 +150,26 @@ class _Outer(msgspec.Struct):
 
 class _Typed(msgspec.Struct):
     type: str | list[str] = ""
+    object: msgspec.Raw = msgspec.Raw()
 
 
 def inner_type(announce: bytes) -> str | None:
-    """The type of what an Announce of ours holds; None when it is an IRI."""
+    """What an Announce of ours holds, as `Like`, or with the type of its object where that is embedded: `Undo{Like}`,
+    `Create{Page}`. None when it is an IRI."""
     try:
-        found = msgspec.json.decode(msgspec.json.decode(announce, type=_Outer).object, type=_Typed).type
+        inner = msgspec.json.decode(msgspec.json.decode(announce, type=_Outer).object, type=_Typed)
     except msgspec.DecodeError:
         return None
-    return found if isinstance(found, str) else next(iter(found), None)
+    try:
+        held = _first(msgspec.json.decode(inner.object, type=_Typed).type)
+    except msgspec.DecodeError:
+        held = None
+    kind = _first(inner.type)
+    return f"{kind}{{{held}}}" if kind and held else kind
+
+
+def _first(types: str | list[str]) -> str | None:
+    return types if isinstance(types, str) else next(iter(types), None)
 
 
 def inner_bytes(announce: bytes, inner: Json) -> bytes | None:

@@ -20,7 +20,7 @@ outbox = Table(
     Column("activity_id", Text, nullable=False, unique=True),
     Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),  # local; signs it
     Column("type", Text, nullable=False),
-    Column("form", Text, nullable=False),  # any; forum, microblog or notice: which kind of software gets it
+    Column("form", Text, nullable=False),  # any; forum, microblog, notice or profile: which kind of software gets it
     Column("post_id", Id),  # the post it is about: asked at the gate when it is sent or fetched
     Column("body", Bytes, nullable=False),
     Column("created_at", Time, nullable=False),

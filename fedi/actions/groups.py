@@ -107,8 +107,8 @@ def change(
     join_mode: str | None = None,
     post: str | None = None,
 ) -> Actor | None:
-    """Change a group hosted here and tell microblogs, which take a profile from the actor itself; forums hear of it by the
-    moderator's Update. None when nothing changed. `post` is who may: `members` or `moderators`.
+    """Change a group hosted here and tell who takes a profile from the actor itself (microblogs, NodeBB, Friendica); other
+    forums hear of it by the moderator's Update. None when nothing changed. `post` is who may: `members` or `moderators`.
 
     Who may read it never changes: what was written was written for them. Raises Invalid for what can't be taken.
     """
@@ -154,7 +154,7 @@ def change(
         to=to,
         cc=cc,
         audience=outbox.Audience(followers_of=(group.id,)),
-        form="microblog",
+        form="profile",
     )
     return changed
 

@@ -63,5 +63,20 @@ def tell(
     if group is not None and group.local:
         kind = "thread" if opens else ("delete" if type == "Delete" else "other")
         group_actions.announce(tx, site, group, body, post, kind)
+        if type != "Create" and post.visibility in ("public", "unlisted"):
+            # Microblogs, which fetched it for the group's boost, take edits and deletions of its author alone (Mastodon).
+            sending.send(
+                tx,
+                site,
+                by,
+                type,
+                document,
+                to=to,
+                cc=cc,
+                audience=outbox.Audience(followers_of=(group.id,)),
+                form="microblog",
+                post_id=None if type == "Delete" else post.id,
+                published=sending.timestamp(site.clock()),
+            )
         if type == "Delete":
             group_actions.unboost(tx, site, group, post)

@@ -57,7 +57,14 @@ MATRIX = {
     "Delete": "lemmy mbin piefed nodebb discourse friendica",
     "Like": "lemmy mbin piefed nodebb discourse friendica",
     "Dislike": "lemmy mbin piefed friendica",
-    "Undo": "lemmy mbin piefed discourse friendica",
+    "Create{Article}": "lemmy mbin piefed nodebb discourse friendica",
+    "Create{Page}": "lemmy mbin piefed nodebb friendica",
+    "Create{Question}": "mbin piefed nodebb friendica",
+    "Create{Event}": "lemmy mbin piefed friendica",
+    "Undo{Like}": "lemmy mbin piefed discourse friendica",
+    "Undo{Delete}": "lemmy mbin piefed",
+    "Undo{Lock}": "lemmy mbin piefed",
+    "Update{Group}": "lemmy mbin piefed",
     "EmojiReact": "mbin piefed friendica",
     "Block": "lemmy mbin piefed",
     "Add": "lemmy mbin piefed",
@@ -100,6 +107,28 @@ def test_the_bytes_within_an_announce_are_as_they_came() -> None:
     outer = b'{"type":"Announce","object": ' + INNER + b',"to":[]}'
     assert inner_bytes(outer, msgspec.json.decode(INNER)) == INNER
     assert inner_type(outer) == "Create"
+
+
+@pytest.mark.parametrize(
+    ("inner", "kind"),
+    [
+        (b'{"type":"Undo","object":{"type":"Like","object":"https://a.example/1"}}', "Undo{Like}"),
+        (b'{"type":"Create","object":{"type":["Page","Odd"]}}', "Create{Page}"),
+        (b'{"type":"Delete","object":"https://a.example/1"}', "Delete"),
+        (b'{"type":"Create","object":[{"type":"Note"}]}', "Create"),
+        (b'{"type":"Create","object":{"type":7}}', "Create"),
+    ],
+)
+def test_what_is_passed_on_is_named_with_what_it_is_of(inner: bytes, kind: str) -> None:
+    assert inner_type(b'{"type":"Announce","object":' + inner + b"}") == kind
+
+
+def test_how_a_group_is_goes_as_its_own_word_to_who_takes_no_moderators() -> None:
+    """Row `Update{Group}` of the matrix: Lemmy, Mbin and PieFed take a moderator's, Discourse none."""
+    assert [software for software in FORUMS if wants("profile", software)] == [
+        "nodebb", "friendica", "mitra", "hubzilla", "streams",
+    ]  # fmt: skip
+    assert all(wants("profile", software) for software in (*SHOWS_BOOSTS, None, "somethingnew"))
 
 
 @pytest.mark.parametrize("outer", [b'{"object":"https://a.example/1"}', b'{"object":[' + INNER + b"]}", b"{}", b"[]"])
