@@ -41,7 +41,9 @@ def check_authorship(activity: Activity) -> Json:
     if not same_origin(held_id, activity.actor):
         raise WrongOrigin("the object is of another origin than the actor")
     authors = ids(held.get("attributedTo")) or ids(held.get("actor"))
-    if activity.actor not in authors and first_id(held.get("actor")) != activity.actor:
+    if first_id(held.get("actor")) == activity.actor:
+        return held  # Mobilizon: whom it is attributed to beside is the group that it is for, which may be elsewhere
+    if activity.actor not in authors:
         raise WrongOrigin("the object is another's")
     if any(not same_origin(one, activity.actor) for one in authors):
         raise WrongOrigin("the object is attributed to an actor of another origin")

@@ -24,6 +24,7 @@ _WARNED = frozenset({"Note", "Question", "ChatMessage"})
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _PLAIN = frozenset({"text/plain", "text/markdown"})
 _HASHTAG = re.compile(r"#?([^\s#<>&\"']{1,100})")
+_BY_ACTOR = frozenset({"Article", "Note"})
 _PLAYED = frozenset({"Video", "Audio"})
 _PICTURED = frozenset({"Video", "Audio", "Image", "Event", "Article"})
 _MAX_LANGUAGES = 20
@@ -150,7 +151,7 @@ def _read_author(document: Json, kind: str) -> tuple[str, list[str]]:
     attributed = as_list(document.get("attributedTo"))
     owners = ids(attributed)
     actor = first_id(document.get("actor"))
-    if kind == "Event" and actor is not None:
+    if actor is not None and (kind == "Event" or (kind in _BY_ACTOR and _speaks_for(actor, document.get("id")))):
         author: str | None = actor  # Mobilizon: attributedTo is the group, actor the person
     else:
         people = [one for one in attributed if isinstance(one, dict) and "Person" in types(one)]
@@ -158,6 +159,10 @@ def _read_author(document: Json, kind: str) -> tuple[str, list[str]]:
     if author is None:
         raise Malformed("a post without an author", code="not-a-post")
     return author, [one for one in owners if one != author]
+
+
+def _speaks_for(actor: str, id_: object) -> bool:
+    return isinstance(id_, str) and web_url(actor) is not None and same_origin(actor, id_)
 
 
 def _read_content(document: Json) -> str:

@@ -4,6 +4,7 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from federation.hosts import same_origin
 from federation.vocabulary.note import PostDocument
 from federation.vocabulary.quote import quote_policy
 from fedi.actions import groups as group_actions
@@ -99,19 +100,20 @@ def record(
     return Kept(threads.adopt(tx, post), True, group)
 
 
-def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int) -> None:
+def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *, to_everyone: bool = False) -> None:
     """A remote group vouches for a post: the post is in the group, and a new thread stands before its followers here.
 
     The post must name the group or answer what is in it: a group can boost any other post, and can't make it its own.
-    Only what opens a thread is shown at home: comments that are announced would flood it.
+    Only what opens a thread is shown at home: comments that are announced would flood it. `to_everyone`: the Announce is
+    addressed to Public, which the host of the group may say of its own posts that name nobody (Discourse).
     """
-    vouched(tx, group, post)
+    vouched(tx, group, post, to_everyone=to_everyone and same_origin(post.iri, group.iri))
     if post.reply_to_iri is None:
         boost_id = site.new_id()
         reactions.keep_boost(tx, site, group, post, Boost(boost_id, group.id, post.id, iri, min(at, site.clock())))
 
 
-def vouched(tx: Tx, group: Actor, post: Post) -> None:
+def vouched(tx: Tx, group: Actor, post: Post, *, to_everyone: bool = False) -> None:
     """A remote group says that a post is in it: so it is, where the post names the group or answers what is in it, or where
     the group that it names calls this one its twin."""
     named = group.id in posts.mentioned_in(tx, [post.id]).get(post.id, [])
@@ -122,7 +124,8 @@ def vouched(tx: Tx, group: Actor, post: Post) -> None:
         row = groups.by_id(tx, group.id)
         if named and post.visibility == "direct" and row is not None:
             # It is for the members, who are not named one by one.
-            posts.change(tx, post.id, visibility=row.see if row.see != "public" else "members")
+            shown = "public" if to_everyone else "members"
+            posts.change(tx, post.id, visibility=row.see if row.see != "public" else shown)
 
 
 def delete(tx: Tx, site: Site, post: Post) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from federation import fields as wire
 from federation.activity import Authentic
+from federation.audience import read_audience
 from federation.errors import FederationError
 from fedi.actions import conversations, remote_posts, twins
 from fedi.actions import reactions as reaction_actions
@@ -128,7 +129,8 @@ def _one(tx: Tx, site: Site, received: Authentic, announcer: Actor) -> None:
     if announcer.is_group:
         at = received.activity.published or site.clock()
         found = twins.relay(tx, site, announcer, found, None)
-        remote_posts.announced(tx, site, announcer, found, received.activity.id, at)
+        everyone = read_audience(received.activity.document).public_in is not None
+        remote_posts.announced(tx, site, announcer, found, received.activity.id, at, to_everyone=everyone)
         conversations.named(tx, site, announcer, found, wire.first_id(received.activity.document.get("context")))
         return
     _boost(tx, site, received, announcer, found)
