@@ -5,6 +5,7 @@ when a worker dies.
 """
 
 import random
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     null,
     or_,
     select,
@@ -88,7 +90,7 @@ def everyone(tx: Tx) -> list[Link]:
 
 
 MANY = 64
-"""Hosts that hear of somebody else's post at once; more hear of it one after another ..."""
+"""Hosts that hear at once of somebody else's post that links to a page; more hear of it one after another ..."""
 _APART = 40
 """... so many ms apart ..."""
 _AT_MOST = 30_000
@@ -101,8 +103,9 @@ def spread(tx: Tx, limit: int, now: int | None = None) -> int:
 
     A host that was never sent anything gets its link here, with its cursor just before the row.
 
-    With the time `now` (ms), many hosts that are told of a post elsewhere are told over some seconds: each may fetch it, or
-    what it links to, and a group must not turn its followers' servers on the author's (PROTOCOL section 5).
+    With the time `now` (ms), many hosts that are told of a new post elsewhere which links to a page are told over some
+    seconds: each may fetch that page for a preview, and a group must not turn its followers' servers on whatever somebody
+    links to (PROTOCOL section 5). What makes nobody fetch, votes and edits and plain words, goes at once.
     """
     at = tx.scalar(select(cursors.c.position).where(cursors.c.name == "spread").with_for_update()) or 0
     positions = list(
@@ -122,10 +125,11 @@ def spread(tx: Tx, limit: int, now: int | None = None) -> int:
     )
     first: dict[str, int] = {}
     last: dict[str, int] = {}
-    elsewhere = _about_others(tx, positions) if now is not None else set()
+    found = tx.execute(union(of_followers, of_actors)).fetchall()
+    inviting = _inviting(tx, positions) if now is not None and len(found) > MANY else set()
     soon: set[str] = set()
-    for host, position in tx.execute(union(of_followers, of_actors)):
-        if position not in elsewhere:
+    for host, position in found:
+        if position not in inviting:
             soon.add(host)
         first[host] = min(first.get(host, position), position)
         last[host] = max(last.get(host, 0), position)
@@ -172,14 +176,25 @@ def spread(tx: Tx, limit: int, now: int | None = None) -> int:
     return len(positions)
 
 
-def _about_others(tx: Tx, positions: list[int]) -> set[int]:
-    """The rows by which a post of another instance is passed on."""
-    query = (
-        select(outbox.c.position)
-        .join(posts, posts.c.id == outbox.c.post_id)
-        .where(outbox.c.position.in_(positions), outbox.c.type == "Announce", ~posts.c.local)
+def _inviting(tx: Tx, positions: list[int]) -> set[int]:
+    """The rows by which a post of another instance is passed on for the first time, if it links to a page."""
+    before = outbox.alias()
+    passed_on_before = (
+        exists()
+        .where(before.c.post_id == outbox.c.post_id, before.c.position < outbox.c.position)
+        .where(before.c.type == "Announce", before.c.actor_id == outbox.c.actor_id, before.c.form == outbox.c.form)
     )
-    return set(tx.scalars(query))
+    query = (
+        select(outbox.c.position, posts.c.link, posts.c.content)
+        .join(posts, posts.c.id == outbox.c.post_id)
+        .where(outbox.c.position.in_(positions), outbox.c.type == "Announce", ~posts.c.local, ~passed_on_before)
+    )
+    return {position for position, link, content in tx.execute(query) if link is not None or _links(content)}
+
+
+def _links(content: str) -> bool:
+    """Whether some HTML links to more than people and tags, whose servers see no previews in them."""
+    return any(not re.search(r"\b(?:mention|hashtag|u-url)\b", tag) for tag in re.findall(r"<a\s[^>]*>", content))
 
 
 def _apart(tx: Tx, hosts: list[str], now: int) -> None:

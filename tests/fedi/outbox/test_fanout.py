@@ -1,6 +1,7 @@
 """What each host gets of what a group says, by what it runs, and when."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -210,11 +211,13 @@ def test_many_hosts_hear_of_anothers_post_one_after_another(site: Site, ada: Act
     mlops = group(site, ada)
     hosts = [f"h{number}.example" for number in range(links.MANY * 4)]
 
-    def passed_on(tx: Tx, author: Actor, number: int) -> None:
+    again = itertools.count()
+
+    def passed_on(tx: Tx, number: int) -> None:
         post = post_rows.by_id(tx, number)
         assert post is not None
         outbox.append(
-            tx, activity_id=f"{mlops.iri}/{number}", actor_id=mlops.id, type="Announce", body=b"{}", now=1,
+            tx, activity_id=f"{mlops.iri}/{number}/{next(again)}", actor_id=mlops.id, type="Announce", body=b"{}", now=1,
             audience=Audience(followers_of=(mlops.id,)), post_id=post.id, form="microblog",
         )  # fmt: skip
 
@@ -227,30 +230,40 @@ def test_many_hosts_hear_of_anothers_post_one_after_another(site: Site, ada: Act
             links.skip(tx, link.host)
         tx.execute(links.links.update().values(next_attempt_at=0))
 
-    own = site.db.write_now(lambda tx: posts.publish(tx, site, ada, Draft("Mine")))
-    foreign = site.db.write_now(lambda tx: rows_post(tx, own.id))
+    link = '<p>See <a href="https://paper.example/1" rel="nofollow">the paper</a></p>'
+    mention = '<p><a href="https://far.example/@bob" class="u-url mention">@<span>bob</span></a> hello</p>'
+    own = site.db.write_now(lambda tx: posts.publish(tx, site, ada, Draft("Mine https://paper.example/1")))
+    foreign = site.db.write_now(lambda tx: rows_post(tx, own.id, link))
     site.db.write_now(lambda tx: [follower(tx, host, mlops) for host in hosts[:20]])
-    site.db.write_now(lambda tx: passed_on(tx, ada, foreign))
+    site.db.write_now(lambda tx: passed_on(tx, foreign))
     assert site.db.write_now(due) == [-clock.at], "twenty at once are no crowd"
     site.db.write_now(settle)
     site.db.write_now(lambda tx: [follower(tx, host, mlops) for host in hosts[20:]])
-    foreign = site.db.write_now(lambda tx: rows_post(tx, own.id))
-    site.db.write_now(lambda tx: passed_on(tx, ada, foreign))
+    foreign = site.db.write_now(lambda tx: rows_post(tx, own.id, link))
+    site.db.write_now(lambda tx: passed_on(tx, foreign))
     at = site.db.write_now(due)
     assert len(at) > 20
     assert max(at) <= 30_000
     site.db.write_now(settle)
-    site.db.write_now(lambda tx: passed_on(tx, ada, own.id))
-    assert site.db.write_now(due) == [-clock.at], "what is ours is asked for here"
+    site.db.write_now(lambda tx: passed_on(tx, foreign))
+    assert site.db.write_now(due) == [-clock.at], "a vote on it, say: who fetches for a preview did so"
+    for number, why in (
+        (own.id, "what is ours is asked for here"),
+        (site.db.write_now(lambda tx: rows_post(tx, own.id, mention)), "who is mentioned has no preview"),
+    ):
+        site.db.write_now(settle)
+        site.db.write_now(lambda tx: passed_on(tx, number))
+        assert site.db.write_now(due) == [-clock.at], why
 
 
-def rows_post(tx: Tx, like: int) -> int:
+def rows_post(tx: Tx, like: int, content: str) -> int:
     """A post of another instance, otherwise as the post `like`; its id."""
     found = post_rows.by_id(tx, like)
     assert found is not None
     author = rows.actor(tx, f"author{len(post_rows.of_author(tx, found.author_id))}x{rows_count(tx)}", "far.example")
     number = rows_count(tx) + 5_000_000
     made = replace(found, id=number, iri=f"https://far.example/{number}", author_id=author.id, local=False)
+    made = replace(made, content=content)
     assert post_rows.insert_post(tx, made, [], [])
     return number
 
