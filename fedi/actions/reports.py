@@ -126,21 +126,21 @@ def resolve(tx: Tx, site: Site, by: Actor, report: Report) -> None:
     reports.resolve(tx, report.id, by.id, site.clock())
     found = actors.by_ids(tx, [report.reporter_id or 0, report.group_id or 0, report.actor_id])
     reporter, group = found.get(report.reporter_id or 0), found.get(report.group_id or 0)
+    instance = actors.by_iri(tx, site.instance_iri)
     told = [one for one in (reporter, group) if one is not None and not one.local]
-    if reporter is None or not told:
+    if reporter is None or instance is None or not told:
         return
+    anonymous = reporter.local and group is not None and _biased(tx, group, report.actor_id)
     flag = {
         "id": report.iri,
         "type": "Flag",
-        "actor": reporter.iri,
+        "actor": instance.iri if anonymous else reporter.iri,
         "to": [group.iri if group is not None else site.instance_iri],
         "object": _object(found[report.actor_id], _posts(tx, report)),
         "summary": report.text,
     }
     moderates = group is not None and memberships.moderates(tx, by, group)
-    speaker = by if moderates else actors.by_iri(tx, site.instance_iri)
-    if speaker is None:
-        return
+    speaker = by if moderates else instance
     sending.send(
         tx,
         site,
@@ -172,12 +172,16 @@ def _to_group(
 ) -> None:
     """To the group's inbox, as Lemmy wants it: one post and exactly one `to`. It is the reporter's own word, so that the
     moderators can answer; the instance's where the one it is about is one of them."""
-    known = membership_rows.find(tx, group.id, target.id)
-    biased = (known is not None and known.moderates) or target.id == group.id
-    speaker = actors.by_iri(tx, site.instance_iri) if biased else reporter
+    speaker = actors.by_iri(tx, site.instance_iri) if _biased(tx, group, target.id) else reporter
     if speaker is None:
         return
     _flag(tx, site, speaker, group, _object(target, reported), made, iri=made.iri, group=group)
+
+
+def _biased(tx: Tx, group: Actor, target_id: int) -> bool:
+    """Whether whom a report is about is one of those who decide in the group."""
+    known = membership_rows.find(tx, group.id, target_id)
+    return (known is not None and known.moderates) or target_id == group.id
 
 
 def _to_home(tx: Tx, site: Site, made: Report, target: Actor, reported: list[Post]) -> None:

@@ -139,6 +139,8 @@ def _sent(tx: Tx, viewer: Viewer, iri: str) -> Sent:
     about: Post | None = posts.by_id(tx, row.post_id) if row.post_id is not None else None
     if row.post_id is not None and (about is None or not may_see(tx, viewer, about)):
         raise NotFound
+    if row.form == "notice" and not _got_it(tx, viewer, row):
+        raise NotFound  # it says who is a member, to that one
     if row.type == "Announce" and row.form != "forum" and reactions.boost_by_iri(tx, iri) is None:
         raise NotFound  # a boost that was taken back
     author: Actor | None = actors.by_id(tx, row.actor_id)

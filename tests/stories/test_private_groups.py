@@ -116,6 +116,11 @@ async def test_each_kind_of_software_gets_what_keeps_it_private(three: Three) ->
     for name in ("lemmy", "mbin"):
         assert kinds[name].got("Create") == [], name
     assert gamma.post(answer.iri).visibility == "members"
+    # It says who is a member, so it is for that one's server, whichever others have members.
+    for key, status in ((kinds["mastodon"].keys[member], 200), (key_of(beta), 404)):
+        signed = sign_get(key, note["id"], alpha.site.clock())
+        asked = {name.lower(): value for name, value in signed.items()} | {"accept": "application/activity+json"}
+        assert (await call(alpha.app, "GET", note["id"], asked)).status == status
 
 
 async def test_who_moderates_names_nobody_outside(three: Three) -> None:

@@ -106,6 +106,13 @@ async def test_a_moderator_who_is_reported_does_not_learn_by_whom(three: Three) 
         alpha.write(lambda tx: report_actions.resolve(tx, alpha.site, olga, found))
     alpha.write(lambda tx: report_actions.resolve(tx, alpha.site, boss, found))
     assert only(alpha).state == "resolved"
+    # Nor when it is settled where it was made.
+    bea = beta.person("bea", role="admin")
+    beta.write(lambda tx: report_actions.resolve(tx, beta.site, bea, only(beta)))
+    await settle(*three.all)
+    [settled] = sent(three, "Resolve", "alpha.example")
+    assert (settled["object"]["id"], settled["object"]["actor"]) == (flag["id"], beta.site.instance_iri)
+    assert ada.iri not in msgspec.json.encode(settled).decode()
 
 
 async def test_a_report_at_home(three: Three) -> None:
