@@ -131,8 +131,6 @@ def answered(tx: Tx, site: Site, group: Actor, other: Actor) -> None:
     ours = follows.find(tx, group.id, other.id)
     if ours is not None and ours.state != "accepted":
         follows.change(tx, ours.id, state="accepted")
-        actors.count(tx, other.id, followers=1)
-        actors.count(tx, group.id, following=1)
     if twins.find(tx, group.id, other.id) is not None:
         _settle(tx, site, group, other)
 
@@ -309,10 +307,8 @@ def _follow(tx: Tx, site: Site, group: Actor, other: Actor) -> None:
 
 def _accept(tx: Tx, site: Site, theirs: Follow, other: Actor, group: Actor) -> None:
     if theirs.state != "accepted":
-        # What it gets begins now, not when it asked.
+        # What it gets begins now, not when it asked. A twin is no member, so it is not counted as one.
         follows.change(tx, theirs.id, state="accepted")
-        actors.count(tx, group.id, followers=1)
-        actors.count(tx, other.id, following=1)
     for moderator in membership_rows.moderators(tx, group.id):
         notifications.forget(tx, person_id=moderator, actor_id=other.id, kind="follow_request")
     handshakes.answer(tx, site, "Accept", theirs, other, group)
@@ -348,9 +344,6 @@ def _end(tx: Tx, site: Site, group: Actor, other: Actor) -> None:
 
 def _remove(tx: Tx, edge: Follow, follower: Actor, target: Actor) -> None:
     follows.remove(tx, edge.id)
-    if edge.state == "accepted":
-        actors.count(tx, target.id, followers=-1)
-        actors.count(tx, follower.id, following=-1)
     if target.local:
         for moderator in membership_rows.moderators(tx, target.id):
             notifications.forget(tx, person_id=moderator, actor_id=follower.id, kind="follow_request")

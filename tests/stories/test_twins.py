@@ -125,6 +125,9 @@ async def test_a_thread_is_in_both_groups_and_its_answers_votes_edits_and_end_as
     ann, ben = alpha.person("ann"), beta.person("ben")
     await join(alpha, ann, "mlops@alpha.example")
     await join(beta, ben, "drift@beta.example")
+    # A twin is no member: the owner and who joined are.
+    assert alpha.site.db.read_now(lambda tx: actors.by_iri(tx, ours.iri)).followers_count == 2  # type: ignore[union-attr]
+    assert beta.site.db.read_now(lambda tx: actors.by_iri(tx, theirs.iri)).followers_count == 2  # type: ignore[union-attr]
 
     question = publish(alpha, ann, "@mlops Who measured it?\n\nI did not.")
     await settle(*three.all)
