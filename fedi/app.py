@@ -91,7 +91,6 @@ def _routes() -> list[BaseRoute]:
         *password.ROUTES,
         *mastodon.IMAGES,
         *web.ROUTES,
-        *mastodon.IMAGES,
         Route("/health", health),
         Route("/ready", ready),
         Route("/metrics", metrics.metrics),

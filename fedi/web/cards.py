@@ -101,8 +101,8 @@ class Card:
     def rest(self) -> str:
         """The beginning of the text without what `named` says of it."""
         if self.heading is not None:
-            return to_text(self.body[:4000])[:400]
-        return self._text.partition(self._first_line.rstrip("…"))[2].strip("… \n")[:400]
+            return shortened(to_text(self.body[:4000]), 400)
+        return shortened(self._text.partition(self._first_line.rstrip("…"))[2].strip("… \n"), 400)
 
     def named(self, length: int) -> str:
         """What to call the post in at most `length` characters: its title, its first line, or whose it is."""
@@ -181,6 +181,12 @@ def actor_path(actor: Actor) -> str:
     if actor.local:
         return f"/{'groups' if actor.is_group else 'people'}/{quote(actor.username, safe='')}"
     return f"/@{quote(actor.username, safe='')}@{quote(actor.domain, safe=':')}"
+
+
+def moved_to(tx: Tx, actor: Actor) -> tuple[Actor, str] | None:
+    """Where an actor moved to, with the path of its page here; None for who did not move, or to nobody known here."""
+    target = actors.by_iri(tx, actor.moved_to) if actor.moved_to is not None else None
+    return (target, actor_path(target)) if target is not None and target.state == "active" else None
 
 
 def post_path(post: Post, author: Actor) -> str:

@@ -41,8 +41,10 @@ class Named:
     about: str
 
 
-def _people(number: int) -> str:
-    return f"{number} {'member' if number == 1 else 'members'}"
+def _people(group: Actor) -> str:
+    """How many are in it; of a group elsewhere only those of this instance are known."""
+    number = group.followers_count
+    return f"{number} {'member' if number == 1 else 'members'}{'' if group.local else ' from here'}"
 
 
 def named(tx: Tx, *, local: bool, limit: int, after: int | None = None) -> list[Named]:
@@ -52,7 +54,7 @@ def named(tx: Tx, *, local: bool, limit: int, after: int | None = None) -> list[
         Named(
             actor,
             actor_path(actor),
-            _people(actor.followers_count),
+            _people(actor),
             shortened(to_text(actor.summary[:2000]), 110),
         )
         for actor in found
@@ -114,7 +116,7 @@ async def page_of(request: Request, group: Actor) -> Response:
     context = {
         **found,
         "group": group,
-        "members": _people(group.followers_count),
+        "members": _people(group),
         "joining": _JOINING.get(row.join_mode, row.join_mode) if row else "joined by following it",
         "reading": _READING.get(row.see, row.see) if row else "everyone reads",
         "rules": row.rules if row else [],
@@ -146,6 +148,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None
         "banned": _banned(site, group, membership),
         "pinned": pinned,
         "state": follow.state if follow is not None else None,
+        "moved": cards.moved_to(tx, group),
         "twins": [] if hidden else _twins(tx, group),
         "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
         "listing": Listing([], None) if hidden else _threads(tx, me, group, cursor, [one.post.id for one in pinned]),

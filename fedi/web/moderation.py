@@ -111,7 +111,7 @@ def _to_person(
 ) -> None:
     if verb == "ban":
         until = _until(text(form, "until", 20).strip())
-        actions.ban(tx, site, me, group, whom, reason, until, "with_posts" in form)
+        actions.ban(tx, site, me, group, whom, reason, until, text(form, "with_posts", 1) == "1")
     elif verb == "unban":
         actions.unban(tx, site, me, group, whom)
     elif verb == "appoint":
@@ -251,17 +251,21 @@ def _named(tx: Tx, rows: list[Membership]) -> list[_Member]:
 
 
 def removed(tx: Tx, me: Actor | None, post: Post | None) -> dict[str, Any] | None:
-    """What a moderator is shown of a removed post; None for anyone else, and for any other post."""
+    """What a moderator, and its author, is shown of a removed post; None for anyone else, and for any other post."""
     if me is None or post is None or post.removed_at is None or post.deleted_at is not None or post.group_id is None:
         return None
     group, author = actors.by_id(tx, post.group_id), actors.by_id(tx, post.author_id)
-    if group is None or author is None or not actions.may_moderate(tx, me, group):
+    if group is None or author is None:
+        return None
+    moderates = actions.may_moderate(tx, me, group)
+    if not moderates and me.id != author.id:
         return None
     why = moderations.standing(tx, "remove", group_id=group.id, post_id=post.id)
     return {
         "card": cards.of_posts(tx, me, [post])[0],
         "group": group,
         "group_path": actor_path(group),
+        "moderates": moderates,
         "reason": why.reason if why is not None else None,
         "at": post.removed_at,
     }

@@ -9,7 +9,7 @@ from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import fitted
 from fedi.sessions import signed_in
-from fedi.web import groups, listing
+from fedi.web import cards, groups, listing
 from fedi.web.cards import actor_path, safe_link
 from storage import actors, follows, peers, people, timelines
 from storage.actors import Actor
@@ -67,6 +67,7 @@ async def page_of(request: Request, person: Actor) -> Response:
             "listing": listing.of_entries(tx, me, timelines.of_actor(tx, person.id, wanted)),
             "state": follow.state if follow is not None else None,
             "affiliation": row.affiliation if row is not None else None,
+            "moved": cards.moved_to(tx, person),
         }
 
     found = await site.db.read(read)

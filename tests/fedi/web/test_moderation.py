@@ -76,8 +76,14 @@ async def test_a_post_is_taken_out_and_brought_back(
     assert "Taken out of Machine learning" in page.words
     assert "Advertising" in page.words
     assert "It is cheap" in page.words
+    assert (await browser.get(path_of(thread))).status == 404
+    own = await as_bruno.get(path_of(thread))
+    well_formed(own)
+    assert "nobody but them and you sees it. The reason given: Advertising" in own.words
+    assert "It is cheap" in own.words
+    assert "Bring it back" not in own.words
+    assert "Ban" not in own.words
     for other in (as_bruno, browser):
-        assert (await other.get(path_of(thread))).status == 404
         assert "cheap" not in (await other.get(GROUP)).words
     news = (await as_bruno.get("/notifications")).words
     assert "Your post was taken out of Machine learning. Advertising" in news
@@ -369,3 +375,13 @@ async def test_a_group_elsewhere_is_asked(campus: Campus, as_ada: Browser, ada: 
     # It holds once that group says so.
     assert campus.read(lambda tx: memberships.find(tx, away.id, zoe.id)) is None
     assert campus.read(lambda tx: actors.by_id(tx, zoe.id)).state == "active"
+
+
+async def test_a_tick_that_was_not_set_takes_nothing_out(
+    campus: Campus, as_ada: Browser, group: Actor, bruno: Actor, thread: Post
+) -> None:
+    sent = {"do": "ban", "group": str(group.id), "actor": str(bruno.id), "with_posts": "", "next": LOG}
+    assert (await as_ada.post("/moderate", sent)).status == 200
+    assert fresh(campus, thread).removed_at is None
+    await as_ada.post("/moderate", sent | {"with_posts": "1"})
+    assert fresh(campus, thread).removed_at is not None

@@ -415,3 +415,34 @@ async def test_cursor_of_nonsense_is_the_first_page(campus: Campus, browser: Bro
         page = await browser.get(f"/people/ada?before={cursor}")
         assert page.status == 200
         assert "hello" in page.words
+
+
+async def test_a_long_text_in_a_list_ends_between_words(campus: Campus, ada: Actor, browser: Browser) -> None:
+    campus.group("mlops", ada)
+    campus.post(ada, "Forecasts\n\n" + "windmill " * 80 + "@mlops")
+    shown = (await browser.get("/groups/mlops")).words
+    assert "windmill…" in shown
+
+
+async def test_who_moved_says_where_to(campus: Campus, ada: Actor, as_ada: Browser, browser: Browser) -> None:
+    new, left = campus.stranger("zoe2"), campus.stranger("zoe", name="Zoe")
+    campus.write(lambda tx: actors.change(tx, left.id, moved_to=new.iri))
+    for one in (browser, as_ada):
+        page = await one.get("/@zoe@south.example")
+        assert "Moved to" in page.words
+        assert "@zoe2@south.example" in page.words
+        assert ">Follow<" not in page.text
+    group = campus.group("mlops", ada)
+    assert "Moved to" not in (await browser.get("/groups/mlops")).words
+    campus.write(lambda tx: actors.change(tx, group.id, moved_to=new.iri))
+    assert "Moved to" in (await browser.get("/groups/mlops")).words
+
+
+async def test_of_a_group_elsewhere_only_its_members_here_are_counted(
+    campus: Campus, ada: Actor, browser: Browser
+) -> None:
+    campus.group("mlops", ada)
+    far = campus.stranger("learning", kind="Group", followers="https://south.example/people/learning/followers")
+    campus.write(lambda tx: actors.count(tx, far.id, followers=1))
+    assert "1 member from here" in (await browser.get("/@learning@south.example")).words
+    assert "1 member ·" in (await browser.get("/groups/mlops")).words
