@@ -87,8 +87,9 @@ def local_actor(tx: "Tx", site: "Site", name: str, kinds: Sequence[str]) -> "Act
     bare = bare.removesuffix("@" + site.config.handle_domain)
     found = actors.by_name(tx, bare, site.config.handle_domain)
     if found is None or not found.local or found.kind not in kinds:
-        what = "group" if "Group" in kinds else "person"
-        raise CommandError(f"there is no {what} {bare!r} here; «fedi {what} list» shows who is")
+        nouns = ["person"] * (kinds != ("Group",)) + ["group"] * ("Group" in kinds)
+        lists = " and ".join(f"«fedi {noun} list»" for noun in nouns)
+        raise CommandError(f"there is no {' or '.join(nouns)} {bare!r} here; see {lists}")
     return found
 
 
@@ -109,6 +110,8 @@ def fetched_actor(site: "Site", name: str) -> "Actor":
     except NotFound as problem:
         raise CommandError(f"there is no {name!r}") from problem
     except FederationError as problem:
+        if problem.code == "bad-handle":
+            raise CommandError(f"{name!r} is no handle; write name@host") from problem
         raise CommandError(f"{name} can't be had: {problem.text}") from problem
 
 

@@ -93,7 +93,8 @@ def ban(
     whom: Whom,
     reason: Reason = "",
     until: Annotated[
-        str | None, typer.Option("--until", help="When it ends: 2026-12-31, or 12h, 7d, 2w from now; else never.")
+        str | None,
+        typer.Option("--until", help="When it ends: with 2026-12-31 (UTC), or 12h, 7d, 2w from now; else never."),
     ] = None,
     remove_posts: Annotated[bool, typer.Option("--remove-posts", help="With all they wrote in the group.")] = False,
     by: By = None,
@@ -191,7 +192,9 @@ def _on_post(config: "Path | None", name: str, post: str, by: str | None, act: C
             found = posts.by_id(tx, int(post)) if post.isascii() and post.isdigit() and len(post) < 19 else None
             found = found or posts.by_iri(tx, post) or posts.by_url(tx, post)
             if found is None or found.group_id != group.id:
-                raise CommandError(f"there is no post {post!r} in {group.username}")
+                raise CommandError(
+                    f"there is no post {post!r} in {group.username}; write its id, or the address of its page"
+                )
             act(moderation, tx, site, moderator(tx, site, group, by), group, found)
             return group
 
@@ -219,7 +222,7 @@ def _known(tx: "Tx", site: "Site", name: str) -> "Actor":
     username, _, domain = name.lstrip("@!").partition("@")
     found = actors.by_name(tx, username, domain or site.config.handle_domain)
     if found is None or found.state != "active":
-        raise CommandError(f"{name!r} is not known here")
+        raise CommandError(f"{name!r} is not known here; write the name of somebody here, or name@host")
     return found
 
 
@@ -236,12 +239,12 @@ def group_of(tx: "Tx", site: "Site", name: str) -> "Actor":
 
 
 def _end(text: str, now: int) -> int:
-    """A date, or how long from now, as ms since 1970. Raises CommandError."""
+    """The end of a date's day in UTC, or how long from now, as ms since 1970. Raises CommandError."""
     span = re.fullmatch(r"([0-9]{1,5})([hdw])", text)
     if span:
         return now + int(span[1]) * _DAYS[span[2]]
     try:
-        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000) + _DAYS["d"] - 1
     except ValueError as problem:
         raise CommandError(
             f"--until: {text!r} is no date like {time.strftime('%Y-%m-%d')}, and no span like 12h, 7d or 2w"

@@ -115,6 +115,7 @@ def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None
                 "following": actor.following_count,
                 "groups": sorted(f"@{group.username}@{group.domain}" for group in joined.values()),
                 "last_post": timestamp(actor.last_post_at),
+                "moved_to": actor.moved_to,
                 "created": timestamp(actor.created_at),
             }
 

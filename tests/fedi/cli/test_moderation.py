@@ -1,5 +1,6 @@
 """`fedi group …` for moderators, and `fedi report`: what they do, print, and refuse."""
 
+import time
 from dataclasses import dataclass, replace
 
 import pytest
@@ -110,6 +111,15 @@ def test_bans_and_moderators(campus: Campus) -> None:
     assert campus.membership() is None
 
 
+def test_a_ban_ends_with_the_day_that_is_named(campus: Campus) -> None:
+    day = time.strftime("%Y-%m-%d", time.gmtime())  # today is not over yet
+    campus.operator.fedi("group", "ban", "mlops", "bruno", "--until", day)
+    membership = campus.membership()
+    assert membership is not None
+    assert membership.until is not None
+    assert (membership.until + 1) % 86_400_000 == 0
+
+
 def test_a_group_is_changed_and_deleted(campus: Campus) -> None:
     fedi = campus.operator.fedi
     changed = fedi(
@@ -143,6 +153,12 @@ REFUSALS = [
     ("group ban mlops ada", 1, ""),
     ("group ban mlops nobody", 1, "not known here"),
     ("group ban mlops bruno --until yesterday", 1, "--until"),
+    ("group ban mlops nobody", 1, "name@host"),
+    ("group lock mlops 12", 1, "its id, or the address of its page"),
+    ("group lock nope 12", 1, "no group 'nope' here; see «fedi group list»"),
+    ("key rotate nope --yes", 1, "no person or group 'nope' here; see «fedi person list» and «fedi group list»"),
+    ("twin offer mlops bruno", 1, "write name@host"),
+    ("person alias ada bruno", 1, "write name@host"),
     ("group ban mlops bruno --until 2001-01-01", 1, "future"),
     ("group unban mlops bruno", 1, "not banned"),
     ("group dismiss mlops bruno", 1, "does not moderate"),
