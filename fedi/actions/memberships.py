@@ -4,7 +4,7 @@
 from fedi.actions import notifying
 from fedi.context import Site
 from fedi.errors import Forbidden
-from storage import actors, follows, groups, memberships, peers, people, posts
+from storage import actors, follows, groups, memberships, peers, people, posts, twins
 from storage.actors import Actor
 from storage.memberships import Membership
 from storage.metadata import Tx
@@ -116,6 +116,14 @@ def may_post_there(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
         )
 
 
+def _in_twin(tx: Tx, actor: Actor, group: Actor) -> bool:
+    """Whether somebody of this instance is in a twin of a group here: its threads are in the group here, and what they say
+    there would come back by the twin anyway."""
+    joined = [row.other_id for row in twins.of_group(tx, group.id) if row.state == "joined"] if actor.local else []
+    edges = (follows.find(tx, actor.id, other_id) for other_id in joined)
+    return any(edge is not None and edge.state == "accepted" for edge in edges)
+
+
 def may_post(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
     """Raises Forbidden, with the reason, when `actor` may not post in this local group."""
     if group.state != "active":
@@ -125,6 +133,8 @@ def may_post(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
     if banned(site, membership):
         raise Forbidden(f"You are banned from {group.name}.", code="banned")
     if membership is None or membership.state != "accepted":
+        if (row is None or row.post == "members") and _in_twin(tx, actor, group):
+            return
         raise Forbidden(f"Only members post in {group.name}: follow it to join, then post again.", code="not-a-member")
     if row is not None and row.post == "moderators" and not membership.moderates:
         raise Forbidden(f"Only moderators post in {group.name}.", code="moderators-only")

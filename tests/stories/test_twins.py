@@ -562,3 +562,21 @@ async def test_a_twin_does_not_make_a_group_pass_on_what_it_could_only_fetch(thr
         await settle(alpha)
     assert "private" not in msgspec.json.encode(reader.inbox).decode()
     assert announced(three, "reader.example", create["id"]) == Counter()
+
+
+async def test_who_is_in_the_twin_alone_answers_at_home_as_well(three: Three) -> None:
+    """At home a thread of the twin is in the group there: its reader need not be in both."""
+    alpha, beta, _ = three.all
+    ours, theirs = await pair(three)
+    ann, ben, bea = alpha.person("ann"), beta.person("ben"), beta.person("bea")
+    await join(alpha, ann, "mlops@alpha.example")
+    await join(beta, ben, "mlops@alpha.example")
+    question = publish(alpha, ann, "@mlops Who measured it?\n\nI did not.")
+    await settle(*three.all)
+    assert in_group(beta, theirs) == [question.iri]
+    there = beta.post(question.iri)
+    answer = publish(beta, ben, "I did.", reply_to=there)
+    await settle(*three.all)
+    assert sorted(in_group(alpha, ours)) == sorted(in_group(beta, theirs)) == sorted([question.iri, answer.iri])
+    with pytest.raises(Forbidden, match="Only members post in"):
+        publish(beta, bea, "And I am in neither.", reply_to=there)
