@@ -1,11 +1,12 @@
-"""Add: a moderator pins a post of a group or makes somebody a moderator (FEP-1b12); a person pins a post of their own."""
+"""Add: a moderator pins a post of a group or makes somebody a moderator (FEP-1b12); a person pins a post of their own; who
+began a thread passes on what was done in it (`fedi.inbox.containers`)."""
 
 from federation import fields as wire
 from federation.activity import Authentic
 from fedi.actions import groups as group_actions
 from fedi.actions import moderated
 from fedi.context import Site
-from fedi.inbox import moderators
+from fedi.inbox import containers, moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, signer
 from storage import actors, pins, posts
@@ -16,7 +17,10 @@ from storage.posts import Post
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
-    """Who is to moderate a group hosted here, where they are not known."""
+    """Who is to moderate a group hosted here, where they are not known; what proves an activity that is added."""
+    inner = containers.added(received)
+    if inner is not None:
+        return containers.needs(tx, site, received, inner)
     by = actors.by_iri(tx, received.signer)
     try:
         group, name = moderators.target(tx, site, received, None)
@@ -28,7 +32,11 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
-    """Pin or appoint, and let a group hosted here announce it."""
+    """Pin or appoint, and let a group hosted here announce it; or keep the activity that is added."""
+    inner = containers.added(received)
+    if inner is not None:
+        containers.handle(tx, site, received, inner, fetched)
+        return
     keep(tx, site, received)
 
 
