@@ -36,7 +36,11 @@ class University(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A post: who says it, in answer to which other one (by key), in which group (`name@university`), who likes it."""
+    """A post: who says it, in answer to which other one (by key), in which group (`name@university`), who likes it.
+
+    With `title` it is written on a page, where titles are given, and an Article; with `options` it asks a poll, in which
+    `votes` say who chooses which (from 0). `pinned_by` moderates its group.
+    """
 
     key: str
     who: str
@@ -45,6 +49,11 @@ class Said(NamedTuple):
     group: str = ""
     liked_by: tuple[str, ...] = ()
     boosted_by: tuple[str, ...] = ()
+    title: str = ""
+    options: tuple[str, ...] = ()
+    votes: tuple[tuple[str, int], ...] = ()
+    pinned_by: str = ""
+    quotes: str = ""
 
 
 UNIVERSITIES = (
@@ -117,6 +126,14 @@ UNIVERSITIES = (
                 ("No data that could identify a person.",),
                 ("carmen@south", "lucia@south", "noor@south", "priya@east", "jonas@north"),
             ),
+            Circle(
+                "models",
+                "Models at Southbridge",
+                "public",
+                "What we run on our own machines; one with ML Operations at Northmoor.",
+                ("Say what you tried.",),
+                ("carmen@south", "noor@south", "elif@east"),
+            ),
         ),
     ),
     University(
@@ -149,6 +166,9 @@ UNIVERSITIES = (
         ),
     ),
 )
+
+TWINS = (("mlops@north", "models@south"),)
+"""Groups of different universities that are one: the first asks, the second agrees."""
 
 FOLLOWS = (
     ("ada@north", "lucia@south"),
@@ -205,6 +225,7 @@ TALK = (
         "Three papers on telling a changed world from a broken sensor. Bring one plot of your own. #drift #readinggroup",
         group="mlops@north",
         boosted_by=("lucia@south",),
+        pinned_by="ingrid@north",
     ),
     Said(
         "drift-1",
@@ -284,6 +305,62 @@ TALK = (
         "We have the same with single turbines: name the site and you have named the owner. We report by valley.",
         to="small-1",
         liked_by=("priya@east",),
+    ),
+    Said(
+        "when",
+        "jonas@north",
+        "When should the nightly run be done?\n\nI will move ours to what most of you need.",
+        group="mlops@north",
+        options=("By four", "By six", "By eight"),
+        votes=(("lucia@south", 1), ("kenji@east", 2), ("priya@east", 1)),
+    ),
+    Said(
+        "asof",
+        "lucia@south",
+        "Three weeks ago our forecast learned from the future. The table of admissions has one row per patient, and each "
+        "row is corrected for days: a ward is changed, a discharge is entered late, a test comes back. When we trained on "
+        "the table as it is today, the model saw corrections that nobody had at six in the morning. It was very good, "
+        "until it was asked.\n\n"
+        "The remedy is a second time on every row. The first says when something happened, the second when we could have "
+        "known it. A feature for a certain morning is then a question with two limits: what happened before, among what "
+        "was known before. Databases call this bitemporal; for us it is a column and a habit.\n\n"
+        "It costs less than I feared. Rows are never changed, only added, so the table grows by a third in a winter. The "
+        "join takes the last row per patient before the second time, which an index on patient and time does well. On "
+        "our two winters, 41 000 stays, building all features takes four minutes on a laptop.\n\n"
+        "What it showed is uncomfortable. With honest features the error rose from 2.1 beds to 3.4. That is the model we "
+        "always had; we had only measured another one. The ward now plans with 3.4 and is less surprised.\n\n"
+        "Two things I would do again at once: write the rule into the job that fills the table, where nobody can forget "
+        "it, and keep one test that trains with the dates shuffled, which must fail. One thing I would not: explain it "
+        "with a diagram first. The sentence «what could we have known?» did it in a minute.",
+        group="mlops@north",
+        title="What could we have known? Features with two times",
+        liked_by=("ingrid@north", "mateo@south"),
+    ),
+    Said(
+        "asof-1",
+        "carmen@south",
+        "The second time also says who is entered late. With us that is not random, and I had never looked.",
+        to="asof",
+    ),
+    Said(
+        "gpu",
+        "noor@south",
+        "One shared GPU, eleven theses\n\n"
+        "We tried a list on the door, then a calendar. What do you use where people are polite and deadlines are not?",
+        group="models@south",
+    ),
+    Said(
+        "gpu-1",
+        "ada@north",
+        "A queue with a limit of four hours a job. Nobody needs more who saves what they have, and everybody learns to.",
+        to="gpu",
+        liked_by=("noor@south",),
+    ),
+    Said(
+        "again",
+        "mateo@south",
+        "If you read one thing this week, and have a table with dates in it:",
+        quotes="asof",
     ),
     Said("hello", "ada@north", "First snow on the turbines, and the model saw it coming by eleven hours. #wind"),
     Said("hello-1", "kenji@east", "Eleven! What did the one without temperature say?", to="hello"),

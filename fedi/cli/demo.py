@@ -123,11 +123,14 @@ def _start(port: int, database: str) -> dict[str, Any]:
         described = list(pool.map(_populate, instances))
     _serve(instances)
     accounts = {
-        f"{person['username']}@{each['name']}": Account(each["url"], person["username"], person["token"])
+        f"{person['username']}@{each['name']}": Account(
+            each["url"], person["username"], person["token"], person["password"]
+        )
         for each in described
         for person in each["people"]
     }
-    fill(accounts, _say)
+    by_name = {instance.university.name: instance for instance in instances}
+    fill(accounts, lambda university, *words: _fedi(by_name[university], *words), _say)
     known = {"database": database, "instances": described}
     written = FOLDER / "demo.json.new"
     written.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,26 +1,33 @@
-"""Fill the demo by what clients do: each person's app asks its own university's client API, over HTTP."""
+"""Fill the demo by what clients do: each person's app asks its own university's client API, over HTTP.
 
+What the client API has no word for is done as people do it: a title on a page, the twins of a group by `fedi twin`.
+"""
+
+import http.cookiejar
 import json
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from fedi.cli.campus import FOLLOWS, TALK, UNIVERSITIES, Said
+from fedi.cli.campus import FOLLOWS, TALK, TWINS, UNIVERSITIES, Said
 from fedi.cli.console import CommandError
 
 T = TypeVar("T")
 
 _PATIENCE = 60.0
+_POLL = 7 * 24 * 3600
+"""How long the demo's polls are open, in s."""
 
 
 class Account:
     """A person with a token, as their app sees the world. `authority` is the host and port in handles."""
 
-    def __init__(self, url: str, username: str, token: str) -> None:
+    def __init__(self, url: str, username: str, token: str, password: str) -> None:
         self._url = url
+        self._login = {"name": username, "password": password}
         self._token = token
         self.handle = f"{username}@{url.partition('://')[2]}"
 
@@ -64,11 +71,38 @@ class Account:
 
         return _until(f"{self.handle} finds {handle}", look)
 
-    def post(self, text: str, *, reply_to: str | None = None) -> dict[str, Any]:
-        """Publish; the status comes back."""
-        values = {"status": text, "visibility": "public", "in_reply_to_id": reply_to, "language": "en"}
-        made: dict[str, Any] = self.ask("POST", "/api/v1/statuses", values)
-        return made
+    def post(self, text: str, **values: Any) -> tuple[str, str]:
+        """Publish, with further `values` of the client API; the URIs of the status and of what it answers come back.
+
+        A poll in a group answers the thread that it is asked in; what answers nothing has its own URI twice.
+        """
+        made = self.ask(
+            "POST", "/api/v1/statuses", {"status": text, "visibility": "public", "language": "en", **values}
+        )
+        above = made["in_reply_to_id"]
+        return str(made["uri"]), str((self.ask("GET", f"/api/v1/statuses/{above}") if above else made)["uri"])
+
+    def write(self, group: str, title: str, text: str) -> str:
+        """Begin a thread on the page of a group, as a browser does; the URI of the post comes back."""
+        jar = http.cookiejar.CookieJar()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        browser.addheaders = [("Origin", self._url), ("Sec-Fetch-Site", "same-origin")]
+        at = self._url
+        for path, form in (
+            ("/login", self._login),
+            ("/compose", {"group": self.find(group), "title": title, "text": text}),
+        ):
+            try:
+                with browser.open(self._url + path, urlencode(form).encode(), timeout=30) as answer:
+                    at = str(answer.url)
+            except OSError as problem:
+                raise CommandError(f"POST {path} by {self.handle}: {problem}") from problem
+        return at
+
+    def vote(self, status: str, choice: int) -> None:
+        """Choose an option, from 0, of the poll in a status."""
+        poll = self.ask("GET", f"/api/v1/statuses/{status}")["poll"]
+        self.ask("POST", f"/api/v1/polls/{poll['id']}/votes", {"choices": [choice]})
 
     def arrived(self, uri: str, root: str) -> str:
         """The id that this university gives to a post, as soon as it has come: at home, or in its thread."""
@@ -90,8 +124,11 @@ class Account:
         return _until(f"{uri} reaches {self.handle}", look)
 
 
-def fill(accounts: dict[str, Account], say: Callable[[str], None]) -> None:
-    """Have everybody write their profile, follow, join and talk. `accounts` are by `username@university`."""
+def fill(accounts: dict[str, Account], command: Callable[..., str], say: Callable[[str], None]) -> None:
+    """Have everybody write their profile, follow, join and talk.
+
+    `accounts` are by `username@university`; `command` runs a `fedi` command at the university that it is given first.
+    """
     hosts = {name.partition("@")[2]: account.handle.partition("@")[2] for name, account in accounts.items()}
 
     def handle(name: str) -> str:
@@ -115,6 +152,8 @@ def fill(accounts: dict[str, Account], say: Callable[[str], None]) -> None:
             for member in group.members[1:]:
                 owner = accounts[group.members[0]]
                 accounts[member].follow(handle(f"{group.name}@{university.name}"), owner)
+    for first, second in TWINS:
+        _join(command, handle, first, second)
     say("threads")
     talk = _Talk(accounts, handle)
     for said in TALK:
@@ -139,17 +178,29 @@ class _Talk:
         account = self._accounts[said.who]
         if said.to:
             uri, root = self._said[said.to]
-            status = account.post(said.text, reply_to=account.arrived(uri, root))
-            self._said[said.key] = status["uri"], root
+            self._said[said.key] = account.post(said.text, in_reply_to_id=account.arrived(uri, root))[0], root
             self._groups[said.key] = self._groups[said.to]
+            return
+        if said.title:
+            uri = root = account.write(self._handle(said.group), said.title, said.text)
         else:
+            values: dict[str, Any] = {}
+            if said.options:
+                values["poll"] = {"options": said.options, "expires_in": _POLL}
+            if said.quotes:
+                values["quoted_status_id"] = account.arrived(*self._said[said.quotes])
             text = f"{said.text}\n\n@{self._handle(said.group)}" if said.group else said.text
-            status = account.post(text)
-            self._said[said.key] = status["uri"], status["uri"]
-            self._groups[said.key] = said.group
+            uri, root = account.post(text, **values)
+        self._said[said.key] = uri, root
+        self._groups[said.key] = said.group
 
     def react(self, said: Said) -> None:
-        """Like and boost one."""
+        """Like, boost and pin one, and vote in it."""
+        for name, choice in said.votes:
+            self._accounts[name].vote(self._accounts[name].arrived(*self._said[said.key]), choice)
+        if said.pinned_by:
+            moderator = self._accounts[said.pinned_by]
+            moderator.ask("POST", f"/api/v1/statuses/{moderator.arrived(*self._said[said.key])}/pin", {})
         for verb, names in (("favourite", said.liked_by), ("reblog", said.boosted_by)):
             for name in names:
                 account = self._accounts[name]
@@ -162,10 +213,30 @@ class _Talk:
                 self._accounts[name].arrived(uri, root)
 
 
+def _join(command: Callable[..., str], handle: Callable[[str], str], first: str, second: str) -> None:
+    """Make two groups twins: the operator of the one asks, that of the other agrees."""
+
+    def state(of: str, other: str) -> str | None:
+        rows = json.loads(command(of.partition("@")[2], "twin", "list", "--json"))
+        return next((row["state"] for row in rows if row["other"] == handle(other)), None)
+
+    def run(verb: str, of: str, other: str) -> None:
+        name, _, university = of.partition("@")
+        command(university, "twin", verb, name, handle(other))
+
+    run("offer", first, second)
+    _until(f"{second} is asked to be a twin", lambda: state(second, first) == "asked" or None)
+    run("accept", second, first)
+    for of, other in ((first, second), (second, first)):
+        _until(f"{of} and {other} are twins", lambda of=of, other=other: state(of, other) == "joined" or None)  # type: ignore[misc]
+
+
 def _members(group: str) -> Iterator[str]:
+    """Who is in a group, or in its twin."""
+    wanted = {group, *(name for pair in TWINS if group in pair for name in pair)}
     for university in UNIVERSITIES:
         for circle in university.groups:
-            if f"{circle.name}@{university.name}" == group:
+            if f"{circle.name}@{university.name}" in wanted:
                 yield from circle.members
 
 

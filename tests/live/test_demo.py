@@ -100,6 +100,42 @@ def test_a_public_thread_spans_the_three(demo: tuple[Path, dict[str, Any]]) -> N
         assert spanning > 0, each["name"]
 
 
+def page(url: str) -> str:
+    """What a stranger's browser gets at `url`."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return str(answer.read().decode())
+
+
+def test_it_shows_polls_pins_quotes_articles_and_twins(demo: tuple[Path, dict[str, Any]]) -> None:
+    """Read at another university than the one that it was made at."""
+    folder, known = demo
+    north, south, east = known["instances"]
+    token = next(person["token"] for person in east["people"] if person["username"] == "kenji")
+    found = ask(east["url"] + "/api/v1/timelines/home?limit=40", token)
+    statuses = [status.get("reblog") or status for status in found]
+    threads = {
+        status["id"]: ask(f"{east['url']}/api/v1/statuses/{status['id']}/context", token)["descendants"]
+        for status in statuses
+    }
+    polls = [one["poll"] for below in threads.values() for one in below if one["poll"] is not None]
+    assert [[one["title"] for one in poll["options"]] for poll in polls] == [["By four", "By six", "By eight"]]
+    assert polls[0]["own_votes"] == [2]
+    article = next(status for status in statuses if "What could we have known?" in status["content"])
+    request = urllib.request.Request(article["uri"], headers={"Accept": "application/activity+json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert json.load(answer)["type"] == "Article"
+    assert "Pinned" in page(north["url"] + "/groups/mlops")
+    assert "One with" in page(north["url"] + "/groups/mlops")
+    twin = page(south["url"] + "/groups/models")
+    assert "One with" in twin
+    assert "What could we have known?" in twin
+    mateo = next(person["token"] for person in south["people"] if person["username"] == "mateo")
+    quotes = [one["quote"] for one in ask(south["url"] + "/api/v1/timelines/home?limit=40", mateo) if one.get("quote")]
+    assert [quote["state"] for quote in quotes] == ["accepted"]
+    listed = fedi(folder, "twin", "list", "--json", "--config", north["config"])
+    assert [row["state"] for row in json.loads(listed.stdout)] == ["joined"]
+
+
 def test_a_second_demo_in_the_folder_is_refused_and_stop_ends_it(demo: tuple[Path, dict[str, Any]]) -> None:
     folder, known = demo
     again = fedi(folder, "demo", "--detach", DEMO_PORT=str(three_free_ports()))
