@@ -40,14 +40,15 @@ def active(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, befo
         newest = list(tx.scalars(query.order_by(posts.c.id.desc()).limit(_STEP)))
         roots = list(dict.fromkeys(newest))
         looked_at += roots
-        summed = _summed(tx, roots, visible)
-        found += [thread for thread in map(summed.get, roots) if thread and (before is None or thread.last_id < before)]
+        known = summed(tx, roots, visible)
+        found += [thread for thread in map(known.get, roots) if thread and (before is None or thread.last_id < before)]
         if len(found) >= limit or len(newest) < _STEP:
             break
     return found[:limit]
 
 
-def _summed(tx: Tx, roots: list[int], visible: ColumnElement[bool]) -> dict[int, Thread]:
+def summed(tx: Tx, roots: list[int], visible: ColumnElement[bool]) -> dict[int, Thread]:
+    """The threads that these posts began, by their id: with what is `visible` of them."""
     if not roots:
         return {}
     query = (

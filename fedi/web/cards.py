@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from fedi import visibility
 from fedi.text import events, first_line, to_text
-from fedi.text.mentions import shortened, title_of
+from fedi.text.mentions import shortened, title_of, without_mentions
 from storage import actors, follows, polls, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -101,7 +101,7 @@ class Card:
     def rest(self) -> str:
         """The beginning of the text without what `named` says of it."""
         if self.heading is not None:
-            return shortened(to_text(self.body[:4000]), 400)
+            return shortened(without_mentions(to_text(self.body[:4000])), 400)
         return shortened(self._text.partition(self._first_line.rstrip("…"))[2].strip("… \n"), 400)
 
     def named(self, length: int) -> str:

@@ -174,9 +174,14 @@ def _banned(site: Site, group: Actor, membership: Membership | None) -> str | No
 def _pinned(tx: Tx, me: Actor | None, group: Actor) -> list[Card]:
     """What moderators put first, last pinned first."""
     ids = [pin.post_id for pin in pins.of(tx, group.id)][:_PINNED]
-    seen = visibility.seen(tx, cards.viewer_of(me), ids)
+    viewer = cards.viewer_of(me)
+    seen = visibility.seen(tx, viewer, ids)
+    counted = threads.summed(tx, list(seen), visibility.visible_to(viewer))
     made = cards.of_posts(tx, me, [seen[one] for one in ids if one in seen])
-    return [replace(card, replies=card.post.replies_count, pinned=True) for card in made]
+    return [
+        replace(card, replies=counted[card.post.id].posts - 1 if card.post.id in counted else 0, pinned=True)
+        for card in made
+    ]
 
 
 def _threads(tx: Tx, me: Actor | None, group: Actor, cursor: int | None, without: list[int]) -> Listing:

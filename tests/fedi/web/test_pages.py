@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedi.actions import posts
+from fedi.actions import moderation, posts
 from fedi.html import STYLE_PATH, WIRE
 from fedi.text import sanitise, to_text
 from fedi.web.posts import part_of
@@ -446,3 +446,15 @@ async def test_of_a_group_elsewhere_only_its_members_here_are_counted(
     campus.write(lambda tx: actors.count(tx, far.id, followers=1))
     assert "1 member from here" in (await browser.get("/@learning@south.example")).words
     assert "1 member ·" in (await browser.get("/groups/mlops")).words
+
+
+async def test_a_pinned_thread_counts_all_that_was_answered(campus: Campus, ada: Actor, browser: Browser) -> None:
+    group = campus.group("mlops", ada)
+    root = campus.post(ada, "@mlops " + "windmill " * 200, title="Long winters")
+    first = campus.post(ada, "one", reply_to_id=root.id)
+    campus.post(ada, "two", reply_to_id=first.id)
+    assert "Long winters windmill" in (await browser.get("/groups/mlops")).words  # not whom it is for
+    campus.write(lambda tx: moderation.pin(tx, campus.site, ada, group, root))
+    shown = (await browser.get("/groups/mlops")).words
+    assert "Pinned" in shown
+    assert "2 replies" in shown
