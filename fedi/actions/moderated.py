@@ -34,14 +34,19 @@ class Deed:
     reason: str = ""
 
 
-def removed(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
-    """A post is taken out of its group, for everyone; it can come back. Its author is told."""
+def removed(tx: Tx, site: Site, deed: Deed, post: Post, *, with_replies: bool = False) -> Moderation | None:
+    """A post is taken out of its group, for everyone; it can come back. Its author is told.
+
+    `with_replies`: so is all that is below it (Lemmy 1.0), each by an act of its own, which `restored` takes back.
+    """
     if post.removed_at is not None or post.deleted_at is not None:
         return None
     made = _note(tx, site, deed, "remove", post=post)
     if made is not None:
         _take_out(tx, site, deed.group, post)
         _tell(tx, site, deed, post.author_id, post.id)
+        for below in _below(tx, post) if with_replies else ():
+            removed(tx, site, replace(deed, iri=_below_iri(deed.iri, below)), below)
     return made
 
 
@@ -52,11 +57,32 @@ def restored(tx: Tx, site: Site, group: Actor, post: Post) -> bool:
     """
     if post.removed_at is None or post.deleted_at is not None:
         return False
-    if _undone(tx, site, "remove", group, post_id=post.id) is None:
+    known = _undone(tx, site, "remove", group, post_id=post.id)
+    if known is None:
         return False
     _put_back(tx, site, group, post)
     notifications.forget(tx, post_id=post.id, kind=WARNING)
+    for below in _below(tx, post):
+        standing = moderations.standing(tx, "remove", group_id=group.id, post_id=below.id)
+        if standing is not None and standing.iri == _below_iri(known.iri, below):
+            restored(tx, site, group, below)
     return True
+
+
+def _below(tx: Tx, post: Post) -> list[Post]:
+    """What is below a post in its thread and in the same group, deleted posts left out."""
+    answers: dict[int | None, list[Post]] = {}
+    for one in posts.thread(tx, post.root_id or post.id):
+        answers.setdefault(one.reply_to_id, []).append(one)
+    found = list(answers.pop(post.id, ()))
+    for one in found:  # which grows by what is below it
+        found += answers.pop(one.id, ())
+    return [one for one in found if one.group_id == post.group_id]
+
+
+def _below_iri(removal: str, post: Post) -> str:
+    """What the removal of an answer is called that went with what it answers."""
+    return f"{removal}#{post.id}"
 
 
 def hidden(tx: Tx, site: Site, post: Post) -> None:

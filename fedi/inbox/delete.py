@@ -78,7 +78,8 @@ def _remove(tx: Tx, site: Site, received: Authentic, fetched: Fetched, post: Pos
     if group is None or (vouched_by is None and not group.local):
         raise WrongOrigin(f"{received.signer} can't delete what another wrote")
     moderators.check(tx, by, group, vouched_by)
-    if moderated.removed(tx, site, moderators.deed(received, by, group), post) is None:
+    deep = received.activity.document.get("withReplies") is True
+    if moderated.removed(tx, site, moderators.deed(received, by, group), post, with_replies=deep) is None:
         raise Ignored("known", "this is removed already")
     if group.local:
         group_actions.announce(tx, site, group, received.activity.raw, post, "delete")

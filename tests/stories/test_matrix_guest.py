@@ -239,6 +239,30 @@ async def test_a_thread_in_a_group_there(guest: Guest) -> None:
     assert home(alpha, guest.ada) == []
 
 
+@pytest.mark.parametrize("guest", ["lemmy"], indirect=True)
+async def test_a_subtree_goes_and_comes_back(guest: Guest) -> None:
+    """Lemmy 1.0: a removal with `withReplies` takes all that is below, and its Undo brings back what went with it alone."""
+    alpha = guest.alpha
+    post = opener(guest)
+    await guest.pass_on(guest.act(guest.author, "Create", post, to=[guest.group, PUBLIC]))
+    iris = [post["id"]]
+    for name, parent in (("one", 0), ("two", 1), ("three", 2), ("beside", 0)):
+        note = guest.elsewhere.note(guest.voter, name, inReplyTo=iris[parent], audience=guest.group, cc=[guest.group])
+        await guest.pass_on(guest.act(guest.voter, "Create", note))
+        iris.append(note["id"])
+
+    def shown() -> list[bool]:
+        return [alpha.post(iri).removed_at is None for iri in iris]
+
+    await guest.pass_on(guest.act(guest.moderator, "Delete", iris[3], summary="before"))
+    deep = guest.act(guest.moderator, "Delete", iris[1], summary="enough", withReplies=True)
+    await guest.pass_on(deep)
+    assert shown() == [True, False, False, False, True]
+    await guest.pass_on(guest.act(guest.moderator, "Undo", deep))
+    assert shown() == [True, True, True, False, True]
+    assert alpha.post(iris[0]).replies_count == 2
+
+
 async def moderate(guest: Guest, iri: str) -> None:
     """What its moderators do, as far as the software tells."""
     alpha, by, sends = guest.alpha, guest.moderator, guest.dialect.sends
