@@ -219,3 +219,26 @@ def strict(activity: Json, by: Actor) -> None:
         assert isinstance(activity["cc"], list)
     if activity["type"] == "Undo":
         assert activity["object"]["actor"] == by.iri
+
+
+async def test_a_post_that_names_nobody_is_for_whom_its_create_is(three: Three) -> None:
+    """Discourse addresses the activity alone; Mastodon reads the post's audience from there, too."""
+    alpha = three.alpha
+    ada = alpha.person("ada")
+    peer = Peer(three.world, "discourse.example", "discourse")
+    angus = peer.actor("angus")
+    await join(alpha, ada, "angus@discourse.example")
+    await settle(alpha)
+    await peer.send(alpha, peer.activity("Accept", angus, peer.got("Follow")[-1], to=[ada.iri]))
+    for name, to, visibility in (("open", [PUBLIC], "public"), ("closed", [f"{angus}/followers"], "followers")):
+        note = peer.note(angus, name)
+        del note["to"], note["cc"]
+        create = peer.activity("Create", angus, note, to=to)
+        await peer.send(alpha, {**create, "actor": peer.documents[angus]}, key=angus)
+        await settle(alpha)
+        assert alpha.post(note["id"]).visibility == visibility
+    # What says itself whom it is for is not opened by its Create.
+    note = peer.note(angus, "own", to=[f"{angus}/followers"], cc=[])
+    await peer.send(alpha, peer.activity("Create", angus, note))
+    await settle(alpha)
+    assert alpha.post(note["id"]).visibility == "followers"
