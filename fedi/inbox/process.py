@@ -113,6 +113,10 @@ def _ask_needs(tx: Tx, site: Site, items: list[_Item]) -> None:
             item.needs = _without(item.handler.needs(tx, site, item.authentic), coming)
         except (FederationError, Problem, Ignored) as problem:
             item.problem = problem
+        except Exception as problem:
+            if _is_database_trouble(problem):
+                raise
+            _fault(item, problem)
         coming |= _published(activity)
 
 
@@ -155,6 +159,10 @@ async def _fetch(site: Site, item: _Item) -> None:
             log.info("%s: what it needs can't be had: %s", item.row.activity_id, problem)
     except TimeoutError:
         log.info("%s: what it needs did not come in time", item.row.activity_id)
+    except Exception as problem:
+        if _is_database_trouble(problem):
+            raise
+        _fault(item, problem)
     item.fetched = Fetched(activities, frozenset(gone))
 
 
@@ -231,8 +239,7 @@ def _handle_all(tx: Tx, site: Site, items: list[_Item]) -> None:
                 if _is_database_trouble(problem):
                     raise
                 tx.exec_driver_sql("ROLLBACK TO SAVEPOINT item")
-                log.exception("handling %s failed", item.row.activity_id)
-                item.problem = problem
+                _fault(item, problem)
         _settle(tx, site, item)
     now = site.clock()
     if done:
@@ -260,6 +267,12 @@ def _settle(tx: Tx, site: Site, item: _Item) -> None:
     if state == "refused":
         decision = Decision(Verdict.REJECT, code, text)
         policy.keep(tx, site, decision, "in", row.host, actor=row.actor, activity_id=row.activity_id, type=row.type)
+
+
+def _fault(item: _Item, problem: Exception) -> None:
+    """A fault of ours with one activity: it is tried again by itself, and the others of its batch are not held up."""
+    log.error("handling %s failed", item.row.activity_id, exc_info=problem)
+    item.problem = problem
 
 
 def _is_database_trouble(problem: Exception) -> bool:
