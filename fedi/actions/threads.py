@@ -50,8 +50,9 @@ def adopt(tx: Tx, post: Post) -> Post:
     for orphan in orphans:
         posts.change(tx, orphan.id, reply_to_id=post.id, reply_to_actor_id=post.author_id)
         posts.move_thread(tx, orphan.root_id or orphan.id, post.root_id or post.id, post.group_id)
-    if orphans:
-        posts.count(tx, post.id, replies=len(orphans))
+    there = [one for one in orphans if one.deleted_at is None and one.removed_at is None]
+    if there:
+        posts.count(tx, post.id, replies=len(there))
     return post
 
 

@@ -108,3 +108,18 @@ async def test_context_and_replies_are_kept(alpha: Instance, peer: Peer) -> None
         alpha, peer, context=peer.iri("/contexts/1"), replies={"id": peer.iri("/1/replies"), "type": "Collection"}
     )
     assert (post.context, post.replies) == (peer.iri("/contexts/1"), peer.iri("/1/replies"))
+
+
+async def test_what_came_before_the_post_it_answers_and_was_deleted_does_not_count(alpha: Instance, peer: Peer) -> None:
+    ada, bob = alpha.person("ada"), peer.actor("bob")
+    parent = peer.note(bob, "parent", tag=[{"type": "Mention", "href": ada.iri}])
+    del peer.documents[parent["id"]]  # nobody can have it yet
+    for name in ("stays", "goes"):
+        answer = peer.note(bob, name, inReplyTo=parent["id"], tag=[{"type": "Mention", "href": ada.iri}])
+        await peer.send(alpha, peer.activity("Create", bob, answer))
+    await settle(alpha)
+    await peer.send(alpha, peer.activity("Delete", bob, peer.iri("/notes/goes")))
+    await settle(alpha)
+    await peer.send(alpha, peer.activity("Create", bob, parent))
+    await settle(alpha)
+    assert alpha.post(parent["id"]).replies_count == 1
