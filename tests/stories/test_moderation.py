@@ -457,4 +457,4 @@ async def test_who_is_banned_at_home_acts_on_nothing_in_the_group_but_to_delete(
     assert campus.lemmy.inbox[before:] == []
     alpha.write(lambda tx: posts.delete(tx, alpha.site, alpha.post(mine.iri), nia))
     await campus.settle()
-    assert [one["type"] for one in campus.announced("Delete")] == ["Delete"]
+    assert len(campus.announced("Delete")) == 1
