@@ -95,6 +95,13 @@ def is_known(tx: Tx, one_id: int, other_id: int) -> bool:
     return found is not None and found.state == "known"
 
 
+def related(tx: Tx, group_id: int) -> list[int]:
+    """The groups elsewhere that a group elsewhere calls its twins, or that call it theirs."""
+    calls = select(twins.c.other_id).where(twins.c.group_id == group_id, twins.c.state == "known")
+    called = select(twins.c.group_id).where(twins.c.other_id == group_id, twins.c.state == "known")
+    return list(tx.scalars(calls.union(called)))
+
+
 def known(tx: Tx, one_id: int, others: list[int], now: int) -> None:
     """Note which groups a group elsewhere calls its twins; those that it no longer names are forgotten."""
     gone = delete(twins).where(twins.c.group_id == one_id, twins.c.state == "known", twins.c.other_id.notin_(others))

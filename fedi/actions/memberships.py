@@ -102,13 +102,12 @@ def may_post_there(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
     """
     if banned(site, memberships.find(tx, group.id, actor.id)):
         raise Forbidden(f"You are banned from {group.name}.", code="banned")
-    follow = follows.find(tx, actor.id, group.id)
-    if follow is not None and follow.state == "accepted":
+    if _is_in(tx, actor, group.id):
         return
     row = groups.by_id(tx, group.id)
     peer = peers.by_host(tx, group.host)
     if (row is not None and row.see != "public") or (peer is not None and peer.software == "fedi"):
-        waiting = follow is not None
+        waiting = follows.find(tx, actor.id, group.id) is not None
         raise Forbidden(
             f"Only members post in {group.name}: "
             + ("your request to join has not been accepted yet." if waiting else "follow it to join, then post again."),
@@ -116,12 +115,26 @@ def may_post_there(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
         )
 
 
+def answers_in(tx: Tx, actor: Actor, group: Actor) -> Actor:
+    """The group that a local `actor` answers in, in a thread of `group`: itself, or, of one elsewhere that they are not in,
+    a twin of it that they are in, which passes the answer on (FEP-d36d)."""
+    if group.local or _is_in(tx, actor, group.id):
+        return group
+    # Which of the two says so does not matter: the one that they are in decides what it takes and passes on.
+    mine = next((one for one in twins.related(tx, group.id) if _is_in(tx, actor, one)), None)
+    return (actors.by_id(tx, mine) if mine is not None else None) or group
+
+
+def _is_in(tx: Tx, actor: Actor, group_id: int) -> bool:
+    edge = follows.find(tx, actor.id, group_id)
+    return edge is not None and edge.state == "accepted"
+
+
 def _in_twin(tx: Tx, actor: Actor, group: Actor) -> bool:
     """Whether somebody of this instance is in a twin of a group here: its threads are in the group here, and what they say
     there would come back by the twin anyway."""
     joined = [row.other_id for row in twins.of_group(tx, group.id) if row.state == "joined"] if actor.local else []
-    edges = (follows.find(tx, actor.id, other_id) for other_id in joined)
-    return any(edge is not None and edge.state == "accepted" for edge in edges)
+    return any(_is_in(tx, actor, other_id) for other_id in joined)
 
 
 def may_post(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:

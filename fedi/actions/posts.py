@@ -241,6 +241,7 @@ def _group(
     group: Actor | None = None
     if parent is not None:
         group = actors.by_id(tx, parent.group_id) if parent.group_id is not None else None
+        group = memberships.answers_in(tx, author, group) if group is not None else None
     else:
         group = next((actor for actor in mentioned.values() if actor.is_group), None)
     if group is None:

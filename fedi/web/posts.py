@@ -125,6 +125,7 @@ def _refused(tx: Tx, site: Site, me: Actor, card: Card) -> str | None:
     try:
         memberships.may_answer(tx, me, card.post)
         if group is not None and card.post.visibility != "direct":
+            group = memberships.answers_in(tx, me, group)
             (memberships.may_post if group.local else memberships.may_post_there)(tx, site, me, group)
     except Forbidden as problem:
         return problem.text

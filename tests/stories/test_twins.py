@@ -282,6 +282,26 @@ async def test_who_follows_one_twin_only_answers_in_the_threads_of_the_other(thr
         assert in_group(instance, group) == [question.iri, answer.iri], instance.name
 
 
+async def test_who_is_in_one_twin_only_answers_what_is_filed_in_the_other(three: Three) -> None:
+    """Another here is in the other twin, so that its threads are filed there; that must not shut out who is in this one."""
+    alpha, beta, gamma = three.all
+    ours, theirs = await pair(three)
+    chi, dan, eve = gamma.person("chi"), gamma.person("dan"), gamma.person("eve")
+    there = await join(gamma, chi, "mlops@alpha.example")
+    await join(gamma, dan, "drift@beta.example")
+    await settle(*three.all)
+    question = publish(alpha, moderator(alpha, ours), "@mlops For all?")
+    await settle(*three.all)
+    known = gamma.post(question.iri)
+    assert known.group_id == there.id
+    answer = publish(gamma, dan, "For all.", reply_to=known)
+    await settle(*three.all)
+    for instance, group in ((alpha, ours), (beta, theirs)):
+        assert in_group(instance, group) == [question.iri, answer.iri], instance.name
+    with pytest.raises(Forbidden, match="Only members post in"):
+        publish(gamma, eve, "And I?", reply_to=known)
+
+
 async def test_a_group_that_nobody_calls_its_twin_can_not_take_anothers_threads(three: Three) -> None:
     alpha, _, gamma = three.all
     ours = alpha.group("mlops", alpha.person("olga"))
