@@ -374,12 +374,21 @@ def answers(tx: Tx, post_id: int, visible: ColumnElement[bool], limit: int = 100
     return [(row.id, row.iri, row.local) for row in tx.execute(query.order_by(posts.c.id).limit(limit))]
 
 
-def move_thread(tx: Tx, old_root: int, new_root: int, group_id: int | None) -> None:
-    """Hang the posts of a thread below another root, in that thread's group."""
-    values: dict[str, Any] = {"root_id": new_root}
+def move_thread(
+    tx: Tx, old_root: int, new_root: int, group_id: int | None, *, authors: list[int] | None = None
+) -> None:
+    """Hang the posts of a thread below another root, in that thread's group; only those of `authors` (ids), if given, come
+    into the group."""
+    moved = update(posts).where(posts.c.root_id == old_root)
     if group_id is not None:
-        values["group_id"] = group_id
-    tx.execute(update(posts).where(posts.c.root_id == old_root).values(**values))
+        inside = moved if authors is None else moved.where(posts.c.author_id.in_(authors))
+        tx.execute(inside.values(group_id=group_id))
+    tx.execute(moved.values(root_id=new_root))
+
+
+def authors_in(tx: Tx, root_id: int) -> list[int]:
+    """The ids of those who wrote in a thread."""
+    return list(tx.scalars(select(posts.c.author_id).where(posts.c.root_id == root_id).distinct()))
 
 
 def mentioned_in(tx: Tx, ids: list[int]) -> dict[int, list[int]]:

@@ -155,9 +155,12 @@ def banned(
     known = memberships.find(tx, deed.group.id, actor.id)
     if known is not None and known.role == "owner":
         raise Forbidden("The owner of a group can't be banned from it.", code="owner")
+    before = moderations.standing(tx, "ban", group_id=deed.group.id, actor_id=actor.id)
     made = _note(tx, site, deed, "ban", actor=actor, until=until)
     if made is None:
         return None
+    if before is not None:
+        moderations.undo(tx, before.id, site.clock())  # this one stands in its place
     memberships.save(
         tx,
         Membership(deed.group.id, actor.id, "member", "banned", site.clock(), until, deed.reason[:MAX_REASON] or None),

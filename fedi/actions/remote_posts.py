@@ -97,7 +97,7 @@ def record(
         parent_author = actors.by_id(tx, parent.author_id)
         told += [parent_author] if parent_author is not None and parent_author.local else []
     threads.published(tx, site, post, author, told if live else [])
-    return Kept(threads.adopt(tx, post), True, group)
+    return Kept(threads.adopt(tx, site, post), True, group)
 
 
 def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *, to_everyone: bool = False) -> None:
@@ -108,7 +108,8 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *
     addressed to Public, which the host of the group may say of its own posts that name nobody (Discourse).
     """
     vouched(tx, group, post, to_everyone=to_everyone and same_origin(post.iri, group.iri))
-    if post.reply_to_iri is None:
+    now = posts.by_id(tx, post.id) or post
+    if post.reply_to_iri is None and (now.group_id == group.id or now.visibility in reactions.BOOSTABLE):
         boost_id = site.new_id()
         reactions.keep_boost(tx, site, group, post, Boost(boost_id, group.id, post.id, iri, min(at, site.clock())))
 

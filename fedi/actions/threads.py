@@ -1,9 +1,8 @@
 """What follows from a post, whoever wrote it and wherever: thread, counts, timelines, notifications."""
 
-from dataclasses import replace
-
-from fedi.actions import notifying
+from fedi.actions import memberships, notifying
 from fedi.context import Site
+from fedi.errors import Forbidden
 from storage import actors, follows, moderations, notifications, polls, posts, reactions, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -29,31 +28,47 @@ def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) 
         _ring(tx, site, post, author)
 
 
-def adopt(tx: Tx, post: Post) -> Post:
+def adopt(tx: Tx, site: Site, post: Post) -> Post:
     """Hang replies that came before `post` below it, and `post` below its own parent if that is known by now."""
     if post.reply_to_iri is not None and post.reply_to_id is None:
         parent = posts.by_iri(tx, post.reply_to_iri)
         if parent is not None:
             root = parent.root_id or parent.id
             posts.change(tx, post.id, reply_to_id=parent.id, reply_to_actor_id=parent.author_id)
-            posts.move_thread(tx, post.root_id or post.id, root, parent.group_id)
+            _move(tx, site, post, root, parent.group_id)
             posts.count(tx, parent.id, replies=1)
-            post = replace(
-                post,
-                reply_to_id=parent.id,
-                reply_to_actor_id=parent.author_id,
-                root_id=root,
-                group_id=parent.group_id or post.group_id,
-            )
+            post = posts.by_id(tx, post.id) or post
     # What begins the very thread that `post` is in can't hang below it: two posts may claim to answer each other.
     orphans = [one for one in posts.orphans(tx, post.iri) if one.id not in (post.id, post.root_id)]
     for orphan in orphans:
         posts.change(tx, orphan.id, reply_to_id=post.id, reply_to_actor_id=post.author_id)
-        posts.move_thread(tx, orphan.root_id or orphan.id, post.root_id or post.id, post.group_id)
+        _move(tx, site, orphan, post.root_id or post.id, post.group_id)
     there = [one for one in orphans if one.deleted_at is None and one.removed_at is None]
     if there:
         posts.count(tx, post.id, replies=len(there))
     return post
+
+
+def _move(tx: Tx, site: Site, post: Post, root_id: int, group_id: int | None) -> None:
+    """Hang what `post` begins below another thread. Into a group hosted here come only those who may post there: who came
+    before the thread was known passed no such test."""
+    group = actors.by_id(tx, group_id) if group_id is not None else None
+    old = post.root_id or post.id
+    if group is None or not group.local:
+        posts.move_thread(tx, old, root_id, group_id)
+        return
+    authors = actors.by_ids(tx, posts.authors_in(tx, old))
+    posts.move_thread(
+        tx, old, root_id, group_id, authors=[n for n, one in authors.items() if _takes(tx, site, one, group)]
+    )
+
+
+def _takes(tx: Tx, site: Site, author: Actor, group: Actor) -> bool:
+    try:
+        memberships.may_post(tx, site, author, group)
+    except Forbidden:
+        return False
+    return True
 
 
 def edited(tx: Tx, site: Site, post: Post, author: Actor) -> None:

@@ -233,10 +233,11 @@ def _members_inboxes(tx: Tx, known: _Known, row: Sent, host: str, peer: Peer | N
 
 
 def _may_have(tx: Tx, known: _Known, post_id: int, host: str, *, named: bool) -> bool:
-    """The gate, at the moment of sending. Whom the author named gets it whatever it is, as long as it exists."""
+    """The gate, at the moment of sending. Whom the author named gets it whatever it is, as long as it exists, and no
+    moderator took it out."""
     if post_id in known.public:
         return True
-    if post_id not in known.posts:
+    if post_id not in known.posts or known.posts[post_id].removed_at is not None:
         return False
     if named:
         return True

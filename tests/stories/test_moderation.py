@@ -458,3 +458,58 @@ async def test_who_is_banned_at_home_acts_on_nothing_in_the_group_but_to_delete(
     alpha.write(lambda tx: posts.delete(tx, alpha.site, alpha.post(mine.iri), nia))
     await campus.settle()
     assert len(campus.announced("Delete")) == 1
+
+
+async def test_a_second_ban_takes_the_place_of_the_first(campus: Campus) -> None:
+    """Else the log would show one that no longer holds."""
+    alpha = campus.alpha
+    ada = alpha.actor(campus.ada.iri)
+    week = alpha.site.clock() + 7 * 24 * 3600 * 1000
+    alpha.write(lambda tx: moderation.ban(tx, alpha.site, campus.olga, campus.group, ada, "spam", week, False))
+    alpha.write(lambda tx: moderation.ban(tx, alpha.site, campus.olga, campus.group, ada, "more spam", None, False))
+    alpha.write(lambda tx: moderation.unban(tx, alpha.site, campus.olga, campus.group, ada))
+    bans = [one for one in alpha.read(lambda tx: moderations.of_group(tx, campus.group.id, 10)) if one.action == "ban"]
+    assert len(bans) == 2
+    assert all(one.undone_at is not None for one in bans)
+
+
+async def test_what_is_taken_out_before_it_is_sent_reaches_nobody_who_was_named(campus: Campus) -> None:
+    alpha, world = campus.alpha, campus.three.world
+    world.down.add("beta.example")
+    post = publish(alpha, campus.olga, "@mlops @ada@beta.example Buy my course")
+    await settle(alpha, campus.gamma)
+    alpha.write(lambda tx: moderation.remove(tx, alpha.site, campus.olga, alpha.post(post.iri), "spam"))
+    world.down.clear()
+    begin = len(world.sent)
+    pass_by(alpha, 24 * 3600 * 1000)
+    await campus.settle()
+    sent = [msgspec.json.decode(body) for host, _, body in world.sent[begin:] if host == "beta.example"]
+    assert [one["object"]["type"] for one in sent if one["type"] == "Announce"] == ["Delete"]
+    assert not [one for one in sent if b"Buy my course" in msgspec.json.encode(one)]
+
+
+async def test_answers_that_came_before_their_thread_are_in_the_group_by_its_members_only(campus: Campus) -> None:
+    alpha = campus.alpha
+    stranger = campus.mastodon.actor("stranger")
+    page = campus.lemmy.iri("/post/77")
+    answers = {}
+    for who in (stranger, campus.max):
+        named = {"type": "Mention", "href": campus.olga.iri, "name": "@olga@alpha.example"}
+        note = campus.mastodon.note(
+            who, f"early-{who.rpartition('/')[2]}", inReplyTo=page, tag=[named], cc=[campus.olga.iri]
+        )
+        answers[who] = note["id"]
+        await campus.mastodon.send(alpha, campus.mastodon.activity("Create", who, note))
+    await campus.settle()
+    assert [alpha.post(iri).group_id for iri in answers.values()] == [None, None]
+    document = campus.lemmy.note(campus.lena, "77", type="Page", audience=campus.group.iri)
+    document |= {"id": page, "name": "A thread", "to": [PUBLIC, campus.group.iri]}
+    create = campus.lemmy.activity("Create", campus.lena, document, audience=campus.group.iri)
+    await campus.lemmy.send(alpha, create)
+    await campus.settle()
+    opened = alpha.post(page)
+    assert opened.group_id == campus.group.id
+    for who, iri in answers.items():
+        found = alpha.post(iri)
+        assert found.reply_to_id == opened.id
+        assert found.group_id == (None if who == stranger else campus.group.id)
