@@ -1,0 +1,76 @@
+"""How other servers are asked: once at a time for the same thing, not soon again for what could not be had, and only whom
+policy permits."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from federation.client import Document
+from federation.errors import (
+    FederationError,
+    Refused,
+)
+from federation.policy import Verdict
+from federation.signatures.keys import PrivateKey
+from fedi import policy
+from fedi.context import Site
+
+T = TypeVar("T")
+
+_FAILED_FOR = 60_000
+_REMEMBERED = 10_000
+ROTATIONS = (6, 12)
+"""How often the key of one host is read again because a signature did not fit, one post because somebody says that it was
+changed, or a host asked for keys that it does not have: so many a minute, so many at once."""
+
+
+async def once(site: Site, question: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """Run `ask` unless the same question runs already (share its answer) or failed within the last minute."""
+    asked = site.questions
+    known = asked.failed.get(question)
+    if known is not None:
+        if known[0] > site.clock():
+            raise known[1]
+        del asked.failed[question]
+    task = asked.running.get(question)
+    if task is None:
+
+        async def run() -> T:
+            async with asked.slots:
+                return await ask()
+
+        task = asyncio.get_running_loop().create_task(run())
+        asked.running[question] = task
+        task.add_done_callback(lambda _: asked.running.pop(question, None))
+    try:
+        return await asyncio.shield(task)
+    except FederationError as problem:
+        remember(site, question, problem)
+        raise
+
+
+def remember(site: Site, question: str, problem: FederationError) -> None:
+    """Answer a question with this problem for the next minute, without asking again."""
+    failed = site.questions.failed
+    if len(failed) >= _REMEMBERED:
+        failed.pop(next(iter(failed)))
+    failed[question] = (site.clock() + _FAILED_FOR, problem)
+
+
+async def permitted(site: Site, host: str) -> None:
+    """Raises Refused (403) when policy does not let us ask this host; the decision is kept."""
+    decision = await site.db.read(lambda tx: policy.fetching(tx, site, host))
+    if decision.verdict is Verdict.REJECT:
+        await site.db.write(lambda tx: policy.keep(tx, site, decision, "fetch", host))
+        raise Refused(f"policy: {decision.text}", answered=403)
+
+
+async def instance_key(site: Site) -> PrivateKey:
+    """The key that signs what we fetch: the instance's own, whose document everyone may read unsigned."""
+    return await site.db.read(partial(site.private_key, owner_iri=site.instance_iri))
+
+
+async def get(site: Site, iri: str) -> Document:
+    """The document at an IRI, asked for with the instance's signature. Raises as `Client.get_document`."""
+    return await site.client.get_document(iri, await instance_key(site))
