@@ -4,9 +4,9 @@ Every answer passes policy and proves its origin (FEP-fe34) before anything of i
 at once is one request; what could not be had is not asked for again for a minute.
 """
 
-from fedi.fetching.activities import activity, document, proven
+from fedi.fetching.activities import activity, proven
 from fedi.fetching.actors import ACTOR_KINDS, MAX_MODERATORS, actor, interaction, keep_actor, moderators
-from fedi.fetching.asking import instance_key
+from fedi.fetching.asking import document, instance_key
 from fedi.fetching.keys import key, rotated_key
 from fedi.fetching.posts import MAX_PARENTS, post, resolve
 

@@ -1,10 +1,9 @@
-"""Activities as their own origin has them, or as their actor's proof vouches for them; and any other document."""
+"""Activities as their own origin has them, or as their actor's proof vouches for them."""
 
 from typing import Any
 
 from federation import fields as wire
 from federation.activity import Authentic
-from federation.client import Document
 from federation.errors import (
     BadSignature,
     MissingSignature,
@@ -45,12 +44,3 @@ async def proven(site: Site, inner: dict[str, Any], raw: bytes | None = None) ->
         if rotated is None:
             raise
         return authentic_proof(read, rotated, site.clock())
-
-
-async def document(site: Site, iri: str) -> Document:
-    """Whatever ActivityPub object (a collection, a page of one) is at this IRI, as its host serves it to our signature.
-
-    What is in it is its host's word alone. Raises the errors of `federation.errors`, also when policy is against it.
-    """
-    await permitted(site, host_of(iri))
-    return await once(site, iri, lambda: get(site, iri))

@@ -22,8 +22,7 @@ from federation.webfinger import split_handle
 from fedi.actions import conversations, moderated, twins
 from fedi.context import Site
 from fedi.errors import NotFound
-from fedi.fetching.activities import document
-from fedi.fetching.asking import instance_key, once, permitted
+from fedi.fetching.asking import document, instance_key, once, permitted
 from fedi.text import sanitise, to_text
 from storage import actors, groups, keys, memberships, peers
 from storage.actors import Actor

@@ -11,6 +11,7 @@ from federation.errors import (
     FederationError,
     Refused,
 )
+from federation.hosts import host_of
 from federation.policy import Verdict
 from federation.signatures.keys import PrivateKey
 from fedi import policy
@@ -74,3 +75,12 @@ async def instance_key(site: Site) -> PrivateKey:
 async def get(site: Site, iri: str) -> Document:
     """The document at an IRI, asked for with the instance's signature. Raises as `Client.get_document`."""
     return await site.client.get_document(iri, await instance_key(site))
+
+
+async def document(site: Site, iri: str) -> Document:
+    """Whatever ActivityPub object (a collection, a page of one) is at this IRI, as its host serves it to our signature.
+
+    What is in it is its host's word alone. Raises the errors of `federation.errors`, also when policy is against it.
+    """
+    await permitted(site, host_of(iri))
+    return await once(site, iri, lambda: get(site, iri))
