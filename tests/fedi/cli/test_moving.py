@@ -42,7 +42,7 @@ def test_who_can_t_be_had_is_an_error(operator: Operator) -> None:
     operator.person("ada")
     for name, said in (
         ("nobody@uni.example", "there is no"),
-        ("nonsense", "can't be had"),
+        ("nonsense", "is no handle; write name@host"),
         ("https://127.0.0.1/x", "can't be had"),
     ):
         refused = operator.try_("person", "alias", "ada", name)

@@ -60,7 +60,7 @@ def test_what_can_not_be_joined_is_said(operator: Operator) -> None:
         (("accept", "mlops", "nobody@far.example"), "not known here"),
         (("accept", "mlops", "nonsense"), "no handle"),
         (("part", "nothing", "drift@far.example"), "there is no group"),
-        (("offer", "mlops", "nonsense"), "can't be had"),
+        (("offer", "mlops", "nonsense"), "is no handle; write name@host"),
         (("offer", "mlops", "mlops@uni.example"), "different instances"),
     ):
         refused = operator.try_("twin", *words)
