@@ -40,7 +40,7 @@ async def test_a_fault_of_ours_holds_up_one_activity_only(
     monkeypatch.setitem(HANDLERS, "Dislike", Faulty(step))
     if step == "fetch":
         # What proves an activity that was passed on is looked for first.
-        monkeypatch.setattr("fedi.fetching.proof_key_id", lambda inner: 1 / 0)
+        monkeypatch.setattr("fedi.fetching.activities.proof_key_id", lambda inner: 1 / 0)
     ada = alpha.person("ada")
     post = alpha.write(lambda tx: posts.publish(tx, alpha.site, ada, Draft("Hello")))
     bob, eve = peer.actor("bob"), peer.actor("eve")
