@@ -14,11 +14,14 @@ from storage import apps
 from storage.actors import Actor
 from storage.metadata import Tx
 
-# Mastodon's scopes (doorkeeper.rb of 4.5): `read` holds every `read:…`, and `follow` these, for old clients.
-_READ = "accounts blocks bookmarks collections favourites filters follows lists mutes notifications search statuses"
+# Mastodon's scopes (doorkeeper.rb of 4.5), and `groups` of mastodon/mastodon#19059: `read` holds every `read:…`, and
+# `follow` these, for old clients.
+_READ = (
+    "accounts blocks bookmarks collections favourites filters follows groups lists mutes notifications search statuses"
+)
 _WRITE = (
-    "accounts blocks bookmarks collections conversations favourites filters follows lists media mutes notifications "
-    "reports statuses"
+    "accounts blocks bookmarks collections conversations favourites filters follows groups lists media mutes "
+    "notifications reports statuses"
 )
 _ADMIN = "accounts reports domain_allows domain_blocks ip_blocks email_domain_blocks canonical_email_blocks"
 FOLLOW = frozenset({"read:follows", "write:follows", "read:blocks", "write:blocks", "read:mutes", "write:mutes"})

@@ -7,7 +7,20 @@ local person has (password, role, affiliation) is in `storage.people`; what only
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, UniqueConstraint, bindparam, func, or_, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+)
 
 from storage.events import note
 from storage.metadata import Json, Time, Tx, add_to, all_of, columns, id_column, metadata, one_of, set_columns, upsert
@@ -52,6 +65,9 @@ actors = Table(
         "emoji", Json, nullable=False, server_default="[]"
     ),  # [{"shortcode", "url"}] of custom emoji in name and summary
     Column("moved_at", Time),  # when it last moved, for the cool-down
+    Column("icon_description", Text),  # alt texts of the pictures
+    Column("image_description", Text),
+    Column("hide_collections", Boolean, nullable=False, server_default=false()),  # whom it follows, and who it
     UniqueConstraint("username", "domain"),
     Index("ix_actors_host", "host"),
 )
@@ -98,6 +114,9 @@ class Actor:
     fetched_at: int | None
     emoji: list[dict[str, Any]] = field(default_factory=list)
     moved_at: int | None = None
+    icon_description: str | None = None
+    image_description: str | None = None
+    hide_collections: bool = False
 
     @property
     def is_group(self) -> bool:

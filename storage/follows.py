@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select, update
 
 from storage.actors import actors
-from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 from storage.prepared import rows
 
 follows = Table(
@@ -22,6 +22,7 @@ follows = Table(
     Column("notify", Boolean, nullable=False),  # notify of each post of the target
     Column("created_at", Time, nullable=False),
     Column("kind", Text, nullable=False, server_default="Follow"),  # of the activity: Follow, or Join (Mobilizon)
+    Column("languages", Json),  # [language tag] of the posts that the follower wants to see; null: all
     Index("uq_follows_pair", "follower_id", "target_id", unique=True),
     Index("ix_follows_target_id", "target_id", "id"),
 )
@@ -42,6 +43,7 @@ class Follow:
     notify: bool
     created_at: int
     kind: str = "Follow"
+    languages: list[str] | None = None
 
 
 _ROW = columns(follows, Follow)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, delete, false, select
 
 from storage.events import note
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
@@ -18,6 +18,7 @@ notifications = Table(
     Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
     Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE")),
     Column("created_at", Time, nullable=False),
+    Column("filtered", Boolean, nullable=False, server_default=false()),  # it waits in a request
     Index("ix_notifications_person_id", "person_id", "id"),
     Index("ix_notifications_post_id", "post_id"),
 )
@@ -42,6 +43,7 @@ class Notification:
     actor_id: int
     post_id: int | None
     created_at: int
+    filtered: bool = False
 
 
 _ROW = columns(notifications, Notification)

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, delete, func, select
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, delete, false, func, select
 
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns, upsert
 
@@ -17,6 +17,7 @@ polls = Table(
     Column("voters_count", Integer, nullable=False),
     Column("ends_at", Time),
     Column("closed_at", Time),
+    Column("hide_totals", Boolean, nullable=False, server_default=false()),  # how it stands is shown when it is over
 )
 
 poll_votes = Table(
@@ -42,6 +43,7 @@ class Poll:
     voters_count: int
     ends_at: int | None
     closed_at: int | None
+    hide_totals: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ posts = Table(
     Column("visibility", Text, nullable=False),  # public unlisted peers members followers direct
     Column(
         "attachments", Json, nullable=False
-    ),  # [{"url","media_type","description","width","height","blurhash","kind"}]
+    ),  # [{"url","media_type","description","width","height","blurhash","kind","focus","preview_url","id","meta"}]
     Column("link", Text),  # the page a link post is about
     Column("app_id", Id),  # the client app a local post was written with
     Column("published_at", Time, nullable=False),
@@ -86,6 +86,8 @@ posts = Table(
     Column("quote_authorization", Text),  # IRI of the QuoteAuthorization (FEP-044f)
     Column("quote_policy", Text),  # who may quote it without asking: public followers nobody
     Column("replies", Text),  # the collection of its answers, of a remote post
+    Column("quotes_count", Integer, nullable=False, server_default="0"),
+    Column("card_url", Text),  # the page whose `cards` row is shown below it
     Index("ix_posts_author_id", "author_id", "id"),
 )
 Index(
@@ -166,6 +168,8 @@ revisions = Table(
     Column("summary", Text),
     Column("sensitive", Boolean, nullable=False),
     Column("created_at", Time, nullable=False),
+    Column("attachments", Json, nullable=False, server_default="[]"),  # as those of `posts`
+    Column("poll", Json),  # [title of an option]
 )
 
 VISIBILITIES = ("public", "unlisted", "peers", "members", "followers", "direct")
@@ -214,6 +218,8 @@ class Post:
     quote_authorization: str | None = None
     quote_policy: str | None = None
     replies: str | None = None
+    quotes_count: int = 0
+    card_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +233,8 @@ class Revision:
     summary: str | None
     sensitive: bool
     created_at: int
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    poll: list[str] | None = None
 
 
 ROW = columns(posts, Post)

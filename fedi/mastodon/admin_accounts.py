@@ -1,0 +1,5 @@
+"""Admin: accounts, for moderators' tools (docs.joinmastodon.org/methods/admin/accounts)."""
+
+from starlette.routing import Route
+
+ROUTES: list[Route] = []

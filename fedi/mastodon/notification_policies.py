@@ -1,0 +1,5 @@
+"""Whose notifications wait in requests, and those requests."""
+
+from starlette.routing import Route
+
+ROUTES: list[Route] = []

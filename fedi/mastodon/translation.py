@@ -1,0 +1,5 @@
+"""Translation of statuses, where an engine is configured."""
+
+from starlette.routing import Route
+
+ROUTES: list[Route] = []
