@@ -35,7 +35,8 @@ class PollDraft:
 class Draft:
     """What a person wants to publish. `visibility` is one of `CLIENT_VISIBILITIES`; a group may narrow it.
 
-    `attachments` as `federation.vocabulary.link.read_attachments` gives them, `description` is the alt text. `quote_id` is
+    `attachments` as `federation.vocabulary.link.read_attachments` gives them, `description` is the alt text; `media_ids` are
+    uploaded files (`storage.media`), in their order, which become attachments beside those. `quote_id` is
     the post that this one quotes; `quote_policy` one of `QUOTE_POLICIES`, who may quote this one (None: everyone, where
     everyone may read it).
     """
@@ -52,11 +53,12 @@ class Draft:
     quote_id: int | None = None
     quote_policy: str | None = None
     attachments: tuple[dict[str, Any], ...] = field(default=())
+    media_ids: tuple[int, ...] = ()
 
 
-def check(draft: Draft, now: int) -> None:
-    """Raises Invalid, in Mastodon's words, for what can't be published."""
-    if not draft.text.strip():
+def check(draft: Draft, now: int, *, shows: bool = False) -> None:
+    """Raises Invalid, in Mastodon's words, for what can't be published. With `shows` the post has pictures already."""
+    if not draft.text.strip() and not (draft.media_ids or draft.attachments or shows):
         raise Invalid("Validation failed: Text can't be blank")
     if len(draft.text) + len(draft.summary) > MAX_CHARACTERS:
         raise Invalid(f"Validation failed: Text is longer than {MAX_CHARACTERS} characters")
@@ -82,6 +84,8 @@ def _check_poll(draft: Draft, poll: PollDraft, now: int) -> None:
         raise Invalid("Validation failed: No two options of a poll are the same")
     if poll.ends_at is not None and not now < poll.ends_at <= now + MAX_POLL_DAYS * _DAY:
         raise Invalid(f"Validation failed: A poll ends within {MAX_POLL_DAYS} days")
+    if draft.media_ids:
+        raise Invalid("Cannot attach more than 4 files")  # Mastodon's words, also beside a poll
     if draft.attachments:
         raise Invalid("Validation failed: A poll has no attachments")  # Mastodon takes one or the other
     if draft.quote_id is not None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from fedi import visibility as gate
-from fedi.actions import memberships, moderation, polls, quotes, threads
+from fedi.actions import media, memberships, moderation, polls, quotes, threads
 from fedi.actions.drafts import CLIENT_VISIBILITIES, MAX_CHARACTERS, Draft, PollDraft, check, kind_of, title_of
 from fedi.actions.publishing import tell
 from fedi.context import Site
@@ -113,7 +113,7 @@ def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now:
         reply_to_actor_id=parent.author_id if parent else None,
         root_id=(parent.root_id or parent.id) if parent else post_id,
         visibility=visibility,
-        attachments=list(draft.attachments),
+        attachments=[*draft.attachments, *media.attach(tx, site, author, draft.media_ids, post_id)],
         link=None,
         app_id=draft.app_id,
         published_at=now,
@@ -141,14 +141,15 @@ def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now:
     return post
 
 
-def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
+def edit(tx: Tx, site: Site, post: Post, draft: Draft, *, with_media: bool = False) -> Post:
     """Change the text, title, warning and language of a local post; what it said before is kept as a revision.
 
-    Raises Invalid for an empty or overlong text, Forbidden in a group that its author is banned from. Visibility, group
-    and parent stay.
+    With `with_media` it shows the draft's `media_ids` from now on, and no other file; without it keeps those it has. Raises
+    Invalid for an empty or overlong text, Forbidden in a group that its author is banned from. Visibility, group and
+    parent stay.
     """
     now = site.clock()
-    check(draft, now)
+    check(draft, now, shows=bool(post.attachments) and not with_media)
     author = _author(tx, post)
     memberships.may_act(tx, site, author, post)
     mentioned = _mentioned(tx, site, draft.text)
@@ -166,7 +167,9 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
         "sensitive": draft.sensitive or bool(draft.summary.strip()),
         "language": draft.language or post.language,
         "edited_at": now,
-    } | ({"attachments": list(draft.attachments)} if draft.attachments else {})
+    }
+    if draft.attachments or with_media:
+        changed["attachments"] = [*draft.attachments, *media.attach(tx, site, author, draft.media_ids, post.id)]
     if draft.quote_policy is not None:
         changed["quote_policy"] = draft.quote_policy
     _keep_revision(tx, site, post)
@@ -178,10 +181,11 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft) -> Post:
     return edited
 
 
-def delete(tx: Tx, site: Site, post: Post, by: Actor) -> None:
+def delete(tx: Tx, site: Site, post: Post, by: Actor, *, keep_media: bool = False) -> None:
     """Delete a post: its author deletes it everywhere; a moderator takes it out of its group (`moderation.remove`).
 
-    Raises Forbidden for anyone else. A tombstone stays at its address.
+    With `keep_media` its files can be used in another post for a day. Raises Forbidden for anyone else. A tombstone stays
+    at its address.
     """
     author = _author(tx, post)
     group = _group_of(tx, post)
@@ -192,6 +196,7 @@ def delete(tx: Tx, site: Site, post: Post, by: Actor) -> None:
         return
     tell(tx, site, "Delete", post, by, group)
     threads.deleted(tx, site, post, author)
+    media.post_deleted(tx, site, post.id, keep=keep_media)
 
 
 def delete_all(tx: Tx, site: Site, author: Actor) -> None:
@@ -283,4 +288,5 @@ def _group_of(tx: Tx, post: Post) -> Actor | None:
 
 def _keep_revision(tx: Tx, site: Site, post: Post) -> None:
     at = post.edited_at or post.published_at
-    posts.add_revision(tx, Revision(site.new_id(), post.id, post.title, post.content, post.summary, post.sensitive, at))
+    said = (post.title, post.content, post.summary, post.sensitive)
+    posts.add_revision(tx, Revision(site.new_id(), post.id, *said, at, list(post.attachments)))

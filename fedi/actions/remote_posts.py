@@ -196,6 +196,7 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
             known.summary,
             known.sensitive,
             known.edited_at or known.published_at,
+            known.attachments,
         ),
     )
     kept = posts.mentioned_in(tx, [known.id]).get(known.id, [])

@@ -162,6 +162,7 @@ def upgrade() -> None:
         sa.Column("context", sa.Text(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["actors.id"], name="fk_filters_person_id_actors", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_filters"),
@@ -216,9 +217,12 @@ def upgrade() -> None:
         sa.Column("blurhash", sa.Text(), nullable=True),
         sa.Column("meta", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("loose_since", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["actors.id"], name="fk_media_person_id_actors", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_media"),
     )
+    op.create_index("ix_media_file", "media", ["file"], unique=True)
+    op.create_index("ix_media_loose_since", "media", ["loose_since"], unique=False)
     op.create_index("ix_media_person_id", "media", ["person_id", "id"], unique=False)
     op.create_index("ix_media_post_id", "media", ["post_id"], unique=False)
     op.create_table(
