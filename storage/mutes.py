@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, bindparam, or_, select
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, bindparam, delete, or_, select
 
-from storage.metadata import Id, Time, Tx, id_column, metadata
+from storage.metadata import Id, Time, Tx, id_column, insert_new, metadata
 from storage.prepared import rows
 
 mutes = Table(
@@ -52,3 +52,26 @@ def of_person(tx: Tx, person_id: int, now: int) -> dict[int, bool]:
     return {
         actor_id: bool(notifications) for actor_id, notifications in rows(tx, _MUTED, {"person": person_id, "now": now})
     }
+
+
+_MUTED_THREADS = select(thread_mutes.c.root_id).where(
+    thread_mutes.c.person_id == bindparam("person", type_=Id()),
+    thread_mutes.c.root_id.in_(bindparam("roots", type_=Id(), expanding=True)),
+)
+
+
+def muted_threads(tx: Tx, person_id: int, roots: list[int]) -> frozenset[int]:
+    """Of which of these threads, by the id of their first post, a person wants to hear no more."""
+    if not roots:
+        return frozenset()
+    return frozenset(root_id for (root_id,) in rows(tx, _MUTED_THREADS, {"person": person_id, "roots": roots}))
+
+
+def mute_thread(tx: Tx, person_id: int, root_id: int, now: int) -> bool:
+    """Hear no more of a thread; False when it was so already."""
+    return insert_new(tx, thread_mutes, {"person_id": person_id, "root_id": root_id, "created_at": now}) == 1
+
+
+def unmute_thread(tx: Tx, person_id: int, root_id: int) -> None:
+    """Hear of a thread again."""
+    tx.execute(delete(thread_mutes).where(thread_mutes.c.person_id == person_id, thread_mutes.c.root_id == root_id))

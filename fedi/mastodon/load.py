@@ -6,11 +6,12 @@ few posts have (polls, quotes, several languages) is asked for only when one of 
 
 from dataclasses import dataclass, field
 
-from fedi import visibility
+from fedi import filtering, visibility
 from fedi.context import Site
+from fedi.filtering import Met, Rule
 from fedi.mastodon.ready import Pieces, ready
 from fedi.visibility import Viewer
-from storage import actors, apps, follows, people, polls, posts, reactions
+from storage import actors, apps, follows, mutes, people, polls, posts, reactions
 from storage.actors import Actor
 from storage.apps import App
 from storage.metadata import Tx
@@ -21,6 +22,7 @@ from storage.reactions import Boost, EmojiCount, Flags
 from storage.reports import Report
 from storage.timelines import Entry
 
+NONE: frozenset[int] = frozenset()
 NO_FLAGS = Flags(frozenset(), frozenset(), frozenset())
 _QUOTES_DEEP = 2
 """A quoted post is shown, of what that quotes only the id (Mastodon's ShallowQuote)."""
@@ -62,6 +64,8 @@ class Bundle:
     now: int = 0
     warnings: dict[int, Moderation] = field(default_factory=dict)  # what moderators did, by the notification of it
     reports: dict[int, Report] = field(default_factory=dict)  # by the notification of it
+    muted: frozenset[int] = frozenset()  # posts of threads of which the caller wants to hear no more
+    filtered: dict[int, list[Met]] = field(default_factory=dict)  # filters of the caller's that a post meets
 
 
 def of_entry(entry: Entry) -> Shown:
@@ -103,6 +107,8 @@ def bundle(
     boosted = [one.id for one in shown if one.booster_id is not None and one.post_id in seen]
     found_polls = polls.by_posts(tx, [one for one in fresh if seen[one].kind == "Question"])
     liked = [one for one in ids if seen[one].likes_count]
+    rules = filtering.rules(tx, me) if me is not None and ids else ()
+    now = site.clock()
     return Bundle(
         origin,
         me,
@@ -120,8 +126,24 @@ def bundle(
         _followed(tx, me, [seen[one] for one in ids]),
         reactions.emoji_counts(tx, liked, me) if liked else {},
         _language(tx, me, [seen[one] for one in fresh]),
-        site.clock(),
+        now,
+        muted=NONE if me is None else _muted(tx, me, [seen[one] for one in ids]),
+        filtered=_filtered(me, rules, [seen[one] for one in ids], found_polls, now) if rules else {},
     )
+
+
+def _muted(tx: Tx, me: int, shown: list[Post]) -> frozenset[int]:
+    roots = mutes.muted_threads(tx, me, list({post.root_id or post.id for post in shown}))
+    return frozenset(post.id for post in shown if (post.root_id or post.id) in roots) if roots else NONE
+
+
+def _filtered(
+    me: int | None, rules: tuple[Rule, ...], shown: list[Post], known: dict[int, Poll], now: int
+) -> dict[int, list[Met]]:
+    """The filters that each of these posts meets; one's own posts meet none."""
+    others = [post for post in shown if post.author_id != me]
+    found = {post.id: filtering.met(rules, post, known.get(post.id), now) for post in others}
+    return {post_id: met for post_id, met in found.items() if met}
 
 
 def _with_quoted(

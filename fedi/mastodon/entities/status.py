@@ -12,6 +12,7 @@ from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account, mention
 from fedi.mastodon.entities.attachment import MOST, attachment
 from fedi.mastodon.entities.emoji import emojis, reactions
+from fedi.mastodon.entities.filter import result
 from fedi.mastodon.entities.poll import poll
 from fedi.mastodon.entities.quote import approval, shallow, state
 from fedi.mastodon.load import Bundle, Shown
@@ -116,7 +117,7 @@ def render(bundle: Bundle, post: Post, *, quoted: bool = False) -> Pieces:
         "replies_count": post.replies_count,
         "reblogs_count": post.boosts_count,
         "favourites_count": post.likes_count,
-        "quotes_count": 0,
+        "quotes_count": post.quotes_count,
         "content": content(post.title, body, post.kind, post.link, post.event)
         if quote is None
         else with_fallback(bundle, post, body),
@@ -141,28 +142,30 @@ def _flags(bundle: Bundle, post: Post) -> bytes:
     if bundle.person_id is None:
         return b""
     flags = bundle.flags
-    return _FLAGS[
+    ready = _FLAGS[
         post.id in flags.liked,
         post.id in flags.boosted,
         post.id in flags.bookmarked,
+        post.id in bundle.muted,
         None if bundle.person_id != post.author_id else post.id in flags.pinned,
     ]
+    met = bundle.filtered.get(post.id)
+    return ready + (b',"filtered":[]' if met is None else b',"filtered":' + _encode([result(one) for one in met]))
 
 
 _FLAGS = {
-    (liked, boosted, kept, pinned): b","
+    (liked, boosted, kept, muted, pinned): b","
     + _inside(
         {
             "favourited": liked,
             "reblogged": boosted,
-            "muted": False,
+            "muted": muted,
             "bookmarked": kept,
-            "filtered": [],
             **({} if pinned is None else {"pinned": pinned}),
         }
     )
-    for liked, boosted, kept, pinned in itertools.product(
-        (False, True), (False, True), (False, True), (None, False, True)
+    for liked, boosted, kept, muted, pinned in itertools.product(
+        (False, True), (False, True), (False, True), (False, True), (None, False, True)
     )
 }
 
