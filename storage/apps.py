@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select, update
 
 from storage.actors import Actor, actors
+from storage.events import note
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of
 from storage.people import people
 from storage.prepared import rows
@@ -153,11 +154,7 @@ def use_grant(tx: Tx, code: str, now: int) -> tuple[Grant | None, bool]:
     if found is None:
         return None, False
     if found.used_at is not None:
-        tx.execute(
-            update(tokens)
-            .where(tokens.c.grant_hash == found.code_hash, tokens.c.revoked_at.is_(None))
-            .values(revoked_at=now)
-        )
+        revoke(tx, now, grant_hash=found.code_hash)
         return found, False
     tx.execute(update(grants).where(grants.c.code_hash == found.code_hash).values(used_at=now))
     return found, True
@@ -186,11 +183,17 @@ def bearer(tx: Tx, secret: str) -> Bearer | None:
 
 
 def revoke(tx: Tx, now: int, **which: Any) -> int:
-    """Revoke the live tokens with these column values (`id`, `token_hash`, `person_id`, `app_id`); how many."""
+    """Revoke the live tokens with these column values (`id`, `token_hash`, `person_id`, `app_id`, `grant_hash`); how many.
+
+    Whoever streams with one of them is told, and closes.
+    """
     query = update(tokens).where(tokens.c.revoked_at.is_(None))
     for name, value in which.items():
         query = query.where(tokens.c[name] == value)
-    return tx.execute(query.values(revoked_at=now)).rowcount
+    ended = tx.scalars(query.values(revoked_at=now).returning(tokens.c.id)).all()
+    for token_id in ended:
+        note(tx, "stream", f"token {token_id}")
+    return len(ended)
 
 
 def forget_grants(tx: Tx, before: int) -> None:

@@ -40,6 +40,8 @@ _ATTEMPTS = 6
 """Runs of a unit on PostgreSQL at most, while deadlocks and serialisation failures undo it."""
 _RERUN = ("40001", "40P01")
 """SQLSTATE of a serialisation failure and of a deadlock: the other side won, ours can simply run again."""
+_NOTIFY = text("SELECT pg_notify('fedi', said) FROM unnest(CAST(:said AS text[])) AS said")
+"""All that a unit says, in one round trip."""
 _SQLITE_TROUBLE = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -182,8 +184,9 @@ class Database:
                     tx.info["after"] = after
                     result = unit(tx)
                     after = list(dict.fromkeys(after))
-                    for topic, payload in after:
-                        tx.execute(text("SELECT pg_notify('fedi', :said)"), {"said": self.events.said(topic, payload)})
+                    if after:
+                        said = [self.events.said(topic, payload) for topic, payload in after]
+                        tx.execute(_NOTIFY, {"said": said})
             except exc.OperationalError as problem:
                 if getattr(problem.orig, "sqlstate", "") not in _RERUN:
                     raise

@@ -2,7 +2,9 @@
 
 `note(tx, topic, payload)` inside a unit of work; it is told after the commit, never when the unit fails. Topics:
 `outbox`, `jobs`, `received` (work for the worker; no payload), `actor` (the document of a local actor changed; no
-payload) and `person` (payload: the id of a person whose timelines or notifications changed). Payloads are ids only: whoever listens loads what it may see.
+payload), `person` (payload: the id of a person whose timelines or notifications changed) and `stream` (what clients that
+stream may want to be told, in words: `entry ACTOR ENTRY POST`, `deleted POST MENTIONED…`; `fedi.mastodon.streaming.words`
+has all). Payloads are ids only: whoever listens loads what it may see.
 """
 
 import asyncio

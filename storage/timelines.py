@@ -5,6 +5,7 @@ however many follow. Ids are those of the post or of the boost: one id space, as
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,6 +26,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from storage.events import note
 from storage.follows import follows
 from storage.ids import first_at
 from storage.metadata import Id, Tx, all_of, columns, insert_new, metadata, one_among
@@ -65,6 +67,16 @@ class Page:
 
 
 _ROW = columns(entries, Entry)
+_TAKE = (
+    delete(entries)
+    .where(entries.c.actor_id == bindparam("actor", type_=Id()), entries.c.id == bindparam("id", type_=Id()))
+    .returning(entries.c.actor_id, entries.c.id, entries.c.boost)
+)
+_TAKE_POST = (
+    delete(entries)
+    .where(entries.c.post_id == bindparam("post", type_=Id()))
+    .returning(entries.c.actor_id, entries.c.id, entries.c.boost)
+)
 REPEAT = 3 * 24 * 3600 * 1000
 """Milliseconds within which a post is not shown again in a home; Mastodon counts 40 to 80 entries (REBLOG_FALLOFF)."""
 _WALK = 1500
@@ -73,17 +85,24 @@ _WALK = 1500
 
 def insert(tx: Tx, entry: Entry) -> None:
     """Put a post or boost before the actor's followers; again is nothing."""
-    insert_new(tx, entries, {column.name: getattr(entry, column.name) for column in _ROW})
+    if insert_new(tx, entries, {column.name: getattr(entry, column.name) for column in _ROW}):
+        note(tx, "stream", f"entry {entry.actor_id} {entry.id} {entry.post_id}")
 
 
 def remove(tx: Tx, actor_id: int, entry_id: int) -> None:
     """Take one entry away."""
-    tx.execute(delete(entries).where(entries.c.actor_id == actor_id, entries.c.id == entry_id))
+    _taken(tx, tx.execute(_TAKE, {"actor": actor_id, "id": entry_id}))
 
 
 def remove_post(tx: Tx, post_id: int) -> None:
     """Take every entry of a post away, boosts of it included."""
-    tx.execute(delete(entries).where(entries.c.post_id == post_id))
+    _taken(tx, tx.execute(_TAKE_POST, {"post": post_id}))
+
+
+def _taken(tx: Tx, gone: Iterable[Any]) -> None:
+    for actor_id, entry_id, boost in gone:
+        if boost:  # a post's own entry goes with the post, which says so itself
+            note(tx, "stream", f"deleted-entry {actor_id} {entry_id}")
 
 
 def bounded(query: Select[Any], column: ColumnElement[int], page: Page) -> Select[Any]:

@@ -13,6 +13,7 @@ from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import actors, follows, groups, memberships, moderations, notifications, pins, posts
 from storage.actors import Actor
+from storage.events import note
 from storage.memberships import Membership
 from storage.metadata import Tx
 from storage.moderations import Moderation
@@ -260,6 +261,7 @@ def warned(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
 
 def _take_out(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
     posts.change(tx, post.id, removed_at=site.clock())
+    threads.gone(tx, post)
     if group is not None and pins.remove(tx, group.id, post.id):
         _undone(tx, site, "pin", group, post_id=post.id)
     if post.visibility in threads.COUNTED:
@@ -272,6 +274,7 @@ def _take_out(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
 
 def _put_back(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
     posts.change(tx, post.id, removed_at=None)
+    note(tx, "stream", f"edited {post.id}")
     if post.visibility in threads.COUNTED:
         actors.count(tx, post.author_id, posts=1)
     if post.reply_to_id is not None:

@@ -258,6 +258,7 @@ def suspend(tx: Tx, site: Site, actor: Actor) -> None:
     """Nobody sees the person's posts, and they can't log in or use a token any more; `unsuspend` undoes it."""
     actors.change(tx, actor.id, state="suspended")
     people.change(tx, actor.id, state="suspended")
+    note(tx, "stream", f"suspended {actor.id}")
     apps.revoke(tx, site.clock(), person_id=actor.id)
     sessions.remove(tx, person_id=actor.id)
 

@@ -5,12 +5,14 @@ from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import actors, follows, moderations, notifications, polls, posts, reactions, timelines
 from storage.actors import Actor
+from storage.events import note
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.timelines import Entry
 
 COUNTED = ("public", "unlisted")
 """Posts that an actor's count of posts is made of: a count that others would tell outsiders that they exist."""
+_NAMED = 100
 
 
 def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) -> None:
@@ -73,6 +75,7 @@ def _takes(tx: Tx, site: Site, author: Actor, group: Actor) -> bool:
 
 def edited(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     """A post says something else: who boosted it here is told, as Mastodon does."""
+    note(tx, "stream", f"edited {post.id}")
     for boost in reactions.boosts_of(tx, post.id, 100):
         booster = actors.by_id(tx, boost.actor_id)
         if booster is not None:
@@ -83,6 +86,7 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     """A post is gone: text, counts, timelines and notifications; a tombstone stays, so that it is not fetched again."""
     if post.deleted_at is not None:
         return
+    gone(tx, post)
     posts.rewrite(
         tx,
         post,
@@ -113,6 +117,12 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
         actors.count(tx, author.id, posts=-1)
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=-1)
+
+
+def gone(tx: Tx, post: Post) -> None:
+    """Say to whoever streams that a post is shown no more; call it as long as it is known whom the post mentions."""
+    named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    note(tx, "stream", " ".join(map(str, ("deleted", post.id, *named[:_NAMED]))))
 
 
 def undeleted(tx: Tx, post: Post) -> None:
