@@ -1,7 +1,8 @@
 """`build(config)` -> the ASGI application: every route in one readable list, the life of the site, the worker beside.
 
-`/api`, `/oauth` go to the client API's own door (its errors, CORS and limits are Mastodon's); everything else is here.
-An address of a person, group or post gives a page to a browser and ActivityPub to whoever asks for it.
+`/api`, `/oauth` go to the client API's own door (its errors, CORS and limits are Mastodon's), `/api/fedi/v1` to that of our
+own API; everything else is here. An address of a person, group or post gives a page to a browser and ActivityPub to
+whoever asks for it.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from fedi import mastodon, metrics, web
+from fedi import api, mastodon, metrics, web
 from fedi.actions.people import ensure_instance_actor
 from fedi.config import Config
 from fedi.context import Site, close_site, open_site
@@ -36,10 +37,15 @@ class Fedi(Starlette):
     """The application. `state.site` is its Site once it has started."""
 
     client_api: Door
+    own_api: Door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: the client API's at its door, everything else by the routes."""
+        """Answer one request: those of the two APIs at their doors, everything else by the routes."""
         path: str = scope.get("path", "")
+        if scope["type"] == "http" and path.startswith(api.BASE + "/"):
+            scope["app"] = self
+            await self.own_api(scope, receive, send)
+            return
         if scope["type"] != "lifespan" and (
             path.startswith(("/api/", "/oauth/"))
             or path in ("/api", "/oauth", "/.well-known/oauth-authorization-server")
@@ -75,6 +81,7 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
 
     app = Fedi(routes=_routes(), lifespan=life, exception_handlers=web.EXCEPTION_HANDLERS)
     app.client_api = Door(mastodon.ROUTES)
+    app.own_api = Door(api.ROUTES, api.refuse)
     if site is not None:
         app.state.site = site
     return app

@@ -201,3 +201,9 @@ def count(tx: Tx, target_id: int, state: str) -> int:
 def follows_local(tx: Tx, follower_id: int) -> bool:
     """Whether `follower_id` follows anyone of this instance."""
     return tx.scalar(_FOLLOWS_LOCAL, {"follower": follower_id}) is not None
+
+
+def groups_of(tx: Tx, person_id: int) -> set[int]:
+    """The ids of the groups that a person follows or asked to join."""
+    query = select(follows.c.target_id).join(actors, actors.c.id == follows.c.target_id)
+    return set(tx.scalars(query.where(follows.c.follower_id == person_id, actors.c.kind == "Group")))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Table, Text, bindparam, exists, select, update
+from sqlalchemy import Column, ForeignKey, Table, Text, bindparam, exists, func, select, update
 
 from storage.actors import GROUP, Actor, actors
 from storage.events import note
@@ -79,3 +79,9 @@ def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None) -> lis
     if before is not None:
         query = query.where(actors.c.id < before)
     return all_of(tx, query.order_by(actors.c.id.desc()).limit(limit), Actor)
+
+
+def founded(tx: Tx, creator_id: int, since: int) -> int:
+    """How many groups this actor founded after `since` ms."""
+    query = select(func.count()).select_from(groups).where(groups.c.creator_id == creator_id, groups.c.created_at > since)
+    return tx.scalar(query) or 0

@@ -101,3 +101,9 @@ def lapse(tx: Tx, now: int) -> int:
     """Remove bans that ended before `now` (ms); how many there were."""
     over = delete(memberships).where(memberships.c.state == "banned", memberships.c.until <= now)
     return tx.execute(over).rowcount
+
+
+def everything_of(tx: Tx, actor_id: int) -> list[Membership]:
+    """The memberships of an actor, whatever their state, newest first."""
+    query = select(*_ROW).where(memberships.c.actor_id == actor_id)
+    return all_of(tx, query.order_by(memberships.c.since.desc()), Membership)

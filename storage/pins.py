@@ -41,3 +41,10 @@ def of(tx: Tx, owner_id: int) -> list[Pin]:
     """What is pinned by a group or person, last pinned first."""
     query = select(*_ROW).where(pins.c.owner_id == owner_id)
     return all_of(tx, query.order_by(pins.c.created_at.desc(), pins.c.post_id.desc()), Pin)
+
+
+def among(tx: Tx, owner_ids: set[int], post_ids: list[int]) -> set[int]:
+    """Which of these posts one of these owners pinned."""
+    if not owner_ids or not post_ids:
+        return set()
+    return set(tx.scalars(select(pins.c.post_id).where(pins.c.owner_id.in_(owner_ids), pins.c.post_id.in_(post_ids))))

@@ -260,3 +260,18 @@ _EMOJI = (
     .group_by(likes.c.post_id, likes.c.emoji)
     .order_by(likes.c.post_id, func.count().desc(), likes.c.emoji)
 )
+
+
+def votes(tx: Tx, post_ids: list[int], person_id: int | None) -> list[tuple[int, str, int, bool]]:
+    """(post, `like` or `dislike`, how many, whether `person_id` is among them) for each of these posts that has any."""
+    if not post_ids:
+        return []
+    found = rows(tx, _VOTES, {"ids": post_ids, "person": person_id or 0})
+    return [(post_id, kind, number, bool(mine)) for post_id, kind, number, mine in found]
+
+
+_VOTES = (
+    select(likes.c.post_id, likes.c.kind, func.count(), func.max(case((likes.c.actor_id == _MINE, 1), else_=0)))
+    .where(likes.c.post_id.in_(_THESE))
+    .group_by(likes.c.post_id, likes.c.kind)
+)

@@ -1,4 +1,4 @@
-"""Threads as pages read them: a group's threads by their last activity, and the shape of one thread.
+"""Threads as pages read them: a group's threads by last activity, age or votes, and the shape of one thread.
 
 Who may see what is decided elsewhere: `visible` is the gate's condition on rows of `posts`, and it counts here for
 order and numbers too, so that neither tells of a post that is not shown.
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from storage.metadata import Tx
 from storage.posts import posts
+from storage.reactions import likes
 
 _AGE = (posts.c.published_at, posts.c.id)
 _STEP = 200
@@ -45,6 +46,36 @@ def active(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, befo
         if len(found) >= limit or len(newest) < _STEP:
             break
     return found[:limit]
+
+
+def newest(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, before: int | None = None) -> list[Thread]:
+    """A group's threads, last begun first; those whose first post is older than the post `before`, if given."""
+    query = select(posts.c.id).where(posts.c.group_id == group_id, posts.c.root_id == posts.c.id, visible)
+    if before is not None:
+        query = query.where(posts.c.id < before)
+    return _in_order(tx, list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit))), visible)
+
+
+def top(
+    tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, offset: int = 0, since: int | None = None
+) -> list[Thread]:
+    """A group's threads by the votes for their first post less those against it; those begun after `since` ms, if given."""
+    against = (
+        select(func.count())
+        .where(likes.c.post_id == posts.c.id, likes.c.kind == "dislike")
+        .correlate(posts)
+        .scalar_subquery()
+    )
+    query = select(posts.c.id).where(posts.c.group_id == group_id, posts.c.root_id == posts.c.id, visible)
+    if since is not None:
+        query = query.where(posts.c.published_at >= since)
+    query = query.order_by((posts.c.likes_count - against).desc(), posts.c.id.desc())
+    return _in_order(tx, list(tx.scalars(query.limit(limit).offset(offset))), visible)
+
+
+def _in_order(tx: Tx, roots: list[int], visible: ColumnElement[bool]) -> list[Thread]:
+    known = summed(tx, roots, visible)
+    return [known[root] for root in roots if root in known]
 
 
 def summed(tx: Tx, roots: list[int], visible: ColumnElement[bool]) -> dict[int, Thread]:

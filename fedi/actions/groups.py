@@ -77,6 +77,17 @@ def create(
     return replace(group, followers_count=1)
 
 
+FOUNDED = 10
+"""Groups that one person may found within a day."""
+
+
+def found(tx: Tx, site: Site, by: Actor, **values: Any) -> Actor:
+    """A local person founds a group, with the values of `create`. Raises as that, and Invalid for who founds too many."""
+    if groups.founded(tx, by.id, site.clock() - 24 * 3600 * 1000) >= FOUNDED:
+        raise Invalid(f"One person founds at most {FOUNDED} groups a day; go on tomorrow.", code="too-many")
+    return create(tx, site, owner=by, **values)
+
+
 def edit(tx: Tx, site: Site, by: Actor, group: Actor, **changes: Any) -> Actor:
     """A moderator here changes a group hosted here: any of `change`'s properties. The group as it is now comes back.
 

@@ -151,3 +151,18 @@ def may_post(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
         raise Forbidden(f"Only members post in {group.name}: follow it to join, then post again.", code="not-a-member")
     if row is not None and row.post == "moderators" and not membership.moderates:
         raise Forbidden(f"Only moderators post in {group.name}.", code="moderators-only")
+
+
+def invite(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> None:
+    """A moderator invites somebody into a group hosted here: who follows it then is in at once. Again is nothing.
+
+    Raises Forbidden for who does not moderate it and where the invited one is banned.
+    """
+    if not group.local or not moderates(tx, by, group):
+        raise Forbidden(f"Only moderators of {group.name} can do that, on its own server.", code="not-a-moderator")
+    known = memberships.find(tx, group.id, actor.id)
+    if banned(site, known):
+        raise Forbidden(f"{actor.name or actor.username} is banned from {group.name}: end that first.", code="banned")
+    if known is not None and known.state == "accepted":
+        return
+    memberships.save(tx, Membership(group.id, actor.id, "member", "invited", site.clock()))

@@ -16,35 +16,17 @@ BOOSTABLE = ("public", "unlisted")
 
 def like(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
     """A local person likes a post that they may see; again is nothing. Raises Forbidden for who is banned from its group."""
-    memberships.may_act(tx, site, actor, post)
-    made = Like(site.new_id(), actor.id, post.id, "like", site.iri(f"/activities/{site.new_id()}"), site.clock())
-    if not keep_like(tx, site, actor, post, made):
-        return
-    author, group = _concerned(tx, post)
-    _, body = sending.send(
-        tx,
-        site,
-        actor,
-        "Like",
-        post.iri,
-        to=[author.iri] if author else [],
-        cc=[],
-        activity_id=made.iri,
-        audience=_remote(author, group),
-        group=group,
-        post_id=post.id,  # who may see the post may read who voted on it, and a group passes that on
-    )
-    _pass_on(tx, site, group, post, body)
+    _cast(tx, site, actor, post, "like")
 
 
 def unlike(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
-    """A local person takes a like back; nothing when there is none."""
+    """A local person takes a like (or a vote against) back; nothing when there is none."""
     known = reactions.find_like(tx, actor.id, post.id)
     if known is None:
         return
     drop_like(tx, actor, post, known)
     author, group = _concerned(tx, post)
-    document = {"id": known.iri, "type": "Like", "actor": actor.iri, "object": post.iri}
+    document = {"id": known.iri, "type": _VOTES[known.kind], "actor": actor.iri, "object": post.iri}
     _, body = sending.send(
         tx,
         site,
@@ -56,6 +38,49 @@ def unlike(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
         audience=_remote(author, group),
         group=group,
         post_id=post.id,
+    )
+    _pass_on(tx, site, group, post, body)
+
+
+def vote(tx: Tx, site: Site, actor: Actor, post: Post, wanted: str) -> None:
+    """A local person votes a post `up` (a like) or `down`, or takes back what they voted (`none`).
+
+    Raises Forbidden for who is banned from its group, Invalid for a vote against what is in no group: only forums know
+    such votes (Lemmy's and PieFed's Dislike).
+    """
+    if wanted == "down" and post.group_id is None:
+        raise Invalid("Only posts in groups can be voted down.", code="no-group")
+    kind = {"up": "like", "down": "dislike"}.get(wanted)
+    known = reactions.find_like(tx, actor.id, post.id)
+    if known is not None and known.kind != kind:
+        if kind is not None:
+            memberships.may_act(tx, site, actor, post)  # before the old vote goes
+        unlike(tx, site, actor, post)
+    if kind is not None:
+        _cast(tx, site, actor, post, kind)
+
+
+_VOTES = {"like": "Like", "dislike": "Dislike"}
+
+
+def _cast(tx: Tx, site: Site, actor: Actor, post: Post, kind: str) -> None:
+    memberships.may_act(tx, site, actor, post)
+    made = Like(site.new_id(), actor.id, post.id, kind, site.iri(f"/activities/{site.new_id()}"), site.clock())
+    if not keep_like(tx, site, actor, post, made):
+        return
+    author, group = _concerned(tx, post)
+    _, body = sending.send(
+        tx,
+        site,
+        actor,
+        _VOTES[kind],
+        post.iri,
+        to=[author.iri] if author else [],
+        cc=[],
+        activity_id=made.iri,
+        audience=_remote(author, group),
+        group=group,
+        post_id=post.id,  # who may see the post may read who voted on it, and a group passes that on
     )
     _pass_on(tx, site, group, post, body)
 

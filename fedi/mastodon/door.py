@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from federation.errors import FederationError
 from fedi.context import Site
-from fedi.errors import Problem
+from fedi.errors import NotFound, Problem
 from fedi.mastodon import limits
 from fedi.mastodon.answers import Json, problem
 from storage.database import StorageUnavailable
@@ -61,7 +61,10 @@ class _Node:
 class Door:
     """Serves the given routes; anything else under its prefixes is a JSON 404, never a page."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], refuse: Callable[[Problem], Response] | None = None) -> None:
+        """`refuse` turns what went wrong into an answer; without it, in Mastodon's form and with its habits."""
+        self._refuse = refuse or answer_to
+        self._same = {} if refuse is not None else _SAME
         self._root = _Node()
         self._windows = limits.Windows()
         for route in routes:
@@ -119,32 +122,36 @@ class Door:
 
     async def _answer(self, request: Request, path: str, method: str, *, allowed: bool) -> Response:
         if not allowed:
-            return problem("Too many requests", 429)
+            return self._refuse(Problem("Too many requests", status=429, code="too-many-requests"))
         ends, params = self.find(path)
-        endpoint = ends.get("GET" if method == "HEAD" else method) or ends.get(_SAME.get(method, ""))
+        endpoint = ends.get("GET" if method == "HEAD" else method) or ends.get(self._same.get(method, ""))
         if endpoint is None:
             if not ends:
-                return problem("Not found", 404)
-            refused = problem("This method isn't offered here", 405)
+                return self._refuse(NotFound("Not found"))
+            refused = self._refuse(Problem("This method isn't offered here", status=405, code="method"))
             refused.raw_headers.append((b"allow", ", ".join(sorted(ends)).encode()))
             return refused
         request.scope["path_params"] = params
         try:
             return await endpoint(request)
         except Problem as refused_by:
-            return answer_to(refused_by)
+            return self._refuse(refused_by)
         except FederationError as failed:
             # Another server could not be asked: Mastodon answers 503 with these words.
             log.info("%s %s: %s", method, path, failed)
-            return problem("Remote data could not be fetched", 503)
+            return self._refuse(Problem("Remote data could not be fetched", status=503, code="remote"))
         except ClientDisconnect:
-            return problem("The request broke off", 400)  # nobody is there to read it
+            return self._refuse(Problem("The request broke off"))  # nobody is there to read it
         except StorageUnavailable:
             log.exception("%s %s", method, path)
-            return problem("The database can't be reached; try again in a moment", 503)
+            return self._refuse(
+                Problem("The database can't be reached; try again in a moment", status=503, code="database")
+            )
         except Exception:
             log.exception("%s %s", method, path)
-            return problem("Something went wrong on this server; it is in its log", 500)
+            return self._refuse(
+                Problem("Something went wrong on this server; it is in its log", status=500, code="bug")
+            )
 
     def _count(self, site: Site, request: Request, path: str) -> limits.Count:
         address = _network(request.client.host) if request.client is not None else ""
