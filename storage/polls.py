@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, delete, false, func, select
 
+from storage import indexed
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns, upsert
 
 polls = Table(
@@ -64,6 +65,7 @@ _VOTE = columns(poll_votes, Vote)
 def save(tx: Tx, poll: Poll) -> None:
     """Add a poll whose post exists, or change it."""
     upsert(tx, polls, {column.name: getattr(poll, column.name) for column in _POLL}, ["post_id"])
+    indexed.again(tx, poll.post_id)  # its options are found, too
 
 
 def by_post(tx: Tx, post_id: int) -> Poll | None:

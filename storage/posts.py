@@ -4,6 +4,7 @@ Not here: who may see a post (`fedi.visibility`), boosts and likes (`storage.rea
 (`storage.timelines`).
 """
 
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from storage import indexed
 from storage.metadata import (
     Id,
     Json,
@@ -123,6 +125,20 @@ Index(
     postgresql_where=posts.c.visibility == "public",
 )
 
+Index(
+    "ix_posts_link",
+    posts.c.link,
+    posts.c.id,
+    sqlite_where=posts.c.link.isnot(None),
+    postgresql_where=posts.c.link.isnot(None),
+)
+Index(
+    "ix_posts_card_url",
+    posts.c.card_url,
+    posts.c.id,
+    sqlite_where=posts.c.card_url.isnot(None),
+    postgresql_where=posts.c.card_url.isnot(None),
+)
 Index(
     "ix_posts_quote_id",
     posts.c.quote_id,
@@ -249,38 +265,59 @@ _TAGGED = select(tags.c.post_id, tags.c.tag).where(tags.c.post_id.in_(_IDS)).ord
 _ORPHANS = select(*ROW).where(posts.c.reply_to_iri == bindparam("parent"), posts.c.reply_to_id.is_(None))
 
 
+def plain(tag: str) -> str:
+    """A hashtag as it is compared: in lower case and in one Unicode form, without #. What is typed on one system with
+    combining characters, or on a Japanese keyboard in full width, is the same tag elsewhere (Mastodon: NFKC)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag.strip().removeprefix("#")).lower())
+
+
 def insert_post(tx: Tx, post: Post, mentioned: list[int], tagged: list[str]) -> bool:
     """Add a post with the actors it mentions and its hashtags; False when its IRI is known (nothing is changed)."""
     if not insert_new(tx, posts, {column.name: getattr(post, column.name) for column in ROW}):
         return False
     _attach(tx, post.id, mentioned, tagged)
+    if post.deleted_at is None:
+        found = indexed.document(
+            post.title,
+            post.content,
+            post.summary,
+            post.link,
+            post.attachments,
+            card=post.card_url is not None,
+            tags=tagged,
+            translations=post.content_map,
+        )
+        indexed.put(tx, post.id, found, new=True)
     return True
 
 
 def rewrite(tx: Tx, post: Post, mentioned: list[int], tagged: list[str], **values: Any) -> None:
     """Change a post's columns, its mentions and its hashtags."""
-    change(tx, post.id, **values)
+    set_columns(tx, posts, posts.c.id, post.id, values)
     tx.execute(delete(mentions).where(mentions.c.post_id == post.id))
     tx.execute(delete(tags).where(tags.c.post_id == post.id))
     _attach(tx, post.id, mentioned, tagged)
+    indexed.again(tx, post.id)
 
 
 def _attach(tx: Tx, post_id: int, mentioned: list[int], tagged: list[str]) -> None:
     if mentioned:
         tx.execute(insert(mentions), [{"post_id": post_id, "actor_id": actor} for actor in dict.fromkeys(mentioned)])
     if tagged:
-        names = dict.fromkeys(tag.lower() for tag in tagged)
+        names = dict.fromkeys(plain(tag) for tag in tagged)
         tx.execute(insert(tags), [{"tag": tag, "post_id": post_id} for tag in names])
 
 
 def change(tx: Tx, post_id: int, **values: Any) -> None:
     """Set columns of a post."""
     set_columns(tx, posts, posts.c.id, post_id, values)
+    if not indexed.COLUMNS.isdisjoint(values):
+        indexed.again(tx, post_id)
 
 
-def count(tx: Tx, post_id: int, *, replies: int = 0, likes: int = 0, boosts: int = 0) -> None:
+def count(tx: Tx, post_id: int, *, replies: int = 0, likes: int = 0, boosts: int = 0, quotes: int = 0) -> None:
     """Add to the counts of a post (negative to subtract); they never fall below zero."""
-    added = {"replies_count": replies, "likes_count": likes, "boosts_count": boosts}
+    added = {"replies_count": replies, "likes_count": likes, "boosts_count": boosts, "quotes_count": quotes}
     add_to(tx, posts, post_id, added)
 
 
