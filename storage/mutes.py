@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, bindparam, delete, or_, select
+from sqlalchemy import Boolean, Column, ColumnElement, ForeignKey, Index, Table, and_, bindparam, delete, or_, select
 
-from storage.metadata import Id, Time, Tx, id_column, insert_new, metadata
+from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, upsert
 from storage.prepared import rows
+from storage.timelines import Page, bounded
 
 mutes = Table(
     "mutes",
@@ -41,6 +42,7 @@ class Mute:
     created_at: int
 
 
+_ROW = columns(mutes, Mute)
 _MUTED = select(mutes.c.actor_id, mutes.c.notifications).where(
     mutes.c.person_id == bindparam("person", type_=Id()),
     or_(mutes.c.until.is_(None), mutes.c.until > bindparam("now", type_=Time())),
@@ -52,6 +54,47 @@ def of_person(tx: Tx, person_id: int, now: int) -> dict[int, bool]:
     return {
         actor_id: bool(notifications) for actor_id, notifications in rows(tx, _MUTED, {"person": person_id, "now": now})
     }
+
+
+def save(tx: Tx, mute: Mute) -> None:
+    """Mute somebody, or change how: the row of this pair keeps its id and its date."""
+    values = {column.name: getattr(mute, column.name) for column in _ROW}
+    known = {name: values[name] for name in ("notifications", "until")}
+    if not tx.execute(mutes.update().where(_pair(mute.person_id, mute.actor_id)).values(known)).rowcount:
+        upsert(tx, mutes, values, ["person_id", "actor_id"])
+
+
+def remove(tx: Tx, person_id: int, actor_id: int) -> None:
+    """Mute somebody no longer."""
+    tx.execute(delete(mutes).where(_pair(person_id, actor_id)))
+
+
+def _pair(person_id: int, actor_id: int) -> ColumnElement[bool]:
+    return and_(mutes.c.person_id == person_id, mutes.c.actor_id == actor_id)
+
+
+def among(tx: Tx, person_id: int, others: list[int], now: int) -> dict[int, Mute]:
+    """The mutes of these others by a person that last at `now` ms, by the other's id."""
+    if not others:
+        return {}
+    query = select(*_ROW).where(mutes.c.person_id == person_id, mutes.c.actor_id.in_(others), _lasts(now))
+    return {mute.actor_id: mute for mute in all_of(tx, query, Mute)}
+
+
+def page_of(tx: Tx, person_id: int, page: Page, now: int) -> list[Mute]:
+    """The mutes of a person that last at `now` ms, newest first; the bounds of `page` are ids of mutes."""
+    query = select(*_ROW).where(mutes.c.person_id == person_id, _lasts(now))
+    found = all_of(tx, bounded(query, mutes.c.id, page), Mute)
+    return found[::-1] if page.min_id is not None else found
+
+
+def _lasts(now: int) -> ColumnElement[bool]:
+    return or_(mutes.c.until.is_(None), mutes.c.until > now)
+
+
+def lapse(tx: Tx, now: int) -> int:
+    """Remove mutes that ended before `now` (ms); how many there were."""
+    return tx.execute(delete(mutes).where(mutes.c.until <= now)).rowcount
 
 
 _MUTED_THREADS = select(thread_mutes.c.root_id).where(
@@ -75,3 +118,10 @@ def mute_thread(tx: Tx, person_id: int, root_id: int, now: int) -> bool:
 def unmute_thread(tx: Tx, person_id: int, root_id: int) -> None:
     """Hear of a thread again."""
     tx.execute(delete(thread_mutes).where(thread_mutes.c.person_id == person_id, thread_mutes.c.root_id == root_id))
+
+
+def move_thread(tx: Tx, old_root: int, new_root: int) -> None:
+    """The posts of a thread hang below another's first post now."""
+    there = select(thread_mutes.c.person_id).where(thread_mutes.c.root_id == new_root)
+    tx.execute(delete(thread_mutes).where(thread_mutes.c.root_id == old_root, thread_mutes.c.person_id.in_(there)))
+    tx.execute(thread_mutes.update().where(thread_mutes.c.root_id == old_root).values(root_id=new_root))

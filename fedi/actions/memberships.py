@@ -49,6 +49,16 @@ def may_answer(tx: Tx, actor: Actor, parent: Post) -> None:
         raise Forbidden("This thread is locked: only moderators can answer in it.", code="locked")
 
 
+def mailbox(tx: Tx, named: list[int], author_id: int) -> list[int]:
+    """Who reads a direct message that names these actors: of each group hosted here its moderators (ids), wherever they
+    are. They are named with it, so that all see who got it, and what one of them answers reaches the others."""
+    found: list[int] = []
+    for group in actors.by_ids(tx, named).values():
+        if group.is_group and group.local and group.state == "active":
+            found += memberships.moderators(tx, group.id)
+    return [one for one in dict.fromkeys(found) if one != author_id and one not in named]
+
+
 def must_wait(tx: Tx, site: Site, actor: Actor, group: Actor) -> bool:
     """Whether `actor` has to wait for a moderator before being in this local group.
 

@@ -94,6 +94,8 @@ def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now:
         if parent_author is not None and parent_author.id != author.id:
             notified.append(parent_author)
     everyone = {actor.id: actor for actor in notified} | ({group.id: group} if group is not None else {})
+    if visibility == "direct":
+        everyone |= actors.by_ids(tx, memberships.mailbox(tx, list(everyone), author.id))
     post = Post(
         id=post_id,
         iri=iri,

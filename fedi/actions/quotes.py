@@ -75,6 +75,7 @@ def decide(tx: Tx, site: Site, author: Actor, post: Post, quoted: Post) -> Post:
         if owner is not None:
             notifying.tell(tx, site, owner, "quote", author, post.id)
     posts.change(tx, post.id, quote_state="accepted", quote_authorization=authorization)
+    counted(tx, post, "accepted")
     return replace(post, quote_state="accepted", quote_authorization=authorization)
 
 
@@ -125,6 +126,7 @@ def requested(tx: Tx, site: Site, actor: Actor, quoted: Post, request_iri: str, 
     _answer(tx, site, owner, actor, "Accept", asked, result)
     post = posts.by_iri(tx, quoting_iri)
     if post is not None and post.author_id == actor.id and post.quote_iri == quoted.iri:
+        counted(tx, replace(post, quote_id=quoted.id), "accepted")
         posts.change(tx, post.id, quote_id=quoted.id, quote_state="accepted", quote_authorization=result)
         notifying.tell(tx, site, owner, "quote", actor, post.id)
     return True
@@ -204,6 +206,14 @@ def set_policy(tx: Tx, site: Site, by: Actor, post: Post, policy: str) -> None:
     tell(tx, site, "Update", replace(post, quote_policy=policy), by, group, updated=site.clock())
 
 
+def counted(tx: Tx, post: Post, state: State | None) -> None:
+    """The quote that a post makes comes into this state (None: it makes none any more): so what it quotes has one quote
+    more, or one less. To be called while `post` is as it was before."""
+    by = (state == "accepted") - (post.quote_state == "accepted")
+    if by and post.quote_id is not None:
+        posts.count(tx, post.quote_id, quotes=by)
+
+
 def check_later(tx: Tx, site: Site, post_id: int) -> None:
     """A job fetches what a post quotes, and the authorization for it."""
     jobs.add(tx, site.new_id(), "quote", str(post_id), {"post_id": post_id}, site.clock())
@@ -234,6 +244,7 @@ def _answer(
 
 def _settle(tx: Tx, site: Site, post: Post, state: State) -> None:
     """Keep the state; who got a local post is told what it quotes now."""
+    counted(tx, post, state)
     posts.change(tx, post.id, quote_state=state)
     author = actors.by_id(tx, post.author_id)
     if post.local and author is not None and author.state == "active" and post.removed_at is None:

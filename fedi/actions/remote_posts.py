@@ -7,8 +7,8 @@ from typing import Any
 from federation.hosts import same_origin
 from federation.vocabulary.note import PostDocument
 from federation.vocabulary.quote import quote_policy
+from fedi.actions import direct_messages, memberships, polls, quotes, reactions, threads, twins
 from fedi.actions import groups as group_actions
-from fedi.actions import memberships, polls, quotes, reactions, threads, twins
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.text import sanitise, to_text
@@ -88,6 +88,8 @@ def record(
         context=document.context,
         replies=document.replies,
     )
+    if visibility == "direct":
+        mentioned += memberships.mailbox(tx, [*mentioned, *_named_groups(tx, document)], author.id)
     involved = dict.fromkeys([*mentioned, *_named_groups(tx, document), *([group.id] if group else [])])
     if not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
         return None
@@ -126,6 +128,7 @@ def vouched(tx: Tx, group: Actor, post: Post, *, to_everyone: bool = False) -> N
         if named and post.visibility == "direct" and row is not None:
             # It is for the members, who are not named one by one.
             shown = "public" if to_everyone else "members"
+            direct_messages.gone(tx, post)
             posts.change(tx, post.id, visibility=row.see if row.see != "public" else shown)
 
 
@@ -217,6 +220,7 @@ def _beside(tx: Tx, site: Site, post: Post, document: PostDocument, *, look_at_q
         if post.quote_iri is None:
             return post
         none: dict[str, Any] = dict.fromkeys(("quote_iri", "quote_id", "quote_state", "quote_authorization"))
+        quotes.counted(tx, post, None)
         posts.change(tx, post.id, **none)  # it was edited, or its author was not allowed to quote
         return replace(post, **none)
     named = document.quote.authorization
@@ -225,6 +229,7 @@ def _beside(tx: Tx, site: Site, post: Post, document: PostDocument, *, look_at_q
     changed: dict[str, Any] = {"quote_iri": document.quote.iri, "quote_authorization": named, "quote_state": "pending"}
     if post.quote_iri != document.quote.iri:
         changed["quote_id"] = None
+    quotes.counted(tx, post, "pending")
     posts.change(tx, post.id, **changed)
     if look_at_quote:
         quotes.check_later(tx, site, post.id)

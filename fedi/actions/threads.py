@@ -1,9 +1,20 @@
 """What follows from a post, whoever wrote it and wherever: thread, counts, timelines, notifications."""
 
-from fedi.actions import memberships, notifying
+from fedi.actions import direct_messages, memberships, notifying
 from fedi.context import Site
 from fedi.errors import Forbidden
-from storage import actors, follows, moderations, notifications, polls, posts, reactions, timelines
+from storage import (
+    actors,
+    conversations,
+    follows,
+    moderations,
+    mutes,
+    notifications,
+    polls,
+    posts,
+    reactions,
+    timelines,
+)
 from storage.actors import Actor
 from storage.events import note
 from storage.metadata import Tx
@@ -24,6 +35,8 @@ def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) 
         posts.count(tx, post.reply_to_id, replies=1)
     if post.visibility != "direct":
         timelines.insert(tx, Entry(author.id, post.id, post.id, False, post.reply_to_actor_id))
+    else:
+        direct_messages.published(tx, site, post, author)
     for actor in told:
         notifying.tell(tx, site, actor, "mention", author, post.id)
     if post.reply_to_iri is None and post.visibility != "direct":
@@ -56,6 +69,10 @@ def _move(tx: Tx, site: Site, post: Post, root_id: int, group_id: int | None) ->
     before the thread was known passed no such test."""
     group = actors.by_id(tx, group_id) if group_id is not None else None
     old = post.root_id or post.id
+    if old != root_id:
+        mutes.move_thread(tx, old, root_id)
+        if post.visibility == "direct":
+            conversations.move_thread(tx, old, root_id)
     if group is None or not group.local:
         posts.move_thread(tx, old, root_id, group_id)
         return
@@ -87,6 +104,10 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     if post.deleted_at is not None:
         return
     gone(tx, post)
+    if post.visibility == "direct":
+        direct_messages.gone(tx, post)
+    if post.quote_id is not None and post.quote_state == "accepted":
+        posts.count(tx, post.quote_id, quotes=-1)
     posts.rewrite(
         tx,
         post,

@@ -55,8 +55,6 @@ async def none_with_id(request: Request) -> Response:
 
 PERSONAL: dict[str, tuple[str, ...]] = {
     "/api/v1/lists": ("read:lists",),
-    "/api/v1/filters": ("read:filters",),
-    "/api/v2/filters": ("read:filters",),
     "/api/v1/blocks": ("read:blocks",),
     "/api/v1/mutes": ("read:mutes",),
     "/api/v1/domain_blocks": ("read:blocks",),
@@ -65,7 +63,6 @@ PERSONAL: dict[str, tuple[str, ...]] = {
     "/api/v1/featured_tags": ("read:accounts",),
     "/api/v1/featured_tags/suggestions": ("read:accounts",),
     "/api/v1/announcements": (),
-    "/api/v1/conversations": ("read:statuses",),
     "/api/v1/scheduled_statuses": ("read:statuses",),
     "/api/v1/suggestions": ("read",),
     "/api/v2/suggestions": ("read",),
@@ -81,8 +78,6 @@ ROUTES = [
     *(Route(path, _open([])) for path in OPEN),
     Route("/api/v1/notifications/requests/merged", _personal({"merged": True}, "read:notifications")),
     Route("/api/v1/lists/{id}", none_with_id),
-    Route("/api/v1/filters/{id}", none_with_id),
-    Route("/api/v2/filters/{id}", none_with_id),
     Route("/api/v1/push/subscription", no_subscription),
     Route("/api/v1/streaming", no_streaming),
 ]
