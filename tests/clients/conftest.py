@@ -13,6 +13,7 @@ from fedi.callers import SCOPES
 from fedi.config import Config, load
 from fedi.context import close_site, open_site
 from storage import apps
+from storage.announcements import announcements
 from storage.apps import App, Token, hashed
 from storage.metadata import Tx
 from tests.clients.browser import Browser
@@ -39,14 +40,18 @@ class University:
 @pytest.fixture(scope="module")
 def university(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
     """`ada` (an admin), `ben` and `chi`, and the group `mlops`, which ada founded."""
-    folder: Path = tmp_path_factory.mktemp("university")
-    server = Server(folder, f"sqlite:///{folder / 'fedi.db'}", "North University")
+    made = build(tmp_path_factory.mktemp("university"))
+    made.server.start()
+    yield made
+    made.server.stop()
+
+
+def build(folder: Path, server: Server | None = None) -> University:
+    """Such an instance, which is not started yet."""
+    server = server or Server(folder, f"sqlite:///{folder / 'fedi.db'}", "North University")
     server.init()
     # Not by commands, each of which is a process: they have their own tests, and this is many times as quick.
-    tokens = asyncio.run(_filled(load(server.config, {})))
-    server.start()
-    yield University(server, tokens)
-    server.stop()
+    return University(server, asyncio.run(_filled(load(server.config, {}))))
 
 
 async def _filled(config: Config) -> dict[str, str]:
@@ -75,3 +80,26 @@ async def _filled(config: Config) -> dict[str, str]:
     await site.db.write(fill)
     await close_site(site)
     return tokens
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
+    """As `university`, with an announcement."""
+    made = build(tmp_path_factory.mktemp("rich"))
+    asyncio.run(_announced(load(made.server.config, {})))
+    made.server.start()
+    yield made
+    made.server.stop()
+
+
+async def _announced(config: Config) -> None:
+    site = open_site(config)
+
+    def announce(tx: Tx) -> None:
+        now = site.clock()
+        row = {"text": "The library is open on Sunday.", "all_day": False}
+        times = {"published_at": now, "updated_at": now, "created_at": now}
+        tx.execute(announcements.insert().values(id=site.new_id(), **row, **times))
+
+    await site.db.write(announce)
+    await close_site(site)
