@@ -55,6 +55,8 @@ class Site:
     rotations: Limits = field(default_factory=Limits)
     backfills: Limits = field(default_factory=Limits)
     synchronised: Limits = field(default_factory=Limits)
+    searches: Limits = field(default_factory=Limits)
+    decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: dict[str, PublicKey] = field(default_factory=dict)
 

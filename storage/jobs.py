@@ -108,13 +108,18 @@ def later(tx: Tx, job_id: int, due_at: int, problem: str) -> None:
     )
 
 
-def hasten(tx: Tx, kind: str, name: str, now: int) -> bool:
-    """Do waiting work now; whether there was any."""
-    found = update(jobs).where(jobs.c.kind == kind, jobs.c.name == name, jobs.c.state == "due").values(due_at=now)
+def hasten(tx: Tx, kind: str, name: str, due_at: int) -> bool:
+    """Do waiting work at `due_at` ms; whether there was any."""
+    found = update(jobs).where(jobs.c.kind == kind, jobs.c.name == name, jobs.c.state == "due").values(due_at=due_at)
     waits = tx.execute(found).rowcount > 0
     if waits:
         note(tx, "jobs")
     return waits
+
+
+def drop(tx: Tx, kind: str, name: str) -> None:
+    """Give waiting work up, as somebody did it otherwise; what a worker is at stays."""
+    tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.name == name, jobs.c.state == "due"))
 
 
 def failed(tx: Tx, job_id: int, problem: str) -> None:

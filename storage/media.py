@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
-    bindparam,
     delete,
     select,
     update,
@@ -92,8 +91,8 @@ class Medium:
 
 
 _ROW = columns(media, Medium)
-_BY_ID = select(*_ROW).where(media.c.id == bindparam("id"))
-_BY_IDS = select(*_ROW).where(media.c.id.in_(bindparam("ids", type_=Id(), expanding=True))).order_by(media.c.id)
+# None of these is asked often (what posts show is in the posts), so none is prepared (`storage.prepared`), which
+# PostgreSQL's floats would not let one do.
 
 
 def insert(tx: Tx, medium: Medium) -> None:
@@ -103,12 +102,14 @@ def insert(tx: Tx, medium: Medium) -> None:
 
 def by_id(tx: Tx, medium_id: int) -> Medium | None:
     """The medium with this id."""
-    return one_of(tx, _BY_ID, Medium, id=medium_id)
+    return one_of(tx, select(*_ROW).where(media.c.id == medium_id), Medium)
 
 
 def by_ids(tx: Tx, ids: Collection[int]) -> dict[int, Medium]:
     """The media of these ids, by id."""
-    return {one.id: one for one in all_of(tx, _BY_IDS, Medium, ids=list(ids))} if ids else {}
+    if not ids:
+        return {}
+    return {one.id: one for one in all_of(tx, select(*_ROW).where(media.c.id.in_(list(ids))), Medium)}
 
 
 def of_post(tx: Tx, post_id: int) -> list[Medium]:

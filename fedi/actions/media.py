@@ -48,6 +48,29 @@ def let_go(tx: Tx, site: Site, scheduled_id: int) -> None:
         media.change(tx, one.id, scheduled_id=None, loose_since=site.clock())
 
 
+def describe(
+    tx: Tx,
+    person: Actor,
+    post_id: int | None,
+    medium_id: int,
+    description: str | None,
+    focus: tuple[float, float] | None,
+) -> None:
+    """Change what is said of a file of a person's that nothing shows, or this post; None leaves it as it is.
+
+    What a post shows is in the post as well: `attach` it again then.
+    """
+    one = media.by_id(tx, medium_id)
+    if one is None or one.person_id != person.id or one.post_id not in (None, post_id):
+        return
+    changed: dict[str, Any] = {}
+    if description is not None:
+        changed["description"] = description or None
+    if focus is not None:
+        changed["focus_x"], changed["focus_y"] = focus
+    media.change(tx, medium_id, **changed)
+
+
 def post_deleted(tx: Tx, site: Site, post_id: int, *, keep: bool) -> None:
     """A post is deleted: its files go with it, or (`keep`) can be used in another one for a day, as clients do that let
     one write a post anew."""

@@ -5,7 +5,9 @@ Mastodon.py and Tusky forms; arrays come as `id[]=`, `id=` twice or JSON lists, 
 rules of the conversion are those of Rack and Rails, which Mastodon's own clients were written against.
 """
 
+import contextlib
 import re
+from collections.abc import AsyncIterator
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -17,13 +19,19 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from fedi.context import Site
 from fedi.errors import Invalid, NotFound, Problem
+from fedi.media import files, multipart
+from fedi.media.kinds import FILM_BYTES
+from fedi.media.multipart import Upload
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 BODY = 1 << 20
 """Bytes of a JSON or urlencoded body at most."""
 _PAIRS = 1000
+_FILES = 2
+"""Files in one form at most: a file and its thumbnail, an avatar and a header."""
 _DEPTH = 6
 _LARGEST = (1 << 63) - 1
 _FALSE = frozenset({"false", "f", "0", "off", "no"})
@@ -39,6 +47,21 @@ async def read(request: Request, shape: type[T]) -> T:
     found = _query(request)
     found.update(await _body(request))
     return fit(found, shape)
+
+
+@contextlib.asynccontextmanager
+async def uploaded(request: Request, shape: type[T], most: int = FILM_BYTES) -> AsyncIterator[T]:
+    """As `read`, for what may come with files of up to `most` bytes: a field of kind Any is then an `Upload`, whose file is
+    there until the end, unless somebody moved it away. Ask who it is before: files are taken from the network here."""
+    site: Site = request.app.state.site
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
+        yield await read(request, shape)
+        return
+    found = _query(request)
+    async with multipart.form(content_type, request.stream(), files.incoming(site), files=_FILES, limit=most) as items:
+        found.update(nested(list(items)))
+        yield fit(found, shape)
 
 
 def query(request: Request, shape: type[T]) -> T:
@@ -178,7 +201,7 @@ def _fitted(name: str, value: Any, kind: Any) -> Any:
         if not isinstance(value, dict):
             raise Invalid(f"Validation failed: {name} must be an object")
         return fit(nested(list(value.items())), kind)
-    if isinstance(value, (dict, UploadFile)):
+    if isinstance(value, (dict, UploadFile, Upload)):
         raise Invalid(f"Validation failed: {name} must be a single value")
     if kind is bool:
         return _truth(value)

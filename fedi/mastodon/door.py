@@ -18,6 +18,8 @@ from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.mastodon import limits
 from fedi.mastodon.answers import Json, problem
+from fedi.media.kinds import FILM_BYTES, IMAGE_BYTES
+from fedi.media.processing import FACE_BYTES
 from storage.database import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,15 @@ log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 BODY = 16 << 20
-"""Bytes of any request at most; `arguments` allows far less for what is not an upload."""
+"""Bytes of any request at most that takes no files; `arguments` allows far less for most of them."""
+_FORM = 2 << 20
+"""Bytes of an upload's other fields, and of what a multipart form has around them."""
+_UPLOADS = (
+    ("/api/v1/media", FILM_BYTES + IMAGE_BYTES + _FORM),
+    ("/api/v2/media", FILM_BYTES + IMAGE_BYTES + _FORM),
+    ("/api/v1/accounts/update_credentials", 2 * FACE_BYTES + _FORM),
+    ("/api/v1/profile", 2 * FACE_BYTES + _FORM),
+)
 
 _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 _CORS = [
@@ -105,7 +115,7 @@ class Door:
             await _preflight(scope, send)
             return
         site: Site = scope["app"].state.site
-        request = Request(scope, _limited(receive))
+        request = Request(scope, _limited(receive, _most(path)))
         count = self._count(site, request, path)
         extra = [*count.headers, *(_CORS if shared else ())]
 
@@ -164,6 +174,8 @@ class Door:
         token = request.headers.get("authorization")
         if token is None:
             return self._windows.count(f"address {address}", limits.ANONYMOUS, now)
+        if request.method == "POST" and path.rstrip("/") in ("/api/v1/media", "/api/v2/media"):
+            return self._windows.count(f"upload {token[:200]}", limits.UPLOADING, now)
         if request.method in ("GET", "HEAD"):
             return self._windows.count(f"read {token[:200]}", limits.READING, now)
         return self._windows.count(f"write {token[:200]}", limits.WRITING, now)
@@ -198,7 +210,12 @@ def _network(address: str) -> str:
     return ":".join(address.split(":")[:4]) if ":" in address else address
 
 
-def _limited(receive: Receive) -> Receive:
+def _most(path: str) -> int:
+    """Bytes that the body of a request for this path may have."""
+    return next((most for start, most in _UPLOADS if path.startswith(start)), BODY)
+
+
+def _limited(receive: Receive, most: int) -> Receive:
     """`receive` that raises Problem once a body is over the limit, whatever its headers said."""
     size = 0
 
@@ -207,8 +224,8 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             size += len(message.get("body", b""))
-            if size > BODY:
-                raise Problem(f"The request is larger than {BODY} bytes", status=413, code="too-large")
+            if size > most:
+                raise Problem(f"The request is larger than {most} bytes", status=413, code="too-large")
         return message
 
     return counted

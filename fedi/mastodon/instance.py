@@ -9,12 +9,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fedi import VERSION
-from fedi.actions import pins
+from fedi.actions import media, pins
 from fedi.actions.drafts import MAX_CHARACTERS, MAX_OPTION_CHARACTERS, MAX_OPTIONS, MAX_POLL_DAYS
 from fedi.context import Site
 from fedi.mastodon.answers import Json, moment
 from fedi.mastodon.entities.account import account
 from fedi.mastodon.statuses import MIN_POLL_SECONDS
+from fedi.media import kinds
 from fedi.text.plain import to_html
 from storage import actors, peers, people, posts
 from storage.actors import Actor
@@ -152,17 +153,17 @@ def _limits() -> dict[str, Any]:
         "accounts": {"max_featured_tags": 0, "max_pinned_statuses": pins.MOST, "max_profile_fields": 8},
         "statuses": {
             "max_characters": MAX_CHARACTERS,
-            "max_media_attachments": 0,
+            "max_media_attachments": media.MOST,
             "characters_reserved_per_url": _URL_LENGTH,
         },
         "media_attachments": {
-            "supported_mime_types": [],
-            "description_limit": 1500,
-            "image_size_limit": 0,
-            "image_matrix_limit": 0,
-            "video_size_limit": 0,
-            "video_frame_rate_limit": 0,
-            "video_matrix_limit": 0,
+            "supported_mime_types": list(kinds.MEDIA_TYPES),
+            "description_limit": media.MAX_DESCRIPTION,
+            "image_size_limit": kinds.IMAGE_BYTES,
+            "image_matrix_limit": kinds.MATRIX,
+            "video_size_limit": kinds.FILM_BYTES,
+            "video_frame_rate_limit": kinds.FRAME_RATE,
+            "video_matrix_limit": kinds.FILM_MATRIX,
         },
         "polls": {
             "max_options": MAX_OPTIONS,

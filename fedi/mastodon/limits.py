@@ -24,6 +24,9 @@ WRITING = Allowance(1_500, 300)
 ANONYMOUS = Allowance(7_500, 300)
 REGISTERING = Allowance(600, 600)
 """New apps and accounts, for each address."""
+UPLOADING = Allowance(120, 1800)
+"""Files, for each token. Mastodon's 30 are eight posts with pictures, fewer than an excursion's; these 120 still keep one
+person from filling a disk in an evening unseen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from federation.errors import FederationError
 from fedi import fetching, visibility
-from fedi.actions import moderation
+from fedi.actions import media, moderation
 from fedi.actions import posts as actions
 from fedi.actions.drafts import QUOTE_POLICIES, Draft, PollDraft
 from fedi.callers import Caller, bearer, identify, known, viewer
@@ -27,6 +27,7 @@ from fedi.mastodon.entities.attachment import MOST, attachment
 from fedi.mastodon.entities.emoji import emojis
 from fedi.mastodon.entities.status import content, status, statuses
 from fedi.mastodon.load import Shown, bundle, find
+from fedi.mastodon.media import described, focused
 from fedi.mastodon.threads import around
 from storage import actors, people, polls, posts
 from storage.metadata import Tx
@@ -61,6 +62,14 @@ class Polling(msgspec.Struct, kw_only=True):
         return PollDraft(tuple(self.options), self.multiple, now + 1000 * self.expires_in)
 
 
+class Describing(msgspec.Struct, kw_only=True):
+    """What an edit says of one of a post's files."""
+
+    id: int = 0
+    description: str | None = None
+    focus: str | None = None
+
+
 class Writing(msgspec.Struct, kw_only=True):
     """The body of POST /api/v1/statuses and of PUT /api/v1/statuses/ID."""
 
@@ -71,6 +80,7 @@ class Writing(msgspec.Struct, kw_only=True):
     visibility: str | None = None
     in_reply_to_id: int | None = None
     media_ids: list[str] = msgspec.field(default_factory=list)
+    media_attributes: list[Describing] = msgspec.field(default_factory=list)
     poll: Polling | None = None
     scheduled_at: str | None = None
     quoted_status_id: int | None = None
@@ -78,8 +88,6 @@ class Writing(msgspec.Struct, kw_only=True):
 
     def draft(self, visibility: str, now: int, app_id: int | None = None) -> Draft:
         """What the actions publish. Raises Invalid for what isn't offered here yet, rather than leaving it out."""
-        if self.media_ids:
-            raise Invalid("Validation failed: This server doesn't take media yet")
         if self.scheduled_at:
             raise Invalid("Validation failed: This server doesn't schedule posts yet")
         if self.language is not None and len(self.language) > 35:  # RFC 5646 4.4.1
@@ -97,7 +105,15 @@ class Writing(msgspec.Struct, kw_only=True):
             poll=self.poll.draft(now) if self.poll is not None and self.poll.options else None,
             quote_id=self.quoted_status_id,
             quote_policy=self.quote_approval_policy or None,
+            media_ids=tuple(medium_id(one) for one in self.media_ids if one),
         )
+
+
+def medium_id(text: str) -> int:
+    """The id of an uploaded file. Raises Invalid for what can't be one."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise Invalid(f"Media {text[:40]} not found or already attached to another post")
+    return int(text)
 
 
 async def create(request: Request) -> Response:
@@ -216,7 +232,7 @@ async def context(request: Request) -> Response:
 
 
 async def edit(request: Request) -> Response:
-    """PUT /api/v1/statuses/ID: the author changes the text, warning and language."""
+    """PUT /api/v1/statuses/ID: the author changes the text, warning, language, and the files shown: those of `media_ids`."""
     site: Site = request.app.state.site
     status_id = arguments.path_id(request)
     token = bearer(request)
@@ -224,13 +240,17 @@ async def edit(request: Request) -> Response:
     asked = await arguments.read(request, Writing)
     poll, asked.poll, asked.quoted_status_id = asked.poll, None, None
     draft = asked.draft("public", site.clock())
+    said = [(one.id, described(one.description), focused(one.focus)) for one in asked.media_attributes]
     post = await site.db.read(lambda tx: _own(tx, caller, status_id))
     await _meet(site, draft.text)
 
     def unit(tx: Tx) -> msgspec.Raw:
         current = _own(tx, caller, post.id)
         _same_poll(tx, current, poll)
-        changed = actions.edit(tx, site, current, replace(draft, visibility=_kept(current)))
+        for file_id, description, focus in said:
+            if file_id in draft.media_ids:
+                media.describe(tx, caller.me, current.id, file_id, description, focus)
+        changed = actions.edit(tx, site, current, replace(draft, visibility=_kept(current)), with_media=True)
         return _shown(tx, site, caller, changed)
 
     return Json(await site.db.write(unit))
@@ -251,14 +271,23 @@ def _kept(post: Post) -> str:
     return post.visibility if post.visibility in TO_ACTIONS.values() else "public"
 
 
+class Deleting(msgspec.Struct, kw_only=True):
+    """What DELETE /api/v1/statuses/ID may say."""
+
+    delete_media: bool = False
+
+
 async def delete(request: Request) -> Response:
     """DELETE /api/v1/statuses/ID: the status as it was, with its `text`, so that a client can offer to write it anew.
+
+    Its files can be used again for a day then, unless the client says `delete_media`.
 
     Of another's post in a group that the caller moderates it is a removal, which can be taken back.
     """
     site: Site = request.app.state.site
     status_id = arguments.path_id(request)
     token = bearer(request)
+    asked = await arguments.read(request, Deleting)
 
     def unit(tx: Tx) -> dict[str, Any]:
         caller = known(identify(tx, token, "write:statuses"))
@@ -270,7 +299,7 @@ async def delete(request: Request) -> Response:
         own = post.author_id == caller.me.id
         try:
             if own:
-                actions.delete(tx, site, post, caller.me)
+                actions.delete(tx, site, post, caller.me, keep_media=not asked.delete_media)
             else:
                 moderation.remove(tx, site, caller.me, post, "")
         except Forbidden as problem:
@@ -309,7 +338,6 @@ async def history(request: Request) -> Response:
         if author is None:
             raise NotFound
         shown = account(site.config.origin, author)
-        files = [attachment(post.id, index, file) for index, file in enumerate(post.attachments[:MOST])]
         said = [(*_said(one), one.created_at) for one in posts.revisions_of(tx, post.id)]
         said.append((*_said(post), post.edited_at or post.published_at))
         return [
@@ -319,18 +347,18 @@ async def history(request: Request) -> Response:
                 "sensitive": sensitive,
                 "created_at": moment(at),
                 "account": shown,
-                "media_attachments": files,
+                "media_attachments": [attachment(post.id, index, file) for index, file in enumerate(files[:MOST])],
                 "emojis": emojis(post.emoji),
                 "quote": None,
             }
-            for title, body, summary, sensitive, at in said
+            for title, body, summary, sensitive, files, at in said
         ]
 
     return Json(await site.db.read(unit))
 
 
-def _said(one: Any) -> tuple[str | None, str, str | None, bool]:
-    return one.title, one.content, one.summary, one.sensitive
+def _said(one: Any) -> tuple[str | None, str, str | None, bool, list[dict[str, Any]]]:
+    return one.title, one.content, one.summary, one.sensitive, one.attachments
 
 
 def _own(tx: Tx, caller: Caller, status_id: int) -> Post:

@@ -9,6 +9,7 @@ from fedi.html import STYLE_PATH
 from fedi.web import (
     about,
     compose,
+    files,
     front,
     groups,
     home,
@@ -54,6 +55,7 @@ ROUTES = [
     Route("/@{handle}/{post_id:int}", posts.show_remote),
     Route(STYLE_PATH, about.style),
     Route("/robots.txt", about.robots),
+    *files.ROUTES,
 ]
 
 __all__ = ["EXCEPTION_HANDLERS", "ROUTES"]

@@ -11,13 +11,16 @@ from typing import Any
 
 from federation.errors import FederationError
 from fedi.context import Site
+from fedi.media import processing, sweeping
 from fedi.worker.backfill import backfill
 from fedi.worker.later import Later
 from fedi.worker.moving import move
+from fedi.worker.parting import part
 from fedi.worker.polls import tell_poll
 from fedi.worker.quotes import look_at_quote
 from fedi.worker.redelivery import redeliver
 from fedi.worker.synchronise import synchronise
+from fedi.worker.verifying import verify
 from storage import jobs, peers
 from storage.jobs import Job
 from storage.metadata import Tx
@@ -58,12 +61,17 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "backfill": backfill,
+    "files": sweeping.remove_files,
     "followers": synchronise,
+    "media": processing.job,
     "move": move,
     "nodeinfo": nodeinfo,
+    "part": part,
     "poll": tell_poll,
     "quote": look_at_quote,
     "redeliver": redeliver,
+    "sweep": sweeping.sweep,
+    "verify": verify,
 }
 
 

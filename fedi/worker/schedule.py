@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fedi.context import Site
-from storage import apps, backfills, cursors, idempotency, memberships, received, sessions, twins
+from storage import apps, backfills, cursors, idempotency, jobs, memberships, mutes, received, sessions, twins
 from storage.metadata import Tx
 
 _HOUR = 3600 * 1000
@@ -18,11 +18,12 @@ ROWS = 37 * _DAY
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Work that is due `every` so many ms."""
+    """Work that is due `every` so many ms: a `unit` of work, or a `job` of that kind, where it takes more than one."""
 
     name: str
     every: int
-    unit: Callable[[Tx, int], object]
+    unit: Callable[[Tx, int], object] | None = None
+    job: str | None = None
 
 
 SCHEDULE: Sequence[Timed] = (
@@ -31,7 +32,9 @@ SCHEDULE: Sequence[Timed] = (
     Timed("forget authorisation codes", _HOUR, lambda tx, now: apps.forget_grants(tx, now - _DAY)),
     Timed("forget what groups passed on", _HOUR, lambda tx, now: twins.forget_before(tx, now - ROWS)),
     Timed("end bans that are over", _HOUR, memberships.lapse),
+    Timed("end mutes that are over", _HOUR, mutes.lapse),
     Timed("forget what was backfilled", _HOUR, lambda tx, now: backfills.forget(tx, now - 7 * _DAY)),
+    Timed("sweep media", _HOUR, job="sweep"),
     Timed(
         "prune received activities",
         _HOUR,
@@ -57,5 +60,8 @@ def _run(tx: Tx, site: Site, timed: Timed) -> int:
     now = site.clock()
     if not cursors.advance(tx, f"schedule: {timed.name}", now - timed.every, now):
         return 0  # another worker was first
-    timed.unit(tx, now)
+    if timed.unit is not None:
+        timed.unit(tx, now)
+    if timed.job is not None:
+        jobs.add(tx, site.new_id(), timed.job, "timed", {}, now)
     return 1
