@@ -1,10 +1,12 @@
 """Push: where notifications are sent so that a phone or browser wakes up (Web Push), one for each access token."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, bindparam, delete, select, update
 
-from storage.metadata import Id, Json, Time, id_column, metadata
+from storage.apps import tokens
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of
 
 subscriptions = Table(
     "subscriptions",
@@ -41,3 +43,63 @@ class Subscription:
     access_token: str
     failures: int
     created_at: int
+
+
+_ROW = columns(subscriptions, Subscription)
+_OF_PERSON = (
+    select(*_ROW)
+    .join(tokens, tokens.c.id == subscriptions.c.token_id)
+    .where(subscriptions.c.person_id == bindparam("person", type_=Id()), tokens.c.revoked_at.is_(None))
+)
+
+
+def save(tx: Tx, subscription: Subscription) -> None:
+    """Keep a subscription in place of the one that its token had."""
+    remove_of_token(tx, subscription.token_id)
+    tx.execute(subscriptions.insert().values({column.name: getattr(subscription, column.name) for column in _ROW}))
+
+
+def of_person(tx: Tx, person_id: int) -> list[Subscription]:
+    """The subscriptions of a person whose tokens are live."""
+    return all_of(tx, _OF_PERSON, Subscription, person=person_id)
+
+
+def of_token(tx: Tx, token_id: int) -> Subscription | None:
+    """The subscription of a token."""
+    return one_of(tx, select(*_ROW).where(subscriptions.c.token_id == token_id), Subscription)
+
+
+def live(tx: Tx, subscription_id: int) -> Subscription | None:
+    """The subscription with this id, if its token is live."""
+    query = (
+        select(*_ROW)
+        .join(tokens, tokens.c.id == subscriptions.c.token_id)
+        .where(subscriptions.c.id == subscription_id, tokens.c.revoked_at.is_(None))
+    )
+    return one_of(tx, query, Subscription)
+
+
+def scopes_of(tx: Tx, token_id: int) -> str:
+    """The scopes of a token, divided by spaces."""
+    return tx.scalar(select(tokens.c.scopes).where(tokens.c.id == token_id)) or ""
+
+
+def change(tx: Tx, subscription_id: int, **values: Any) -> None:
+    """Set columns of a subscription."""
+    tx.execute(update(subscriptions).where(subscriptions.c.id == subscription_id).values(**values))
+
+
+def remove(tx: Tx, subscription_id: int) -> None:
+    """Take a subscription away."""
+    tx.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
+
+
+def remove_of_token(tx: Tx, token_id: int) -> bool:
+    """Take the subscription of a token away; whether there was one."""
+    return tx.execute(delete(subscriptions).where(subscriptions.c.token_id == token_id)).rowcount > 0
+
+
+def remove_revoked(tx: Tx) -> int:
+    """Take away the subscriptions of all tokens that were revoked; how many."""
+    revoked = select(tokens.c.id).where(tokens.c.revoked_at.isnot(None))
+    return tx.execute(delete(subscriptions).where(subscriptions.c.token_id.in_(revoked))).rowcount

@@ -6,14 +6,13 @@ from typing import Literal
 from federation.vocabulary.question import PollDocument, build_vote
 from fedi import visibility as gate
 from fedi.actions import memberships, notifying, sending
-from fedi.actions.drafts import PollDraft
+from fedi.actions.drafts import PollDraft, options_of
 from fedi.actions.publishing import tell
 from fedi.context import Site
 from fedi.errors import Invalid, NotFound
-from storage import actors, jobs, notifications, outbox, polls, posts
+from storage import actors, jobs, outbox, polls, posts
 from storage.actors import Actor
 from storage.metadata import Tx
-from storage.notifications import Notification
 from storage.polls import Poll, Vote
 from storage.posts import Post
 
@@ -25,11 +24,49 @@ Counted = Literal["counted", "poll-ended", "no-such-option", "known"]
 
 def begin(tx: Tx, site: Site, post: Post, draft: PollDraft) -> Poll:
     """The poll of a new local post."""
-    options = [" ".join(one.split()) for one in draft.options]
-    poll = Poll(post.id, draft.multiple, options, [0] * len(options), 0, draft.ends_at, None)
+    options = options_of(draft)
+    poll = Poll(post.id, draft.multiple, options, [0] * len(options), 0, draft.ends_at, None, draft.hide_totals)
     polls.save(tx, poll)
     _plan_end(tx, site, poll)
     return poll
+
+
+def by_post(tx: Tx, post: Post) -> Poll | None:
+    """The poll of a post; only a Question has one."""
+    return polls.by_post(tx, post.id) if post.kind == "Question" else None
+
+
+def is_as(known: Poll | None, draft: PollDraft | None) -> bool:
+    """Whether a poll asks what the draft asks; when it ends is no matter."""
+    if known is None or draft is None:
+        return known is None and draft is None
+    wanted = (options_of(draft), draft.multiple, draft.hide_totals)
+    return (known.options, known.multiple, known.hide_totals) == wanted
+
+
+def change(tx: Tx, site: Site, post: Post, draft: PollDraft | None) -> None:
+    """The poll of a local post as its author wants it from now on; None: it has none any more.
+
+    With other options, or another number of choices, what was voted means nothing and is forgotten (Mastodon). One that
+    is over, and is sent again as it was, stays over.
+    """
+    known = polls.by_post(tx, post.id)
+    if draft is None:
+        if known is not None:
+            polls.remove(tx, post.id)
+        return
+    options = options_of(draft)
+    if known is None or (known.options, known.multiple) != (options, draft.multiple):
+        if known is not None:
+            polls.forget_votes(tx, post.id)
+        begin(tx, site, post, draft)
+        return
+    if over(known, site.clock()):
+        return
+    changed = replace(known, ends_at=draft.ends_at, hide_totals=draft.hide_totals)
+    if changed != known:
+        polls.save(tx, changed)
+        _plan_end(tx, site, changed)
 
 
 def over(poll: Poll, now: int) -> bool:
@@ -49,12 +86,12 @@ def vote(tx: Tx, site: Site, voter: Actor, post: Post, choices: list[int]) -> Po
         raise NotFound
     chosen = list(dict.fromkeys(choices))
     if post.author_id == voter.id:
-        raise Invalid("Validation failed: You can't vote in your own polls")
+        raise Invalid("Validation failed: You cannot vote in your own polls")
     memberships.may_act(tx, site, voter, post)
     if over(poll, site.clock()):
         raise Invalid("Validation failed: The poll has already ended", code="poll-ended")
     if not chosen or not all(0 <= one < len(poll.options) for one in chosen):
-        raise Invalid("Validation failed: There is no such option", code="no-such-option")
+        raise Invalid("Validation failed: The chosen vote option does not exist", code="no-such-option")
     if len(chosen) > 1 and not poll.multiple:
         raise Invalid("Validation failed: This poll takes one choice")
     if polls.votes_of(tx, post.id, voter.id):
@@ -136,7 +173,7 @@ def _counted(tx: Tx, site: Site, poll: Poll) -> Poll:
 
 
 def _plan_end(tx: Tx, site: Site, poll: Poll) -> None:
-    if poll.ends_at is not None:
+    if poll.ends_at is not None and not jobs.hasten(tx, "poll", f"{poll.post_id} end", poll.ends_at):
         _plan(tx, site, poll.post_id, "end", poll.ends_at)
 
 
@@ -149,9 +186,8 @@ def _told(tx: Tx, site: Site, post: Post) -> None:
     author = actors.by_id(tx, post.author_id)
     if author is None:
         return
-    if author.local and author.state == "active":
-        # `notifying` tells nobody of what they did themselves; that a poll ended is news to its author, too (Mastodon).
-        notifications.insert(tx, Notification(site.new_id(), author.id, "poll", author.id, post.id, site.clock()))
+    if author.state == "active":
+        notifying.tell(tx, site, author, "poll", author, post.id)
     for voter in actors.by_ids(tx, polls.voters(tx, post.id)).values():
         if voter.local and gate.may_see(tx, gate.person(voter.id), post):
             notifying.tell(tx, site, voter, "poll", author, post.id)

@@ -270,8 +270,6 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("person_id", sa.BigInteger(), nullable=False),
         sa.Column("actor_id", sa.BigInteger(), nullable=False),
-        sa.Column("last_post_id", sa.BigInteger(), nullable=True),
-        sa.Column("notifications_count", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -292,6 +290,7 @@ def upgrade() -> None:
         sa.Column("media_ids", sa.Text(), nullable=False),
         sa.Column("app_id", sa.BigInteger(), nullable=True),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["actors.id"], name="fk_scheduled_person_id_actors", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_scheduled"),
@@ -392,10 +391,30 @@ def upgrade() -> None:
     op.add_column("actors", sa.Column("icon_description", sa.Text(), nullable=True))
     op.add_column("actors", sa.Column("image_description", sa.Text(), nullable=True))
     op.add_column("actors", sa.Column("hide_collections", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("actors", sa.Column("hides", sa.Text(), server_default="[]", nullable=False))
     op.add_column("follows", sa.Column("languages", sa.Text(), nullable=True))
+    some = sa.text("languages IS NOT NULL")
+    op.create_index("ix_follows_languages", "follows", ["follower_id"], sqlite_where=some, postgresql_where=some)
     op.add_column("notifications", sa.Column("filtered", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.create_index(
+        "ix_notifications_filtered",
+        "notifications",
+        ["person_id", "actor_id"],
+        unique=False,
+        sqlite_where=sa.text("filtered = 1"),
+        postgresql_where=sa.text("filtered"),
+    )
     op.add_column("polls", sa.Column("hide_totals", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("posts", sa.Column("quotes_count", sa.Integer(), server_default="0", nullable=False))
     op.add_column("posts", sa.Column("card_url", sa.Text(), nullable=True))
+    for column in ("link", "card_url"):
+        some = sa.text(f"{column} IS NOT NULL")
+        op.create_index(f"ix_posts_{column}", "posts", [column, "id"], sqlite_where=some, postgresql_where=some)
+    # Groups that not everyone may read are in no count that everyone sees, from now on.
+    op.execute(
+        "UPDATE actors SET following_count = following_count - (SELECT count(*) FROM follows JOIN groups "
+        "ON groups.actor_id = follows.target_id WHERE follows.follower_id = actors.id "
+        "AND follows.state = 'accepted' AND groups.see <> 'public') WHERE following_count > 0"
+    )
     op.add_column("revisions", sa.Column("attachments", sa.Text(), server_default="[]", nullable=False))
     op.add_column("revisions", sa.Column("poll", sa.Text(), nullable=True))
