@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
-    or_,
     select,
 )
 
@@ -68,6 +67,7 @@ actors = Table(
     Column("icon_description", Text),  # alt texts of the pictures
     Column("image_description", Text),
     Column("hide_collections", Boolean, nullable=False, server_default=false()),  # whom it follows, and who it
+    Column("hides", Json, nullable=False, server_default="[]"),  # tabs that its profile leaves out: media, …
     UniqueConstraint("username", "domain"),
     Index("ix_actors_host", "host"),
 )
@@ -117,6 +117,7 @@ class Actor:
     icon_description: str | None = None
     image_description: str | None = None
     hide_collections: bool = False
+    hides: list[str] = field(default_factory=list)
 
     @property
     def is_group(self) -> bool:
@@ -185,22 +186,6 @@ def local(tx: Tx, kind: str | None = None) -> list[Actor]:
     """The local actors, oldest first; only those of `kind` if given."""
     query = select(*_ROW).where(actors.c.local, actors.c.state == "active").order_by(actors.c.id)
     return all_of(tx, query if kind is None else query.where(actors.c.kind == kind), Actor)
-
-
-def search(tx: Tx, words: str, limit: int, offset: int = 0) -> list[Actor]:
-    """Active actors whose username, handle or name begins with or holds `words`; most followed first."""
-    wanted = words.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    handle = func.lower(actors.c.username) + "@" + actors.c.domain
-    query = (
-        select(*_ROW)
-        .where(
-            actors.c.state == "active",
-            actors.c.kind != "Application",
-            or_(handle.like(f"{wanted}%", escape="\\"), func.lower(actors.c.name).like(f"%{wanted}%", escape="\\")),
-        )
-        .order_by(actors.c.local.desc(), actors.c.followers_count.desc(), actors.c.id)
-    )
-    return all_of(tx, query.limit(limit).offset(offset), Actor)
 
 
 def change(tx: Tx, actor_id: int, **values: Any) -> None:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi import fetching, visibility
+from fedi import searching, visibility
 from fedi.callers import bearer, identify, known, viewer
 from fedi.context import Site
 from fedi.errors import Invalid, NotFound
@@ -111,31 +111,17 @@ async def search(request: Request) -> Response:
     site: Site = request.app.state.site
     asked = arguments.query(request, Search)
     token = bearer(request)
-    await site.db.read(lambda tx: known(identify(tx, token, "read:accounts", "read:search")).me)
-    remote = await fetching.resolve(site, asked.q) if asked.resolve and asked.offset == 0 else None
+    me = (await site.db.read(lambda tx: known(identify(tx, token, "read:accounts", "read:search")))).me
+    limit, offset = max(1, min(asked.limit, 80)), max(asked.offset, 0)
+    remote = await searching.resolve(site, me.id, asked.q) if asked.resolve and offset == 0 else None
 
     def unit(tx: Tx) -> list[Actor]:
-        me = known(identify(tx, token)).me
-        found = matching(tx, site, asked.q, max(1, min(asked.limit, 80)), max(asked.offset, 0))
-        if isinstance(remote, Actor) and remote.state == "active":
-            found = [remote, *(one for one in found if one.id != remote.id)]
-        if asked.following:
-            mine, _ = follows.between(tx, me.id, [one.id for one in found])
-            found = [one for one in found if one.id in mine and mine[one.id].state == "accepted"]
+        found = searching.accounts(tx, site, me.id, asked.q, limit, offset, following=asked.following)
+        if isinstance(remote, Actor) and remote.state == "active" and not asked.following:
+            found = [remote, *(one for one in found if one.id != remote.id)][:limit]
         return found
 
     return Json([account(site.config.origin, one) for one in await site.db.read(unit)])
-
-
-def matching(tx: Tx, site: Site, words: str, limit: int, offset: int) -> list[Actor]:
-    """Accounts that match what was typed: part of a name, or of a handle with or without @ or !."""
-    words = words.strip().lstrip("@!")
-    if not words or len(words) > 200:
-        return []
-    username, at, domain = words.partition("@")
-    if at and domain.lower() == site.config.host:
-        words = f"{username}@{site.config.handle_domain}"
-    return actors.search(tx, words, limit, offset)
 
 
 class Statuses(Paging, kw_only=True):

@@ -1,0 +1,89 @@
+"""Search as every door offers it: accounts, posts, and what is elsewhere, as one person (or nobody) may find them.
+
+Posts are found by `storage.searches` under the gate's condition, without those of whom the person does not want to meet.
+Other servers are asked only for what can be an address there, and of each person only so often: some clients search at
+each keystroke, and ask for that each time (Elk, twice).
+"""
+
+import re
+
+from fedi import fetching, hiding, visibility
+from fedi.context import Site
+from storage import searches
+from storage.actors import Actor
+from storage.metadata import Tx
+from storage.posts import Post
+from storage.questions import Question, question
+from storage.searches import Searcher
+
+RESOLVING = (20, 20)
+"""How often other servers are asked for what one person typed: so many times a minute, so many at once."""
+
+_HANDLE = re.compile(r"(?:acct:)?[@!]?[\w.-]{1,100}@(?:[\w-]{1,63}\.)+[a-z][\w-]*(?::\d{1,5})?\Z", re.IGNORECASE)
+_LOCAL_HANDLE = re.compile(r"(?:acct:)?[@!]?[\w.-]{1,100}@(?:localhost|[\d.]{7,15}|\[[0-9a-f:]+\])(?::\d{1,5})?\Z")
+_URL = re.compile(r"https?://[^\s/]+\S*\Z", re.IGNORECASE)
+
+
+def is_url(typed: str) -> bool:
+    """Whether this is the address of something, and not words."""
+    return _URL.match(typed) is not None
+
+
+def names_something(site: Site, typed: str) -> bool:
+    """Whether this is an address, or a whole handle: `user@host`, `@user@host`, `!group@host`."""
+    if is_url(typed) or _HANDLE.match(typed) is not None:
+        return True
+    return bool(site.config.federation.private_networks) and _LOCAL_HANDLE.match(typed) is not None
+
+
+async def resolve(site: Site, person_id: int, typed: str) -> Actor | Post | None:
+    """What this address or handle means, asked for at its server where it is not known here; None for anything else, for
+    what can't be had, and for a person who asked too often."""
+    typed = typed.strip()
+    if len(typed) > 2000 or not names_something(site, typed):
+        return None
+    if not site.searches.allow(f"person {person_id}", *RESOLVING, site.clock()):
+        return None
+    return await fetching.resolve(site, typed.removeprefix("acct:"))
+
+
+def searcher(tx: Tx, site: Site, person_id: int | None) -> Searcher:
+    """Who searches, as `storage.searches` wants it: posts of whom they block or mute are not found."""
+    unwanted = hiding.hidden(tx, person_id, site.clock())
+    domains = (site.config.handle_domain, site.config.host)
+    return Searcher(person_id, domains, unwanted.blocked | unwanted.muted, unwanted.domains)
+
+
+def accounts(
+    tx: Tx, site: Site, person_id: int | None, typed: str, limit: int, offset: int = 0, *, following: bool = False
+) -> list[Actor]:
+    """Accounts by name or handle, best first. Muting hides what somebody writes, not that they are there."""
+    unwanted = hiding.hidden(tx, person_id, site.clock())
+    who = Searcher(person_id, (site.config.handle_domain, site.config.host), unwanted.blocked, unwanted.domains)
+    return searches.accounts(tx, typed, who, limit=limit, offset=offset, following=following)
+
+
+def posts(
+    tx: Tx,
+    site: Site,
+    person_id: int,
+    typed: str | Question,
+    limit: int,
+    offset: int = 0,
+    *,
+    author_id: int | None = None,
+    max_id: int | None = None,
+    min_id: int | None = None,
+) -> list[int]:
+    """The ids of posts that this person may find, newest first."""
+    return searches.find(
+        tx,
+        question(typed) if isinstance(typed, str) else typed,
+        visibility.visible_to(visibility.person(person_id)),
+        searcher(tx, site, person_id),
+        limit=limit,
+        offset=offset,
+        author_id=author_id,
+        max_id=max_id,
+        min_id=min_id,
+    )
