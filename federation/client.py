@@ -288,6 +288,21 @@ class Client:
         answer, _ = await self._get(url, accept, None)
         return parse_document(answer.body)
 
+    async def get_page(self, url: str) -> tuple[str, str]:
+        """(the HTML at a URL as text, its URL after redirects); asked for without a signature, as a browser would.
+
+        Of any site: what is in it is its word. Raises WrongContentType for what is no HTML, and as `get_document`.
+        """
+        answer, found = await self._get(url, "text/html, application/xhtml+xml;q=0.9", None)
+        kind, _, rest = answer.headers.get("content-type", "").partition(";")
+        if kind.strip().lower() not in ("text/html", "application/xhtml+xml"):
+            raise WrongContentType(f"{found[:200]} is served as {kind[:100]!r}")
+        named = re.search(r"charset\s*=\s*\"?([a-z0-9_:.-]{1,40})", rest.lower())
+        try:
+            return answer.body.decode(named.group(1) if named is not None else "utf-8", "replace"), found
+        except LookupError:
+            return answer.body.decode("utf-8", "replace"), found
+
     async def _get(self, iri: str, accept: str, key: PrivateKey | None) -> tuple[Response, str]:
         """The answer with 2xx after at most three redirects, each to a URL that may be asked, and its URL."""
         url = self.networks.check_iri(iri)

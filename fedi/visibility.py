@@ -12,8 +12,14 @@ The rule is one SQL condition (`visible_to`), used as it is for lists, counts an
 | direct | no | author, mentioned | host of one mentioned |
 
 Nothing of a suspended or gone author, of a blocked host, or deleted, is seen by anyone. A host sees what it wrote.
+
+Whom an author blocks sees nothing of that author, whatever the visibility, nor does a signed request in their name
+(Mastodon's StatusPolicy). Between two members of a group it is the same: what each writes stays in the group, for everyone
+else as before, and the blocked one does not see the other's; whom the viewer blocks is left out by `fedi.hiding`. A host that
+asks for itself is told as ever, as it has other people.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +27,14 @@ from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, exists, fun
 
 from storage import groups
 from storage.actors import Actor, actors
+from storage.blocks import blocks
 from storage.follows import follows
 from storage.memberships import memberships
 from storage.metadata import Id, Tx, all_of
 from storage.peers import peers
+from storage.people import people
 from storage.posts import ROW, Post, mentions, posts
+from storage.prepared import parts, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +56,12 @@ def person(actor_id: int) -> Viewer:
 
 def visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on rows of `posts` under which `viewer` may see them."""
-    return _condition(viewer.person_id, viewer.host)
+    return _condition(viewer.person_id, viewer.host, viewer.actor_iri)
 
 
-def _condition(person: Any, host: Any) -> ColumnElement[bool]:
-    """The rule, for the id of a local person, else a peer's host, else nobody (both None); values or `bindparam`s."""
+def _condition(person: Any, host: Any, asker: Any = None) -> ColumnElement[bool]:
+    """The rule, for the id of a local person, else a peer's host (and the IRI of who asks there), else nobody (all None);
+    values or `bindparam`s."""
     active = exists(select(actors.c.id).where(actors.c.id == posts.c.author_id, actors.c.state == "active"))
     blocked = exists(
         select(peers.c.host)
@@ -59,7 +69,18 @@ def _condition(person: Any, host: Any) -> ColumnElement[bool]:
         .where(actors.c.id == posts.c.author_id, peers.c.stance == "blocked")
     )
     there = and_(posts.c.deleted_at.is_(None), posts.c.removed_at.is_(None))
-    return and_(there, active, ~blocked, or_(*_reasons(person, host)))
+    shut_out = _shut_out(posts.c.author_id, person, asker)
+    return and_(there, active, ~blocked, *(() if shut_out is None else (~shut_out,)), or_(*_reasons(person, host)))
+
+
+def _shut_out(author: Any, person: Any, asker: Any) -> ColumnElement[bool] | None:
+    """Whether `author` blocks who looks; None where nobody is known to look."""
+    if person is not None:
+        return exists(select(blocks.c.id).where(blocks.c.owner_id == author, blocks.c.actor_id == person))
+    if asker is not None:
+        who = select(actors.c.id).where(actors.c.iri == asker).scalar_subquery()
+        return exists(select(blocks.c.id).where(blocks.c.owner_id == author, blocks.c.actor_id == who))
+    return None
 
 
 _BY_NAME = posts.c.visibility.notin_(("peers", "members"))
@@ -145,17 +166,20 @@ def seen(tx: Tx, viewer: Viewer, ids: list[int]) -> dict[int, Post]:
     if not ids:
         return {}
     kind = "person" if viewer.person_id is not None else ("host" if viewer.host is not None else "nobody")
-    found = all_of(tx, _SEEN[kind], Post, ids=ids, person=viewer.person_id, host=viewer.host)
+    if kind == "host" and viewer.actor_iri is not None:
+        kind = "asker"
+    found = all_of(tx, _SEEN[kind], Post, ids=ids, person=viewer.person_id, host=viewer.host, asker=viewer.actor_iri)
     return {post.id: post for post in found}
 
 
-def _seen_by(person: Any, host: Any) -> Select[Any]:
-    return select(*ROW).where(posts.c.id.in_(bindparam("ids", expanding=True)), _condition(person, host))
+def _seen_by(person: Any, host: Any, asker: Any = None) -> Select[Any]:
+    return select(*ROW).where(posts.c.id.in_(bindparam("ids", expanding=True)), _condition(person, host, asker))
 
 
 _SEEN = {
     "person": _seen_by(bindparam("person", type_=Id()), None),
     "host": _seen_by(None, bindparam("host", type_=Text())),
+    "asker": _seen_by(None, bindparam("host", type_=Text()), bindparam("asker", type_=Text())),
     "nobody": _seen_by(None, None),
 }
 """The queries of `seen`, built once: they are asked for every page."""
@@ -166,9 +190,38 @@ def may_see(tx: Tx, viewer: Viewer, post: Post) -> bool:
     return post.id in seen(tx, viewer, [post.id])
 
 
+def seers(tx: Tx, post_id: int, people_ids: Collection[int], *, gone: bool = False) -> set[int]:
+    """Who of these people may see this post; `gone`: or might, were it not deleted or removed, so that they can be told.
+
+    One query for all of them: what is shown to many at once (streams) asks the gate from this side.
+    """
+    query = _SEERS[gone]
+    values = {"post": post_id}
+    return {row[0] for part in parts(people_ids) for row in rows(tx, query, values | {"people": part})}
+
+
+_OF_THESE = (
+    select(people.c.actor_id)
+    .join_from(people, posts, posts.c.id == bindparam("post", type_=Id()))
+    .where(people.c.actor_id.in_(bindparam("people", type_=Id(), expanding=True)))
+)
+_SEERS = {
+    False: _OF_THESE.where(_condition(people.c.actor_id, None)),
+    True: _OF_THESE.where(or_(*_reasons(people.c.actor_id, None))),
+}
+
+
 def seen_count(tx: Tx, viewer: Viewer, *conditions: ColumnElement[bool]) -> int:
     """How many posts under these conditions `viewer` may see."""
     return tx.scalar(select(func.count()).select_from(posts).where(visible_to(viewer), *conditions)) or 0
+
+
+def shut_out(tx: Tx, viewer: Viewer, ids: list[int]) -> set[int]:
+    """Those of these actors who block the viewer, and so show them nothing: no boosts, lists or figures either."""
+    condition = _shut_out(actors.c.id, viewer.person_id, viewer.actor_iri)
+    if condition is None or not ids:
+        return set()
+    return set(tx.scalars(select(actors.c.id).where(actors.c.id.in_(ids), condition)))
 
 
 def may_see_group(tx: Tx, viewer: Viewer, group: Actor) -> bool:

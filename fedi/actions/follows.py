@@ -5,20 +5,30 @@ Local and remote followers and targets go the same way here; only what must be s
 
 from dataclasses import replace
 
-from fedi.actions import conversations, handshakes, memberships, notifying, twins
+from fedi.actions import conversations, handshakes, memberships, notifying, twins, verifying
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, follows, notifications
+from storage import actors, blocks, domain_blocks, endorsements, follows, lists, notifications
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
 
 
-def follow(tx: Tx, site: Site, follower: Actor, target: Actor, *, reblogs: bool = True, notify: bool = False) -> Follow:
+def follow(
+    tx: Tx,
+    site: Site,
+    follower: Actor,
+    target: Actor,
+    *,
+    reblogs: bool = True,
+    notify: bool = False,
+    languages: list[str] | None = None,
+) -> Follow:
     """A local person follows `target`; of a group that means to join it. The follow as it is now comes back.
 
-    It is `accepted` at once where nobody has to agree, else `pending`. Again changes `reblogs` and `notify` only.
-    Raises Forbidden when the target does not take it, with the reason, and Invalid for following oneself.
+    It is `accepted` at once where nobody has to agree, else `pending`. Again changes `reblogs`, `notify` and `languages`
+    (of posts that the follower wants to see at home, None for all) only. Raises Forbidden when the target does not take it,
+    with the reason, and Invalid for following oneself.
     """
     if follower.id == target.id:
         raise Invalid("You can't follow yourself.")
@@ -26,8 +36,9 @@ def follow(tx: Tx, site: Site, follower: Actor, target: Actor, *, reblogs: bool 
         raise Forbidden("This account can't be followed: it is suspended or gone.")
     known = follows.find(tx, follower.id, target.id)
     if known is not None:
-        follows.change(tx, known.id, reblogs=reblogs, notify=notify)
-        return replace(known, reblogs=reblogs, notify=notify)
+        follows.change(tx, known.id, reblogs=reblogs, notify=notify, languages=languages)
+        return replace(known, reblogs=reblogs, notify=notify, languages=languages)
+    _check(tx, follower, target)
     made = Follow(
         site.new_id(),
         follower.id,
@@ -37,6 +48,7 @@ def follow(tx: Tx, site: Site, follower: Actor, target: Actor, *, reblogs: bool 
         reblogs,
         notify,
         site.clock(),
+        languages=languages,
     )
     if target.local:
         return _receive(tx, site, follower, target, made)
@@ -64,9 +76,25 @@ def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str, *, kin
         return
     made = Follow(site.new_id(), follower.id, target.id, "pending", iri, True, False, site.clock(), kind)
     try:
+        _check(tx, follower, target)
         _receive(tx, site, follower, target, made)
     except Forbidden:
         handshakes.answer(tx, site, "Reject", made, follower, target)
+
+
+def _check(tx: Tx, follower: Actor, target: Actor) -> None:
+    """Raises Forbidden when one blocks the other, or the other's server, or the target moved away; in words that tell
+    nobody which it is, as Mastodon's."""
+    theirs, ours = blocks.between(tx, target.id, [follower.id])
+    if theirs or ours or target.moved_to is not None or _shuns(tx, follower, target) or _shuns(tx, target, follower):
+        raise Forbidden("This action is not allowed", code="not-allowed")
+
+
+def _shuns(tx: Tx, one: Actor, other: Actor) -> bool:
+    """Whether a local `one` blocks the server of a remote `other`."""
+    if not one.local or other.local:
+        return False
+    return not {other.host, other.domain}.isdisjoint(domain_blocks.of_person(tx, one.id))
 
 
 def _receive(tx: Tx, site: Site, follower: Actor, target: Actor, made: Follow) -> Follow:
@@ -109,6 +137,7 @@ def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) 
     actors.count(tx, follower.id, following=1)
     if follower.local:
         conversations.pins_of(tx, site, target, interval=0)  # now that we may see them
+        verifying.ask(tx, site, target)
     if target.is_group:
         memberships.joined(tx, site, follower, target)
         if follower.local:
@@ -158,8 +187,16 @@ def rejected(tx: Tx, site: Site, follow: Follow) -> None:
     _remove(tx, follow, follower, target)
 
 
+def ended(tx: Tx, follow: Follow, follower: Actor, target: Actor) -> None:
+    """A follow is over because the remote side blocks the local one: nobody has to be told."""
+    _remove(tx, follow, follower, target)
+
+
 def _remove(tx: Tx, follow: Follow, follower: Actor, target: Actor) -> None:
     follows.remove(tx, follow.id)
+    if follower.local:
+        endorsements.remove(tx, follower.id, target.id)  # only whom one follows is featured, or in a list
+        lists.take_out(tx, follower.id, target.id)
     if follow.state == "accepted":
         actors.count(tx, target.id, followers=-1)
         actors.count(tx, follower.id, following=-1)

@@ -117,7 +117,15 @@ def carry(tx: Tx, site: Site, actor: Actor, target: Actor, after: int) -> int | 
         if follower is None or not follower.local or follower.id == target.id:
             continue
         try:
-            follow_actions.follow(tx, site, follower, target, reblogs=follow.reblogs, notify=follow.notify)
+            follow_actions.follow(
+                tx,
+                site,
+                follower,
+                target,
+                reblogs=follow.reblogs,
+                notify=follow.notify,
+                languages=follow.languages,
+            )
         except Problem:
             continue
         if not (actor.local and actor.is_group and membership_actions.moderates(tx, follower, actor)):

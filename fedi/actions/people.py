@@ -1,6 +1,7 @@
 """People of this instance: register, edit the profile, suspend, erase; and the instance's own actor."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
 from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
-from fedi.actions import sending
+from fedi.actions import affiliations, media, sending, verifying
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
 from fedi.rendering import actors as rendering
@@ -18,14 +19,18 @@ from storage import actors, apps, keys, notifications, outbox, people, sessions
 from storage.actors import Actor
 from storage.events import note
 from storage.keys import Key
+from storage.media import Medium
 from storage.metadata import Tx
-from storage.people import AFFILIATIONS, ROLES, Person
+from storage.people import ROLES, Person
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_]{0,28}[a-z0-9])?\Z", re.IGNORECASE)
 """What Mastodon, Lemmy and PieFed all take as a name: letters, digits and underscores, 30 at most."""
 
 RESERVED = frozenset({"actor", "admin", "administrator", "instance", "root", "webmaster", "postmaster", "everyone"})
-FIELDS = 8
+FIELDS, FIELD_LENGTH = 8, 255
+NAME_LENGTH, NOTE_LENGTH, DESCRIPTION_LENGTH = 100, 2000, 1500
+TABS = ("media", "media_replies", "featured")
+"""Parts of a profile that its owner may want left out (Mastodon's `show_media` and so on)."""
 
 _hasher = PasswordHasher()
 
@@ -150,14 +155,13 @@ def register(
         raise Invalid(f"{email[:60]!r} is not an e-mail address.", code="email")
     if role not in ROLES:
         raise Invalid(f"The role {role!r} does not exist; there are {', '.join(ROLES)}.", code="role")
-    if affiliation is not None and affiliation not in AFFILIATIONS:
-        raise Invalid(
-            f"The affiliation {affiliation!r} does not exist; there are {', '.join(AFFILIATIONS)}.", code="affiliation"
-        )
+    affiliations.check(affiliation)
     if people.by_login(tx, address) is not None:
         raise Taken(f"The address {address} has an account already; log in instead.")
     actor = add_actor(tx, site, "Person", f"/people/{username}", username, key_pair, name=(name or username)[:100])
     people.insert(tx, Person(actor.id, address, password_hash, role, affiliation, state, {}, actor.created_at))
+    if affiliation is not None and affiliations.settle(tx, site, actor):
+        actor = actors.by_id(tx, actor.id) or actor
     return actor
 
 
@@ -173,37 +177,49 @@ def update_profile(
     discoverable: bool | None = None,
     indexable: bool | None = None,
     bot: bool | None = None,
+    hide_collections: bool | None = None,
+    avatar_description: str | None = None,
+    header_description: str | None = None,
+    tabs: Mapping[str, bool | None] | None = None,
+    pictures: Mapping[str, Medium | None] | None = None,
 ) -> Actor:
     """Change what a person shows of themselves and tell the followers' servers; None leaves a thing as it is.
 
-    `summary` and the values of `fields` ([{"name", "value"}], 8 at most) are plain text. Raises Invalid when too long.
+    `summary` and the values of `fields` ([{"name", "value"}], 8 at most) are plain text; links in fields are looked at
+    (`fedi.actions.verifying`). `tabs` says of some of TABS whether the profile has it, `pictures` by `avatar` and `header`
+    which file it shows (None: none). Raises Invalid when too long.
     """
     changed: dict[str, Any] = {}
     if name is not None:
-        if len(name) > 100:
-            raise Invalid("A display name has at most 100 characters.", code="display_name")
+        if len(name) > NAME_LENGTH:
+            raise Invalid(f"A display name has at most {NAME_LENGTH} characters.", code="display_name")
         changed["name"] = name.strip() or actor.username
     if summary is not None:
-        if len(summary) > 2000:
-            raise Invalid("A note about yourself has at most 2,000 characters.", code="note")
+        if len(summary) > NOTE_LENGTH:
+            raise Invalid(f"A note about yourself has at most {NOTE_LENGTH:,} characters.", code="note")
         changed["source"] = summary
         changed["summary"] = to_html(summary, {}, lambda tag: site.iri(f"/tags/{tag}")) if summary.strip() else ""
     if fields is not None:
-        kept = [field for field in fields if field.get("name", "").strip() or field.get("value", "").strip()]
-        if len(kept) > FIELDS or any(len(v) > 255 for field in kept for v in field.values()):
-            raise Invalid(f"A profile has at most {FIELDS} fields of 255 characters.", code="fields")
-        changed["fields"] = [
-            {
-                "name": field.get("name", "").strip(),
-                "value": to_html(field.get("value", "").strip(), {}, lambda tag: site.iri(f"/tags/{tag}"))
-                .removeprefix("<p>")
-                .removesuffix("</p>"),
-                "source": field.get("value", "").strip(),
-                "verified_at": None,
-            }
-            for field in kept
-        ]
-    switches = {"approves_followers": locked, "discoverable": discoverable, "indexable": indexable}
+        typed = _typed(site, actor, fields)
+        changed["fields"] = affiliations.arranged(site, actor, people.by_id(tx, actor.id), typed)
+    for column, text in (("icon_description", avatar_description), ("image_description", header_description)):
+        if text is not None:
+            if len(text) > DESCRIPTION_LENGTH:
+                raise Invalid(f"A description has at most {DESCRIPTION_LENGTH} characters.", code="description")
+            changed[column] = text.strip() or None
+    for purpose, medium in (pictures or {}).items():
+        changed["icon" if purpose == "avatar" else "image"] = media.show_face(tx, site, actor, purpose, medium)
+    if tabs is not None:
+        given = {tab: wanted for tab, wanted in tabs.items() if wanted is not None}
+        hides = [tab for tab in TABS if not given.get(tab, tab not in actor.hides)]
+        if hides != actor.hides:
+            changed["hides"] = hides
+    switches = {
+        "approves_followers": locked,
+        "discoverable": discoverable,
+        "indexable": indexable,
+        "hide_collections": hide_collections,
+    }
     changed |= {column: value for column, value in switches.items() if value is not None}
     if bot is not None:
         changed["kind"] = "Service" if bot else "Person"
@@ -212,7 +228,56 @@ def update_profile(
     actors.change(tx, actor.id, **changed)
     changed_actor = replace(actor, **changed)
     announce_profile(tx, site, changed_actor)
+    if fields is not None:
+        verifying.ask(tx, site, changed_actor)
     return changed_actor
+
+
+def _typed(site: Site, actor: Actor, fields: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Typed fields as they are kept; a link that was verified stays so while it is the same. Raises Invalid."""
+    kept = [field for field in fields if field.get("name", "").strip() or field.get("value", "").strip()]
+    if len(kept) > FIELDS or any(len(v) > FIELD_LENGTH for field in kept for v in field.values()):
+        raise Invalid(f"A profile has at most {FIELDS} fields of {FIELD_LENGTH} characters.", code="fields")
+    verified = {one.get("source"): one.get("verified_at") for one in affiliations.typed(actor.fields)}
+    made = []
+    for field in kept:
+        source = field.get("value", "").strip()
+        value = to_html(source, {}, lambda tag: site.iri(f"/tags/{tag}")).removeprefix("<p>").removesuffix("</p>")
+        url = affiliations.lone_link(value)
+        if url is not None:
+            affiliations.refuse(site, url)
+            if not site.is_local(url):
+                value = value.replace(' rel="nofollow', ' rel="me nofollow', 1)
+        made.append(
+            {
+                "name": field.get("name", "").strip(),
+                "value": value,
+                "source": source,
+                "verified_at": verified.get(source),
+            }
+        )
+    return made
+
+
+def affiliate(
+    tx: Tx, site: Site, actor: Actor, affiliation: str | None = None, *, show: bool | None = None, end: bool = False
+) -> Actor:
+    """Say what a local person is to the institution (`end`: nothing any more), or whether they `show` it; servers are told.
+
+    What is None stays. Raises Invalid for an affiliation that does not exist.
+    """
+    affiliations.check(affiliation)
+    person = people.by_id(tx, actor.id)
+    if person is None:
+        raise Invalid(f"{actor.username} is no person of this instance.")
+    if affiliation is not None or end:
+        people.change(tx, actor.id, affiliation=affiliation)
+    if show is not None and show != person.settings.get("show_affiliation", True):
+        people.change(tx, actor.id, settings={**person.settings, "show_affiliation": show})
+    if affiliations.settle(tx, site, actor):
+        actor = actors.by_id(tx, actor.id) or actor
+        announce_profile(tx, site, actor)
+    return actor
 
 
 def announce_profile(tx: Tx, site: Site, actor: Actor) -> None:
@@ -291,6 +356,7 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     sessions.remove(tx, person_id=actor.id)
     notifications.forget(tx, actor_id=actor.id)
     notifications.remove(tx, actor.id)
+    media.discard_all(tx, site, actor)
     people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})
     actors.change(
         tx,

@@ -19,12 +19,13 @@ from federation.vocabulary.capabilities import reads_ed25519
 from federation.vocabulary.collection import read_collection
 from federation.vocabulary.emoji import read_emoji
 from federation.webfinger import split_handle
-from fedi.actions import conversations, moderated, twins
+from fedi.actions import affiliations, conversations, moderated, twins, verifying
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.fetching.asking import document, instance_key, once, permitted
+from fedi.rendering.actors import affiliation_page
 from fedi.text import sanitise, to_text
-from storage import actors, groups, keys, memberships, peers
+from storage import actors, follows, groups, keys, memberships, peers
 from storage.actors import Actor
 from storage.groups import Group
 from storage.keys import Key
@@ -154,14 +155,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         approves_followers=read.approves_followers,
         discoverable=read.discoverable,
         indexable=read.indexable,
-        fields=[
-            {
-                "name": to_text(str(one.get("name", "")))[:255],
-                "value": sanitise(str(one.get("value", ""))[:2000]),
-                "verified_at": None,
-            }
-            for one in read.fields[:16]
-        ],
+        fields=_fields(tx, read, now),
         also_known_as=read.also_known_as[:20],
         moved_to=read.moved_to,
         state="active",
@@ -172,6 +166,8 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         created_at=read.published if read.published and 0 < read.published < now else now,
         fetched_at=now,
         emoji=[{"shortcode": name, "url": url} for name, url in read_emoji(document)],
+        icon_description=read.icon_description[:1500] if read.icon_description else None,
+        image_description=read.image_description[:1500] if read.image_description else None,
     )
     holder = actors.by_name(tx, row.username, domain)
     if holder is not None and holder.iri != row.iri:
@@ -187,6 +183,8 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         keys.save(tx, Key(key_id, read.id, host, public, None, now, now))
         site.forget_public_key(key_id)
     keys.keep_only(tx, read.id, [key_id for key_id, _ in read.keys])
+    if verifying.claims(saved) or follows.has_local_follower(tx, saved.id):
+        verifying.ask(tx, site, saved)
     if saved.is_group:
         visible = wire.string(document.get("visibleTo"))
         if visible not in groups.SEE:
@@ -199,6 +197,26 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         groups.save(tx, Group(saved.id, mode, visible, "members", known.rules if known else [], None, saved.created_at))
         twins.said(tx, site, saved, wire.ids(document.get("twins")))
     return saved
+
+
+def _fields(tx: Tx, read: ActorDocument, now: int) -> list[dict[str, Any]]:
+    """The fields of a profile. A link that was verified stays so while it is the same; what the actor is at its own host is
+    verified by that host's word, where it runs fedi (`fedi.actions.affiliations`)."""
+    known = actors.by_iri(tx, read.id)
+    before = known.fields if known is not None else []
+    fields: list[dict[str, Any]] = []
+    for index, one in enumerate(read.fields[:16]):
+        name, value = to_text(str(one.get("name", "")))[:255], sanitise(str(one.get("value", ""))[:2000])
+        own = index == 0 and affiliations.lone_link(value) == affiliation_page(read.id)
+        same = [old for old in before if old.get("value") == value and (not own or old.get("name") == name)]
+        verified = next((old["verified_at"] for old in same if old.get("verified_at") is not None), None)
+        fields.append({"name": name, "value": value, "verified_at": verified})
+    peer = peers.by_host(tx, host_of(read.id))
+    if affiliations.believed(read.id, fields, peer.software if peer is not None else None):
+        fields[0]["verified_at"] = fields[0]["verified_at"] or now
+    elif fields and affiliations.lone_link(fields[0]["value"]) == affiliation_page(read.id):
+        fields[0]["verified_at"] = None
+    return fields
 
 
 def _gone(tx: Tx, iri: str) -> None:

@@ -1,7 +1,8 @@
-"""Block: a moderator bans somebody from a group (FEP-1b12, Lemmy)."""
+"""Block: a moderator bans somebody from a group (FEP-1b12, Lemmy), or a person blocks another (Mastodon)."""
 
 from federation import fields as wire
 from federation.activity import Authentic
+from fedi.actions import blocks as block_actions
 from fedi.actions import groups as group_actions
 from fedi.actions import moderated
 from fedi.context import Site
@@ -22,7 +23,7 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 
 
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
-    """Ban, and let a group hosted here announce it."""
+    """Ban, and let a group hosted here announce it; or part two people."""
     keep(tx, site, received)
 
 
@@ -30,8 +31,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     """The same of what a group passed on (`vouched_by`)."""
     group = _group(tx, received)
     if group is None:
-        # Mastodon tells whom a person blocks, Lemmy whom a whole instance does: neither binds anybody here.
-        raise Ignored("not-of-a-group", "who is blocked by a person, or by an instance, is no matter of this one")
+        _of_person(tx, site, received, vouched_by)
+        return
     by = signer(tx, received)
     moderators.check(tx, by, group, vouched_by)
     document = received.activity.document
@@ -49,6 +50,23 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if group.local:
         group_actions.announce(tx, site, group, received.activity.raw, None, "other", also=person)
         moderated.put_out(tx, site, group, person)
+
+
+def _of_person(tx: Tx, site: Site, received: Authentic, vouched_by: Actor | None) -> None:
+    """Somebody blocks a person here: told to their server alone, so nobody passes it on."""
+    if received.activity.document.get("target") is not None or vouched_by is not None:
+        # Lemmy tells whom a whole instance bans.
+        raise Ignored(
+            "not-of-a-group", "a group passes bans from itself on; whom an instance bans is no matter of this one"
+        )
+    by = signer(tx, received)
+    person = actors.by_iri(tx, object_id(received.activity))
+    if by.is_group or by.kind == "Application":
+        raise Ignored("not-of-a-person", "only a person blocks another, and says so itself")
+    if person is None or not person.local or person.is_group or person.kind == "Application":
+        raise Ignored("unknown-object", "who is blocked is no person of this instance")
+    if not block_actions.blocked(tx, site, by, person, received.activity.id):
+        raise Ignored("known", "this was done already")
 
 
 def _group(tx: Tx, received: Authentic) -> Actor | None:

@@ -1,4 +1,4 @@
-"""Undo: a peer takes back a Follow, a Like, an Announce, a Flag; a moderator a removal, a lock, a ban.
+"""Undo: a peer takes back a Follow, a Like, an Announce, a Flag, a Block; a moderator a removal, a lock, a ban.
 
 Only what the same actor did, by an id that is known here; but any moderator of a group may take back what another did.
 """
@@ -8,6 +8,7 @@ from typing import Any
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import Malformed, WrongOrigin
+from fedi.actions import blocks as block_actions
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as group_actions
 from fedi.actions import moderated
@@ -16,7 +17,7 @@ from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, not_banned, signer
-from storage import actors, follows, moderations, posts, reactions, reports
+from storage import actors, blocks, follows, moderations, posts, reactions, reports
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.moderations import Moderation
@@ -54,6 +55,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if named is None and inner is None:
         raise Malformed("an Undo needs an object")
     kinds = set(wire.types(inner)) if inner is not None else set()
+    if _undo_block(tx, actor, named, inner):
+        return
     known = moderations.by_iri(tx, named) if named is not None else None
     if kinds & moderators.UNDONE or known is not None:
         _undo_moderation(tx, site, received, actor, inner, known, vouched_by)
@@ -162,6 +165,21 @@ def _undo_report(tx: Tx, site: Site, actor: Actor, named: str | None) -> bool:
         raise WrongOrigin(f"{actor.iri} can't undo what another did")
     if report.state == "open":
         reports.resolve(tx, report.id, actor.id, site.clock())
+    return True
+
+
+def _undo_block(tx: Tx, actor: Actor, named: str | None, inner: dict[str, Any] | None) -> bool:
+    """A person blocks somebody here no longer; False for what is no such block."""
+    known = blocks.by_iri(tx, named) if named is not None else None
+    if known is None and inner is not None and "Block" in wire.types(inner) and inner.get("target") is None:
+        other = wire.first_id(inner.get("object"))
+        blocked = actors.by_iri(tx, other) if other is not None else None
+        known = blocks.find(tx, actor.id, blocked.id) if blocked is not None else None
+    if known is None:
+        return False
+    if known.owner_id != actor.id:
+        raise WrongOrigin(f"{actor.iri} can't undo what another did")
+    block_actions.unblocked(tx, known)
     return True
 
 

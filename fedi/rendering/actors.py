@@ -1,5 +1,6 @@
 """A local actor (person, group, the instance itself) as an ActivityStreams document."""
 
+from html import escape
 from typing import Any
 
 from federation.signatures.keys import encode_multikey
@@ -20,6 +21,9 @@ TERMS = {
     "pendingFollowing": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowing", "@type": "@id"},
 }
 """What our documents say beyond the terms that peers share; peers that do not know them pass them by."""
+
+AFFILIATION = "/affiliation"
+"""After the id of a person: the page that states what they are to the institution."""
 
 GENERATOR = {
     "type": "Application",
@@ -69,10 +73,12 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
         moderators=actor.moderators,
         icon=actor.icon,
         image=actor.image,
+        icon_description=actor.icon_description,
+        image_description=actor.image_description,
         approves_followers=actor.approves_followers,
         discoverable=actor.discoverable,
         indexable=actor.indexable,
-        fields=[{"name": field["name"], "value": field["value"]} for field in actor.fields],
+        fields=[_field(actor.iri, field) for field in actor.fields],
         also_known_as=actor.also_known_as,
         moved_to=actor.moved_to,
         published=actor.created_at,
@@ -95,3 +101,16 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
             made["twins"] = joined
     made["@context"] = [*made["@context"], TERMS]
     return made
+
+
+def affiliation_page(iri: str) -> str:
+    """The address of the page that states the affiliation of the actor with this IRI."""
+    return iri + AFFILIATION
+
+
+def _field(iri: str, field: dict[str, Any]) -> dict[str, str]:
+    """A field as peers get it. An affiliation shows its address: Mastodon verifies no link that shows something else."""
+    if "affiliation" not in field:
+        return {"name": field["name"], "value": field["value"]}
+    page = escape(affiliation_page(iri))
+    return {"name": field["name"], "value": f'<a href="{page}" rel="me nofollow noopener noreferrer">{page}</a>'}
