@@ -28,6 +28,13 @@ follows = Table(
 )
 # Few want to be told of each post, and each post asks who does.
 Index("ix_follows_notify", follows.c.target_id, sqlite_where=follows.c.notify, postgresql_where=follows.c.notify)
+# Few say which languages they want, and each home asks.
+Index(
+    "ix_follows_languages",
+    follows.c.follower_id,
+    sqlite_where=follows.c.languages.isnot(None),
+    postgresql_where=follows.c.languages.isnot(None),
+)
 
 
 @dataclass(frozen=True, slots=True)

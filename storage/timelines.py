@@ -1,13 +1,11 @@
 """Timelines: one narrow row per thing that an actor put before its followers (a post of its own, or a boost).
 
-Reading joins what a person follows with these rows; nothing is copied to each follower, so a post costs one row
-however many follow. Ids are those of the post or of the boost: one id space, as clients page through both.
+Reading joins what a person follows with these rows (`storage.feeds`); nothing is copied to each follower, so a post costs
+one row however many follow. Ids are those of the post or of the boost: one id space, as clients page through both.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,16 +19,15 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    exists,
     or_,
     select,
     type_coerce,
 )
 
 from storage.events import note
-from storage.follows import follows
-from storage.ids import first_at
 from storage.metadata import Id, Tx, all_of, columns, insert_new, metadata, one_among
-from storage.posts import posts, tags
+from storage.posts import plain, posts, tags
 
 entries = Table(
     "entries",
@@ -66,7 +63,17 @@ class Page:
     min_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Hashtags: one or more of `any`, each of `all`, none of `none`."""
+
+    any: tuple[str, ...]
+    all: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+
+
 _ROW = columns(entries, Entry)
+_WITH_FILES = type_coerce(posts.c.attachments, Text) != "[]"
 _TAKE = (
     delete(entries)
     .where(entries.c.actor_id == bindparam("actor", type_=Id()), entries.c.id == bindparam("id", type_=Id()))
@@ -77,10 +84,6 @@ _TAKE_POST = (
     .where(entries.c.post_id == bindparam("post", type_=Id()))
     .returning(entries.c.actor_id, entries.c.id, entries.c.boost)
 )
-REPEAT = 3 * 24 * 3600 * 1000
-"""Milliseconds within which a post is not shown again in a home; Mastodon counts 40 to 80 entries (REBLOG_FALLOFF)."""
-_WALK = 1500
-"""Entries looked at from the newest on before the index per actor is asked: quick for a busy home, bounded for a quiet one."""
 
 
 def insert(tx: Tx, entry: Entry) -> None:
@@ -107,10 +110,10 @@ def _taken(tx: Tx, gone: Iterable[Any]) -> None:
 
 def bounded(query: Select[Any], column: ColumnElement[int], page: Page) -> Select[Any]:
     """`query` within the bounds of `page`, ordered and limited; reverse what comes back when `page.min_id` is set."""
-    return _bounded(query, column, page.limit, page.max_id, page.since_id, page.min_id)
+    return bounded_by(query, column, page.limit, page.max_id, page.since_id, page.min_id)
 
 
-def _bounded(query: Select[Any], column: ColumnElement[int], limit: Any, *bounds: Any) -> Select[Any]:
+def bounded_by(query: Select[Any], column: ColumnElement[int], limit: Any, *bounds: Any) -> Select[Any]:
     """`bounded` by numbers or `bindparam`s: the limit, then `max_id`, `since_id`, `min_id`."""
     below, since, above = bounds
     if below is not None:
@@ -120,80 +123,6 @@ def _bounded(query: Select[Any], column: ColumnElement[int], limit: Any, *bounds
     if above is not None:
         return query.where(column > above).order_by(column).limit(limit)
     return query.order_by(column.desc()).limit(limit)
-
-
-def home(tx: Tx, person_id: int, page: Page) -> list[Entry]:
-    """What the actors that `person_id` follows, and they themselves, put before their followers; newest first.
-
-    Boosts only of those whose boosts the person wants, replies only to people the person follows or is. Not here:
-    whether the person may see each post (`fedi.visibility`), and showing a thread once.
-    """
-    bounds = (page.max_id is not None, page.since_id is not None, page.min_id is not None)
-    values = {"person": person_id, "limit": page.limit, "max": page.max_id, "since": page.since_id, "min": page.min_id}
-    found = all_of(tx, _home(bounds, walk=True), Entry, **values)
-    if len(found) < page.limit:
-        # A quiet home: the newest entries of the whole server hold too few; ask the index of each followed actor.
-        found = all_of(tx, _home(bounds, walk=False), Entry, **values)
-    return found[::-1] if page.min_id is not None else found
-
-
-@cache
-def _home(bounds: tuple[bool, bool, bool], *, walk: bool) -> Select[Any]:
-    """The query of a home page, made once for each set of bounds (`max`, `since`, `min`); `walk` as `_WALK` says."""
-    limits = [
-        bindparam(name, type_=Id()) if given else None
-        for name, given in zip(("max", "since", "min"), bounds, strict=True)
-    ]
-    if not walk:
-        return _bounded(_of_followed(entries.c), entries.c.id, bindparam("limit"), *limits)
-    newest = _bounded(select(*_ROW), entries.c.id, _WALK, *limits).subquery()
-    return _bounded(_of_followed(newest.c), newest.c.id, bindparam("limit"), *limits)
-
-
-def repeats(tx: Tx, person_id: int, found: list[Entry], within: int) -> set[int]:
-    """Which of these entries of a home show a post that an older entry of it showed less than `within` ms before.
-
-    A thread that its author and two groups put before someone is there once: where it came first.
-    """
-    if not found:
-        return set()
-    span = first_at(within)
-    ids = list({entry.post_id for entry in found})
-    earliest = min(entry.id for entry in found) - span
-    shown: dict[int, list[int]] = defaultdict(list)
-    for entry in all_of(tx, _REPEATS, Entry, person=person_id, posts=ids, since=earliest):
-        shown[entry.post_id].append(entry.id)
-    return {entry.id for entry in found if any(entry.id - span < one < entry.id for one in shown[entry.post_id])}
-
-
-def _of_followed(entry: Any) -> Select[Any]:
-    """The rows of `entry` (columns of `entries` or of a part of it) that belong into the home of `:person`."""
-    person = bindparam("person", type_=Id())
-    followed = select(follows.c.target_id).where(follows.c.follower_id == person, follows.c.state == "accepted")
-    return select(entry.actor_id, entry.id, entry.post_id, entry.boost, entry.reply_to_actor_id).where(
-        or_(entry.actor_id == person, entry.actor_id.in_(followed)),
-        or_(
-            ~entry.boost,
-            entry.actor_id == person,
-            entry.actor_id.in_(followed.where(follows.c.reblogs)),
-        ),
-        or_(
-            entry.reply_to_actor_id.is_(None),
-            entry.boost,
-            entry.actor_id == person,
-            entry.reply_to_actor_id == entry.actor_id,
-            entry.reply_to_actor_id == person,
-            entry.reply_to_actor_id.in_(followed),
-        ),
-    )
-
-
-_REPEATS = (
-    _of_followed(entries.c)
-    .where(entries.c.post_id.in_(bindparam("posts", expanding=True)), entries.c.id > bindparam("since"))
-    .order_by(entries.c.id.desc())
-    .limit(1000)
-)
 
 
 def of_actor(
@@ -209,10 +138,9 @@ def of_actor(
     """What one actor put before its followers, newest first; only with attachments (`media`), only with a hashtag."""
     query = select(*_ROW).where(entries.c.actor_id == actor_id)
     if media:
-        with_files = select(posts.c.id).where(type_coerce(posts.c.attachments, Text) != "[]")
-        query = query.where(entries.c.post_id.in_(with_files))
+        query = query.where(entries.c.post_id.in_(select(posts.c.id).where(_WITH_FILES)))
     if tag is not None:
-        query = query.where(entries.c.post_id.in_(select(tags.c.post_id).where(tags.c.tag == tag.lower())))
+        query = query.where(entries.c.post_id.in_(select(tags.c.post_id).where(tags.c.tag == plain(tag))))
     if not boosts:
         query = query.where(~entries.c.boost)
     if not replies:
@@ -234,22 +162,60 @@ def public(
     *,
     local: bool = False,
     remote: bool = False,
+    media: bool = False,
     tag: str | None = None,
+    tagged: Tagged | None = None,
 ) -> list[int]:
-    """Ids of public posts, newest first: of this instance, of others, with a hashtag. `visible` is the gate's condition.
+    """Ids of public posts, newest first: of this instance, of others, with attachments (`media`), with a hashtag (or, of
+    `tagged`, some hashtags and others not). `visible` is the gate's condition.
 
     Replies to others are left out, except under a hashtag, as Mastodon does.
     """
-    query = select(posts.c.id).where(one_among(posts.c.visibility, "public"), posts.c.deleted_at.is_(None), visible)
-    if tag is not None:
-        query = query.join(tags, tags.c.post_id == posts.c.id).where(tags.c.tag == tag.lower())
-    else:
-        query = query.where(
-            or_(posts.c.reply_to_iri.is_(None), posts.c.reply_to_actor_id == posts.c.author_id),
-        )
+    conditions = [one_among(posts.c.visibility, "public"), posts.c.deleted_at.is_(None), visible]
     if local:
-        query = query.where(posts.c.local)
+        conditions.append(posts.c.local)
     if remote:
-        query = query.where(~posts.c.local)
-    found = list(tx.scalars(bounded(query, posts.c.id, page)))
+        conditions.append(~posts.c.local)
+    if media:
+        conditions.append(_WITH_FILES)
+    if tag is not None:
+        tagged = Tagged((tag,))
+    if tagged is not None:
+        return _tagged(tx, page, conditions, tagged)
+    replies = or_(posts.c.reply_to_iri.is_(None), posts.c.reply_to_actor_id == posts.c.author_id)
+    return _ids(tx, page, select(posts.c.id).where(*conditions, replies), posts.c.id)
+
+
+def _tagged(tx: Tx, page: Page, conditions: list[ColumnElement[bool]], wanted: Tagged) -> list[int]:
+    """Each hashtag by its own part of the index, so that no more is read of it than fits on the page."""
+    for name in wanted.all:
+        conditions = [*conditions, _has((name,))]
+    if wanted.none:
+        conditions = [*conditions, ~_has(wanted.none)]
+    found: set[int] = set()
+    for name in dict.fromkeys(map(plain, wanted.any)):
+        query = select(posts.c.id).join(tags, tags.c.post_id == posts.c.id).where(tags.c.tag == name).where(*conditions)
+        found.update(_ids(tx, page, query, tags.c.post_id))
+    ordered = sorted(found, reverse=page.min_id is None)[: page.limit]
+    return sorted(ordered, reverse=True)
+
+
+def _has(names: tuple[str, ...]) -> ColumnElement[bool]:
+    return exists().where(tags.c.post_id == posts.c.id, tags.c.tag.in_([plain(name) for name in names]))
+
+
+def linking(tx: Tx, page: Page, visible: ColumnElement[bool], url: str) -> list[int]:
+    """Ids of public posts about a page, or that show its card, newest first. `visible` is the gate's condition."""
+    found: set[int] = set()
+    for column in (posts.c.link, posts.c.card_url):
+        query = select(posts.c.id).where(
+            column == url, one_among(posts.c.visibility, "public"), posts.c.deleted_at.is_(None), visible
+        )
+        found.update(_ids(tx, page, query, posts.c.id))
+    ordered = sorted(found, reverse=page.min_id is None)[: page.limit]
+    return sorted(ordered, reverse=True)
+
+
+def _ids(tx: Tx, page: Page, query: Select[Any], column: ColumnElement[int]) -> list[int]:
+    found = list(tx.scalars(bounded(query, column, page)))
     return found[::-1] if page.min_id is not None else found

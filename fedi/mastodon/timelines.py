@@ -1,10 +1,10 @@
-"""Timelines: home, public, by hashtag, of a list; and the pages of statuses that accounts and bookmarks show too.
+"""Timelines: home, lists, public, by hashtag, about a page; and the pages of statuses that accounts and bookmarks show too.
 
 In a home a thread is there once, whoever put it there: a group's boost of a post whose author one follows as well is
 left out, and so is a group's boost of a reply (Mastodon shows every announced comment; Lemmy#3603 calls it a flood).
+What belongs into a home or a list is `fedi.feeds`.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,22 +12,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi import visibility
+from fedi import feeds, visibility
 from fedi.callers import bearer, identify, known, viewer
 from fedi.context import Site
 from fedi.errors import NotFound
+from fedi.feeds import Feed
+from fedi.hiding import hidden
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.status import statuses
 from fedi.mastodon.load import Shown, bundle, of_entry
 from fedi.mastodon.paging import Filled, Paging, fill, links
 from fedi.visibility import Viewer
-from storage import timelines
+from storage import lists, timelines
 from storage.metadata import Tx
 from storage.posts import Post
-from storage.timelines import Entry, Page
+from storage.timelines import Page, Tagged
 
 Shows = tuple[list[msgspec.Raw], int | None, int | None]
+
+_TAGS = 4
+"""Hashtags of each kind in one question, as Mastodon allows."""
 
 
 async def home(request: Request) -> Response:
@@ -46,26 +51,13 @@ async def home(request: Request) -> Response:
 
 def home_page(tx: Tx, site: Site, person_id: int, page: Page) -> Shows:
     """(statuses of a person's home, newest cursor, oldest cursor)."""
-    looks = visibility.person(person_id)
-    seen: dict[int, Post] = {}
-
-    def keep(rows: list[Entry]) -> list[Entry]:
-        seen.update(visibility.seen(tx, looks, list({row.post_id for row in rows} - seen.keys())))
-        rows = [row for row in rows if row.post_id in seen and not _noise(row, seen[row.post_id])]
-        # A post's own entry is its first: only boosts repeat.
-        again = timelines.repeats(tx, person_id, [row for row in rows if row.boost], timelines.REPEAT)
-        return [row for row in rows if row.id not in again]
-
-    def fetch(asked: Page) -> list[Entry]:
-        # Half as many again: what is left out as a repeat would else cost a second round.
-        return timelines.home(tx, person_id, replace(asked, limit=asked.limit + asked.limit // 2))
-
-    filled = fill(page, fetch, lambda row: row.id, keep)
-    return shows(tx, site, looks, [of_entry(row) for row in filled.items], filled, seen)
+    return feed_page(tx, site, feeds.home(tx, person_id, site.clock()), page)
 
 
-def _noise(row: Entry, post: Post) -> bool:
-    return row.boost and post.group_id == row.actor_id and post.reply_to_iri is not None
+def feed_page(tx: Tx, site: Site, feed: Feed, page: Page) -> Shows:
+    """(statuses, newest cursor, oldest cursor) of a page of a home or a list."""
+    filled = fill(page, lambda asked: feed.fetch(tx, asked), lambda row: row.id, lambda rows: feed.keep(tx, rows))
+    return shows(tx, site, feed.looks, [of_entry(row) for row in filled.items], filled, feed.seen)
 
 
 def shows(
@@ -83,6 +75,24 @@ def shows(
     return statuses(rows, items), filled.first, filled.last
 
 
+async def of_list(request: Request) -> Response:
+    """GET /api/v1/timelines/list/ID: what the members of one of the caller's lists wrote and passed on."""
+    site: Site = request.app.state.site
+    list_id = arguments.path_id(request)
+    page = arguments.query(request, Paging).page()
+    token = bearer(request)
+
+    def unit(tx: Tx) -> Shows:
+        me = known(identify(tx, token, "read:lists")).me
+        found = lists.find(tx, me.id, list_id)
+        if found is None:
+            raise NotFound
+        return feed_page(tx, site, feeds.of_list(tx, found, site.clock()), page)
+
+    found, first, last = await site.db.read(unit)
+    return Json(found, headers=links(request, first, last))
+
+
 class Public(Paging, kw_only=True):
     """The query of public timelines."""
 
@@ -93,61 +103,82 @@ class Public(Paging, kw_only=True):
 
 async def public(request: Request) -> Response:
     """GET /api/v1/timelines/public: all public posts known here, or those of this instance (`local`)."""
-    return await _public(request, None)
+    asked = arguments.query(request, Public)
+
+    def fetch(tx: Tx, page: Page, looks: Viewer) -> list[int]:
+        gate = visibility.visible_to(looks)
+        return timelines.public(tx, page, gate, local=asked.local, remote=asked.remote, media=asked.only_media)
+
+    return await _public(request, asked.page(), fetch)
+
+
+class OfTag(Public, kw_only=True):
+    """The query of GET /api/v1/timelines/tag/NAME."""
+
+    any: list[str] = msgspec.field(default_factory=list)
+    all: list[str] = msgspec.field(default_factory=list)
+    none: list[str] = msgspec.field(default_factory=list)
 
 
 async def tag(request: Request) -> Response:
-    """GET /api/v1/timelines/tag/NAME: public posts with a hashtag."""
-    return await _public(request, request.path_params["tag"].removeprefix("#").lower())
+    """GET /api/v1/timelines/tag/NAME: public posts with a hashtag, or with one of `any`, and with all of `all` but none of
+    `none`."""
+    asked = arguments.query(request, OfTag)
+    some, every, no = (tuple(names[:_TAGS]) for names in (asked.any, asked.all, asked.none))
+    wanted = Tagged((request.path_params["tag"], *some), every, no)
+
+    def fetch(tx: Tx, page: Page, looks: Viewer) -> list[int]:
+        gate = visibility.visible_to(looks)
+        return timelines.public(
+            tx, page, gate, local=asked.local, remote=asked.remote, media=asked.only_media, tagged=wanted
+        )
+
+    return await _public(request, asked.page(), fetch)
 
 
-async def _public(request: Request, name: str | None) -> Response:
+class About(Paging, kw_only=True):
+    """The query of GET /api/v1/timelines/link."""
+
+    url: str = ""
+
+
+async def link(request: Request) -> Response:
+    """GET /api/v1/timelines/link?url=…: public posts that are about a page or show its card."""
+    asked = arguments.query(request, About)
+
+    def fetch(tx: Tx, page: Page, looks: Viewer) -> list[int]:
+        return timelines.linking(tx, page, visibility.visible_to(looks), asked.url) if asked.url else []
+
+    return await _public(request, asked.page(), fetch)
+
+
+async def _public(request: Request, page: Page, fetch: Any) -> Response:
+    """A page of the posts that `fetch(tx, page, viewer)` names, without those whom the caller does not want to meet."""
     site: Site = request.app.state.site
-    asked = arguments.query(request, Public)
-    page = asked.page()
     token = bearer(request)
 
     def unit(tx: Tx) -> Shows:
         looks = viewer(identify(tx, token, "read:statuses"))
-        condition = visibility.visible_to(looks)
+        hides = hidden(tx, looks.person_id, site.clock())
         seen: dict[int, Post] = {}
 
-        def fetch(at: Page) -> list[int]:
-            return timelines.public(tx, at, condition, local=asked.local, remote=asked.remote, tag=name)
-
         def keep(ids: list[int]) -> list[int]:
-            seen.update(visibility.seen(tx, looks, ids))
-            return [one for one in ids if one in seen and (not asked.only_media or seen[one].attachments)]
+            found = visibility.seen(tx, looks, ids)
+            kept = feeds.shown_to(tx, hides, [found[one] for one in ids if one in found])
+            seen.update({post.id: post for post in kept})
+            return [post.id for post in kept]
 
-        filled = fill(page, fetch, lambda one: one, keep)
+        filled = fill(page, lambda at: fetch(tx, at, looks), lambda one: one, keep)
         return shows(tx, site, looks, [Shown(one, one) for one in filled.items], filled, seen)
 
     found, first, last = await site.db.read(unit)
     return Json(found, headers=links(request, first, last))
 
 
-async def of_list(request: Request) -> Response:
-    """GET /api/v1/timelines/list/ID: nobody has lists yet, so there is none with this id."""
-    site: Site = request.app.state.site
-    token = bearer(request)
-    await site.db.read(lambda tx: known(identify(tx, token, "read:lists")).me)
-    raise NotFound
-
-
-class _Query(msgspec.Struct):
-    url: str = ""
-
-
-async def link(request: Request) -> Response:
-    """GET /api/v1/timelines/link: posts about a trending link; nothing trends here."""
-    arguments.query(request, _Query)
-    return Json([])
-
-
 ROUTES = [
     Route("/api/v1/timelines/home", home),
+    Route("/api/v1/timelines/list/{id}", of_list),
     Route("/api/v1/timelines/public", public),
     Route("/api/v1/timelines/tag/{tag}", tag),
-    Route("/api/v1/timelines/list/{id}", of_list),
     Route("/api/v1/timelines/link", link),
 ]

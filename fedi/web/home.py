@@ -17,7 +17,7 @@ from fedi.html import fitted
 from fedi.web import cards, listing
 from fedi.web.cards import Card, actor_path
 from fedi.web.listing import PAGE, page_of
-from storage import actors, notifications, timelines
+from storage import actors, notifications
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.reports import Report
@@ -42,7 +42,7 @@ async def home(request: Request) -> Response:
     """The home timeline of who is logged in."""
     site: Site = request.app.state.site
     me = await person(request)
-    found = await site.db.read(lambda tx: listing.of_home(tx, me, timelines.home(tx, me.id, page_of(request))))
+    found = await site.db.read(lambda tx: listing.of_home(tx, me, page_of(request), site.clock()))
     return fitted(request, "home.html", listing.variants(request, found))
 
 

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from fedi import visibility
+from fedi import feeds, visibility
 from fedi.web import cards
 from fedi.web.cards import Card
-from storage import timelines
 from storage.actors import Actor
+from storage.feeds import read
 from storage.metadata import Tx
 from storage.timelines import Entry, Page
 
@@ -40,10 +40,13 @@ def page_of(request: Request) -> Page:
     return Page(limit=PAGE + 1, max_id=before(request))
 
 
-def of_home(tx: Tx, me: Actor, entries: list[Entry]) -> Listing:
-    """The listing of these rows of a home: a post that two groups and its author put there stands where it came first."""
-    boosts = [entry for entry in entries if entry.boost]
-    return of_entries(tx, me, entries, but=timelines.repeats(tx, me.id, boosts, timelines.REPEAT))
+def of_home(tx: Tx, me: Actor, page: Page, now: int) -> Listing:
+    """The listing of a page of a home: a post that two groups and its author put there stands where it came first, and of
+    whom the person does not want to meet nothing is there."""
+    feed = feeds.home(tx, me.id, now)
+    entries = read(tx, feed.reads, page)
+    kept = {entry.id for entry in feed.keep(tx, entries)}
+    return of_entries(tx, me, entries, but={entry.id for entry in entries} - kept)
 
 
 def of_entries(tx: Tx, me: Actor | None, entries: list[Entry], *, but: Collection[int] = ()) -> Listing:

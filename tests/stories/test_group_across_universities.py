@@ -10,7 +10,7 @@ from fedi import fetching, visibility
 from fedi.actions import follows, people, posts, reactions
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden, Problem
-from storage import actors, memberships, notifications, peers, timelines
+from storage import actors, feeds, memberships, notifications, peers, timelines
 from storage import follows as follow_rows
 from storage import posts as post_rows
 from storage.actors import Actor
@@ -36,7 +36,7 @@ def publish(instance: Instance, author: Actor, text: str, reply_to: Post | None 
 
 def home(instance: Instance, person: Actor) -> list[Post]:
     """The posts in a person's home timeline that they may see, newest first, each once."""
-    entries = instance.read(lambda tx: timelines.home(tx, person.id, timelines.Page()))
+    entries = instance.read(lambda tx: feeds.read(tx, feeds.Reads(person.id), timelines.Page()))
     seen = instance.read(
         lambda tx: visibility.seen(tx, visibility.person(person.id), [entry.post_id for entry in entries])
     )

@@ -8,7 +8,7 @@ from federation.signatures.integrity import add_proof
 from federation.signatures.keys import encode_multikey, generate_ed25519, load_private
 from fedi import fetching
 from fedi.actions import follows, posts
-from storage import received, timelines
+from storage import feeds, received, timelines
 from storage.actors import Actor
 from tests.world import Instance, Peer, World, settle
 
@@ -46,7 +46,7 @@ def proven(peer: Peer, actor: str, activity: dict[str, Any], now: int) -> dict[s
 
 
 def at_home(alpha: Instance, ada: Actor) -> int:
-    return len(alpha.read(lambda tx: timelines.home(tx, ada.id, timelines.Page())))
+    return len(alpha.read(lambda tx: feeds.read(tx, feeds.Reads(ada.id), timelines.Page())))
 
 
 async def test_a_proof_is_believed_and_nobody_is_asked(alpha: Instance, peer: Peer, forum: Peer) -> None:
