@@ -122,7 +122,7 @@ class Groups(Paged, kw_only=True):
 
 def listed(tx: Tx, call: Call, query: Groups) -> Page[Group]:
     """Groups that want to be found, or one's own, newest first."""
-    before = _number(query.cursor)
+    before = query.at
     if query.mine:
         rows = memberships.everything_of(tx, call.me.id)
         pending, _ = follows.between(tx, call.me.id, [row.group_id for row in rows])
@@ -138,13 +138,6 @@ def listed(tx: Tx, call: Call, query: Groups) -> Page[Group]:
         items=shown(tx, call, [group for group in page if group.is_group and group.state == "active"]),
         next=str(page[-1].id) if len(found) > query.limit else None,
     )
-
-
-def _number(cursor: str | None) -> int | None:
-    """A cursor of ids. One that is none finds nothing, rather than the first page for ever."""
-    if cursor is None:
-        return None
-    return int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else 0
 
 
 async def _resolve(site: Site, caller: Caller | None, query: Any) -> Any:

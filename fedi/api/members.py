@@ -35,7 +35,7 @@ def listed(tx: Tx, call: Call, query: Members) -> Page[Member]:
     ):
         raise Forbidden(f"Only moderators of {group.name} see that.", code="not-a-moderator")
     rows = [row for row in memberships.of_group(tx, group.id, query.state) if query.role in (None, row.role)]
-    start = int(query.cursor) if query.cursor and query.cursor.isascii() and query.cursor.isdigit() else 0
+    start = query.at or 0
     part = rows[start : start + query.limit]
     known = actors.by_ids(tx, [row.actor_id for row in part])
     return Page(

@@ -21,8 +21,7 @@ def log(tx: Tx, call: Call, query: Paged) -> Page[Deed]:
     membership = memberships.find(tx, group.id, call.me.id)
     if not moderates and (membership is None or membership.state != "accepted"):
         raise Forbidden("What moderators did is shown to members of the group: join it first.", code="members-only")
-    before = int(query.cursor) if query.cursor and query.cursor.isascii() and query.cursor.isdigit() else None
-    found = moderations.of_group(tx, group.id, query.limit + 1, before)
+    found = moderations.of_group(tx, group.id, query.limit + 1, query.at)
     page = found[: query.limit]
     kept = [one for one in page if moderates or one.action != "warn"]
     ids = [one for each in kept for one in (each.moderator_id, each.actor_id) if one is not None]

@@ -29,9 +29,7 @@ State = Literal["accepted", "pending", "invited", "banned"]
 Title = Annotated[str, Meta(min_length=1, max_length=100)]
 Rules = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1000)]], Meta(max_length=50)]
 Reason = Annotated[str, Meta(max_length=2000, description="What those concerned, and the log, are told")]
-Cursor = Annotated[
-    str | None, Meta(description="`next` of the page before", examples=["1234"], extra_json_schema={"maxLength": 40})
-]
+Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="`next` of the page before")]
 
 
 class Page(msgspec.Struct, Generic[T], kw_only=True):
@@ -45,7 +43,12 @@ class Paged(msgspec.Struct, kw_only=True):
     """The query of every list."""
 
     limit: Annotated[int, Meta(ge=1, le=80)] = 20
-    cursor: Cursor = None
+    cursor: Cursor | None = None
+
+    @property
+    def at(self) -> int | None:
+        """The cursor as a number."""
+        return None if self.cursor is None else int(self.cursor)
 
 
 class Standing(msgspec.Struct, kw_only=True):

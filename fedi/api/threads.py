@@ -20,6 +20,8 @@ from storage import pins, reactions, threads
 from storage.metadata import Tx
 from storage.posts import Post
 
+_DEEP = 100_000
+"""Threads that are passed over at most to get at a page by votes."""
 _DAY = 24 * 3600 * 1000
 _PERIODS = {"day": _DAY, "week": 7 * _DAY, "month": 30 * _DAY, "year": 365 * _DAY, "all": None}
 
@@ -35,20 +37,17 @@ def listed(tx: Tx, call: Call, query: Threads) -> Page[Thread]:
     """The threads of a group."""
     group = readable(tx, call)
     visible = visibility.visible_to(call.viewer)
-    at = int(query.cursor) if query.cursor and query.cursor.isascii() and query.cursor.isdigit() else None
-    if query.cursor is not None and at is None:
-        return Page(items=[])
     limit = query.limit + 1
     if query.sort == "active":
-        found = threads.active(tx, group.id, visible, limit, at)
+        found = threads.active(tx, group.id, visible, limit, query.at)
         cursors = [thread.last_id for thread in found]
     elif query.sort == "new":
-        found = threads.newest(tx, group.id, visible, limit, at)
+        found = threads.newest(tx, group.id, visible, limit, query.at)
         cursors = [thread.root_id for thread in found]
     else:
         span = _PERIODS[query.period]
         since = None if span is None else call.site.clock() - span
-        start = min(at or 0, 100_000)
+        start = min(query.at or 0, _DEEP)
         found = threads.top(tx, group.id, visible, limit, start, since)
         cursors = [start + place for place in range(1, len(found) + 1)]
     page = found[: query.limit]
@@ -123,7 +122,7 @@ def show(tx: Tx, call: Call, query: Tree) -> Page[Answer]:
     visible = visibility.visible_to(call.viewer)
     root = post.root_id or post.id
     ordered = _tree(threads.shape(tx, root, visible), root)
-    start = int(query.cursor) if query.cursor and query.cursor.isascii() and query.cursor.isdigit() else 0
+    start = query.at or 0
     part = ordered[start : start + query.limit]
     items = [Shown(one, one) for one, _, _ in part]
     rows = bundle(tx, call.site, call.viewer, items)

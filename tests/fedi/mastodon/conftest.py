@@ -40,7 +40,8 @@ class Answer:
     @property
     def json(self) -> Any:
         """The body as JSON."""
-        assert self.headers["content-type"].startswith("application/json"), (self.headers, self.body)
+        kinds = ("application/json", "application/problem+json")
+        assert self.headers["content-type"].startswith(kinds), (self.headers, self.body)
         return msgspec.json.decode(self.body)
 
     @property

@@ -1,0 +1,14 @@
+"""The same instance as for the client API, with a group."""
+
+import pytest
+
+from storage.actors import Actor
+from tests.fedi.mastodon.conftest import Api, ada, api, ben, one_key_for_all
+
+__all__ = ["ada", "api", "ben", "one_key_for_all"]
+
+
+@pytest.fixture
+async def group(api: Api, ada: Actor) -> Actor:
+    """A public group that ada founded."""
+    return await api.group("mlops", ada)
