@@ -106,6 +106,17 @@ _BEARER = (
     .outerjoin(people, people.c.actor_id == tokens.c.person_id)
     .where(tokens.c.token_hash == bindparam("token_hash"))
 )
+_LIVE = (
+    select(tokens.c.id)
+    .join(actors, actors.c.id == tokens.c.person_id)
+    .join(people, people.c.actor_id == tokens.c.person_id)
+    .where(
+        tokens.c.id.in_(bindparam("ids", expanding=True)),
+        tokens.c.revoked_at.is_(None),
+        actors.c.state == "active",
+        people.c.state == "active",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +205,11 @@ def revoke(tx: Tx, now: int, **which: Any) -> int:
     for token_id in ended:
         note(tx, "stream", f"token {token_id}")
     return len(ended)
+
+
+def live(tx: Tx, ids: list[int]) -> set[int]:
+    """Those of these tokens that are not revoked and whose person may act."""
+    return {row[0] for row in rows(tx, _LIVE, {"ids": ids})} if ids else set()
 
 
 def forget_grants(tx: Tx, before: int) -> None:

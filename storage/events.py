@@ -28,11 +28,13 @@ def note(tx: Tx, topic: str, payload: str = "") -> None:
 class Subscription:
     """What one listener heard: `await next(timeout)`; several messages while nobody waited are kept, up to a bound."""
 
-    def __init__(self, topic: str, loop: asyncio.AbstractEventLoop, gone: Callable[["Subscription"], None]) -> None:
+    def __init__(
+        self, topic: str, loop: asyncio.AbstractEventLoop, gone: Callable[["Subscription"], None], kept: int
+    ) -> None:
         self.topic = topic
         self._loop = loop
         self._gone = gone
-        self._heard: asyncio.Queue[str] = asyncio.Queue(1000)
+        self._heard: asyncio.Queue[str] = asyncio.Queue(kept)
 
     def _put(self, payload: str) -> None:
         if not self._heard.full():  # full: the listener has more than enough to wake for
@@ -50,6 +52,10 @@ class Subscription:
                 return await self._heard.get()
         except TimeoutError:
             return None
+
+    def take(self, most: int) -> list[str]:
+        """What was heard already, `most` payloads at most, without waiting."""
+        return [self._heard.get_nowait() for _ in range(min(most, self._heard.qsize()))]
 
     def drain(self) -> bool:
         """Forget what was heard so far, for listeners who look at everything anyway; whether there was anything."""
@@ -73,9 +79,9 @@ class Events:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def subscribe(self, topic: str) -> Subscription:
-        """Listen to `topic` from the running event loop on; `close()` it when done."""
-        made = Subscription(topic, asyncio.get_running_loop(), self._forget)
+    def subscribe(self, topic: str, kept: int = 1000) -> Subscription:
+        """Listen to `topic` from the running event loop on; `close()` it when done. `kept` messages wait at most."""
+        made = Subscription(topic, asyncio.get_running_loop(), self._forget, kept)
         with self._lock:
             self._listeners[topic].add(made)
         return made

@@ -16,8 +16,10 @@ from starlette.types import Message, Receive, Scope, Send
 from federation.errors import FederationError
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
-from fedi.mastodon import limits
+from fedi.mastodon import limits, streaming
 from fedi.mastodon.answers import Json, problem
+from fedi.mastodon.streaming import sockets
+from fedi.mastodon.streaming.hub import hub_of
 from fedi.media.kinds import FILM_BYTES, IMAGE_BYTES
 from fedi.media.processing import FACE_BYTES
 from storage.database import StorageUnavailable
@@ -105,7 +107,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            await _refuse_socket(scope, receive, send)
+            await self._socket(scope, receive, send)
             return
         path: str = scope["path"]
         # The authorise page is a page: other origins have no business in it.
@@ -129,6 +131,21 @@ class Door:
 
         response = await self._answer(request, path, method, allowed=count.allowed)
         await response(scope, receive, add)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket; there is one address for all of them."""
+        app = scope["app"]
+        site: Site = app.state.site
+        host, _ = scope.get("client") or ("", 0)
+        if scope["path"].rstrip("/") != streaming.PATH:
+            await sockets.refuse(scope, receive, send, NotFound("Not found"))
+        elif (
+            not _near(host)
+            and not self._windows.count(f"socket {_network(host)}", limits.CONNECTING, site.clock()).allowed
+        ):
+            await sockets.refuse(scope, receive, send, Problem("Too many requests", status=429))
+        else:
+            await sockets.serve(site, hub_of(app), scope, receive, send)
 
     async def _answer(self, request: Request, path: str, method: str, *, allowed: bool) -> Response:
         if not allowed:
@@ -166,7 +183,7 @@ class Door:
     def _count(self, site: Site, request: Request, path: str) -> limits.Count:
         address = _network(request.client.host) if request.client is not None else ""
         now = site.clock()
-        if address.startswith("127.") or address == "::1":
+        if _near(address):
             # Ourselves: a script of the operator's, or a proxy that is not in `proxy.trusted`, behind which all are one.
             return limits.uncounted(now)
         if request.method == "POST" and path.rstrip("/") in ("/api/v1/apps", "/api/v1/accounts"):
@@ -205,6 +222,10 @@ def _find(node: _Node, parts: list[str], at: int) -> tuple[dict[str, Any], dict[
     return None
 
 
+def _near(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
 def _network(address: str) -> str:
     """An address as it is counted: IPv6 by /64, since one machine has a whole one."""
     return ":".join(address.split(":")[:4]) if ":" in address else address
@@ -237,10 +258,3 @@ async def _preflight(scope: Scope, send: Send) -> None:
     headers = [*_PREFLIGHT, (b"access-control-allow-headers", asked)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
-    """Streaming isn't offered yet: close before accepting, which browsers see as a failed handshake."""
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1000, "reason": ""})

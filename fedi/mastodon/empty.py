@@ -36,17 +36,6 @@ def _open(content: Any) -> Endpoint:
     return endpoint
 
 
-async def no_subscription(request: Request) -> Response:
-    """GET /api/v1/push/subscription: none (Elk expects a 404 for that)."""
-    await require(request, "push")
-    raise NotFound
-
-
-async def no_streaming(request: Request) -> Response:
-    """GET /api/v1/streaming: not offered yet; clients fall back to asking again."""
-    raise NotFound("Streaming isn't offered here yet")
-
-
 async def none_with_id(request: Request) -> Response:
     """GET of one list or filter: nobody has any."""
     await require(request)
@@ -63,10 +52,8 @@ PERSONAL: dict[str, tuple[str, ...]] = {
     "/api/v1/featured_tags": ("read:accounts",),
     "/api/v1/featured_tags/suggestions": ("read:accounts",),
     "/api/v1/announcements": (),
-    "/api/v1/scheduled_statuses": ("read:statuses",),
     "/api/v1/suggestions": ("read",),
     "/api/v2/suggestions": ("read",),
-    "/api/v1/notifications/requests": ("read:notifications",),
     "/api/v1/timelines/direct": ("read:statuses",),
 }
 """Lists of the caller's own, each with the scope that reads it."""
@@ -76,8 +63,5 @@ OPEN = ("/api/v1/trends", "/api/v1/trends/tags", "/api/v1/trends/statuses", "/ap
 ROUTES = [
     *(Route(path, _personal([], *scopes)) for path, scopes in PERSONAL.items()),
     *(Route(path, _open([])) for path in OPEN),
-    Route("/api/v1/notifications/requests/merged", _personal({"merged": True}, "read:notifications")),
     Route("/api/v1/lists/{id}", none_with_id),
-    Route("/api/v1/push/subscription", no_subscription),
-    Route("/api/v1/streaming", no_streaming),
 ]

@@ -27,6 +27,8 @@ REGISTERING = Allowance(600, 600)
 UPLOADING = Allowance(120, 1800)
 """Files, for each token. Mastodon's 30 are eight posts with pictures, fewer than an excursion's; these 120 still keep one
 person from filling a disk in an evening unseen."""
+CONNECTING = Allowance(30_000, 300)
+"""WebSockets opened, for each address: after a restart a whole campus behind one address comes back at once."""
 
 
 @dataclass(frozen=True, slots=True)
