@@ -127,6 +127,12 @@ def of_person(tx: Tx, person_id: int, limit: int = 1000) -> list[Medium]:
     return all_of(tx, select(*_ROW).where(media.c.person_id == person_id).order_by(media.c.id).limit(limit), Medium)
 
 
+def faces(tx: Tx, person_id: int, purpose: str) -> list[Medium]:
+    """The pictures of a profile: its `avatar`, or its `header`; and one that is being taken."""
+    mine = (media.c.person_id == person_id) & (media.c.purpose == purpose)
+    return all_of(tx, select(*_ROW).where(mine).order_by(media.c.id), Medium)
+
+
 def loose(tx: Tx, before: int, limit: int = 1000) -> list[Medium]:
     """Media that nothing shows since before this time (ms), the longest first."""
     query = select(*_ROW).where(media.c.loose_since < before).order_by(media.c.loose_since).limit(limit)

@@ -8,7 +8,7 @@ from federation.errors import Malformed, WrongOrigin
 from federation.fields import Json, as_list, as_objects, first_id, ids, milliseconds, string, text_of, timestamp, types
 from federation.hosts import host_of, hostname_of, same_origin, split_iri, web_url
 from federation.vocabulary.context import ACTOR
-from federation.vocabulary.link import url_of
+from federation.vocabulary.link import description_of, media_type_of, url_of
 
 KINDS = ("Person", "Group", "Application", "Service", "Organization")
 
@@ -52,6 +52,8 @@ class ActorDocument:
     published: int | None
     keys: list[tuple[str, str]]
     webfinger: str | None
+    icon_description: str | None = None
+    image_description: str | None = None
 
 
 def read_actor(document: Json) -> ActorDocument:
@@ -103,6 +105,8 @@ def read_actor(document: Json) -> ActorDocument:
         published=milliseconds(document.get("published")),
         keys=_read_keys(document, id_),
         webfinger=_read_webfinger(document.get("webfinger")),
+        icon_description=description_of(document.get("icon")),
+        image_description=description_of(document.get("image")),
     )
 
 
@@ -189,6 +193,8 @@ def build_actor(
     moderators: str | None = None,
     icon: str | None = None,
     image: str | None = None,
+    icon_description: str | None = None,
+    image_description: str | None = None,
     approves_followers: bool = False,
     discoverable: bool = True,
     indexable: bool = False,
@@ -228,8 +234,8 @@ def build_actor(
         "featured": featured,
         "source": None if source is None else {"content": source, "mediaType": "text/markdown"},
         "endpoints": None if shared_inbox is None else {"sharedInbox": shared_inbox},
-        "icon": None if icon is None else {"type": "Image", "url": icon},
-        "image": None if image is None else {"type": "Image", "url": image},
+        "icon": None if icon is None else _picture(icon, icon_description),
+        "image": None if image is None else _picture(image, image_description),
         "attachment": [
             {"type": "PropertyValue", "name": one["name"], "value": one["value"]} for one in as_list(fields)
         ] or None,
@@ -251,6 +257,17 @@ def build_actor(
             document["attributedTo"] = moderators
             document["moderators"] = moderators
     return document
+
+
+def _picture(url: str, description: str | None) -> Json:
+    """An Image: Pleroma and Misskey pass one without a type by; `name` is the alt text, as Mastodon 4.6 has it."""
+    media_type = media_type_of(url)
+    return {
+        "type": "Image",
+        **({"mediaType": media_type} if media_type is not None else {}),
+        "url": url,
+        **({"name": description} if description else {}),
+    }
 
 
 def handle_host(actor: ActorDocument) -> str:

@@ -90,6 +90,26 @@ def discard(tx: Tx, site: Site, found: list[Medium]) -> None:
     media.remove(tx, [one.id for one in found])
 
 
+def show_face(tx: Tx, site: Site, person: Actor, purpose: str, medium: Medium | None) -> str | None:
+    """Let a profile show this file (None: none) as its `avatar` or `header`; the address comes back, and the one before goes.
+
+    Raises Invalid for what is not the person's, not for this purpose, or not ready.
+    """
+    if medium is not None:
+        if medium.person_id != person.id or medium.purpose != purpose or medium.state != "ready":
+            raise Invalid(f"Validation failed: {purpose.capitalize()} is invalid")
+        media.change(tx, medium.id, loose_since=None)
+    kept = medium.id if medium is not None else None
+    discard(tx, site, [one for one in media.faces(tx, person.id, purpose) if one.id != kept])
+    return address(site, medium.file) if medium is not None else None
+
+
+def discard_all(tx: Tx, site: Site, person: Actor) -> None:
+    """Forget everything that a person uploaded, with its files."""
+    while found := media.of_person(tx, person.id):
+        discard(tx, site, found)
+
+
 def rendered(site: Site, one: Medium) -> dict[str, Any]:
     """A ready medium as `posts.attachments` holds it, so that showing a post needs no question for its media."""
     return {

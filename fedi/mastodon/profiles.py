@@ -2,27 +2,35 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from federation.signatures.keys import generate_rsa
 from fedi.actions import people as actions
+from fedi.actions.domain_blocks import normalised
 from fedi.actions.drafts import QUOTE_POLICIES
 from fedi.callers import Caller, bearer, identify, known
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, Taken, Unauthenticated
-from fedi.mastodon import arguments
+from fedi.mastodon import arguments, presenting
 from fedi.mastodon.answers import Json
-from fedi.mastodon.entities.account import PRIVACY, credentials
-from fedi.mastodon.statuses import TO_ACTIONS
+from fedi.mastodon.entities.account import PRIVACY, credentials, profile
+from fedi.mastodon.faces import taken
+from fedi.mastodon.writing import TO_ACTIONS
+from fedi.media.processing import FACE_BYTES
 from storage import apps, follows, people
+from storage.actors import Actor
 from storage.apps import Token, hashed
+from storage.media import Medium
 from storage.metadata import Tx
+
+_DOMAINS = 100
+"""Websites that may name one person."""
 
 
 async def verify_credentials(request: Request) -> Response:
@@ -39,8 +47,13 @@ async def verify_credentials(request: Request) -> Response:
 
 def own(tx: Tx, site: Site, caller: Caller) -> dict[str, Any]:
     """The caller's CredentialAccount."""
-    me = caller.me
-    return credentials(site.config.origin, me, people.by_id(tx, me.id), follows.count(tx, me.id, "pending"))
+    return own_of(tx, site, caller.me)
+
+
+def own_of(tx: Tx, site: Site, me: Actor) -> dict[str, Any]:
+    """The CredentialAccount of this person."""
+    person, requests = people.by_id(tx, me.id), follows.count(tx, me.id, "pending")
+    return credentials(site.config.origin, me, person, requests, presenting.about(tx, [me]).get(me.id))
 
 
 class Field(msgspec.Struct, kw_only=True):
@@ -60,7 +73,10 @@ class Source(msgspec.Struct, kw_only=True):
 
 
 class Profile(msgspec.Struct, kw_only=True):
-    """The body of PATCH /api/v1/accounts/update_credentials."""
+    """The body of PATCH /api/v1/accounts/update_credentials, and of PATCH /api/v1/profile.
+
+    `show_affiliation` is ours: whether the profile shows what the person is to the institution.
+    """
 
     display_name: str | None = None
     note: str | None = None
@@ -72,18 +88,63 @@ class Profile(msgspec.Struct, kw_only=True):
     source: Source | None = None
     avatar: Any = None
     header: Any = None
+    avatar_description: str | None = None
+    header_description: str | None = None
+    hide_collections: bool | None = None
+    attribution_domains: list[str] | None = None
+    show_media: bool | None = None
+    show_media_replies: bool | None = None
+    show_featured: bool | None = None
+    show_affiliation: bool | None = None
 
 
 async def update_credentials(request: Request) -> Response:
     """PATCH /api/v1/accounts/update_credentials: what is left out stays as it is."""
     site: Site = request.app.state.site
     token = bearer(request)
-    asked = await arguments.read(request, Profile)
-    for name in ("avatar", "header"):
-        given = getattr(asked, name)
-        if isinstance(given, UploadFile) or given:
-            raise Invalid(f"Validation failed: This server doesn't take pictures yet, so {name} can't be changed")
+    # Before any picture is taken from the network.
+    person_id = (await site.db.read(lambda tx: known(identify(tx, token, "write:accounts")))).me.id
+    async with arguments.uploaded(request, Profile, FACE_BYTES) as asked:
+        pictures = await taken(site, person_id, {"avatar": asked.avatar, "header": asked.header})
+    return await _changed(request, asked, pictures, own_of)
+
+
+async def show_profile(request: Request) -> Response:
+    """GET /api/v1/profile: what the caller can edit of their own account (4.6)."""
+    site: Site = request.app.state.site
+    token = bearer(request)
+
+    def unit(tx: Tx) -> dict[str, Any]:
+        return _profile(tx, site, known(identify(tx, token, "read:accounts", "profile")).me)
+
+    return Json(await site.db.read(unit))
+
+
+async def update_profile(request: Request) -> Response:
+    """PATCH or PUT /api/v1/profile: as update_credentials, and the Profile comes back."""
+    site: Site = request.app.state.site
+    token = bearer(request)
+    person_id = (await site.db.read(lambda tx: known(identify(tx, token, "write:accounts")))).me.id
+    async with arguments.uploaded(request, Profile, FACE_BYTES) as asked:
+        pictures = await taken(site, person_id, {"avatar": asked.avatar, "header": asked.header})
+    return await _changed(request, asked, pictures, _profile)
+
+
+def _profile(tx: Tx, site: Site, me: Actor) -> dict[str, Any]:
+    return profile(site.config.origin, me, people.by_id(tx, me.id))
+
+
+async def _changed(
+    request: Request,
+    asked: Profile,
+    pictures: dict[str, Medium | None],
+    shown: Callable[[Tx, Site, Actor], dict[str, Any]],
+) -> Response:
+    site: Site = request.app.state.site
+    token = bearer(request)
     settings = _settings(asked.source)
+    if asked.attribution_domains is not None:
+        settings["attribution_domains"] = _domains(asked.attribution_domains)
     fields = asked.fields_attributes
 
     def unit(tx: Tx) -> dict[str, Any]:
@@ -99,14 +160,35 @@ async def update_credentials(request: Request) -> Response:
             discoverable=asked.discoverable,
             indexable=asked.indexable,
             bot=asked.bot,
+            hide_collections=asked.hide_collections,
+            tabs={
+                "media": asked.show_media,
+                "media_replies": asked.show_media_replies,
+                "featured": asked.show_featured,
+            },
+            avatar_description=asked.avatar_description,
+            header_description=asked.header_description,
+            pictures=pictures,
         )
         person = people.by_id(tx, me.id)
         if settings and person is not None:
             people.change(tx, me.id, settings={**person.settings, **settings})
-            person = people.by_id(tx, me.id)
-        return credentials(site.config.origin, me, person, follows.count(tx, me.id, "pending"))
+        if asked.show_affiliation is not None:
+            me = actions.affiliate(tx, site, me, show=asked.show_affiliation)
+        return shown(tx, site, me)
 
     return Json(await site.db.write(unit))
+
+
+def _domains(given: list[str]) -> list[str]:
+    """Websites that may name the person as an author. Raises Invalid."""
+    wanted = [one for one in given if one.strip()]
+    if len(wanted) > _DOMAINS:
+        raise Invalid("Validation failed: Attribution domains is too long")
+    try:
+        return list(dict.fromkeys(normalised(one.strip().removeprefix("*.")) for one in wanted))
+    except Invalid as problem:
+        raise Invalid("Validation failed: Attribution domains is invalid") from problem
 
 
 def _settings(source: Source | None) -> dict[str, Any]:
@@ -144,9 +226,9 @@ async def preferences(request: Request) -> Response:
             "posting:default:sensitive": bool(settings.get("sensitive", False)),
             "posting:default:language": settings.get("language"),
             "posting:default:quote_policy": settings.get("quote_policy", "public"),
-            "reading:expand:media": "default",
-            "reading:expand:spoilers": False,
-            "reading:autoplay:gifs": False,
+            "reading:expand:media": settings.get("reading:expand:media", "default"),
+            "reading:expand:spoilers": bool(settings.get("reading:expand:spoilers", False)),
+            "reading:autoplay:gifs": bool(settings.get("reading:autoplay:gifs", False)),
         }
 
     return Json(await site.db.read(unit))
@@ -229,6 +311,8 @@ def _invalid(wrong: dict[str, list[dict[str, str]]]) -> Invalid:
 ROUTES = [
     Route("/api/v1/accounts", sign_up, methods=["POST"]),
     Route("/api/v1/accounts/verify_credentials", verify_credentials),
-    Route("/api/v1/accounts/update_credentials", update_credentials, methods=["PATCH"]),
+    Route("/api/v1/accounts/update_credentials", update_credentials, methods=["PATCH", "PUT"]),
+    Route("/api/v1/profile", show_profile),
+    Route("/api/v1/profile", update_profile, methods=["PATCH", "PUT"]),
     Route("/api/v1/preferences", preferences),
 ]

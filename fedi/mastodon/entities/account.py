@@ -1,6 +1,7 @@
 """The Account entity: a person or group, local or remote, as clients know them. Pure: rows in, dicts out."""
 
 import html
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -37,11 +38,40 @@ def account(origin: str, actor: Actor) -> msgspec.Raw:
     return made
 
 
-def account_dict(origin: str, actor: Actor) -> dict[str, Any]:
-    """The Account with every field that a strict client wants (CLIENTS 1.5); images are never null or empty."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What of an account is not in its own row: the account that it moved to, its role here, whether its host is limited."""
+
+    moved: Actor | None = None
+    role: str = "member"
+    limited: bool = False
+
+
+def account_dict(origin: str, actor: Actor, about: About | None = None) -> dict[str, Any]:
+    """The Account with every field that a strict client wants (CLIENTS 1.5); images are never null or empty.
+
+    Of one that is suspended nothing is told but its name, as Mastodon does. `about` adds to it; without it the account has
+    no `moved`, no roles and is not limited.
+    """
+    if actor.state != "active":
+        actor = replace(
+            actor,
+            name="",
+            summary="",
+            icon=None,
+            image=None,
+            icon_description=None,
+            image_description=None,
+            fields=[],
+            emoji=[],
+            kind="Group" if actor.is_group else "Person",
+            discoverable=False,
+            indexable=False,
+            last_post_at=None,
+        )
     avatar = actor.icon or f"{origin}/avatars/original/{'group' if actor.is_group else 'missing'}.png"
     header = actor.image or f"{origin}/headers/original/missing.png"
-    return {
+    shown: dict[str, Any] = {
         "id": str(actor.id),
         "username": actor.username,
         "acct": acct(actor),
@@ -57,21 +87,42 @@ def account_dict(origin: str, actor: Actor) -> dict[str, Any]:
         "url": actor.url or actor.iri,
         "uri": actor.iri,
         "avatar": avatar,
-        "avatar_static": avatar,
-        "avatar_description": "",
+        "avatar_static": still(origin, avatar),
+        "avatar_description": actor.icon_description or "",
         "header": header,
-        "header_static": header,
-        "header_description": "",
+        "header_static": still(origin, header),
+        "header_description": actor.image_description or "",
         "followers_count": actor.followers_count,
         "following_count": actor.following_count,
         "statuses_count": actor.posts_count,
         "last_status_at": None if actor.last_post_at is None else day(actor.last_post_at),
-        "hide_collections": False,
+        "hide_collections": actor.hide_collections,
         "noindex": not actor.indexable,
         "emojis": emojis(actor.emoji),
         "roles": [],
         "fields": [field(one) for one in actor.fields],
+        **{f"show_{tab}": tab not in actor.hides for tab in ("media", "media_replies", "featured")},
+        # Nobody is put into collections here.
+        "feature_approval": {"automatic": [], "manual": [], "current_user": "denied"},
     }
+    if actor.state != "active":
+        shown["suspended"] = True
+    if about is not None:
+        if about.role != "member":
+            own = role(about.role)
+            shown["roles"] = [{name: own[name] for name in ("id", "name", "color")}]
+        if about.limited:
+            shown["limited"] = True
+        if about.moved is not None:
+            shown["moved"] = account_dict(origin, about.moved)
+    return shown
+
+
+def still(origin: str, picture: str) -> str:
+    """The address of a picture that does not move: beside a moving one of ours lies a still (`fedi.media.decode`)."""
+    if picture.endswith(".gif") and picture.startswith(f"{origin}/media/"):
+        return picture.removesuffix(".gif") + "-small.png"
+    return picture
 
 
 def field(one: dict[str, Any]) -> dict[str, Any]:
@@ -92,25 +143,58 @@ def _note(actor: Actor) -> str:
     return f"{actor.summary}<p>A group: follow it to join, mention {name} to post in it.</p>"
 
 
-def credentials(origin: str, actor: Actor, person: Person | None, requests: int) -> dict[str, Any]:
+def typed_fields(actor: Actor) -> list[dict[str, Any]]:
+    """The fields of a local profile as they were typed; what the institution says of a person is not among them."""
+    own = [one for one in actor.fields if "affiliation" not in one]
+    return [{**field(one), "value": one.get("source", one.get("value", ""))} for one in own]
+
+
+def credentials(
+    origin: str, actor: Actor, person: Person | None, requests: int, about: About | None = None
+) -> dict[str, Any]:
     """The CredentialAccount: the caller's own account with `source` as typed, `requests` pending, and the role."""
     settings = person.settings if person is not None else {}
-    shown = account_dict(origin, actor)
+    own = person.role if person is not None else "member"
+    shown = account_dict(origin, actor, replace(about or About(), role=own))
     shown["source"] = {
         "privacy": PRIVACY.get(settings.get("visibility", "public"), "public"),
         "sensitive": bool(settings.get("sensitive", False)),
         "language": settings.get("language"),
         "note": actor.source or "",
-        "fields": [{**field(one), "value": one.get("source", one.get("value", ""))} for one in actor.fields],
+        "fields": typed_fields(actor),
         "follow_requests_count": requests,
-        "hide_collections": False,
+        "hide_collections": actor.hide_collections,
         "discoverable": actor.discoverable,
         "indexable": actor.indexable,
-        "attribution_domains": [],
+        "attribution_domains": settings.get("attribution_domains", []),
         "quote_policy": settings.get("quote_policy", "public"),
     }
-    shown["role"] = role(person.role if person is not None else "member")
+    shown["role"] = role(own)
     return shown
+
+
+def profile(origin: str, actor: Actor, person: Person | None) -> dict[str, Any]:
+    """The Profile (4.6): what the caller can edit of their own account, as typed; pictures null where there are none."""
+    shown = account_dict(origin, actor)
+    for name, kept in (("avatar", actor.icon), ("header", actor.image)):
+        if kept is None:
+            shown[name] = shown[f"{name}_static"] = None
+    settings = person.settings if person is not None else {}
+    return {
+        **{name: shown[name] for name in _EDITED},
+        "note": actor.source or "",
+        "fields": typed_fields(actor),
+        "formatted_note": actor.summary,
+        "formatted_fields": shown["fields"],
+        "attribution_domains": settings.get("attribution_domains", []),
+    }
+
+
+_EDITED = (
+    *("id", "display_name", "avatar", "avatar_static", "avatar_description", "header", "header_static"),
+    *("header_description", "locked", "bot", "hide_collections", "discoverable", "indexable"),
+    *("show_media", "show_media_replies", "show_featured"),
+)
 
 
 def role(name: str) -> dict[str, Any]:
