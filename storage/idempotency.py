@@ -1,6 +1,7 @@
-"""Idempotency keys: which post a client's key gave, so that a repeated request gives the same one (30 days)."""
+"""Idempotency keys: which post, or scheduled post, a client's key gave, so that a repeated request gives the same one (30
+days)."""
 
-from sqlalchemy import Column, ForeignKey, Table, Text, delete, select
+from sqlalchemy import Column, ForeignKey, Table, Text, delete, select, update
 
 from storage.metadata import Id, Time, Tx, insert_new, metadata
 
@@ -29,6 +30,12 @@ def claim(tx: Tx, person_id: int, key: str, post_id: int, now: int) -> bool:
     """
     values = {"person_id": person_id, "key": key, "post_id": post_id, "created_at": now}
     return insert_new(tx, idempotency, values) == 1
+
+
+def point(tx: Tx, person_id: int, key: str, post_id: int) -> None:
+    """What this key gave is this post now: the scheduled one was published."""
+    mine = (idempotency.c.person_id == person_id, idempotency.c.key == key)
+    tx.execute(update(idempotency).where(*mine).values(post_id=post_id))
 
 
 def forget(tx: Tx, before: int) -> None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, func, insert, select
 
-from storage.metadata import Id, Json, Time, id_column, metadata
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of, set_columns
+from storage.timelines import Page, bounded
 
 scheduled = Table(
     "scheduled",
@@ -17,6 +18,7 @@ scheduled = Table(
     Column("media_ids", Json, nullable=False),  # [id]
     Column("app_id", Id),
     Column("idempotency_key", Text),
+    Column("problem", Text),  # why it could not be published when it was time; it stays for its author
     Column("created_at", Time, nullable=False),
     Index("ix_scheduled_person_id", "person_id", "id"),
     Index("ix_scheduled_due_at", "due_at"),
@@ -34,4 +36,45 @@ class Scheduled:
     media_ids: list[int]
     app_id: int | None
     idempotency_key: str | None
+    problem: str | None
     created_at: int
+
+
+_ROW = columns(scheduled, Scheduled)
+
+
+def insert_scheduled(tx: Tx, made: Scheduled) -> None:
+    """Add a scheduled post."""
+    tx.execute(insert(scheduled).values({column.name: getattr(made, column.name) for column in _ROW}))
+
+
+def by_id(tx: Tx, scheduled_id: int, person_id: int | None = None) -> Scheduled | None:
+    """The scheduled post with this id; with `person_id` only if it is theirs."""
+    query = select(*_ROW).where(scheduled.c.id == scheduled_id)
+    if person_id is not None:
+        query = query.where(scheduled.c.person_id == person_id)
+    return one_of(tx, query, Scheduled)
+
+
+def of_person(tx: Tx, person_id: int, page: Page) -> list[Scheduled]:
+    """The scheduled posts of a person, newest first."""
+    query = bounded(select(*_ROW).where(scheduled.c.person_id == person_id), scheduled.c.id, page)
+    found = all_of(tx, query, Scheduled)
+    return found[::-1] if page.min_id is not None else found
+
+
+def totals(tx: Tx, person_id: int, begin: int, end: int) -> tuple[int, int]:
+    """(how many a person has, how many of them are due from `begin` to before `end` in ms)."""
+    mine = select(func.count()).select_from(scheduled).where(scheduled.c.person_id == person_id)
+    then = mine.where(scheduled.c.due_at >= begin, scheduled.c.due_at < end)
+    return tx.scalar(mine) or 0, tx.scalar(then) or 0
+
+
+def change(tx: Tx, scheduled_id: int, **values: object) -> None:
+    """Set columns of a scheduled post."""
+    set_columns(tx, scheduled, scheduled.c.id, scheduled_id, values)
+
+
+def remove(tx: Tx, scheduled_id: int) -> None:
+    """It is published, or given up."""
+    tx.execute(delete(scheduled).where(scheduled.c.id == scheduled_id))

@@ -24,11 +24,13 @@ _DAY = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class PollDraft:
-    """A poll to be: its options, whether one may choose several, and when it ends (ms since 1970; None: never)."""
+    """A poll to be: its options, whether one may choose several, when it ends (ms since 1970; None: never), and whether how
+    it stands is shown only then."""
 
     options: tuple[str, ...]
     multiple: bool = False
     ends_at: int | None = None
+    hide_totals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def check(draft: Draft, now: int, *, shows: bool = False) -> None:
     if not draft.text.strip() and not (draft.media_ids or draft.attachments or shows):
         raise Invalid("Validation failed: Text can't be blank")
     if len(draft.text) + len(draft.summary) > MAX_CHARACTERS:
-        raise Invalid(f"Validation failed: Text is longer than {MAX_CHARACTERS} characters")
+        raise Invalid(f"Validation failed: Text character limit of {MAX_CHARACTERS} exceeded")
     if "\x00" in draft.text or "\x00" in draft.summary or "\x00" in (draft.title or ""):
         raise Invalid("Validation failed: Text holds a NUL character")
     if draft.visibility not in CLIENT_VISIBILITIES:
@@ -75,21 +77,30 @@ def check(draft: Draft, now: int, *, shows: bool = False) -> None:
 
 
 def _check_poll(draft: Draft, poll: PollDraft, now: int) -> None:
-    options = [" ".join(one.split()) for one in poll.options]
-    if not MIN_OPTIONS <= len(options) <= MAX_OPTIONS:
-        raise Invalid(f"Validation failed: A poll has {MIN_OPTIONS} to {MAX_OPTIONS} options")
-    if not all(options) or any(len(one) > MAX_OPTION_CHARACTERS or "\x00" in one for one in options):
-        raise Invalid(f"Validation failed: An option has 1 to {MAX_OPTION_CHARACTERS} characters")
+    options = options_of(poll)
+    if len(options) < MIN_OPTIONS:
+        raise Invalid("Validation failed: Options must have more than one item")
+    if len(options) > MAX_OPTIONS:
+        raise Invalid(f"Validation failed: Options can't contain more than {MAX_OPTIONS} items")
+    if any(len(one) > MAX_OPTION_CHARACTERS or "\x00" in one for one in options):
+        raise Invalid(f"Validation failed: Options cannot be longer than {MAX_OPTION_CHARACTERS} characters each")
     if len(set(options)) != len(options):
-        raise Invalid("Validation failed: No two options of a poll are the same")
-    if poll.ends_at is not None and not now < poll.ends_at <= now + MAX_POLL_DAYS * _DAY:
-        raise Invalid(f"Validation failed: A poll ends within {MAX_POLL_DAYS} days")
+        raise Invalid("Validation failed: Options contain duplicate items")
+    if poll.ends_at is not None and poll.ends_at <= now:
+        raise Invalid("Validation failed: Expires at is too soon")
+    if poll.ends_at is not None and poll.ends_at > now + MAX_POLL_DAYS * _DAY:
+        raise Invalid("Validation failed: Expires at is too far into the future")
     if draft.media_ids:
         raise Invalid("Cannot attach more than 4 files")  # Mastodon's words, also beside a poll
     if draft.attachments:
         raise Invalid("Validation failed: A poll has no attachments")  # Mastodon takes one or the other
     if draft.quote_id is not None:
         raise Invalid("Validation failed: A poll quotes nothing")
+
+
+def options_of(poll: PollDraft) -> list[str]:
+    """The options of a poll as they are kept: blank ones are left out, as in Mastodon."""
+    return [option for one in poll.options if (option := " ".join(one.split()))]
 
 
 def kind_of(draft: Draft) -> str:

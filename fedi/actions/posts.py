@@ -19,6 +19,7 @@ from fedi.text.plain import to_html
 from storage import actors, groups, idempotency, posts, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.polls import Poll
 from storage.posts import Post, Revision
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "delete_all",
     "edit",
     "handles_in",
+    "mentioned",
     "publish",
 ]
 
@@ -143,12 +145,12 @@ def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now:
     return post
 
 
-def edit(tx: Tx, site: Site, post: Post, draft: Draft, *, with_media: bool = False) -> Post:
+def edit(tx: Tx, site: Site, post: Post, draft: Draft, *, with_media: bool = False, with_poll: bool = False) -> Post:
     """Change the text, title, warning and language of a local post; what it said before is kept as a revision.
 
-    With `with_media` it shows the draft's `media_ids` from now on, and no other file; without it keeps those it has. Raises
-    Invalid for an empty or overlong text, Forbidden in a group that its author is banned from. Visibility, group and
-    parent stay.
+    With `with_media` it shows the draft's `media_ids` from now on, and no other file; without it keeps those it has. The
+    same of `with_poll` and its poll. What changes nothing is no edit. Raises Invalid for an empty or overlong text,
+    Forbidden in a group that its author is banned from. Visibility, group, parent and quote stay.
     """
     now = site.clock()
     check(draft, now, shows=bool(post.attachments) and not with_media)
@@ -174,7 +176,17 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft, *, with_media: bool = Fal
         changed["attachments"] = [*draft.attachments, *media.attach(tx, site, author, draft.media_ids, post.id)]
     if draft.quote_policy is not None:
         changed["quote_policy"] = draft.quote_policy
-    _keep_revision(tx, site, post)
+    if with_poll:
+        changed["kind"] = _kind_now(post, draft)
+    known = polls.by_post(tx, post)
+    same = all(getattr(post, name) == value for name, value in changed.items() if name != "edited_at")
+    if same and (not with_poll or polls.is_as(known, draft.poll)):
+        if with_poll:
+            polls.change(tx, site, post, draft.poll)
+        return post
+    _keep_revision(tx, site, post, known)
+    if with_poll:
+        polls.change(tx, site, replace(post, **changed), draft.poll)
     everyone = list(dict.fromkeys([*kept, *(actor.id for actor in mentioned.values())]))
     posts.rewrite(tx, post, everyone, mention_text.hashtags_in(draft.text), **changed)
     edited = replace(post, **changed)
@@ -219,6 +231,11 @@ def _parent(tx: Tx, author: Actor, draft: Draft) -> Post | None:
         raise NotFound("The post you answer does not exist (any more), or is not shown to you.")
     memberships.may_answer(tx, author, parent)
     return parent
+
+
+def mentioned(tx: Tx, site: Site, text: str) -> list[Actor]:
+    """The actors that a text mentions, each once."""
+    return list({actor.id: actor for actor in _mentioned(tx, site, text).values()}.values())
 
 
 def _mentioned(tx: Tx, site: Site, text: str) -> dict[str, Actor]:
@@ -288,7 +305,17 @@ def _group_of(tx: Tx, post: Post) -> Actor | None:
     return actors.by_id(tx, post.group_id) if post.group_id is not None else None
 
 
-def _keep_revision(tx: Tx, site: Site, post: Post) -> None:
+def _kind_now(post: Post, draft: Draft) -> str:
+    """The kind of an edited post. Raises Invalid where a poll would open a thread in a group, which forums drop."""
+    if draft.poll is None:
+        return "Note" if post.kind == "Question" else post.kind
+    if post.kind != "Question" and post.group_id is not None and post.reply_to_id is None:
+        raise Invalid("Validation failed: A poll can't be added to what opens a thread in a group; answer it with one")
+    return "Question"
+
+
+def _keep_revision(tx: Tx, site: Site, post: Post, poll: Poll | None) -> None:
     at = post.edited_at or post.published_at
     said = (post.title, post.content, post.summary, post.sensitive)
-    posts.add_revision(tx, Revision(site.new_id(), post.id, *said, at, list(post.attachments)))
+    options = poll.options if poll is not None else None
+    posts.add_revision(tx, Revision(site.new_id(), post.id, *said, at, list(post.attachments), options))

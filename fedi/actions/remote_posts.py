@@ -189,6 +189,7 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
     words = _words(document, author)
     if all(getattr(known, name) == value for name, value in words.items()):
         return known
+    before = polls.by_post(tx, known)
     posts.add_revision(
         tx,
         Revision(
@@ -200,6 +201,7 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
             known.sensitive,
             known.edited_at or known.published_at,
             known.attachments,
+            before.options if before is not None else None,
         ),
     )
     kept = posts.mentioned_in(tx, [known.id]).get(known.id, [])

@@ -43,14 +43,10 @@ async def none_with_id(request: Request) -> Response:
 
 
 PERSONAL: dict[str, tuple[str, ...]] = {
-    "/api/v1/lists": ("read:lists",),
     "/api/v1/blocks": ("read:blocks",),
     "/api/v1/mutes": ("read:mutes",),
     "/api/v1/domain_blocks": ("read:blocks",),
     "/api/v1/endorsements": ("read:accounts",),
-    "/api/v1/followed_tags": ("read:follows",),
-    "/api/v1/featured_tags": ("read:accounts",),
-    "/api/v1/featured_tags/suggestions": ("read:accounts",),
     "/api/v1/announcements": (),
     "/api/v1/suggestions": ("read",),
     "/api/v2/suggestions": ("read",),
@@ -63,5 +59,4 @@ OPEN = ("/api/v1/trends", "/api/v1/trends/tags", "/api/v1/trends/statuses", "/ap
 ROUTES = [
     *(Route(path, _personal([], *scopes)) for path, scopes in PERSONAL.items()),
     *(Route(path, _open([])) for path in OPEN),
-    Route("/api/v1/lists/{id}", none_with_id),
 ]

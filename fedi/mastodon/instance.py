@@ -14,7 +14,7 @@ from fedi.actions.drafts import MAX_CHARACTERS, MAX_OPTION_CHARACTERS, MAX_OPTIO
 from fedi.context import Site
 from fedi.mastodon.answers import Json, moment
 from fedi.mastodon.entities.account import account
-from fedi.mastodon.statuses import MIN_POLL_SECONDS
+from fedi.mastodon.writing import MIN_POLL_SECONDS
 from fedi.media import kinds
 from fedi.text.plain import to_html
 from storage import actors, peers, people, posts
@@ -150,7 +150,7 @@ async def v1(request: Request) -> Response:
 def _limits() -> dict[str, Any]:
     """What a post may hold. Clients believe these: no media means that they offer none."""
     return {
-        "accounts": {"max_featured_tags": 0, "max_pinned_statuses": pins.MOST, "max_profile_fields": 8},
+        "accounts": {"max_featured_tags": hashtags.MOST_FEATURED, "max_pinned_statuses": pins.MOST, "max_profile_fields": 8},
         "statuses": {
             "max_characters": MAX_CHARACTERS,
             "max_media_attachments": media.MOST,

@@ -1,4 +1,4 @@
-"""What one does to a status: favourite, reblog, bookmark and their undoing; the lists of one's own; and who did."""
+"""What one does to a status: favourite, reblog, bookmark, mute its thread, and their undoing; one's own lists; and who did."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ from fedi.mastodon.entities.account import account
 from fedi.mastodon.entities.status import status, statuses
 from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.paging import Paging, links
-from storage import actors, reactions
+from storage import actors, mutes, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -59,6 +59,14 @@ unfavourite = _deed("write:favourites", actions.unlike)
 unreblog = _deed("write:statuses", actions.unboost)
 bookmark = _deed("write:bookmarks", lambda tx, site, me, post: actions.bookmark(tx, site, me.id, post))
 unbookmark = _deed("write:bookmarks", lambda tx, site, me, post: actions.unbookmark(tx, site, me.id, post))
+
+
+mute = _deed("write:mutes", lambda tx, site, me, post: mutes.mute_thread(tx, me.id, _root(post), site.clock()))
+unmute = _deed("write:mutes", lambda tx, _, me, post: mutes.unmute_thread(tx, me.id, _root(post)))
+
+
+def _root(post: Post) -> int:
+    return post.root_id or post.id
 
 
 async def reblog(request: Request) -> Response:
@@ -170,6 +178,8 @@ _POSTS: dict[str, Endpoint] = {
     "unreblog": unreblog,
     "bookmark": bookmark,
     "unbookmark": unbookmark,
+    "mute": mute,
+    "unmute": unmute,
 }
 
 ROUTES = [

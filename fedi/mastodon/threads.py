@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from fedi import visibility
+from fedi import hiding, visibility
 from fedi.visibility import Viewer
-from storage import posts
+from storage import actors, posts
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -13,14 +13,22 @@ MOST = 4096
 ANONYMOUS_ABOVE, ANONYMOUS_BELOW, ANONYMOUS_DEPTH = 40, 60, 20
 
 
-def around(tx: Tx, looks: Viewer, post: Post) -> tuple[list[Post], list[Post]]:
+def around(tx: Tx, looks: Viewer, post: Post, now: int) -> tuple[list[Post], list[Post]]:
     """(posts above `post`, from the first of the thread down; posts below it, each before its own replies).
 
-    Only what `looks` may see. Below a post that is not shown its replies are, at its place, as Mastodon does.
+    Only what `looks` may see, and of whom they want to meet at `now` ms. Below a post that is not shown its replies are, at its place, as Mastodon does.
     """
     everything = {one.id: one for one in posts.thread(tx, post.root_id or post.id, MOST)}
     everything.setdefault(post.id, post)
     seen = visibility.seen(tx, looks, list(everything))
+    hidden = hiding.hidden(tx, looks.person_id, now)
+    if hidden:
+        authors = actors.by_ids(tx, list({one.author_id for one in seen.values()}))
+        seen = {
+            number: one
+            for number, one in seen.items()
+            if (author := authors.get(one.author_id)) is not None and hidden.reads(author)
+        }
     known = looks.person_id is not None
     above = [seen[one] for one in _above(everything, post) if one in seen]
     below = [seen[one] for one in _below(everything, post, MOST if known else ANONYMOUS_DEPTH) if one in seen]

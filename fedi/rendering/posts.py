@@ -129,7 +129,8 @@ def _poll(tx: Tx, post: Post) -> PollDocument | None:
     poll = polls.by_post(tx, post.id)
     if poll is None:
         return None
-    return PollDocument(poll.multiple, poll.options, poll.votes, poll.voters_count, poll.ends_at, poll.closed_at)
+    votes = [0] * len(poll.votes) if poll.hide_totals and poll.closed_at is None else poll.votes
+    return PollDocument(poll.multiple, poll.options, votes, poll.voters_count, poll.ends_at, poll.closed_at)
 
 
 def _quote(post: Post) -> dict[str, Any]:

@@ -116,6 +116,8 @@ class Card:
         """The options of the poll, in order."""
         if self.poll is None:
             return []
+        if self.poll.hide_totals and self.poll.closed_at is None:
+            return [Choice(title, 0, 0, at in self.chosen) for at, title in enumerate(self.poll.options)]
         total = sum(self.poll.votes) or 1
         return [
             Choice(title, votes, round(100 * votes / total), at in self.chosen)

@@ -19,6 +19,7 @@ from fedi.worker.parting import part
 from fedi.worker.polls import tell_poll
 from fedi.worker.quotes import look_at_quote
 from fedi.worker.redelivery import redeliver
+from fedi.worker.scheduled import publish_scheduled
 from fedi.worker.synchronise import synchronise
 from fedi.worker.verifying import verify
 from storage import jobs, peers
@@ -70,6 +71,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "poll": tell_poll,
     "quote": look_at_quote,
     "redeliver": redeliver,
+    "scheduled": publish_scheduled,
     "sweep": sweeping.sweep,
     "verify": verify,
 }

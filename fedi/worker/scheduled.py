@@ -1,0 +1,21 @@
+"""The job `scheduled`: publish a post that was written for now."""
+
+from typing import Any
+
+from fedi.actions import scheduled as actions
+from fedi.context import Site
+from fedi.fetching.mentioned import meet
+from fedi.worker.later import Later
+from storage import scheduled
+
+
+async def publish_scheduled(site: Site, payload: dict[str, Any]) -> None:
+    """Publish the scheduled post `id`, unless that is done, or it was put off: then again at that time."""
+    scheduled_id = int(payload["id"])
+    known = await site.db.read(lambda tx: scheduled.by_id(tx, scheduled_id))
+    if known is None or known.problem is not None:
+        return
+    if known.due_at > site.clock():
+        raise Later(known.due_at, "it was put off")
+    await meet(site, str(known.params.get("text") or ""))
+    await site.db.write(lambda tx: actions.due(tx, site, scheduled_id))
