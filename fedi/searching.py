@@ -5,11 +5,13 @@ Other servers are asked only for what can be an address there, and of each perso
 each keystroke, and ask for that each time (Elk, twice).
 """
 
+import asyncio
 import re
 
 from fedi import fetching, hiding, visibility
 from fedi.context import Site
-from storage import searches
+from storage import actors, searches
+from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -38,13 +40,33 @@ def names_something(site: Site, typed: str) -> bool:
 
 async def resolve(site: Site, person_id: int, typed: str) -> Actor | Post | None:
     """What this address or handle means, asked for at its server where it is not known here; None for anything else, for
-    what can't be had, and for a person who asked too often."""
-    typed = typed.strip()
+    what can't be had, and for a person who asked too often. The same question asked twice at once is one."""
+    typed = typed.strip().removeprefix("acct:")
     if len(typed) > 2000 or not names_something(site, typed):
         return None
-    if not site.searches.allow(f"person {person_id}", *RESOLVING, site.clock()):
-        return None
-    return await fetching.resolve(site, typed.removeprefix("acct:"))
+    known = await site.db.read(lambda tx: _known(tx, site, typed))
+    if known is not None:
+        return known
+    running = site.questions.running
+    question = f"search {typed}"
+    task = running.get(question)
+    if task is None:
+        if not site.searches.allow(f"person {person_id}", *RESOLVING, site.clock()):
+            return None
+        task = running[question] = asyncio.get_running_loop().create_task(fetching.resolve(site, typed))
+        task.add_done_callback(lambda _: running.pop(question, None))
+    found: Actor | Post | None = await asyncio.shield(task)
+    return found
+
+
+def _known(tx: Tx, site: Site, typed: str) -> Actor | Post | None:
+    """What this address or handle means, as far as it is known here."""
+    if is_url(typed):
+        post = post_rows.by_iri(tx, typed) or post_rows.by_url(tx, typed)
+        return actors.by_iri(tx, typed) or (post if post is not None and post.deleted_at is None else None)
+    username, _, domain = typed.lstrip("@!").partition("@")
+    domain = site.config.handle_domain if domain.lower() == site.config.host else domain
+    return actors.by_name(tx, username, domain)
 
 
 def searcher(tx: Tx, site: Site, person_id: int | None) -> Searcher:

@@ -42,9 +42,9 @@ _TABLE = (
 POSTGRESQL = (_TABLE, "CREATE INDEX IF NOT EXISTS ix_searches_document ON searches USING gin (document)")
 """The same three in one column: words have weight A, marks C, parts D."""
 
-event.listen(metadata, "after_create", DDL(SQLITE).execute_if(dialect="sqlite"))
+event.listen(metadata, "after_create", DDL(SQLITE).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 for _statement in POSTGRESQL:
-    event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect="postgresql"))
+    event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 
 COLUMNS = frozenset({"title", "content", "summary", "attachments", "link", "card_url", "content_map", "deleted_at"})
 """The columns of `posts` that a row here is made of."""

@@ -176,7 +176,7 @@ def _condition(dialect: str, operator: Operator, searcher: Searcher, named: dict
 def accounts(
     tx: Tx, typed: str, searcher: Searcher, *, limit: int, offset: int = 0, following: bool = False
 ) -> list[Actor]:
-    """Active accounts whose name holds, or whose handle begins with, what was `typed` (with or without `@` or `!`).
+    """Active accounts whose handle, or a word of whose name, begins with what was `typed` (with or without `@` or `!`).
 
     First whom the handle names exactly, then whom the searcher follows or whose group they are in, then those of this
     instance, then the most followed. Whom one blocked comes only by the exact handle; nobody comes from a blocked host.
@@ -191,6 +191,9 @@ def accounts(
         return []
     pattern = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     handle = func.lower(actors.c.username) + "@" + actors.c.domain
+    name = func.lower(actors.c.name)
+    # In a name a word begins so; names in scripts without spaces are found by any part.
+    within = (f"{pattern}%", f"% {pattern}%") if words.isascii() else (f"%{pattern}%",)
     exact = handle == words if at else func.lower(actors.c.username) == words
     followed = exists(
         select(follows.c.id).where(
@@ -210,7 +213,7 @@ def accounts(
     query = select(*columns(actors, Actor)).where(
         actors.c.state == "active",
         actors.c.kind != "Application",
-        or_(handle.like(f"{pattern}%", escape="\\"), func.lower(actors.c.name).like(f"%{pattern}%", escape="\\")),
+        or_(handle.like(f"{pattern}%", escape="\\"), *(name.like(one, escape="\\") for one in within)),
         ~blocked,
     )
     if searcher.hidden:

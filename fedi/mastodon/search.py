@@ -18,8 +18,9 @@ from fedi.errors import Unauthenticated
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account
-from fedi.mastodon.entities.status import statuses, tag_url
+from fedi.mastodon.entities.status import statuses
 from fedi.mastodon.load import Shown, bundle
+from fedi.mastodon.tags import entities
 from storage import actors, follows, posts
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -93,7 +94,7 @@ async def search(request: Request) -> Response:
         if "hashtags" in wanted and not searching.is_url(words) and "@" not in words:
             name = words.lstrip("#＃")
             names = posts.find_tags(tx, name, limit, visibility.visible_to(looks), offset) if name else []
-            answer["hashtags"] = [tag_entity(site.config.origin, one) for one in names]
+            answer["hashtags"] = entities(tx, site, names, person_id)
         return answer
 
     return Json(await site.db.read(unit))
@@ -130,24 +131,4 @@ def _follows(tx: Tx, person_id: int | None, other: Actor) -> bool:
     return edge is not None and edge.state == "accepted"
 
 
-def tag_entity(origin: str, name: str, *, known: bool = False) -> dict[str, Any]:
-    """The Tag entity; usage is not counted, so its history is empty. With a caller it says that they don't follow it."""
-    shown: dict[str, Any] = {"id": name, "name": name, "url": tag_url(origin, name), "history": []}
-    if known:
-        shown |= {"following": False, "featuring": False}
-    return shown
-
-
-async def tag(request: Request) -> Response:
-    """GET /api/v1/tags/NAME."""
-    site: Site = request.app.state.site
-    token = bearer(request)
-    caller = await site.db.read(lambda tx: identify(tx, token))
-    name = request.path_params["id"].lstrip("#").lower()
-    return Json(tag_entity(site.config.origin, name, known=caller is not None))
-
-
-ROUTES = [
-    Route("/api/v2/search", search),
-    Route("/api/v1/tags/{id}", tag),
-]
+ROUTES = [Route("/api/v2/search", search)]
