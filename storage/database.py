@@ -27,6 +27,7 @@ from storage.engines import sqlite_engine
 from storage.events import Events
 from storage.ids import Ids
 from storage.metadata import Tx
+from storage.said import Speaker
 from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ class Database:
             self._writer = threading.Thread(target=self._write_forever, name="write", daemon=True)
             self._writer.start()
             self._writers = None
+            self._speaker = Speaker(self.events.process)
+            self.events.listen_in(Path(path))
         else:
             address = url.replace("postgresql://", "postgresql+psycopg://", 1)
             self._write_engine = create_engine(address, pool_size=writers, max_overflow=2, pool_pre_ping=True)
@@ -246,6 +249,8 @@ class Database:
                         tx.exec_driver_sql("ROLLBACK TO unit")
                         tx.exec_driver_sql("RELEASE unit")
                         failed.append((waiting, problem))
+                if after and self._slot.others():
+                    self._speaker.say(tx, list(dict.fromkeys(after)))
         except BaseException as problem:  # noqa: BLE001 - whoever waits is told
             for waiting, own in failed:
                 waiting.failed(own)

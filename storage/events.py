@@ -14,10 +14,15 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 from storage.metadata import Tx
+from storage.said import Reader
 
 log = logging.getLogger(__name__)
+
+_POLL = 0.1
+"""Seconds between looks at what other processes of a SQLite file said."""
 
 
 def note(tx: Tx, topic: str, payload: str = "") -> None:
@@ -78,12 +83,16 @@ class Events:
         self._own = secrets.token_hex(6)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._file: Path | None = None
 
     def subscribe(self, topic: str, kept: int = 1000) -> Subscription:
         """Listen to `topic` from the running event loop on; `close()` it when done. `kept` messages wait at most."""
         made = Subscription(topic, asyncio.get_running_loop(), self._forget, kept)
         with self._lock:
             self._listeners[topic].add(made)
+            if self._file is not None and self._thread is None:
+                self._thread = threading.Thread(target=self._poll, args=(self._file,), name="listen", daemon=True)
+                self._thread.start()
         return made
 
     def tell(self, topic: str, payload: str) -> None:
@@ -105,6 +114,15 @@ class Events:
         self._thread = threading.Thread(target=self._listen, args=(address, came_back), name="listen", daemon=True)
         self._thread.start()
 
+    @property
+    def process(self) -> str:
+        """What this process is called in what it says to others."""
+        return self._own
+
+    def listen_in(self, path: Path) -> None:
+        """Hear what other processes of the same SQLite file committed (`storage.said`), once somebody listens here."""
+        self._file = path
+
     def close(self) -> None:
         """End the listening thread."""
         self._stop.set()
@@ -114,6 +132,21 @@ class Events:
     def _forget(self, listener: Subscription) -> None:
         with self._lock:
             self._listeners[listener.topic].discard(listener)
+
+    def _poll(self, path: Path) -> None:
+        reader: Reader | None = None
+        while not self._stop.is_set():
+            try:
+                if reader is None:
+                    reader = Reader(path, self._own)
+                for topic, payload in reader.news():
+                    self.tell(topic, payload)
+            except Exception as problem:  # noqa: BLE001 - this thread must outlive whatever happens to the database
+                log.warning("listening to %s broke off, trying again: %s", path, problem)
+                self._stop.wait(1)
+            self._stop.wait(_POLL)
+        if reader is not None:
+            reader.close()
 
     def _listen(self, address: str, came_back: Callable[[], None]) -> None:
         import psycopg  # an extra: only there where PostgreSQL is used

@@ -74,13 +74,21 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
     import uvicorn
 
     from fedi.app import build
+    from fedi.cli import sockets
 
-    server = uvicorn.Server(
+    sockets.prepare(bound)
+    app = build(config, worker=worker)
+    server = sockets.Server(
         uvicorn.Config(
-            build(config, worker=worker),
+            app,
             loop="uvloop",
             http="httptools",
-            ws="none",
+            ws=sockets.WebSocket,
+            ws_max_size=sockets.MESSAGE,
+            ws_ping_interval=sockets.PING,
+            ws_ping_timeout=sockets.PING,
+            # Idle connections would each keep the compressor's memory, for messages that are small and few.
+            ws_per_message_deflate=False,
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -93,7 +101,8 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
             backlog=_BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=20,
-        )
+        ),
+        app,
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes Ctrl-C on after it has ended everything
         server.run(sockets=[bound])

@@ -29,6 +29,7 @@ _CHECK = 60.0
 _BATCH = 100
 _WAITING = 50_000
 _TOKENS = 10_000
+_GOODBYE = 3.0
 
 
 def hub_of(app: Any) -> "Hub":
@@ -128,10 +129,14 @@ class Hub:
         if not there[stream.about]:
             del there[stream.about]
 
-    def close(self) -> None:
-        """The server ends: say so to everyone, and take nobody any more."""
+    async def close(self) -> None:
+        """The server ends: say so to everyone, and take nobody any more. Who does not listen is not waited for long."""
         self._closed = True
-        self._end(self._listeners, GOING_AWAY, "The server restarts")
+        ending = [one for one in self._listeners if one.ended is None]
+        self._end(ending, GOING_AWAY, "The server restarts")
+        writing = [task for one in ending if (task := one.writing) is not None]
+        if writing:
+            await asyncio.wait(writing, timeout=_GOODBYE)
 
     def _end(self, listeners: Iterable[Listener], code: int, reason: str) -> None:
         for one in list(listeners):

@@ -79,6 +79,11 @@ class Listener:
         """Whose it is."""
         return self.caller.me.id
 
+    @property
+    def writing(self) -> "asyncio.Task[None] | None":
+        """What writes to it right now."""
+        return self._writing
+
     def put(self, message: Message | str | bytes) -> None:
         """Write this when it is its turn; the connection ends when too much waits already."""
         if self.ended is not None:
