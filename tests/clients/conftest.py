@@ -2,9 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -18,6 +20,8 @@ from storage.apps import App, Token, hashed
 from storage.metadata import Tx
 from tests.clients.browser import Browser
 from tests.servers import Server
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,13 @@ def build(folder: Path, server: Server | None = None) -> University:
     server = server or Server(folder, f"sqlite:///{folder / 'fedi.db'}", "North University")
     server.init()
     # Not by commands, each of which is a process: they have their own tests, and this is many times as quick.
-    return University(server, asyncio.run(_filled(load(server.config, {}))))
+    return University(server, apart(_filled(load(server.config, {}))))
+
+
+def apart(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives, run in a thread of its own: where a browser is driven, this one has a loop already."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, work).result()
 
 
 async def _filled(config: Config) -> dict[str, str]:
@@ -86,7 +96,7 @@ async def _filled(config: Config) -> dict[str, str]:
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
     """As `university`, with an announcement."""
     made = build(tmp_path_factory.mktemp("rich"))
-    asyncio.run(_announced(load(made.server.config, {})))
+    apart(_announced(load(made.server.config, {})))
     made.server.start()
     yield made
     made.server.stop()
