@@ -173,6 +173,42 @@ def following(
     return _page(tx, query, limit, max_id, since_id, min_id)
 
 
+_FAMILIAR = 2000
+"""Rows that are looked at for familiar followers."""
+
+
+def familiar(tx: Tx, person_id: int, targets: list[int], each: int) -> dict[int, list[int]]:
+    """Who of those that a person follows follows each of these targets; of each target up to `each`, those first whom the
+    person followed last. Nobody is told of who hides whom they follow, or of a target that hides who follows it."""
+    if not targets:
+        return {}
+    mine = follows.alias()
+    follower, target = actors.alias(), actors.alias()
+    query = (
+        select(follows.c.target_id, follows.c.follower_id)
+        .join(mine, mine.c.target_id == follows.c.follower_id)
+        .join(follower, follower.c.id == follows.c.follower_id)
+        .join(target, target.c.id == follows.c.target_id)
+        .where(
+            mine.c.follower_id == person_id,
+            mine.c.state == "accepted",
+            follows.c.target_id.in_(targets),
+            follows.c.state == "accepted",
+            follower.c.state == "active",
+            ~follower.c.hide_collections,
+            ~target.c.hide_collections,
+        )
+        .order_by(mine.c.id.desc())
+        .limit(_FAMILIAR)
+    )
+    found: dict[int, list[int]] = {}
+    for target_id, follower_id in tx.execute(query):
+        known = found.setdefault(target_id, [])
+        if len(known) < each:
+            known.append(follower_id)
+    return found
+
+
 def at_host(tx: Tx, target_id: int, host: str, limit: int) -> list[str]:
     """The IRIs of the accepted followers of `target_id` who are at this host, in order."""
     query = (

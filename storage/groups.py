@@ -43,6 +43,17 @@ _ROW = columns(groups, Group)
 _BY_ID = select(*_ROW).where(groups.c.actor_id == bindparam("actor_id", type_=Id()))
 
 
+_IN_PUBLIC = (
+    select(func.count())
+    .select_from(follows)
+    .where(
+        follows.c.follower_id == bindparam("follower", type_=Id()),
+        follows.c.state == "accepted",
+        follows.c.target_id.not_in(select(groups.c.actor_id).where(groups.c.see != "public")),
+    )
+)
+
+
 def save(tx: Tx, group: Group) -> None:
     """Add a group whose actor exists, or change it."""
     upsert(tx, groups, {column.name: getattr(group, column.name) for column in _ROW}, ["actor_id"])
@@ -67,6 +78,11 @@ def change(tx: Tx, actor_id: int, **values: Any) -> None:
     note(tx, "actor")
 
 
+def following_in_public(tx: Tx, follower_id: int) -> int:
+    """How many an actor follows, without the groups that not everyone may read."""
+    return tx.scalar(_IN_PUBLIC, {"follower": follower_id}) or 0
+
+
 def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None) -> list[Actor]:
     """Groups that want to be found, founded (or first heard of) last first: those of this instance, or those elsewhere
     that someone here is in. `before`: only those whose id is below this one.
@@ -83,5 +99,7 @@ def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None) -> lis
 
 def founded(tx: Tx, creator_id: int, since: int) -> int:
     """How many groups this actor founded after `since` ms."""
-    query = select(func.count()).select_from(groups).where(groups.c.creator_id == creator_id, groups.c.created_at > since)
+    query = (
+        select(func.count()).select_from(groups).where(groups.c.creator_id == creator_id, groups.c.created_at > since)
+    )
     return tx.scalar(query) or 0

@@ -46,9 +46,29 @@ class Ids:
         return max(at, 0) << 16 | spread % 0xFFFF
 
 
+_PLACE = 1 << 62
+"""Set in no id of a thing: it takes the whole of time until the year 2109 to fill the bits below."""
+
+
+def place(made: int) -> int:
+    """The id of a place in a list that the thing with this id decides. Places are no things, so each has one id only, and
+    are in order among themselves, as things are."""
+    return made | _PLACE
+
+
+def is_place(made: int) -> bool:
+    """Whether this id is that of a place."""
+    return bool(made & _PLACE)
+
+
+def without_place(made: int) -> int:
+    """The id of the thing that decides a place; of a thing its own."""
+    return made & ~_PLACE
+
+
 def time_of(made: int) -> int:
-    """The milliseconds since 1970 in an id."""
-    return made >> 16
+    """The milliseconds since 1970 in an id, of a thing or a place."""
+    return without_place(made) >> 16
 
 
 def first_at(at: int) -> int:

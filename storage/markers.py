@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, select
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text, select, update
 
-from storage.metadata import Id, Time, Tx, all_of, columns, metadata, upsert
+from storage.metadata import Id, Time, Tx, all_of, columns, insert_new, metadata
 
 markers = Table(
     "markers",
@@ -37,10 +37,19 @@ def of_person(tx: Tx, person_id: int) -> dict[str, Marker]:
     return {marker.timeline: marker for marker in found}
 
 
-def save(tx: Tx, person_id: int, timeline: str, last_read_id: int, now: int) -> Marker:
-    """Move a marker; its version grows by one."""
+def save(
+    tx: Tx, person_id: int, timeline: str, last_read_id: int, now: int, version: int | None = None
+) -> Marker | None:
+    """Move a marker; its version grows by one. None when somebody else moved it meanwhile, or since `version`, if given."""
     known = of_person(tx, person_id).get(timeline)
+    if version is not None and version != (known.version if known is not None else 0):
+        return None
     made = Marker(person_id, timeline, last_read_id, known.version + 1 if known else 0, now)
     values = {column.name: getattr(made, column.name) for column in _ROW}
-    upsert(tx, markers, values, ["person_id", "timeline"])
-    return made
+    if known is None:
+        return made if insert_new(tx, markers, values) else None
+    moved = update(markers).where(
+        markers.c.person_id == person_id, markers.c.timeline == timeline, markers.c.version == known.version
+    )
+    changed = tx.execute(moved.values(last_read_id=last_read_id, version=made.version, updated_at=now))
+    return made if changed.rowcount else None

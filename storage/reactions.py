@@ -150,6 +150,14 @@ def boosts_by_ids(tx: Tx, ids: list[int]) -> dict[int, Boost]:
     return {boost.id: boost for boost in all_of(tx, _BOOSTS, Boost, ids=ids)}
 
 
+def boosts_among(tx: Tx, actor_id: int, post_ids: list[int]) -> dict[int, int]:
+    """The ids of the boosts of these posts by this actor, by post id."""
+    if not post_ids:
+        return {}
+    query = select(boosts.c.post_id, boosts.c.id).where(boosts.c.actor_id == actor_id, boosts.c.post_id.in_(post_ids))
+    return {row.post_id: row.id for row in tx.execute(query)}
+
+
 def boost_by_iri(tx: Tx, iri: str) -> Boost | None:
     """The boost whose Announce has this IRI."""
     return one_of(tx, select(*_BOOST).where(boosts.c.iri == iri), Boost)

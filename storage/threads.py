@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from storage.metadata import Tx
 from storage.posts import posts
 from storage.reactions import likes
+from storage.timelines import Page
 
 _AGE = (posts.c.published_at, posts.c.id)
 _STEP = 200
@@ -46,6 +47,26 @@ def active(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, befo
         if len(found) >= limit or len(newest) < _STEP:
             break
     return found[:limit]
+
+
+def of_group(tx: Tx, group_id: int, visible: ColumnElement[bool], page: Page) -> list[Thread]:
+    """A page of a group's threads, last active first; the bounds are ids of their newest posts."""
+    if page.min_id is None:
+        found = active(tx, group_id, visible, page.limit, page.max_id)
+        return [thread for thread in found if page.since_id is None or thread.last_id > page.since_id]
+    last = func.max(posts.c.id)
+    query = (
+        select(posts.c.root_id, last)
+        .where(posts.c.group_id == group_id, posts.c.root_id.isnot(None), posts.c.id > page.min_id, visible)
+        .group_by(posts.c.root_id)
+    )
+    if page.since_id is not None:
+        query = query.where(posts.c.id > page.since_id)
+    if page.max_id is not None:
+        query = query.having(last < page.max_id)
+    roots = [row.root_id for row in tx.execute(query.order_by(last).limit(page.limit))]
+    known = summed(tx, roots, visible)
+    return [known[root] for root in reversed(roots) if root in known]
 
 
 def newest(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, before: int | None = None) -> list[Thread]:

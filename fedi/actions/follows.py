@@ -6,9 +6,10 @@ Local and remote followers and targets go the same way here; only what must be s
 from dataclasses import replace
 
 from fedi.actions import conversations, handshakes, memberships, notifying, twins, verifying
+from fedi.actions import lists as list_actions
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, blocks, domain_blocks, endorsements, follows, lists, notifications
+from storage import actors, blocks, domain_blocks, endorsements, follows, notifications
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
@@ -134,13 +135,14 @@ def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) 
         return
     follows.change(tx, follow.id, state="accepted")
     actors.count(tx, target.id, followers=1)
-    actors.count(tx, follower.id, following=1)
+    memberships.count_following(tx, follower, 1)
     if follower.local:
         conversations.pins_of(tx, site, target, interval=0)  # now that we may see them
         verifying.ask(tx, site, target)
     if target.is_group:
         memberships.joined(tx, site, follower, target)
         if follower.local:
+            list_actions.joined(tx, site, follower, target)
             conversations.joined(tx, site, target)
     elif target.local:
         notifications.forget(tx, person_id=target.id, actor_id=follower.id, kind="follow_request")
@@ -196,10 +198,10 @@ def _remove(tx: Tx, follow: Follow, follower: Actor, target: Actor) -> None:
     follows.remove(tx, follow.id)
     if follower.local:
         endorsements.remove(tx, follower.id, target.id)  # only whom one follows is featured, or in a list
-        lists.take_out(tx, follower.id, target.id)
+        list_actions.left(tx, follower, target)
     if follow.state == "accepted":
         actors.count(tx, target.id, followers=-1)
-        actors.count(tx, follower.id, following=-1)
+        memberships.count_following(tx, follower, -1)
     if target.is_group:
         memberships.left(tx, follower, target)
     if target.local:

@@ -7,7 +7,7 @@ from federation import fields as wire
 from federation.groups import announce_forms
 from federation.parse import parse_document
 from federation.vocabulary.activities import announce_raw
-from fedi.actions import memberships, notices, sending
+from fedi.actions import lists, memberships, notices, sending
 from fedi.actions.people import add_actor, check_name
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
@@ -73,7 +73,8 @@ def create(
     )
     follows.insert(tx, follow)
     actors.count(tx, group.id, followers=1)
-    actors.count(tx, owner.id, following=1)
+    memberships.count_following(tx, owner, 1)
+    lists.joined(tx, site, owner, group)
     return replace(group, followers_count=1)
 
 
@@ -155,6 +156,7 @@ def change(
     if kept:
         groups.change(tx, group.id, **kept)
     changed = replace(group, **shown)
+    lists.renamed(tx, changed, group)
     to, cc = _to_followers(tx, changed)
     sending.send(
         tx,
@@ -198,8 +200,9 @@ def delete(tx: Tx, site: Site, by: Actor, group: Actor) -> None:
     for follow in follows.followers(tx, group.id, 100_000):
         follower = actors.by_id(tx, follow.follower_id)
         if follower is not None and follower.local:  # servers elsewhere must be told first, and then know it
-            actors.count(tx, follower.id, following=-1)
             follows.remove(tx, follow.id)
+            memberships.count_following(tx, follower, -1)
+            lists.left(tx, follower, group)
     actors.change(tx, group.id, state="gone", summary="", source=None, icon=None, image=None)
 
 

@@ -97,6 +97,15 @@ def joined(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
     memberships.save(tx, Membership(group.id, actor.id, role, "accepted", since))
 
 
+def count_following(tx: Tx, follower: Actor, change: int) -> None:
+    """Note that `follower` follows one more, or one less. Of people here the count, which everyone sees, has no groups that
+    not everyone may read: who is in those is for those to know who may read them."""
+    if follower.local:
+        actors.change(tx, follower.id, following_count=groups.following_in_public(tx, follower.id))
+    else:
+        actors.count(tx, follower.id, following=change)
+
+
 def left(tx: Tx, actor: Actor, group: Actor) -> None:
     """`actor` is out; a ban stays."""
     known = memberships.find(tx, group.id, actor.id)

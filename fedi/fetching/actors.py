@@ -19,7 +19,7 @@ from federation.vocabulary.capabilities import reads_ed25519
 from federation.vocabulary.collection import read_collection
 from federation.vocabulary.emoji import read_emoji
 from federation.webfinger import split_handle
-from fedi.actions import affiliations, conversations, moderated, twins, verifying
+from fedi.actions import affiliations, conversations, lists, moderated, twins, verifying
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.fetching.asking import document, instance_key, once, permitted
@@ -173,6 +173,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
     if holder is not None and holder.iri != row.iri:
         # The name went to another actor of that server; it can't be two here.
         actors.change(tx, holder.id, username=f"{holder.username}_{holder.id}", state="gone")
+    before = actors.by_iri(tx, row.iri)
     try:
         saved = actors.save_remote(tx, row)
     except IntegrityError as problem:
@@ -186,6 +187,8 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
     if verifying.claims(saved) or follows.has_local_follower(tx, saved.id):
         verifying.ask(tx, site, saved)
     if saved.is_group:
+        if before is not None:
+            lists.renamed(tx, saved, before)
         visible = wire.string(document.get("visibleTo"))
         if visible not in groups.SEE:
             # Lemmy 1.0 marks a private community so; of two readings of a lock, take the narrower.

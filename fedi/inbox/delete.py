@@ -3,7 +3,7 @@
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
 from fedi.actions import groups as group_actions
-from fedi.actions import moderated, quotes, remote_posts
+from fedi.actions import lists, memberships, moderated, quotes, remote_posts
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -92,9 +92,12 @@ def delete_actor(tx: Tx, site: Site, actor: Actor) -> None:
     for post in posts.of_author(tx, actor.id):
         remote_posts.delete(tx, site, post)
     for follow in [*follows.followers(tx, actor.id, 100_000), *follows.following(tx, actor.id, 100_000)]:
-        if follow.state == "accepted":
-            actors.count(tx, follow.follower_id, following=-1)
-            actors.count(tx, follow.target_id, followers=-1)
         follows.remove(tx, follow.id)
+        follower = actors.by_id(tx, follow.follower_id)
+        if follower is not None and follow.state == "accepted":
+            memberships.count_following(tx, follower, -1)
+            actors.count(tx, follow.target_id, followers=-1)
+        if follower is not None and follower.local:
+            lists.left(tx, follower, actor)
     notifications.forget(tx, actor_id=actor.id)
     actors.change(tx, actor.id, state="gone")

@@ -43,13 +43,6 @@ async def none_with_id(request: Request) -> Response:
 
 
 PERSONAL: dict[str, tuple[str, ...]] = {
-    "/api/v1/blocks": ("read:blocks",),
-    "/api/v1/mutes": ("read:mutes",),
-    "/api/v1/domain_blocks": ("read:blocks",),
-    "/api/v1/endorsements": ("read:accounts",),
-    "/api/v1/announcements": (),
-    "/api/v1/suggestions": ("read",),
-    "/api/v2/suggestions": ("read",),
     "/api/v1/timelines/direct": ("read:statuses",),
 }
 """Lists of the caller's own, each with the scope that reads it."""

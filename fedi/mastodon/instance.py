@@ -9,13 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fedi import VERSION
-from fedi.actions import media, pins
+from fedi.actions import hashtags, media, pins
 from fedi.actions.drafts import MAX_CHARACTERS, MAX_OPTION_CHARACTERS, MAX_OPTIONS, MAX_POLL_DAYS
 from fedi.context import Site
+from fedi.fetching import translating
 from fedi.mastodon.answers import Json, moment
 from fedi.mastodon.entities.account import account
 from fedi.mastodon.writing import MIN_POLL_SECONDS
 from fedi.media import kinds
+from fedi.push import keys as push_keys
 from fedi.text.plain import to_html
 from storage import actors, peers, people, posts
 from storage.actors import Actor
@@ -42,6 +44,7 @@ class Facts:
     posts: int
     hosts: int
     contact: Actor | None
+    vapid: str
 
 
 _facts: dict[str, tuple[int, Facts]] = {}
@@ -58,7 +61,8 @@ async def facts(site: Site) -> Facts:
         total, active = people.totals(tx, now - _MONTH)
         admins = people.by_role(tx, "admin")
         contact = actors.by_id(tx, admins[0]) if admins else None
-        return Facts(total, active, posts.local_total(tx), len(peers.everyone(tx)), contact)
+        hosts = len(peers.everyone(tx))
+        return Facts(total, active, posts.local_total(tx), hosts, contact, push_keys.public(tx, site))
 
     found = await site.db.read(unit)
     if len(_facts) > 1000:
@@ -91,9 +95,9 @@ async def v2(request: Request) -> Response:
                     "privacy_policy": None,
                     "terms_of_service": None,
                 },
-                "vapid": {"public_key": ""},
+                "vapid": {"public_key": told.vapid},
                 **_limits(),
-                "translation": {"enabled": False},
+                "translation": {"enabled": bool(config.translation.url)},
                 "timelines_access": {
                     "live_feeds": {"local": "public", "remote": "public"},
                     "hashtag_feeds": {"local": "public", "remote": "public"},
@@ -150,7 +154,11 @@ async def v1(request: Request) -> Response:
 def _limits() -> dict[str, Any]:
     """What a post may hold. Clients believe these: no media means that they offer none."""
     return {
-        "accounts": {"max_featured_tags": hashtags.MOST_FEATURED, "max_pinned_statuses": pins.MOST, "max_profile_fields": 8},
+        "accounts": {
+            "max_featured_tags": hashtags.MOST_FEATURED,
+            "max_pinned_statuses": pins.MOST,
+            "max_profile_fields": 8,
+        },
         "statuses": {
             "max_characters": MAX_CHARACTERS,
             "max_media_attachments": media.MOST,
@@ -235,9 +243,10 @@ async def empty_list(request: Request) -> Response:
     return _public([])
 
 
-async def empty_object(request: Request) -> Response:
-    """GET /api/v1/instance/translation_languages: nothing is translated."""
-    return _public({})
+async def translation_languages(request: Request) -> Response:
+    """GET /api/v1/instance/translation_languages: from what the engine translates into what; empty without one."""
+    site: Site = request.app.state.site
+    return _public(await translating.languages(site))
 
 
 ROUTES = [
@@ -248,7 +257,7 @@ ROUTES = [
     Route("/api/v1/instance/extended_description", extended_description),
     Route("/api/v1/instance/privacy_policy", privacy_policy),
     Route("/api/v1/instance/languages", languages),
-    Route("/api/v1/instance/translation_languages", empty_object),
+    Route("/api/v1/instance/translation_languages", translation_languages),
     Route("/api/v1/instance/rules", empty_list),
     Route("/api/v1/instance/activity", empty_list),
     Route("/api/v1/custom_emojis", empty_list),

@@ -4,16 +4,18 @@ Every post comes through the gate (`fedi.visibility.seen`); what it leaves out i
 few posts have (polls, quotes, several languages) is asked for only when one of them has it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fedi import filtering, visibility
 from fedi.context import Site
 from fedi.filtering import Met, Rule
 from fedi.mastodon.ready import Pieces, ready
 from fedi.visibility import Viewer
-from storage import actors, apps, follows, mutes, people, polls, posts, reactions
+from storage import actors, apps, cards, follows, mutes, people, polls, posts, reactions
 from storage.actors import Actor
 from storage.apps import App
+from storage.cards import Card
+from storage.ids import is_place, without_place
 from storage.metadata import Tx
 from storage.moderations import Moderation
 from storage.polls import Poll
@@ -30,11 +32,15 @@ _QUOTES_DEEP = 2
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One status to show: a post, or the boost of one (`id` is then the boost's, `booster_id` who boosted)."""
+    """One status to show: a post, or the boost of one (`id` is then the boost's, `booster_id` who boosted).
+
+    On a group's page `id` is that of a place (`storage.ids.place`), and `boost_id` the boost's, where there is one.
+    """
 
     id: int
     post_id: int
     booster_id: int | None = None
+    boost_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class Bundle:
     reports: dict[int, Report] = field(default_factory=dict)  # by the notification of it
     muted: frozenset[int] = frozenset()  # posts of threads of which the caller wants to hear no more
     filtered: dict[int, list[Met]] = field(default_factory=dict)  # filters of the caller's that a post meets
+    cards: dict[str, Card] = field(default_factory=dict)  # by the URL of the page
 
 
 def of_entry(entry: Entry) -> Shown:
@@ -104,7 +111,7 @@ def bundle(
         if group_id is not None:
             wanted.add(group_id)
     used = {app_id for one in fresh if (app_id := seen[one].app_id) is not None}
-    boosted = [one.id for one in shown if one.booster_id is not None and one.post_id in seen]
+    boosted = [one.boost_id or one.id for one in shown if one.booster_id is not None and one.post_id in seen]
     found_polls = polls.by_posts(tx, [one for one in fresh if seen[one].kind == "Question"])
     liked = [one for one in ids if seen[one].likes_count]
     rules = filtering.rules(tx, me) if me is not None and ids else ()
@@ -129,6 +136,7 @@ def bundle(
         now,
         muted=NONE if me is None else _muted(tx, me, [seen[one] for one in ids]),
         filtered=_filtered(me, rules, [seen[one] for one in ids], found_polls, now) if rules else {},
+        cards=cards.ready(tx, list({url for one in fresh if (url := seen[one].card_url) is not None})),
     )
 
 
@@ -195,6 +203,8 @@ def _language(tx: Tx, me: int | None, shown: list[Post]) -> str | None:
 
 def find(tx: Tx, viewer: Viewer, status_id: int) -> tuple[Shown, Post] | None:
     """The status with this id, and its post: a post, or a boost of one. None when there is none that `viewer` may see."""
+    if is_place(status_id):
+        return _at_place(tx, viewer, status_id)
     found = visibility.seen(tx, viewer, [status_id]).get(status_id)
     if found is not None:
         return Shown(status_id, status_id), found
@@ -203,6 +213,23 @@ def find(tx: Tx, viewer: Viewer, status_id: int) -> tuple[Shown, Post] | None:
         return None
     found = visibility.seen(tx, viewer, [boost.post_id]).get(boost.post_id)
     booster = actors.by_id(tx, boost.actor_id)
-    if found is None or booster is None or booster.state != "active":
+    if found is None or booster is None or booster.state != "active" or visibility.shut_out(tx, viewer, [booster.id]):
         return None
     return Shown(boost.id, boost.post_id, boost.actor_id), found
+
+
+def _at_place(tx: Tx, viewer: Viewer, status_id: int) -> tuple[Shown, Post] | None:
+    """What stands, or stood, at a place of a group's page: the thread whose newest post decided it, or another's post that
+    the group boosted."""
+    newest = without_place(status_id)
+    post = visibility.seen(tx, viewer, [newest]).get(newest)
+    if post is None or post.group_id is None:
+        found = None if post is not None or is_place(newest) else find(tx, viewer, newest)
+        return None if found is None else (replace(found[0], id=status_id, boost_id=found[0].id), found[1])
+    root_id = post.root_id or post.id
+    root = visibility.seen(tx, viewer, [root_id]).get(root_id)
+    group = actors.by_id(tx, post.group_id)
+    if root is None or root.group_id != post.group_id or group is None or group.state != "active":
+        return None
+    boost = reactions.find_boost(tx, group.id, root.id)
+    return Shown(status_id, root.id, group.id, boost.id if boost is not None else None), root

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from fedi.callers import bearer, identify, known
 from fedi.context import Site
-from fedi.errors import Invalid
+from fedi.errors import Invalid, Problem
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json, moment
 from storage import markers
@@ -40,9 +40,10 @@ async def show(request: Request) -> Response:
 
 
 class Read(msgspec.Struct, kw_only=True):
-    """Where a timeline was read to."""
+    """Where a timeline was read to; `version`, which Mastodon does not ask for, is the one that the client moves it from."""
 
     last_read_id: str
+    version: int | None = None
 
 
 class Moved(msgspec.Struct, kw_only=True):
@@ -53,22 +54,28 @@ class Moved(msgspec.Struct, kw_only=True):
 
 
 async def save(request: Request) -> Response:
-    """POST /api/v1/markers: the markers that moved come back."""
+    """POST /api/v1/markers: the markers that moved come back; 409 when another client moved one at the same time."""
     site: Site = request.app.state.site
     token = bearer(request)
     asked = await arguments.read(request, Moved)
-    moved: dict[str, int] = {}
+    moved: dict[str, Read] = {}
     for name in TIMELINES:
         given: Read | None = getattr(asked, name)
         if given is not None:
             if not re.fullmatch(r"[0-9]{1,18}", given.last_read_id, re.ASCII):
                 raise Invalid("Validation failed: last_read_id is not an id")
-            moved[name] = int(given.last_read_id)
+            moved[name] = given
 
     def unit(tx: Tx) -> dict[str, Any]:
         me = known(identify(tx, token, "write:statuses")).me
         now = site.clock()
-        return {name: entity(markers.save(tx, me.id, name, at, now)) for name, at in moved.items()}
+        answer: dict[str, Any] = {}
+        for name, read in moved.items():
+            made = markers.save(tx, me.id, name, int(read.last_read_id), now, read.version)
+            if made is None:
+                raise Problem("Conflict during update, please try again", status=409, code="conflict")
+            answer[name] = entity(made)
+        return answer
 
     return Json(await site.db.write(unit))
 

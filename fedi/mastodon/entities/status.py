@@ -11,6 +11,7 @@ import msgspec
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account, mention
 from fedi.mastodon.entities.attachment import MOST, attachment
+from fedi.mastodon.entities.card import card
 from fedi.mastodon.entities.emoji import emojis, reactions
 from fedi.mastodon.entities.filter import result
 from fedi.mastodon.entities.poll import poll
@@ -18,7 +19,7 @@ from fedi.mastodon.entities.quote import approval, shallow, state
 from fedi.mastodon.load import Bundle, Shown
 from fedi.mastodon.ready import Pieces, keep
 from fedi.text import events
-from storage.ids import time_of
+from storage.ids import is_place, time_of
 from storage.posts import Post
 
 _encode = msgspec.json.Encoder().encode
@@ -61,11 +62,13 @@ def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw
     booster = bundle.actors.get(shown.booster_id)
     if booster is None:
         return None
-    boost = bundle.boosts.get(shown.id)
+    boost = bundle.boosts.get(shown.boost_id or shown.id)
     head = _inside(
         {
             "id": str(shown.id),
-            "created_at": moment(boost.created_at if boost is not None else time_of(shown.id)),
+            "created_at": moment(
+                boost.created_at if boost is not None and not is_place(shown.id) else time_of(shown.id)
+            ),
             "in_reply_to_id": None,
             "in_reply_to_account_id": None,
             "uri": boost.iri if boost is not None else post.iri,
@@ -107,7 +110,7 @@ def render(bundle: Bundle, post: Post, *, quoted: bool = False) -> Pieces:
         "url": post.url or post.iri,
         "edited_at": None if post.edited_at is None else moment(post.edited_at),
         "application": None if app is None else {"name": app.name, "website": app.website},
-        "card": card(post),
+        "card": card(post, bundle.cards.get(post.card_url or "")),
     }
     tail = {
         "sensitive": post.sensitive,
@@ -246,29 +249,3 @@ def with_fallback(bundle: Bundle, post: Post, body: str) -> str:
         return shown
     address = html.escape(quoted.url or quoted.iri)
     return f'<p class="quote-inline">RE: <a href="{address}" rel="nofollow noopener" target="_blank">{address}</a></p>{shown}'
-
-
-def card(post: Post) -> dict[str, Any] | None:
-    """The PreviewCard of a link post, from what the post itself says."""
-    if post.link is None:
-        return None
-    return {
-        "url": post.link,
-        "title": post.title or post.link,
-        "description": "",
-        "type": "link",
-        "language": post.language,
-        "author_name": "",
-        "author_url": "",
-        "authors": [],
-        "provider_name": "",
-        "provider_url": "",
-        "html": "",
-        "width": 0,
-        "height": 0,
-        "image": None,
-        "image_description": "",
-        "embed_url": "",
-        "blurhash": None,
-        "published_at": None,
-    }
