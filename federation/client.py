@@ -14,10 +14,11 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urljoin
 
 import aiohttp
+import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import AddrInfoType
 from yarl import URL
@@ -56,8 +57,12 @@ ACCEPT = f"{ACTIVITY_JSON}, {AS_PROFILE}"
 MAX_REDIRECTS = 3
 GET_SECONDS = 10.0
 POST_SECONDS = 15.0
+PUSH_SECONDS = 10.0
 MAX_ANSWER = 64 * 1024
 """How much is read of the answer to a POST, in bytes: enough for the reason of a refusal."""
+
+SERVICE_SECONDS = 30.0
+"""For an answer of a program of the operator's own."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAFE = "%/:?#[]@!$&'()*+,;=~-._|{}^`"
@@ -249,8 +254,18 @@ class Client:
     FederationError.
     """
 
-    def __init__(self, transport: Transport, networks: Networks, user_agent: str, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        networks: Networks,
+        user_agent: str,
+        clock: Callable[[], int],
+        *,
+        services: Transport | None = None,
+    ) -> None:
+        """`services` reaches programs of the operator's own, which may be at any address; without it, `transport` does."""
         self.transport = transport
+        self.services = services or transport
         self.networks = networks
         self.user_agent = user_agent
         self.clock = clock
@@ -302,6 +317,25 @@ class Client:
             return answer.body.decode(named.group(1) if named is not None else "utf-8", "replace"), found
         except LookupError:
             return answer.body.decode("utf-8", "replace"), found
+
+    async def ask_service(self, url: str, body: Json | None = None) -> Any:
+        """The JSON that a program of the operator's own answers at a URL of the settings, to a GET or to a POST of `body`.
+
+        Its address may be private, so no URL that others wrote may ever come here, and redirects are not followed. Raises
+        Unreachable, Busy, Refused, Gone, TooLarge or Malformed.
+        """
+        headers = {"accept": "application/json", "user-agent": self.user_agent}
+        sent = None
+        if body is not None:
+            headers["content-type"] = "application/json"
+            sent = msgspec.json.encode(body)
+        method = "GET" if body is None else "POST"
+        answer = await self.services.send(method, url, headers, sent, timeout=SERVICE_SECONDS, limit=MAX_BYTES)
+        _check_status(answer, url, self.clock)
+        try:
+            return msgspec.json.decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+            raise Malformed(f"{url[:200]} answers no JSON") from problem
 
     async def _get(self, iri: str, accept: str, key: PrivateKey | None) -> tuple[Response, str]:
         """The answer with 2xx after at most three redirects, each to a URL that may be asked, and its URL."""
@@ -404,6 +438,21 @@ class Client:
             answer = await self._knock(host, attempt)
         _check_status(answer, url, self.clock)
 
+    async def push(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Hand a sealed message to a push service (RFC 8030 section 5); returns when it took it (2xx).
+
+        Redirects are not followed: `endpoint` is what the subscriber gave. Raises as `post`.
+        """
+        url = _sendable(self.networks.check_iri(endpoint))
+        sent = {"user-agent": self.user_agent, "content-type": "application/octet-stream", **headers}
+        try:
+            answer = await self.transport.send("POST", url, sent, body, timeout=PUSH_SECONDS, limit=MAX_ANSWER)
+        except TooLarge as error:
+            if error.answered is None:
+                raise
+            answer = Response(error.answered, {}, b"")
+        _check_status(answer, url, self.clock)
+
     async def webfinger(self, handle: str) -> WebfingerAnswer:
         """The actor behind a handle (`@user@host`, `acct:user@host`).
 
@@ -457,8 +506,10 @@ class Client:
                 raise problem from None
 
     async def close(self) -> None:
-        """Give back what the transport holds."""
+        """Give back what the transports hold."""
         await self.transport.close()
+        if self.services is not self.transport:
+            await self.services.close()
 
 
 def _is_at(found: Document) -> bool:

@@ -1,8 +1,8 @@
 """Settings: one frozen tree from `fedi.toml` and the environment, read once at the start.
 
 Each setting can be overridden by a variable: `federation.mode` by `FEDI_FEDERATION__MODE`. Lists in variables are JSON
-or separated by commas. Relative paths (in `data`, `database`, `tls.*` and `federation.ca_file`) start at the folder of
-`fedi.toml` when they stand there, and at the current folder when they come from a variable or are defaults.
+or separated by commas. Relative paths (in `data`, `database`, `privacy_policy`, `tls.*` and `federation.ca_file`) start at
+the folder of `fedi.toml` when they stand there, and at the current folder when they come from a variable or are defaults.
 """
 
 import difflib
@@ -20,7 +20,7 @@ import msgspec
 from federation.errors import FederationError
 from federation.hosts import host_of
 
-_PATHS = ("data", "tls.certificate", "tls.key", "federation.ca_file")
+_PATHS = ("data", "privacy_policy", "tls.certificate", "tls.key", "federation.ca_file")
 _NOT_SETTINGS = re.compile(r"FEDI_(CONFIG|TEST_\w+|SERVICE_\w+|PORT(_\w+)?)")
 """Variables that are not settings: the path of the file, what tests ask for, and those that Kubernetes makes up for a
 service that is called «fedi»."""
@@ -62,6 +62,15 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Path | None = None
 
 
+class Translation(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine that translates posts for who asks: a LibreTranslate, or what speaks as one."""
+
+    # Its address, as http://127.0.0.1:5000; it may be private. Without it nothing is translated.
+    url: str = ""
+    # The key that it wants, if it wants one.
+    key: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings. Raises ConfigError when made with values that can't be used."""
 
@@ -85,9 +94,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ror: str = ""
     # Who may sign up: `open`, `approval`, `invite`, `sso` or `closed`.
     registrations: Literal["open", "approval", "invite", "sso", "closed"] = "closed"
+    # The rules of this instance, a sentence each; people name them by number in reports.
+    rules: tuple[str, ...] = ()
+    # What is spoken here, as ISO 639 codes, the main language first.
+    languages: tuple[str, ...] = ("en",)
+    # A file of plain text that says what becomes of personal data here.
+    privacy_policy: Path | None = None
+    # Whether apps are told which hashtags, posts and links many people use in these days.
+    trends: bool = True
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     federation: Federation = Federation()
+    translation: Translation = Translation()
 
     def __post_init__(self) -> None:
         force = msgspec.structs.force_setattr  # the only way to normalise a frozen struct's fields
@@ -101,8 +119,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         _bound(self.listen)
         if (self.tls.certificate is None) != (self.tls.key is None):
             raise ConfigError("tls: give both tls.certificate and tls.key, or neither")
+        if not self.languages:
+            raise ConfigError('languages: give at least one, as ["en"]')
+        if self.privacy_policy is not None and not self.privacy_policy.is_file():
+            raise ConfigError(f"privacy_policy: there is no file {str(self.privacy_policy)!r}")
+        _checked_service("translation.url", self.translation.url)
         _networks("federation.private_networks", self.federation.private_networks)
         _networks("proxy.trusted", self.proxy.trusted)
+
+    def privacy(self) -> tuple[str, int] | None:
+        """(The text of the privacy policy, when it was changed in ms); None without one, or when it can't be read."""
+        if self.privacy_policy is None:
+            return None
+        try:
+            changed = self.privacy_policy.stat().st_mtime_ns // 1_000_000
+            return self.privacy_policy.read_text("utf-8", "replace")[:1_000_000], changed
+        except OSError:
+            return None
 
     @property
     def origin(self) -> str:
@@ -181,10 +214,15 @@ def _from_environment(environ: Mapping[str, str], known: dict[str, Any]) -> dict
     for variable, text in environ.items():
         if variable in variables:
             name = variables[variable]
-            found[name] = _listed(variable, text) if isinstance(known[name], tuple) else text
+            found[name] = _listed(variable, text) if isinstance(known[name], tuple) else _switch(text, known[name])
         elif variable.startswith("FEDI_") and not _NOT_SETTINGS.fullmatch(variable):
             raise ConfigError(f"there is no setting for the variable {variable}{_nearest(variable, list(variables))}")
     return found
+
+
+def _switch(text: str, default: Any) -> Any:
+    """The text of a variable; of a setting that is true or false, that."""
+    return {"true": True, "false": False}.get(text.strip().lower(), text) if isinstance(default, bool) else text
 
 
 def _listed(variable: str, text: str) -> list[str]:
@@ -262,6 +300,17 @@ def _checked_url(url: str, private: bool) -> str:
             f" write https://{host}, and let a proxy or tls.certificate and tls.key serve it"
         )
     return f"{parts.scheme}://{host}"
+
+
+def _checked_service(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fine = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query)
+        _ = parts.port
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ConfigError(f"{name}: {url!r} is not an address; write it as http://127.0.0.1:5000")
 
 
 def _loopback(name: str) -> bool:

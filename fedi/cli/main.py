@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from fedi.cli import (
+    announcement,
     delivery,
     demo,
     doctor,
@@ -49,6 +50,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(key.app, name="key")
 app.add_typer(moderation.app, name="group")
 app.add_typer(report.app, name="report")
+app.add_typer(announcement.app, name="announcement")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(received.app, name="received")
 app.add_typer(peer.app, name="peer")

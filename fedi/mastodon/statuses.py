@@ -86,7 +86,7 @@ def _unexpected(tx: Tx, site: Site, asked: Writing) -> list[msgspec.Raw]:
     if asked.allowed_mentions is None:
         return []
     named = actions.mentioned(tx, site, asked.status)
-    return [msgspec.Raw(account(site.config.origin, one)) for one in named if str(one.id) not in asked.allowed_mentions]
+    return [account(site.config.origin, one) for one in named if str(one.id) not in asked.allowed_mentions]
 
 
 def _scheduled(tx: Tx, caller: Caller, key: str | None) -> Scheduled | None:

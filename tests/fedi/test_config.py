@@ -164,4 +164,5 @@ def test_names_are_those_of_the_contract() -> None:
         *("url", "handle_domain", "listen", "database", "data", "name", "description", "contact", "ror"),
         *("registrations", "tls.certificate", "tls.key", "proxy.trusted"),
         *("federation.mode", "federation.private_networks", "federation.ca_file", "federation.signed_fetch"),
+        *("translation.url", "translation.key"),
     }

@@ -31,7 +31,7 @@ def conversations(tx: Tx, site: Site, person_id: int, found: list[Conversation])
         entity = {
             "id": str(each.id),
             "unread": each.unread,
-            "accounts": [msgspec.Raw(account(site.config.origin, one)) for one in accounts],
+            "accounts": [account(site.config.origin, one) for one in accounts],
             "last_status": status(loaded, item),
         }
         shown.append(msgspec.Raw(_encode(entity)))
