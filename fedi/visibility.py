@@ -29,7 +29,7 @@ from storage import groups
 from storage.actors import Actor, actors
 from storage.blocks import blocks
 from storage.follows import follows
-from storage.memberships import memberships
+from storage.memberships import accepted_among, memberships
 from storage.metadata import Id, Tx, all_of
 from storage.peers import peers
 from storage.people import people
@@ -248,6 +248,20 @@ def may_see_group(tx: Tx, viewer: Viewer, group: Actor) -> bool:
             ),
         )
     return False
+
+
+def groups_seen(tx: Tx, viewer: Viewer, several: list[Actor]) -> set[int]:
+    """Those of these groups of which the viewer may know who is in them; for a person in two queries at most."""
+    rows = groups.by_ids(tx, [one.id for one in several])
+    active = {one.id: one for one in several if one.state == "active"}
+    found = {one for one in active if one not in rows or rows[one].see == "public"}
+    rest = [one for one in active if one not in found]
+    if viewer.person_id is not None:
+        found |= {one for one in rest if rows[one].see == "peers"}
+        found |= {group_id for group_id, _ in accepted_among(tx, rest, [viewer.person_id])}
+    elif viewer.host is not None:
+        found |= {one for one in rest if may_see_group(tx, viewer, active[one])}
+    return found
 
 
 def _is_member(tx: Tx, group_id: int, who: ColumnElement[bool]) -> bool:

@@ -84,6 +84,14 @@ def by_role(tx: Tx, role: str) -> list[int]:
     return list(tx.scalars(query.order_by(people.c.actor_id)))
 
 
+def staff(tx: Tx, ids: list[int]) -> dict[int, str]:
+    """The roles of those of these actors who have one beyond `member`, by actor id."""
+    if not ids:
+        return {}
+    query = select(people.c.actor_id, people.c.role).where(people.c.actor_id.in_(ids), people.c.role != "member")
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
     """Set columns of a person."""
     tx.execute(update(people).where(people.c.actor_id == actor_id).values(**values))

@@ -1,5 +1,6 @@
 """Following: follow and unfollow (of a group: join and leave), relationships, requests and their answers."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -10,17 +11,20 @@ from starlette.routing import Route
 from fedi.actions import follows as actions
 from fedi.callers import bearer, identify, known
 from fedi.context import Site
-from fedi.errors import NotFound
+from fedi.errors import Invalid, NotFound
 from fedi.mastodon import arguments
 from fedi.mastodon.accounts import existing
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account
-from fedi.mastodon.entities.relationship import relationship
+from fedi.mastodon.entities.relationship import Between, relationship
 from fedi.mastodon.paging import Paging, links
-from storage import actors, follows, memberships
+from storage import account_notes, actors, blocks, domain_blocks, endorsements, follows, memberships, mutes
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.metadata import Tx
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
+_LANGUAGES = 200
 
 
 class Following(msgspec.Struct, kw_only=True):
@@ -28,6 +32,7 @@ class Following(msgspec.Struct, kw_only=True):
 
     reblogs: bool | None = None
     notify: bool | None = None
+    languages: list[str] | None = None
 
 
 async def follow(request: Request) -> Response:
@@ -36,6 +41,7 @@ async def follow(request: Request) -> Response:
     account_id = arguments.path_id(request)
     token = bearer(request)
     asked = await arguments.read(request, Following)
+    chosen = _languages(asked.languages or [])
 
     def unit(tx: Tx) -> dict[str, Any]:
         me = known(identify(tx, token, "write:follows")).me
@@ -43,10 +49,19 @@ async def follow(request: Request) -> Response:
         now = follows.find(tx, me.id, target.id)
         reblogs = asked.reblogs if asked.reblogs is not None else now is None or now.reblogs
         notify = asked.notify if asked.notify is not None else now is not None and now.notify
-        actions.follow(tx, site, me, target, reblogs=reblogs, notify=notify)
-        return standing(tx, me, [target.id])[0]
+        languages = chosen if asked.languages is not None or now is None else now.languages
+        actions.follow(tx, site, me, target, reblogs=reblogs, notify=notify, languages=languages)
+        return standing(tx, me, [target.id], site.clock())[0]
 
     return Json(await site.db.write(unit))
+
+
+def _languages(given: list[str]) -> list[str] | None:
+    """The languages of which posts are wanted; None for all. Raises Invalid for what can't be one."""
+    wanted = list(dict.fromkeys(one.strip() for one in given if one.strip()))
+    if len(wanted) > _LANGUAGES or any(not _LANGUAGE.fullmatch(one) for one in wanted):
+        raise Invalid("Validation failed: Languages is invalid")
+    return wanted or None
 
 
 async def unfollow(request: Request) -> Response:
@@ -61,7 +76,7 @@ async def unfollow(request: Request) -> Response:
         if target is None:
             raise NotFound
         actions.unfollow(tx, site, me, target)
-        return standing(tx, me, [target.id])[0]
+        return standing(tx, me, [target.id], site.clock())[0]
 
     return Json(await site.db.write(unit))
 
@@ -79,7 +94,7 @@ async def remove_from_followers(request: Request) -> Response:
         edge = follows.find(tx, account_id, me.id)
         if edge is not None:
             actions.reject(tx, site, edge)
-        return standing(tx, me, [account_id])[0]
+        return standing(tx, me, [account_id], site.clock())[0]
 
     return Json(await site.db.write(unit))
 
@@ -88,27 +103,53 @@ class Relationships(msgspec.Struct, kw_only=True):
     """The query of GET /api/v1/accounts/relationships."""
 
     id: list[int] = msgspec.field(default_factory=list)
+    with_suspended: bool = False
 
 
 async def relationships(request: Request) -> Response:
-    """GET /api/v1/accounts/relationships?id[]=…, in the order asked for; ids of no account are left out."""
+    """GET /api/v1/accounts/relationships?id[]=…, in the order asked for; ids of no account are left out, and of suspended
+    ones unless they are asked for."""
     site: Site = request.app.state.site
-    ids = list(dict.fromkeys(arguments.query(request, Relationships).id))[:200]
+    asked = arguments.query(request, Relationships)
+    ids = list(dict.fromkeys(asked.id))[:200]
+    states = ("active", "suspended") if asked.with_suspended else ("active",)
     token = bearer(request)
 
     def unit(tx: Tx) -> list[dict[str, Any]]:
         me = known(identify(tx, token, "read:follows")).me
         there = actors.by_ids(tx, ids)
-        return standing(tx, me, [one for one in ids if one in there])
+        return standing(tx, me, [one for one in ids if one in there and there[one].state in states], site.clock())
 
     return Json(await site.db.read(unit))
 
 
-def standing(tx: Tx, me: Actor, ids: list[int]) -> list[dict[str, Any]]:
-    """The Relationship of `me` to each of these accounts."""
+def standing(tx: Tx, me: Actor, ids: list[int], now: int) -> list[dict[str, Any]]:
+    """The Relationship of `me` to each of these accounts, at `now` ms."""
     out, back = follows.between(tx, me.id, ids)
     banned = {row.group_id for row in memberships.of_actor(tx, me.id, "banned")}
-    return [relationship(one, out.get(one), back.get(one), banned=one in banned) for one in ids]
+    blocking, blocked_by = blocks.between(tx, me.id, ids)
+    muted = mutes.among(tx, me.id, ids, now)
+    domains = domain_blocks.of_person(tx, me.id)
+    there = actors.by_ids(tx, ids) if domains else {}
+    shunned = {one for one, actor in there.items() if not actor.local and {actor.host, actor.domain} & set(domains)}
+    endorsed = endorsements.among(tx, me.id, ids)
+    notes = account_notes.among(tx, me.id, ids)
+    return [
+        relationship(
+            one,
+            Between(
+                out.get(one),
+                back.get(one),
+                one in blocking,
+                one in blocked_by or one in banned,
+                muted.get(one),
+                one in shunned,
+                one in endorsed,
+                notes.get(one, ""),
+            ),
+        )
+        for one in ids
+    ]
 
 
 async def requests(request: Request) -> Response:
@@ -170,7 +211,7 @@ async def _answer(request: Request, *, accept: bool) -> Response:
             actions.accept(tx, site, waiting[0])
         else:
             actions.reject(tx, site, waiting[0])
-        return standing(tx, me, [account_id])[0]
+        return standing(tx, me, [account_id], site.clock())[0]
 
     return Json(await site.db.write(unit))
 

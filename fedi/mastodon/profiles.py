@@ -311,8 +311,8 @@ def _invalid(wrong: dict[str, list[dict[str, str]]]) -> Invalid:
 ROUTES = [
     Route("/api/v1/accounts", sign_up, methods=["POST"]),
     Route("/api/v1/accounts/verify_credentials", verify_credentials),
-    Route("/api/v1/accounts/update_credentials", update_credentials, methods=["PATCH", "PUT"]),
+    Route("/api/v1/accounts/update_credentials", update_credentials, methods=["PATCH"]),
     Route("/api/v1/profile", show_profile),
-    Route("/api/v1/profile", update_profile, methods=["PATCH", "PUT"]),
+    Route("/api/v1/profile", update_profile, methods=["PATCH"]),
     Route("/api/v1/preferences", preferences),
 ]

@@ -23,11 +23,17 @@ async def test_who_is_suspended_or_gone_is_not_there(api: Api, ada: Actor, ben: 
     await api.publish(ada, "before")
     await api.site.db.write(lambda tx: people.suspend(tx, api.site, ada))
     token = await api.token(ben)
-    for path in (f"{ada.id}", f"{ada.id}/statuses", f"{ada.id}/followers", "lookup?acct=ada"):
-        assert (await api.get(f"/api/v1/accounts/{path}", token)).status == 404
+    for path in (f"{ada.id}", "lookup?acct=ada"):
+        shown = (await api.get(f"/api/v1/accounts/{path}", token)).json
+        assert (shown["suspended"], shown["display_name"], shown["username"]) == (True, "", "ada")
+    for path in ("statuses", "followers", "following"):
+        assert (await api.get(f"/api/v1/accounts/{ada.id}/{path}", token)).json == []
     assert (await api.get(f"/api/v1/accounts/{ben.id}/followers", token)).json == []
     assert (await api.get("/api/v1/timelines/public", token)).json == []
     assert (await api.post(f"/api/v1/accounts/{ada.id}/follow", token)).status == 404
+    await api.site.db.write(lambda tx: people.erase(tx, api.site, ada))
+    for path in (f"{ada.id}", f"{ada.id}/statuses", f"{ada.id}/followers", "lookup?acct=ada"):
+        assert (await api.get(f"/api/v1/accounts/{path}", token)).status == 404
 
 
 async def test_the_instance_actor_is_not_found_by_search(api: Api, ada: Actor) -> None:
