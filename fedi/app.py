@@ -49,6 +49,8 @@ class Fedi(Starlette):
         if scope["type"] != "lifespan" and (
             path.startswith(("/api/", "/oauth/"))
             or path in ("/api", "/oauth", "/.well-known/oauth-authorization-server")
+            # What browsers ask before a request with a header of its own; the answer is the same everywhere.
+            or (scope.get("method") == "OPTIONS" and path.startswith(("/.well-known/", "/nodeinfo/")))
         ):
             scope["app"] = self
             await self.client_api(scope, receive, send)
