@@ -42,6 +42,14 @@ class Questions:
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(24))
 
 
+@dataclass(slots=True)
+class Pushes:
+    """By host of a push service: how many messages are under way, and until when (ms) one that gave no answer rests."""
+
+    running: dict[str, int] = field(default_factory=dict)
+    resting: dict[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One instance as its code sees it; made once a process, by `fedi.app.build` or a command."""
@@ -55,7 +63,9 @@ class Site:
     rotations: Limits = field(default_factory=Limits)
     backfills: Limits = field(default_factory=Limits)
     synchronised: Limits = field(default_factory=Limits)
+    pushes: Pushes = field(default_factory=Pushes)
     searches: Limits = field(default_factory=Limits)
+    previews: Limits = field(default_factory=Limits)
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: dict[str, PublicKey] = field(default_factory=dict)
@@ -141,7 +151,8 @@ def open_site(config: Config, *, transport: Transport | None = None, clock: Cloc
     networks = Networks(config.federation.private_networks)
     ca_file = str(config.federation.ca_file) if config.federation.ca_file is not None else None
     agent = f"fedi/{VERSION} (+{config.origin})"
-    client = Client(transport or AiohttpTransport(networks, ca_file), networks, agent, clock)
+    services = transport or AiohttpTransport(Networks(("0.0.0.0/0", "::/0")), ca_file)
+    client = Client(transport or AiohttpTransport(networks, ca_file), networks, agent, clock, services=services)
     return Site(config, Database(config.database), client, clock)
 
 

@@ -1,11 +1,12 @@
 """Cards: what a page that posts link to says of itself, fetched once for all of them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import Column, Table, Text, bindparam, delete, select
 
-from storage.metadata import Json, Time, metadata
+from storage.metadata import Json, Time, Tx, all_of, columns, metadata, one_of, upsert
 
 cards = Table(
     "cards",
@@ -29,3 +30,28 @@ class Card:
     description: str
     more: dict[str, Any]
     fetched_at: int | None
+
+
+_ROW = columns(cards, Card)
+_BY_URL = select(*_ROW).where(cards.c.url == bindparam("url"))
+_BY_URLS = select(*_ROW).where(cards.c.url.in_(bindparam("urls", expanding=True)), cards.c.state == "ready")
+
+
+def by_url(tx: Tx, url: str) -> Card | None:
+    """The card of this page, whatever its state."""
+    return one_of(tx, _BY_URL, Card, url=url)
+
+
+def ready(tx: Tx, urls: Collection[str]) -> dict[str, Card]:
+    """The cards of these pages that can be shown, by URL."""
+    return {card.url: card for card in all_of(tx, _BY_URLS, Card, urls=list(urls))} if urls else {}
+
+
+def save(tx: Tx, card: Card) -> None:
+    """Keep a card instead of what was known of its page."""
+    upsert(tx, cards, {column.name: getattr(card, column.name) for column in _ROW}, ("url",))
+
+
+def forget(tx: Tx, before: int) -> int:
+    """Forget what was fetched before this time (ms)."""
+    return tx.execute(delete(cards).where(cards.c.fetched_at < before)).rowcount

@@ -1,6 +1,6 @@
 """What follows from a post, whoever wrote it and wherever: thread, counts, timelines, notifications."""
 
-from fedi.actions import direct_messages, memberships, notifying
+from fedi.actions import cards, direct_messages, memberships, notifying
 from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import (
@@ -41,6 +41,7 @@ def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) 
         notifying.tell(tx, site, actor, "mention", author, post.id)
     if post.reply_to_iri is None and post.visibility != "direct":
         _ring(tx, site, post, author)
+    cards.ask(tx, site, post)
 
 
 def adopt(tx: Tx, site: Site, post: Post) -> Post:
@@ -93,6 +94,7 @@ def _takes(tx: Tx, site: Site, author: Actor, group: Actor) -> bool:
 def edited(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     """A post says something else: who boosted it here is told, as Mastodon does."""
     note(tx, "stream", f"edited {post.id}")
+    cards.ask(tx, site, post)
     for boost in reactions.boosts_of(tx, post.id, 100):
         booster = actors.by_id(tx, boost.actor_id)
         if booster is not None:

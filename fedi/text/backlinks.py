@@ -35,17 +35,23 @@ def _plain(url: str) -> str:
 
 
 def _rel_me(html: str) -> Iterator[str]:
-    for name, attributes in _tags(html):
+    for name, written in tags(html):
         if name not in _LINKS:
             continue
-        found: dict[str, str] = {}
-        for key, double, single, bare in _ATTRIBUTE.findall(attributes):
-            found.setdefault(key.lower(), unescape(double or single or bare))
+        found = attributes(written)
         if "me" in found.get("rel", "").lower().split() and found.get("href", "").strip():
             yield found["href"].strip()
 
 
-def _tags(html: str) -> Iterator[tuple[str, str]]:
+def attributes(written: str) -> dict[str, str]:
+    """The attributes of a tag, as `tags` gives them, by name in lower case; the first of a name counts."""
+    found: dict[str, str] = {}
+    for key, double, single, bare in _ATTRIBUTE.findall(written):
+        found.setdefault(key.lower(), unescape(double or single or bare))
+    return found
+
+
+def tags(html: str) -> Iterator[tuple[str, str]]:
     """(name, attributes) of each start tag that a browser would see, until one that never ends."""
     at = html.find("<")
     while at >= 0:

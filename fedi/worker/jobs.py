@@ -13,10 +13,12 @@ from federation.errors import FederationError
 from fedi.context import Site
 from fedi.media import processing, sweeping
 from fedi.worker.backfill import backfill
+from fedi.worker.cards import card
 from fedi.worker.later import Later
 from fedi.worker.moving import move
 from fedi.worker.parting import part
 from fedi.worker.polls import tell_poll
+from fedi.worker.pushing import push
 from fedi.worker.quotes import look_at_quote
 from fedi.worker.redelivery import redeliver
 from fedi.worker.scheduled import publish_scheduled
@@ -62,6 +64,7 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "backfill": backfill,
+    "card": card,
     "files": sweeping.remove_files,
     "followers": synchronise,
     "media": processing.job,
@@ -69,6 +72,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "nodeinfo": nodeinfo,
     "part": part,
     "poll": tell_poll,
+    "push": push,
     "quote": look_at_quote,
     "redeliver": redeliver,
     "scheduled": publish_scheduled,

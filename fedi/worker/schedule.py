@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fedi.actions import announcements
+from fedi.actions.cards import KEPT
 from fedi.context import Site
-from storage import apps, backfills, cursors, idempotency, jobs, memberships, mutes, received, sessions, twins
+from storage import apps, backfills, cards, cursors, idempotency, jobs, memberships, mutes, received, sessions, twins
 from storage.metadata import Tx
 
 _HOUR = 3600 * 1000
@@ -32,9 +34,11 @@ SCHEDULE: Sequence[Timed] = (
     Timed("forget authorisation codes", _HOUR, lambda tx, now: apps.forget_grants(tx, now - _DAY)),
     Timed("forget what groups passed on", _HOUR, lambda tx, now: twins.forget_before(tx, now - ROWS)),
     Timed("end bans that are over", _HOUR, memberships.lapse),
+    Timed("end announcements that are over", 60_000, announcements.lapse),
     Timed("end mutes that are over", _HOUR, mutes.lapse),
     Timed("forget what was backfilled", _HOUR, lambda tx, now: backfills.forget(tx, now - 7 * _DAY)),
     Timed("sweep media", _HOUR, job="sweep"),
+    Timed("forget cards", _HOUR, lambda tx, now: cards.forget(tx, now - KEPT)),
     Timed(
         "prune received activities",
         _HOUR,

@@ -1,0 +1,82 @@
+"""The job `card`: ask the page that a post links to what it says of itself, once for all posts with that link."""
+
+import asyncio
+import logging
+import random
+from typing import Any
+
+from federation.errors import FederationError
+from federation.hosts import host_of
+from fedi.actions import cards as actions
+from fedi.context import Site
+from fedi.text.preview import Preview, provider, read_page
+from fedi.worker.later import Later
+from storage import cards, peers, posts
+from storage.cards import Card
+from storage.metadata import Tx
+
+log = logging.getLogger(__name__)
+
+PER_MINUTE, BURST = 12, 6
+"""Pages of one host."""
+_ASKING = 120_000
+
+
+async def card(site: Site, payload: dict[str, Any]) -> None:
+    """See to the card of the post `post` (id); a page that can't be had is a card that isn't shown."""
+    post_id = int(payload["post"])
+    url = await site.db.write(lambda tx: _claim(tx, site, post_id))
+    if url is None:
+        return
+    try:
+        html, found = await site.client.get_page(url)
+        read = await asyncio.to_thread(read_page, html, found)
+    except FederationError as problem:
+        log.info("no card of %s: %s", url, problem.text)
+        read = None
+    await site.db.write(lambda tx: _keep(tx, site, post_id, url, read))
+
+
+def _claim(tx: Tx, site: Site, post_id: int) -> str | None:
+    """The page to ask for a post; None when there is nothing to ask, or it is known. Raises Later."""
+    now = site.clock()
+    post = posts.by_id(tx, post_id)
+    url = actions.page_of(site, post) if post is not None else None
+    if url is None:
+        return None
+    known = cards.by_url(tx, url)
+    if known is not None and known.state == "pending" and now - (known.fetched_at or 0) < _ASKING:
+        raise Later(now + 15_000, f"{url} is being asked")
+    if known is not None and known.state != "pending" and actions.is_fresh(known, now):
+        if known.state == "ready":
+            posts.change(tx, post_id, card_url=url)
+        return None
+    host = _host(url)
+    peer = peers.by_host(tx, host) if host is not None else None
+    if host is None or site.config.federation.mode == "closed" or (peer is not None and peer.stance == "blocked"):
+        return None
+    if not site.previews.allow(host, PER_MINUTE, BURST, now):
+        raise Later(now + random.randint(10_000, 60_000), f"enough pages of {host} for now")  # noqa: S311
+    if known is None or known.state != "ready":  # an old card is better than none while its page is asked again
+        cards.save(tx, Card(url, "pending", "", "", {}, now))
+    return url
+
+
+def _host(url: str) -> str | None:
+    try:
+        return host_of(url)
+    except FederationError:
+        return None
+
+
+def _keep(tx: Tx, site: Site, post_id: int, url: str, read: Preview | None) -> None:
+    now = site.clock()
+    if read is None:
+        cards.save(tx, Card(url, "failed", "", "", {}, now))
+        return
+    name, address = provider(url)
+    more = {"provider_name": name, **read.more, "provider_url": address}
+    cards.save(tx, Card(url, "ready", read.title, read.description, more, now))
+    post = posts.by_id(tx, post_id)
+    if post is not None and actions.page_of(site, post) == url:
+        posts.change(tx, post_id, card_url=url)
