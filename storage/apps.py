@@ -196,14 +196,17 @@ def bearer(tx: Tx, secret: str) -> Bearer | None:
 def revoke(tx: Tx, now: int, **which: Any) -> int:
     """Revoke the live tokens with these column values (`id`, `token_hash`, `person_id`, `app_id`, `grant_hash`); how many.
 
-    Whoever streams with one of them is told, and closes.
+    Whoever streams with one of them is told, and closes; what was pushed to their apps is pushed no more.
     """
+    from storage import push  # which knows tokens
+
     query = update(tokens).where(tokens.c.revoked_at.is_(None))
     for name, value in which.items():
         query = query.where(tokens.c[name] == value)
     ended = tx.scalars(query.values(revoked_at=now).returning(tokens.c.id)).all()
     for token_id in ended:
         note(tx, "stream", f"token {token_id}")
+    push.remove_of_tokens(tx, ended)
     return len(ended)
 
 

@@ -1,17 +1,18 @@
 """Push: where notifications are sent so that a phone or browser wakes up (Web Push), one for each access token."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, bindparam, delete, select, update
 
 from storage.apps import tokens
-from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, metadata, one_of
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 
 subscriptions = Table(
     "subscriptions",
     metadata,
-    id_column(),
+    id_column(),  # no time in it: apps read it as an integer of 32 bits (Tusky)
     Column("token_id", Id, ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("person_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
     Column("endpoint", Text, nullable=False),
@@ -53,10 +54,10 @@ _OF_PERSON = (
 )
 
 
-def save(tx: Tx, subscription: Subscription) -> None:
-    """Keep a subscription in place of the one that its token had."""
-    remove_of_token(tx, subscription.token_id)
-    tx.execute(subscriptions.insert().values({column.name: getattr(subscription, column.name) for column in _ROW}))
+def save(tx: Tx, subscription: Subscription) -> bool:
+    """Keep a subscription in place of the one that its token had; False when another one has its id."""
+    remove_of_tokens(tx, [subscription.token_id])
+    return insert_new(tx, subscriptions, {column.name: getattr(subscription, column.name) for column in _ROW}) == 1
 
 
 def of_person(tx: Tx, person_id: int) -> list[Subscription]:
@@ -79,11 +80,6 @@ def live(tx: Tx, subscription_id: int) -> Subscription | None:
     return one_of(tx, query, Subscription)
 
 
-def scopes_of(tx: Tx, token_id: int) -> str:
-    """The scopes of a token, divided by spaces."""
-    return tx.scalar(select(tokens.c.scopes).where(tokens.c.id == token_id)) or ""
-
-
 def change(tx: Tx, subscription_id: int, **values: Any) -> None:
     """Set columns of a subscription."""
     tx.execute(update(subscriptions).where(subscriptions.c.id == subscription_id).values(**values))
@@ -94,12 +90,7 @@ def remove(tx: Tx, subscription_id: int) -> None:
     tx.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
 
 
-def remove_of_token(tx: Tx, token_id: int) -> bool:
-    """Take the subscription of a token away; whether there was one."""
-    return tx.execute(delete(subscriptions).where(subscriptions.c.token_id == token_id)).rowcount > 0
-
-
-def remove_revoked(tx: Tx) -> int:
-    """Take away the subscriptions of all tokens that were revoked; how many."""
-    revoked = select(tokens.c.id).where(tokens.c.revoked_at.isnot(None))
-    return tx.execute(delete(subscriptions).where(subscriptions.c.token_id.in_(revoked))).rowcount
+def remove_of_tokens(tx: Tx, token_ids: Sequence[int]) -> None:
+    """Take the subscriptions of these tokens away."""
+    if token_ids:
+        tx.execute(delete(subscriptions).where(subscriptions.c.token_id.in_(token_ids)))

@@ -38,7 +38,7 @@ def tell(tx: Tx, site: Site, person: Actor, kind: str, by: Actor, post_id: int |
     if person.id == by.id and kind not in _OWN:
         return
     standing = notification_policies.standing(tx, person.id, by.id, post_id)
-    if kind not in _DUTY and (standing.muted or not hidden(tx, person.id, site.clock()).hears(by)):
+    if (standing.muted and kind not in _DUTY) or not hears(tx, site, person, kind, by):
         return
     verdict = _ACCEPT
     if kind in _FILTERED and not standing.permitted:
@@ -51,6 +51,11 @@ def tell(tx: Tx, site: Site, person: Actor, kind: str, by: Actor, post_id: int |
     made = Notification(site.new_id(), person.id, kind, by.id, post_id, site.clock(), filtered=waits)
     if notifications.insert(tx, made) and standing.subscribed and not waits:
         _push(tx, site, made)
+
+
+def hears(tx: Tx, site: Site, person: Actor, kind: str, by: Actor) -> bool:
+    """Whether a person wants to hear of `by` at all, whom they may block or mute; of what is an office's business always."""
+    return kind in _DUTY or hidden(tx, person.id, site.clock()).hears(by)
 
 
 def forget(tx: Tx, kind: str, by: Actor, post_id: int | None = None) -> None:

@@ -13,6 +13,7 @@ from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
 from fedi.actions import affiliations, media, sending, verifying
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
+from fedi.push import keys as push_keys
 from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
 from storage import actors, apps, keys, notifications, outbox, people, sessions
@@ -385,14 +386,17 @@ def check_url(tx: Tx, site: Site) -> None:
 
 
 def ensure_instance_actor(tx: Tx, site: Site) -> Actor:
-    """The instance's own actor (an Application at /actor, which signs fetches); made when it is not there yet.
+    """The instance's own actor (an Application at /actor, which signs fetches); made when it is not there yet, and so is
+    the key pair of Web Push.
 
     Raises Problem when the database was made for another `url`.
     """
     known = actors.by_iri(tx, site.instance_iri)
+    if known is None:
+        check_url(tx, site)
+    push_keys.ensure(tx, site)
     if known is not None:
         return known
-    check_url(tx, site)
     return add_actor(
         tx,
         site,

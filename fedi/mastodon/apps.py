@@ -14,6 +14,7 @@ from fedi.context import Site
 from fedi.errors import Invalid, Unauthenticated
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
+from fedi.push import keys as push_keys
 from storage import apps
 from storage.apps import App, hashed
 from storage.metadata import Tx
@@ -53,8 +54,16 @@ async def create(request: Request) -> Response:
     app = App(
         site.new_id(), secrets.token_urlsafe(32), hashed(secret), name, website, uris, " ".join(scopes), site.clock()
     )
-    await site.db.write(lambda tx: apps.insert_app(tx, app))
-    return Json({**entity(app), "client_id": app.client_id, "client_secret": secret, "client_secret_expires_at": 0})
+
+    def unit(tx: Tx) -> str:
+        apps.insert_app(tx, app)
+        push_keys.ensure(tx, site)
+        return push_keys.public(tx, site)
+
+    vapid_key = await site.db.write(unit)
+    return Json(
+        {**entity(app, vapid_key), "client_id": app.client_id, "client_secret": secret, "client_secret_expires_at": 0}
+    )
 
 
 async def verify_credentials(request: Request) -> Response:
@@ -62,14 +71,14 @@ async def verify_credentials(request: Request) -> Response:
     site: Site = request.app.state.site
     token = bearer(request)
 
-    def unit(tx: Tx) -> App | None:
+    def unit(tx: Tx) -> tuple[App | None, str]:
         caller = identify(tx, token)
-        return None if caller is None else apps.app_by_id(tx, caller.app_id)
+        return None if caller is None else apps.app_by_id(tx, caller.app_id), push_keys.public(tx, site)
 
-    app = await site.db.read(unit)
+    app, vapid_key = await site.db.read(unit)
     if app is None:
         raise Unauthenticated("The access token is invalid")
-    return Json(entity(app))
+    return Json(entity(app, vapid_key))
 
 
 def redirect_uris(given: list[str]) -> list[str]:
@@ -95,8 +104,8 @@ def granted(text: str) -> list[str]:
     return scopes
 
 
-def entity(app: App) -> dict[str, Any]:
-    """The Application entity. `vapid_key` is empty: there is no push yet."""
+def entity(app: App, vapid_key: str) -> dict[str, Any]:
+    """The Application entity; `vapid_key` is the instance's public key of Web Push."""
     return {
         "id": str(app.id),
         "name": app.name,
@@ -104,7 +113,7 @@ def entity(app: App) -> dict[str, Any]:
         "scopes": app.scopes.split(),
         "redirect_uri": "\n".join(app.redirect_uris),
         "redirect_uris": app.redirect_uris,
-        "vapid_key": "",
+        "vapid_key": vapid_key,
     }
 
 
