@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from federation.errors import FederationError
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
-from fedi.mastodon import limits, streaming
+from fedi.mastodon import limits, sending, streaming
 from fedi.mastodon.answers import Json, problem
 from fedi.mastodon.streaming import sockets
 from fedi.mastodon.streaming.hub import hub_of
@@ -119,7 +119,8 @@ class Door:
         site: Site = scope["app"].state.site
         request = Request(scope, _limited(receive, _most(path)))
         count = self._count(site, request, path)
-        extra = [*count.headers, *(_CORS if shared else ())]
+        name = sending.request_id(request)
+        extra = [*count.headers, (b"x-request-id", name.encode()), *(_CORS if shared else ())]
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -129,8 +130,8 @@ class Door:
                 message = {**message, "headers": headers + extra}
             await send(message)
 
-        response = await self._answer(request, path, method, allowed=count.allowed)
-        await response(scope, receive, add)
+        response = await self._answer(request, path, method, name, allowed=count.allowed)
+        await sending.ready(request, response)(scope, receive, add)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket; there is one address for all of them."""
@@ -147,7 +148,7 @@ class Door:
         else:
             await sockets.serve(site, hub_of(app), scope, receive, send)
 
-    async def _answer(self, request: Request, path: str, method: str, *, allowed: bool) -> Response:
+    async def _answer(self, request: Request, path: str, method: str, name: str, *, allowed: bool) -> Response:
         if not allowed:
             return self._refuse(Problem("Too many requests", status=429, code="too-many-requests"))
         ends, params = self.find(path)
@@ -165,17 +166,17 @@ class Door:
             return self._refuse(refused_by)
         except FederationError as failed:
             # Another server could not be asked: Mastodon answers 503 with these words.
-            log.info("%s %s: %s", method, path, failed)
+            log.info("%s %s (%s): %s", method, path, name, failed)
             return self._refuse(Problem("Remote data could not be fetched", status=503, code="remote"))
         except ClientDisconnect:
             return self._refuse(Problem("The request broke off"))  # nobody is there to read it
         except StorageUnavailable:
-            log.exception("%s %s", method, path)
+            log.exception("%s %s (%s)", method, path, name)
             return self._refuse(
                 Problem("The database can't be reached; try again in a moment", status=503, code="database")
             )
         except Exception:
-            log.exception("%s %s", method, path)
+            log.exception("%s %s (%s)", method, path, name)
             return self._refuse(
                 Problem("Something went wrong on this server; it is in its log", status=500, code="bug")
             )

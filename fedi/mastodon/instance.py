@@ -1,6 +1,5 @@
-"""What this server is, for clients: both forms of `instance`, and the small pages about it."""
+"""What this server is, for clients: both forms of `instance`. The small pages about it are in `instance_pages`."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,13 @@ from starlette.routing import Route
 from fedi import VERSION
 from fedi.actions import hashtags, media, pins
 from fedi.actions.drafts import MAX_CHARACTERS, MAX_OPTION_CHARACTERS, MAX_OPTIONS, MAX_POLL_DAYS
+from fedi.actions.people import DESCRIPTION_LENGTH, FIELD_LENGTH, FIELDS, NAME_LENGTH, NOTE_LENGTH
 from fedi.context import Site
-from fedi.fetching import translating
-from fedi.mastodon.answers import Json, moment
+from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account
 from fedi.mastodon.writing import MIN_POLL_SECONDS
 from fedi.media import kinds
 from fedi.push import keys as push_keys
-from fedi.text.plain import to_html
 from storage import actors, peers, people, posts
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -33,6 +31,8 @@ blurring filters, featured tags) is of things that nobody has here: their lists 
 _MONTH = 30 * 24 * 3600 * 1000
 _KEPT = 60_000
 _URL_LENGTH = 23
+_BLURHASH = "00Ogc{"
+"""Of the thumbnail, which is of one colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ async def v2(request: Request) -> Response:
     site: Site = request.app.state.site
     config = site.config
     told = await facts(site)
-    return _public(
+    return public(
         {
             "domain": config.handle_domain,
             "title": config.name,
@@ -84,15 +84,20 @@ async def v2(request: Request) -> Response:
             "source_url": "",
             "description": config.description,
             "usage": {"users": {"active_month": told.active}},
-            "thumbnail": {"url": _thumbnail(site), "blurhash": None, "versions": {}, "description": ""},
-            "icon": [],
-            "languages": ["en"],
+            "thumbnail": {
+                "url": _thumbnail(site),
+                "blurhash": _BLURHASH,
+                "versions": {"@1x": _thumbnail(site), "@2x": _thumbnail(site)},
+                "description": "",
+            },
+            "icon": [{"src": f"{config.origin}/avatars/original/group.png", "size": "240x240"}],
+            "languages": list(config.languages),
             "configuration": {
                 "urls": {
                     "streaming": _socket(site),
                     "status": None,
                     "about": f"{config.origin}/about",
-                    "privacy_policy": None,
+                    "privacy_policy": f"{config.origin}/about#privacy" if config.privacy_policy is not None else None,
                     "terms_of_service": None,
                 },
                 "vapid": {"public_key": told.vapid},
@@ -118,7 +123,8 @@ async def v2(request: Request) -> Response:
                 "email": config.contact,
                 "account": None if told.contact is None else account(config.origin, told.contact),
             },
-            "rules": [],
+            "rules": rules(site),
+            "wrapstodon": None,
         }
     )
 
@@ -128,7 +134,7 @@ async def v1(request: Request) -> Response:
     site: Site = request.app.state.site
     config = site.config
     told = await facts(site)
-    return _public(
+    return public(
         {
             "uri": config.handle_domain,
             "title": config.name,
@@ -139,14 +145,14 @@ async def v1(request: Request) -> Response:
             "urls": {"streaming_api": _socket(site)},
             "stats": {"user_count": told.people, "status_count": told.posts, "domain_count": told.hosts},
             "thumbnail": _thumbnail(site),
-            "languages": ["en"],
+            "languages": list(config.languages),
             "registrations": config.registrations in ("open", "approval"),
             "approval_required": config.registrations == "approval",
             "invites_enabled": config.registrations == "invite",
             "configuration": _limits(),
             "max_toot_chars": MAX_CHARACTERS,
             "contact_account": None if told.contact is None else account(config.origin, told.contact),
-            "rules": [],
+            "rules": rules(site),
         }
     )
 
@@ -157,7 +163,13 @@ def _limits() -> dict[str, Any]:
         "accounts": {
             "max_featured_tags": hashtags.MOST_FEATURED,
             "max_pinned_statuses": pins.MOST,
-            "max_profile_fields": 8,
+            "max_profile_fields": FIELDS,
+            "max_display_name_length": NAME_LENGTH,
+            "max_note_length": NOTE_LENGTH,
+            "profile_field_name_limit": FIELD_LENGTH,
+            "profile_field_value_limit": FIELD_LENGTH,
+            "max_avatar_description_length": DESCRIPTION_LENGTH,
+            "max_header_description_length": DESCRIPTION_LENGTH,
         },
         "statuses": {
             "max_characters": MAX_CHARACTERS,
@@ -182,6 +194,14 @@ def _limits() -> dict[str, Any]:
     }
 
 
+def rules(site: Site) -> list[dict[str, Any]]:
+    """The rules of this instance as the Rule entity, numbered from 1."""
+    return [
+        {"id": str(number), "text": text, "hint": "", "translations": {}}
+        for number, text in enumerate(site.config.rules, 1)
+    ]
+
+
 def _thumbnail(site: Site) -> str:
     return f"{site.config.origin}/headers/original/missing.png"
 
@@ -190,75 +210,12 @@ def _socket(site: Site) -> str:
     return "ws" + site.config.origin.removeprefix("http")
 
 
-def _public(content: Any) -> Response:
+def public(content: Any) -> Response:
+    """An answer that is the same for everyone, and may be kept for a minute."""
     return Json(content, headers={"cache-control": "public, max-age=60"})
-
-
-async def known_peers(request: Request) -> Response:
-    """GET /api/v1/instance/peers: the hosts we met."""
-    site: Site = request.app.state.site
-    rows = await site.db.read(peers.everyone)
-    return _public([row.host for row in rows if row.stance != "blocked"])
-
-
-async def domain_blocks(request: Request) -> Response:
-    """GET /api/v1/instance/domain_blocks: hosts that are blocked or limited here, and why."""
-    site: Site = request.app.state.site
-    rows = await site.db.read(peers.everyone)
-    severity = {"blocked": "suspend", "limited": "silence"}
-    return _public(
-        [
-            {
-                "domain": row.host,
-                "digest": hashlib.sha256(row.host.encode()).hexdigest(),
-                "severity": severity[row.stance],
-                "comment": row.reason or "",
-            }
-            for row in rows
-            if row.stance in severity
-        ]
-    )
-
-
-async def extended_description(request: Request) -> Response:
-    """GET /api/v1/instance/extended_description."""
-    site: Site = request.app.state.site
-    text = site.config.description
-    content = to_html(text, {}, lambda tag: site.iri(f"/tags/{tag}")) if text.strip() else ""
-    return _public({"updated_at": moment(0), "content": content})
-
-
-async def privacy_policy(request: Request) -> Response:
-    """GET /api/v1/instance/privacy_policy: none was written yet."""
-    return _public({"updated_at": moment(0), "content": ""})
-
-
-async def languages(request: Request) -> Response:
-    """GET /api/v1/instance/languages."""
-    return _public([{"code": "en", "name": "English"}])
-
-
-async def empty_list(request: Request) -> Response:
-    """Rules, weekly activity, custom emojis: there are none."""
-    return _public([])
-
-
-async def translation_languages(request: Request) -> Response:
-    """GET /api/v1/instance/translation_languages: from what the engine translates into what; empty without one."""
-    site: Site = request.app.state.site
-    return _public(await translating.languages(site))
 
 
 ROUTES = [
     Route("/api/v2/instance", v2),
     Route("/api/v1/instance", v1),
-    Route("/api/v1/instance/peers", known_peers),
-    Route("/api/v1/instance/domain_blocks", domain_blocks),
-    Route("/api/v1/instance/extended_description", extended_description),
-    Route("/api/v1/instance/privacy_policy", privacy_policy),
-    Route("/api/v1/instance/languages", languages),
-    Route("/api/v1/instance/translation_languages", translation_languages),
-    Route("/api/v1/instance/rules", empty_list),
-    Route("/api/v1/instance/activity", empty_list),
-    Route("/api/v1/custom_emojis", empty_list),
 ]

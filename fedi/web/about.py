@@ -27,7 +27,17 @@ async def about(request: Request) -> Response:
 
     persons, written = await site.db.read(read)
     federation = _FEDERATION[site.config.federation.mode]
-    return page(request, "about.html", people=persons, posts=written, federation=federation, version=VERSION)
+    written_policy = site.config.privacy()
+    privacy = [] if written_policy is None else [part for part in written_policy[0].split("\n\n") if part.strip()]
+    return page(
+        request,
+        "about.html",
+        people=persons,
+        posts=written,
+        federation=federation,
+        version=VERSION,
+        privacy=privacy,
+    )
 
 
 async def style(request: Request) -> Response:

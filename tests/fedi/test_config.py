@@ -165,4 +165,13 @@ def test_names_are_those_of_the_contract() -> None:
         *("registrations", "tls.certificate", "tls.key", "proxy.trusted"),
         *("federation.mode", "federation.private_networks", "federation.ca_file", "federation.signed_fetch"),
         *("translation.url", "translation.key"),
+        *("rules", "languages", "privacy_policy", "trends"),
     }
+
+
+def test_variables_switch_on_and_off(written: Path) -> None:
+    environ = {"FEDI_CONFIG": str(written), "FEDI_FEDERATION__SIGNED_FETCH": "true", "FEDI_TRENDS": "False"}
+    found = load(None, environ)
+    assert (found.federation.signed_fetch, found.trends) == (True, False)
+    with pytest.raises(ConfigError, match="trends"):
+        load(None, environ | {"FEDI_TRENDS": "perhaps"})
