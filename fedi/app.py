@@ -17,6 +17,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from fedi import api, mastodon, metrics, web
+from fedi.actions.affiliations import settle_all as settle_people
+from fedi.actions.groups import settle_all as settle_groups
 from fedi.actions.people import ensure_instance_actor
 from fedi.config import Config
 from fedi.context import Site, close_site, open_site
@@ -69,6 +71,8 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
         running = site or open_site(config)
         app.state.site = running
         await running.db.write(lambda tx: ensure_instance_actor(tx, running))
+        await running.db.write(lambda tx: settle_people(tx, running))
+        await running.db.write(lambda tx: settle_groups(tx, running))
         stop = asyncio.Event()
         task = asyncio.create_task(worker_loop.run(running, stop)) if worker else None
         app.state.worker = task
@@ -103,6 +107,7 @@ def _routes() -> list[BaseRoute]:
         Route("/health", health),
         Route("/ready", ready),
         Route("/metrics", metrics.metrics),
+        *(Route(f"{beginning}/{{rest:path}}", nothing) for beginning in ("/.well-known", "/nodeinfo")),
     ]
 
 
@@ -121,6 +126,11 @@ def wants_activity(request: Request) -> bool:
     return ("application/activity+json" in accept or "application/ld+json" in accept) and not accept.startswith(
         "text/html"
     )
+
+
+async def nothing(request: Request) -> Response:
+    """A 404 for programs, which can't read a page."""
+    return JSONResponse({"error": "Not found"}, 404, {"access-control-allow-origin": "*"})
 
 
 async def health(request: Request) -> Response:

@@ -107,7 +107,7 @@ async def nodeinfo(request: Request) -> Response:
     """NodeInfo 2.0 or 2.1: what runs here, and counts of people and posts."""
     version = request.path_params["version"]
     if version not in ("2.0", "2.1"):
-        return Response(status_code=404)
+        return Response(b'{"error":"Not found"}', 404, {"access-control-allow-origin": "*"}, "application/json")
     found = await ready(request, f"nodeinfo {version}", lambda tx, site: _nodeinfo(tx, site, version))
     media_type = f'application/json; profile="{SCHEMA}{version}#"'
     return found.answer(request, media_type=media_type, seconds=1800, vary="Accept-Encoding", cors=True)

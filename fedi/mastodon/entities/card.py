@@ -11,6 +11,11 @@ def card(post: Post, known: Card | None) -> dict[str, Any] | None:
     """The card of a post; None for one without. A link post has one even while nothing of its page is known."""
     if known is None:
         return None if post.link is None else _made(post.link, post.title or post.link, "", {"language": post.language})
+    return page(known)
+
+
+def page(known: Card) -> dict[str, Any]:
+    """The card of a page, whoever links to it."""
     return _made(known.url, known.title, known.description, known.more)
 
 

@@ -23,17 +23,27 @@ def tag(
     featuring: bool | None = None,
 ) -> dict[str, Any]:
     """The Tag: `used` has (posts, authors) by day (ms). `following` and `featuring` are left out without a caller."""
-    today = now - now % DAY
-    history = []
-    for at in range(today, today - 7 * DAY, -DAY):
-        uses, authors = used.get(at, (0, 0))
-        history.append({"day": str(at // 1000), "uses": str(uses), "accounts": str(authors)})
-    shown: dict[str, Any] = {"id": tag_id(name), "name": name, "url": tag_url(origin, name), "history": history}
+    shown: dict[str, Any] = {
+        "id": tag_id(name),
+        "name": name,
+        "url": tag_url(origin, name),
+        "history": history(now, used),
+    }
     if following is not None:
         shown["following"] = following
     if featuring is not None:
         shown["featuring"] = featuring
     return shown
+
+
+def history(now: int, used: dict[int, tuple[int, int]]) -> list[dict[str, str]]:
+    """The last seven days, today first: `used` has (posts, authors) by day (ms)."""
+    today = now - now % DAY
+    days = []
+    for at in range(today, today - 7 * DAY, -DAY):
+        uses, authors = used.get(at, (0, 0))
+        days.append({"day": str(at // 1000), "uses": str(uses), "accounts": str(authors)})
+    return days
 
 
 def featured(origin: str, row: Featured, used: tuple[int, int] | None) -> dict[str, Any]:
