@@ -1,5 +1,6 @@
 """Groups hosted here: create, change and delete one, and announce to its followers what members do in it (FEP-1b12)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ from federation import fields as wire
 from federation.groups import announce_forms
 from federation.parse import parse_document
 from federation.vocabulary.activities import announce_raw
-from fedi.actions import lists, memberships, notices, sending
+from fedi.actions import lists, media, memberships, notices, sending
 from fedi.actions.people import add_actor, check_name
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
@@ -15,10 +16,12 @@ from fedi.rendering import actors as rendering
 from fedi.rendering.threads import group_context
 from fedi.text.plain import to_html
 from storage import actors, follows, groups, outbox, people, posts, reactions, timelines, twins
+from storage import media as media_rows
 from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.follows import Follow
 from storage.groups import JOIN_MODES, SEE, Group
+from storage.media import Medium
 from storage.memberships import Membership
 from storage.metadata import Tx
 from storage.posts import Post
@@ -64,6 +67,7 @@ def create(
         moderators=site.iri(f"/groups/{name}/moderators"),
         indexable=see == "public",
         discoverable=see != "members",
+        fields=[scope_field(see)],
     )
     now = site.clock()
     groups.save(tx, Group(group.id, join_mode, see, "members", rules or [], owner.id, now))
@@ -76,6 +80,28 @@ def create(
     memberships.count_following(tx, owner, 1)
     lists.joined(tx, site, owner, group)
     return replace(group, followers_count=1)
+
+
+_READERS = {
+    "public": "everyone",
+    "peers": "its members, people of this institution and of partner institutions",
+    "members": "its members only",
+}
+
+
+def scope_field(see: str) -> dict[str, Any]:
+    """The row of a group's profile that says who may read it: clients that know of no groups show such rows."""
+    return {"name": "Who can read it", "value": _READERS[see], "source": _READERS[see], "verified_at": None}
+
+
+def settle_all(tx: Tx, site: Site) -> int:
+    """Give that row to the groups here that were founded before there was one; how many they were."""
+    without = [one for one in actors.local(tx, "Group") if not one.fields]
+    rows = groups.by_ids(tx, [one.id for one in without])
+    for one in without:
+        if one.id in rows:
+            actors.change(tx, one.id, fields=[scope_field(rows[one.id].see)])
+    return len(without)
 
 
 FOUNDED = 10
@@ -118,6 +144,7 @@ def change(
     rules: list[str] | None = None,
     join_mode: str | None = None,
     post: str | None = None,
+    pictures: Mapping[str, Medium] | None = None,
 ) -> Actor | None:
     """Change a group hosted here and tell who takes a profile from the actor itself (microblogs, NodeBB, Friendica); other
     forums hear of it by the moderator's Update. None when nothing changed. `post` is who may: `members` or `moderators`.
@@ -137,6 +164,10 @@ def change(
             raise Invalid("A description has at most 10,000 characters.", code="description")
         shown["source"] = description
         shown["summary"] = _html(site, description)
+    for purpose, medium in (pictures or {}).items():
+        media_rows.change(tx, medium.id, person_id=group.id)  # it is the group's now, whoever sent it
+        owned = replace(medium, person_id=group.id)
+        shown["icon" if purpose == "avatar" else "image"] = media.show_face(tx, site, group, purpose, owned)
     kept: dict[str, Any] = {}
     if join_mode is not None and join_mode != row.join_mode:
         if join_mode not in JOIN_MODES:

@@ -134,6 +134,34 @@ def approve(name: Name, config: ConfigPath = None) -> None:
 
 
 @app.command()
+def affiliate(
+    name: Name,
+    affiliation: Annotated[
+        Literal["student", "faculty", "staff", "alum", "none"] | None,
+        typer.Argument(metavar="AFFILIATION", help="student, faculty, staff, alum or none; left out: as it was."),
+    ] = None,
+    show: Annotated[
+        bool | None, typer.Option("--show/--hide", help="Whether their profile says so, with a verified link.")
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Say what a person is to the institution, and whether their profile shows it."""
+    if affiliation is None and show is None:
+        raise CommandError("say what they are, or --show or --hide")
+    with opened(config) as site:
+        from fedi.actions.people import affiliate as affiliate_person
+
+        given = None if affiliation == "none" else affiliation
+
+        def unit(tx: "Tx") -> None:
+            actor = local_actor(tx, site, name, KINDS)
+            affiliate_person(tx, site, actor, given, show=show, end=affiliation == "none")
+
+        site.db.write_now(unit)
+    print(f"{name} is changed; peers are being told")
+
+
+@app.command()
 def suspend(
     name: Name,
     undo: Annotated[bool, typer.Option("--undo", help="Let them in again.")] = False,

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from fedi.html import STYLE_PATH
 from fedi.web import (
     about,
+    affiliations,
     compose,
     files,
     front,
@@ -38,6 +39,7 @@ ROUTES = [
     Route("/answer", reactions.answer, methods=["POST"]),
     Route("/interact", interactions.leave, methods=["GET", "POST"]),
     Route("/authorize_interaction", interactions.arrive),
+    Route("/people/{name}/affiliation", affiliations.show),
     Route("/groups", groups.index),
     Route("/groups/{name}/moderation", moderation.of_group),
     Route("/groups/{name}/settings", settings.settings, methods=["GET", "POST"]),

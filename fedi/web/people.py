@@ -5,6 +5,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from fedi import visibility
+from fedi.actions import affiliations
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import fitted
@@ -63,17 +65,23 @@ async def page_of(request: Request, person: Actor) -> Response:
     def read(tx: Tx) -> dict[str, Any]:
         follow = follows.find(tx, me.id, person.id) if me is not None else None
         row = people.by_id(tx, person.id) if person.local else None
+        # Who blocks the reader shows them nothing, boosts included.
+        shut = visibility.shut_out(tx, cards.viewer_of(me), [person.id])
         return {
-            "listing": listing.of_entries(tx, me, timelines.of_actor(tx, person.id, wanted)),
+            "listing": listing.of_entries(tx, me, [] if shut else timelines.of_actor(tx, person.id, wanted)),
             "state": follow.state if follow is not None else None,
-            "affiliation": row.affiliation if row is not None else None,
+            "affiliation": affiliations.shown(row),
             "moved": cards.moved_to(tx, person),
         }
 
     found = await site.db.read(read)
     fields = [
-        {"name": str(one.get("name") or ""), "value": str(one.get("value") or "")}
-        for one in person.fields[:8]
+        {
+            "name": str(one.get("name") or ""),
+            "value": str(one.get("value") or ""),
+            "verified": one.get("verified_at"),
+        }
+        for one in person.fields[:9]
         if one.get("name") or one.get("value")
     ]
     posts = found.pop("listing")
