@@ -128,8 +128,8 @@ def of_person(tx: Tx, person_id: int, limit: int = 1000) -> list[Medium]:
 
 
 def faces(tx: Tx, person_id: int, purpose: str) -> list[Medium]:
-    """The pictures of a profile: its `avatar`, or its `header`; and one that is being taken."""
-    mine = (media.c.person_id == person_id) & (media.c.purpose == purpose)
+    """The pictures that a profile shows: its `avatar`, or its `header`; one, or none."""
+    mine = (media.c.person_id == person_id) & (media.c.purpose == purpose) & media.c.loose_since.is_(None)
     return all_of(tx, select(*_ROW).where(mine).order_by(media.c.id), Medium)
 
 
