@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi.api import groups, members, moderation, threads
+from fedi.api import groups, members, moderation, settings, threads
 from fedi.api.description import describe
 from fedi.api.operations import BASE, refuse
 from fedi.context import Site
@@ -19,6 +19,7 @@ OPERATIONS = [
     *members.OPERATIONS,
     *threads.OPERATIONS,
     *moderation.OPERATIONS,
+    *settings.OPERATIONS,
 ]
 
 
