@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select, update
 
-from storage.actors import actors
+from storage.actors import GROUP, actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 from storage.prepared import rows
+from storage.timelines import Page
 
 follows = Table(
     "follows",
@@ -207,6 +208,22 @@ def familiar(tx: Tx, person_id: int, targets: list[int], each: int) -> dict[int,
         if len(known) < each:
             known.append(follower_id)
     return found
+
+
+def joined(tx: Tx, follower_id: int, page: Page) -> list[Follow]:
+    """The groups that an actor is in, last joined first; the bounds are ids of follows."""
+    query = (
+        select(*_ROW)
+        .join(actors, actors.c.id == follows.c.target_id)
+        .where(follows.c.follower_id == follower_id, follows.c.state == "accepted", actors.c.kind == GROUP)
+    )
+    return _page(tx, query, page.limit, page.max_id, page.since_id, page.min_id)
+
+
+def awaited(tx: Tx, target_ids: list[int]) -> set[int]:
+    """Those of these whom somebody asked to follow, and waits."""
+    query = select(follows.c.target_id).where(follows.c.target_id.in_(target_ids), follows.c.state == "pending")
+    return set(tx.scalars(query.distinct())) if target_ids else set()
 
 
 def at_host(tx: Tx, target_id: int, host: str, limit: int) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
 
 from storage.metadata import Id, Time, Tx, all_of, columns, metadata, one_of, upsert
+from storage.timelines import Page, bounded
 
 memberships = Table(
     "memberships",
@@ -63,6 +64,16 @@ def of_group(tx: Tx, group_id: int, state: str = "accepted") -> list[Membership]
     """The memberships of a group in this state, oldest first."""
     query = select(*_ROW).where(memberships.c.group_id == group_id, memberships.c.state == state)
     return all_of(tx, query.order_by(memberships.c.since, memberships.c.actor_id), Membership)
+
+
+def page_of(tx: Tx, group_id: int, page: Page, *, state: str = "accepted", role: str | None = None) -> list[Membership]:
+    """A page of the memberships of a group in this state (with this role), newest accounts first: ids of actors are the
+    cursors."""
+    query = select(*_ROW).where(memberships.c.group_id == group_id, memberships.c.state == state)
+    if role is not None:
+        query = query.where(memberships.c.role == role)
+    found = all_of(tx, bounded(query, memberships.c.actor_id, page), Membership)
+    return found[::-1] if page.min_id is not None else found
 
 
 def of_actor(tx: Tx, actor_id: int, state: str = "accepted") -> list[Membership]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from storage.metadata import Tx
 from storage.posts import posts
 from storage.reactions import likes
-from storage.timelines import Page
+from storage.timelines import WITH_FILES, Page, bounded
 
 _AGE = (posts.c.published_at, posts.c.id)
 _STEP = 200
@@ -67,6 +67,17 @@ def of_group(tx: Tx, group_id: int, visible: ColumnElement[bool], page: Page) ->
     roots = [row.root_id for row in tx.execute(query.order_by(last).limit(page.limit))]
     known = summed(tx, roots, visible)
     return [known[root] for root in reversed(roots) if root in known]
+
+
+def begun(tx: Tx, group_id: int, visible: ColumnElement[bool], page: Page, *, media: bool = False) -> list[int]:
+    """A page of the posts that begin a group's threads, newest first; only those with attachments (`media`)."""
+    query = select(posts.c.id).where(
+        posts.c.group_id == group_id, posts.c.root_id == posts.c.id, posts.c.reply_to_iri.is_(None), visible
+    )
+    if media:
+        query = query.where(WITH_FILES)
+    found = list(tx.scalars(bounded(query, posts.c.id, page)))
+    return found[::-1] if page.min_id is not None else found
 
 
 def newest(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, before: int | None = None) -> list[Thread]:

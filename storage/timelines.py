@@ -73,7 +73,8 @@ class Tagged:
 
 
 _ROW = columns(entries, Entry)
-_WITH_FILES = type_coerce(posts.c.attachments, Text) != "[]"
+WITH_FILES = type_coerce(posts.c.attachments, Text) != "[]"
+"""The condition on rows of `posts` under which they have attachments."""
 _TAKE = (
     delete(entries)
     .where(entries.c.actor_id == bindparam("actor", type_=Id()), entries.c.id == bindparam("id", type_=Id()))
@@ -138,7 +139,7 @@ def of_actor(
     """What one actor put before its followers, newest first; only with attachments (`media`), only with a hashtag."""
     query = select(*_ROW).where(entries.c.actor_id == actor_id)
     if media:
-        query = query.where(entries.c.post_id.in_(select(posts.c.id).where(_WITH_FILES)))
+        query = query.where(entries.c.post_id.in_(select(posts.c.id).where(WITH_FILES)))
     if tag is not None:
         query = query.where(entries.c.post_id.in_(select(tags.c.post_id).where(tags.c.tag == plain(tag))))
     if not boosts:
@@ -177,7 +178,7 @@ def public(
     if remote:
         conditions.append(~posts.c.local)
     if media:
-        conditions.append(_WITH_FILES)
+        conditions.append(WITH_FILES)
     if tag is not None:
         tagged = Tagged((tag,))
     if tagged is not None:

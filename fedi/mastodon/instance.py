@@ -28,6 +28,9 @@ API = 7
 """`api_versions.mastodon`: 2 has grouped notifications, 7 quotes. What 3 to 6 brought (attribution, deleting media,
 blurring filters, featured tags) is of things that nobody has here: their lists are empty, and clients show nothing."""
 
+GROUPS_API = "pleroma:groups.pleroma.pl-api"
+"""What pl-fe looks for in `api_versions` before it shows groups (`fedi.mastodon.groups`)."""
+
 _MONTH = 30 * 24 * 3600 * 1000
 _KEPT = 60_000
 _URL_LENGTH = 23
@@ -118,7 +121,7 @@ async def v2(request: Request) -> Response:
                 "min_age": None,
                 "url": f"{config.origin}/join",
             },
-            "api_versions": {"mastodon": API},
+            "api_versions": {"mastodon": API, GROUPS_API: 1},
             "contact": {
                 "email": config.contact,
                 "account": None if told.contact is None else account(config.origin, told.contact),

@@ -105,11 +105,11 @@ def bundle(
     wanted.update(one.booster_id for one in shown if one.booster_id is not None)
     for post_id in ids:
         wanted.add(seen[post_id].author_id)
-    for post_id in fresh:
-        wanted.update(mentions.get(post_id, ()))
         group_id = seen[post_id].group_id
         if group_id is not None:
             wanted.add(group_id)
+    for post_id in fresh:
+        wanted.update(mentions.get(post_id, ()))
     used = {app_id for one in fresh if (app_id := seen[one].app_id) is not None}
     boosted = [one.boost_id or one.id for one in shown if one.booster_id is not None and one.post_id in seen]
     found_polls = polls.by_posts(tx, [one for one in fresh if seen[one].kind == "Question"])

@@ -22,9 +22,10 @@ from fedi.mastodon import arguments, scheduled
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account
 from fedi.mastodon.entities.status import status, statuses
+from fedi.mastodon.groups import posted_in
 from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.threads import around
-from fedi.mastodon.writing import Writing, time_of
+from fedi.mastodon.writing import GROUP, Writing, time_of
 from storage import idempotency, people
 from storage import scheduled as scheduled_rows
 from storage.metadata import Tx
@@ -62,6 +63,8 @@ async def create(request: Request) -> Response:
             if found is None:
                 raise NotFound
             params["quoted_status_id"] = found[1].id
+        if asked.visibility == GROUP:
+            params["text"] = posted_in(tx, site, asked.group_id, asked.status)
         draft = draft_of(params, site.clock(), asked.files(), caller.app_id)
         unexpected = _unexpected(tx, site, asked)
         if unexpected:

@@ -12,6 +12,9 @@ from fedi.errors import Invalid
 TO_ACTIONS = {"public": "public", "unlisted": "unlisted", "private": "followers", "direct": "direct"}
 """Mastodon's visibility -> ours; a group narrows it further (`fedi.actions.posts`)."""
 
+GROUP = "group"
+"""The visibility of mastodon/mastodon#19059: into the group of `group_id`, which decides who may read it."""
+
 MIN_POLL_SECONDS = 300
 """Mastodon's shortest poll."""
 _MAX_LANGUAGE = 35  # RFC 5646 4.4.1
@@ -51,13 +54,14 @@ class Writing(msgspec.Struct, kw_only=True):
     quoted_status_id: int | None = None
     quote_approval_policy: str | None = None
     allowed_mentions: list[str] | None = None
+    group_id: int | None = None  # with `visibility=group`
 
     def params(self, settings: dict[str, Any]) -> dict[str, Any]:
         """What a draft is made of (`fedi.actions.scheduled.draft_of`), with a person's settings where nothing is said.
 
         Raises Invalid.
         """
-        if self.visibility is not None and self.visibility not in TO_ACTIONS:
+        if self.visibility is not None and self.visibility not in (*TO_ACTIONS, GROUP):
             raise Invalid("Validation failed: Visibility is not included in the list")
         return {
             "text": self.status,
@@ -65,7 +69,7 @@ class Writing(msgspec.Struct, kw_only=True):
             "sensitive": bool(settings.get("sensitive")) if self.sensitive is None else self.sensitive,
             "visibility": settings.get("visibility", "public")
             if self.visibility is None
-            else TO_ACTIONS[self.visibility],
+            else TO_ACTIONS.get(self.visibility, "public"),
             "language": self.said_language() or settings.get("language"),
             "in_reply_to_id": self.in_reply_to_id,
             "quoted_status_id": self.quoted_status_id,

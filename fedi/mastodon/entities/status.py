@@ -14,6 +14,7 @@ from fedi.mastodon.entities.attachment import MOST, attachment
 from fedi.mastodon.entities.card import card
 from fedi.mastodon.entities.emoji import emojis, reactions
 from fedi.mastodon.entities.filter import result
+from fedi.mastodon.entities.group import of_status
 from fedi.mastodon.entities.poll import poll
 from fedi.mastodon.entities.quote import approval, shallow, state
 from fedi.mastodon.load import Bundle, Shown
@@ -54,8 +55,18 @@ def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw
     flags = _flags(bundle, post) + approval(bundle, post)
     if post.id in bundle.emoji:
         flags += b"," + _inside(reactions(bundle.emoji[post.id]))
+    group = bundle.actors.get(post.group_id) if post.group_id is not None else None
     inner = b"".join(
-        (b"{", pieces.head, pieces.tail, b',"account":', account(bundle.origin, author), flags, b',"reblog":null}')
+        (
+            b"{",
+            pieces.head,
+            pieces.tail,
+            b',"account":',
+            account(bundle.origin, author),
+            b"" if group is None else b',"group":' + of_status(bundle.origin, group),
+            flags,
+            b',"reblog":null}',
+        )
     )
     if shown.booster_id is None:
         return msgspec.Raw(inner)
