@@ -1,6 +1,6 @@
 """Reports: what somebody asks moderators to look at, about a person and their posts; from here or from a peer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, select, update
 
@@ -22,6 +22,8 @@ reports = Table(
     Column("resolved_by_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),
     Column("resolved_at", Time),
     Column("created_at", Time, nullable=False),
+    Column("rule_ids", Json, nullable=False, server_default="[]"),  # [number of a rule of this instance]
+    Column("assigned_to_id", Id),  # the moderator who looks into it
     Index("ix_reports_group_id", "group_id", "id"),
     Index("ix_reports_state", "state", "id"),
 )
@@ -44,6 +46,8 @@ class Report:
     resolved_by_id: int | None
     resolved_at: int | None
     created_at: int
+    rule_ids: list[int] = field(default_factory=list)
+    assigned_to_id: int | None = None
 
 
 _ROW = columns(reports, Report)

@@ -1,6 +1,6 @@
 """Reports: somebody asks moderators to look at a person and their posts (`Flag`), and moderators settle it (`Resolve`).
 
-A report about posts in a group goes to that group's moderators, any other to the staff of this instance. Who reported is
+A report about posts in a group goes to that group's moderators, and every report to the staff of this instance. Who reported is
 told to those who decide, never to whom it is about: what goes to that person's server is the instance's own word.
 """
 
@@ -34,6 +34,7 @@ def report(
     text: str,
     category: str = "other",
     forward: bool = False,
+    rule_ids: list[int] | None = None,
 ) -> Report:
     """A person here reports `target` and some of their posts. `text` is plain text; `forward`: tell their server, too.
 
@@ -61,6 +62,7 @@ def report(
         resolved_by_id=None,
         resolved_at=None,
         created_at=site.clock(),
+        rule_ids=_rules(site, rule_ids or [], category),
     )
     keep(tx, site, made, target, group)
     if group is not None and not group.local:
@@ -68,6 +70,16 @@ def report(
     if forward and not target.local:
         _to_home(tx, site, made, target, posts)
     return made
+
+
+def _rules(site: Site, wanted: list[int], category: str) -> list[int]:
+    """The rules of this instance that a report names, by number. Raises Invalid where it names one that there isn't."""
+    found = [one for one in dict.fromkeys(wanted) if 1 <= one <= len(site.config.rules)]
+    if category != "violation":
+        return []
+    if len(found) != len(set(wanted)):
+        raise Invalid("Validation failed: Rules does not reference valid rules", code="rule_ids")
+    return found
 
 
 def keep(tx: Tx, site: Site, made: Report, target: Actor, group: Actor | None) -> bool:
@@ -82,12 +94,10 @@ def keep(tx: Tx, site: Site, made: Report, target: Actor, group: Actor | None) -
 
 
 def deciders(tx: Tx, group: Actor | None) -> dict[int, Actor]:
-    """Who of this instance decides: the moderators of the group, or the staff of the instance, where it is in none or
-    nobody here moderates it; by id."""
+    """Who of this instance decides: the moderators of the group that it is in, first, and the staff of the instance, who
+    answer for what is said here wherever it is; by id."""
     here = moderators_here(tx, group) if group is not None else {}
-    if here:
-        return here
-    return actors.by_ids(tx, [*people.by_role(tx, "moderator"), *people.by_role(tx, "admin")])
+    return here | actors.by_ids(tx, [*people.by_role(tx, "moderator"), *people.by_role(tx, "admin")])
 
 
 def moderators_here(tx: Tx, group: Actor) -> dict[int, Actor]:

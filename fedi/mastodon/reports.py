@@ -1,4 +1,4 @@
-"""Reports: POST /api/v1/reports. They reach the moderators of the group that the posts are in, else this instance's."""
+"""Reports: POST /api/v1/reports. They reach this instance's moderators, and those of the group that the posts are in."""
 
 from typing import Any
 
@@ -20,14 +20,20 @@ from storage.metadata import Tx
 
 
 class Reporting(msgspec.Struct, kw_only=True):
-    """The body of POST /api/v1/reports. `rule_ids`: this instance numbers no rules, so they only say the category."""
+    """The body of POST /api/v1/reports.
+
+    `forward_to_domains` (4.2) names servers of people in the thread as well; only that of whom it is about is told here.
+    Collections (`collection_ids`, 4.6) there are none.
+    """
 
     account_id: int
     status_ids: list[int] = msgspec.field(default_factory=list)
     comment: str = ""
     forward: bool = False
+    forward_to_domains: list[str] = msgspec.field(default_factory=list)
     category: str = ""
-    rule_ids: list[str] = msgspec.field(default_factory=list)
+    rule_ids: list[int] = msgspec.field(default_factory=list)
+    collection_ids: list[str] = msgspec.field(default_factory=list)
 
 
 async def create(request: Request) -> Response:
@@ -47,7 +53,10 @@ async def create(request: Request) -> Response:
         seen = visibility.seen(tx, caller.viewer, list(dict.fromkeys(asked.status_ids)))
         theirs = [post for number in dict.fromkeys(asked.status_ids) if (post := seen.get(number)) is not None]
         theirs = [post for post in theirs if post.author_id == target.id]
-        made = actions.report(tx, site, caller.me, target, theirs, asked.comment, category, asked.forward)
+        forward = asked.forward or target.domain in [domain.strip().lower() for domain in asked.forward_to_domains]
+        made = actions.report(
+            tx, site, caller.me, target, theirs, asked.comment, category, forward, rule_ids=asked.rule_ids
+        )
         return report(site.config.origin, made, target)
 
     return Json(await site.db.write(unit))

@@ -24,7 +24,7 @@ def report(origin: str, made: Report, target: Actor) -> dict[str, Any]:
         "forwarded": made.forward,
         "created_at": moment(made.created_at),
         "status_ids": [str(one) for one in made.post_ids],
-        "rule_ids": None,
+        "rule_ids": [str(one) for one in made.rule_ids] or None,
         "collection_ids": None,
         "target_account": account(origin, target),
     }

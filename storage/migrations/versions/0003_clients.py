@@ -418,3 +418,5 @@ def upgrade() -> None:
     )
     op.add_column("revisions", sa.Column("attachments", sa.Text(), server_default="[]", nullable=False))
     op.add_column("revisions", sa.Column("poll", sa.Text(), nullable=True))
+    op.add_column("reports", sa.Column("rule_ids", sa.Text(), server_default="[]", nullable=False))
+    op.add_column("reports", sa.Column("assigned_to_id", sa.BigInteger(), nullable=True))
