@@ -58,10 +58,13 @@ def arranged(site: Site, actor: Actor, person: Person | None, fields: list[dict[
 
 def settle(tx: Tx, site: Site, actor: Actor) -> bool:
     """Bring the profile of a local person in line with their affiliation; whether that changed it, so that it must be told."""
-    fields = arranged(site, actor, people.by_id(tx, actor.id), actor.fields)
-    if fields == actor.fields:
+    now = actors.by_id(tx, actor.id)
+    if now is None:
         return False
-    actors.change(tx, actor.id, fields=fields)
+    fields = arranged(site, now, people.by_id(tx, now.id), now.fields)
+    if fields == now.fields:
+        return False
+    actors.change(tx, now.id, fields=fields)
     return True
 
 

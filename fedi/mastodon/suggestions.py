@@ -35,11 +35,11 @@ async def v2(request: Request) -> Response:
     token = bearer(request)
 
     def unit(tx: Tx) -> list[dict[str, Any]]:
-        found = _found(tx, site, known(identify(tx, token, "read:accounts")).me, asked)
-        shown = presenting.accounts(tx, site, [one for one, _ in found])
+        several = found(tx, site, known(identify(tx, token, "read:accounts")).me, asked)
+        shown = presenting.accounts(tx, site, [one for one, _ in several])
         return [
             {"source": _LEGACY.get(why[0], "past_interactions"), "sources": why, "account": account}
-            for account, (_, why) in zip(shown, found, strict=True)
+            for account, (_, why) in zip(shown, several, strict=True)
         ]
 
     return Json(await site.db.read(unit))
@@ -52,13 +52,14 @@ async def v1(request: Request) -> Response:
     token = bearer(request)
 
     def unit(tx: Tx) -> list[Any]:
-        found = _found(tx, site, known(identify(tx, token, "read:accounts")).me, asked)
-        return presenting.accounts(tx, site, [one for one, _ in found])
+        several = found(tx, site, known(identify(tx, token, "read:accounts")).me, asked)
+        return presenting.accounts(tx, site, [one for one, _ in several])
 
     return Json(await site.db.read(unit))
 
 
-def _found(tx: Tx, site: Site, me: Actor, asked: Suggested) -> list[tuple[Actor, list[str]]]:
+def found(tx: Tx, site: Site, me: Actor, asked: Suggested) -> list[tuple[Actor, list[str]]]:
+    """(account, reasons) for `me`: nobody who is followed or asked, hidden or dismissed, or does not want to be found."""
     limit, offset = max(1, min(asked.limit, 80)), max(0, min(asked.offset, 1000))
     reasons: dict[int, list[str]] = {}
     for one in suggestions.near(tx, me.id, 200):
@@ -70,9 +71,9 @@ def _found(tx: Tx, site: Site, me: Actor, asked: Suggested) -> list[tuple[Actor,
     unwanted = hiding.hidden(tx, me.id, site.clock())
     left_out = {me.id, *out, *endorsements.dismissed(tx, me.id)}
     there = suggestions.of(tx, ids)
-    found = [there[one] for one in ids if one in there and one not in left_out and unwanted.reads(there[one])]
-    found.sort(key=lambda one: -len(reasons[one.id]))
-    return [(one, reasons[one.id]) for one in found[offset : offset + limit]]
+    kept = [there[one] for one in ids if one in there and one not in left_out and unwanted.reads(there[one])]
+    kept.sort(key=lambda one: -len(reasons[one.id]))
+    return [(one, reasons[one.id]) for one in kept[offset : offset + limit]]
 
 
 async def dismiss(request: Request) -> Response:
@@ -113,10 +114,10 @@ async def directory(request: Request) -> Response:
         unwanted = hiding.hidden(tx, person_id, site.clock())
         without = sorted(unwanted.blocked | unwanted.muted)
         new = asked.order == "new"
-        found = suggestions.directory(
+        listed = suggestions.directory(
             tx, new=new, local=asked.local, limit=limit, offset=offset, without=without, hosts=sorted(unwanted.domains)
         )
-        return presenting.accounts(tx, site, found)
+        return presenting.accounts(tx, site, listed)
 
     return Json(await site.db.read(unit))
 
