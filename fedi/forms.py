@@ -2,7 +2,9 @@
 from which address it came.
 """
 
+import contextlib
 import ipaddress
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -10,8 +12,12 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from fedi.context import Site
 from fedi.csrf import demand_same_origin
 from fedi.errors import Problem
+from fedi.media import files, multipart
+from fedi.media.kinds import IMAGE_BYTES
+from fedi.media.multipart import Upload
 from fedi.sessions import signed_in
 from storage.actors import Actor
 
@@ -50,6 +56,26 @@ async def sent(request: Request) -> FormData:
         return await request.form(max_files=0, max_fields=50, max_part_size=MAX_FORM)
     except Exception as problem:  # whatever the parser makes of hostile bytes
         raise Problem("This form can't be read; go back and send it again.") from problem
+
+
+@contextlib.asynccontextmanager
+async def sent_with_files(request: Request, most: int) -> AsyncIterator[FormData]:
+    """As `sent`, of a form with up to `most` pictures, which are gone at the end. Raises as `sent`."""
+    demand_same_origin(request)
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
+        yield await sent(request)
+        return
+    site: Site = request.app.state.site
+    folder = files.incoming(site)
+    async with multipart.form(content_type, request.stream(), folder, files=most, limit=IMAGE_BYTES) as items:
+        yield FormData(items)  # type: ignore[arg-type]  # whose files are Uploads
+
+
+def upload(form: FormData, name: str) -> Upload | None:
+    """A file of `sent_with_files`; None where none was chosen."""
+    value: Any = form.get(name)
+    return value if isinstance(value, Upload) and value.size else None
 
 
 def text(form: FormData, name: str, limit: int = MAX_FORM) -> str:

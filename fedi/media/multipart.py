@@ -21,6 +21,8 @@ _FIELDS = 1000
 _FIELD_BYTES = 1 << 20
 _HEADER_BYTES = 8192
 _WRITE = 256 << 10
+_AROUND = 1 << 20
+"""Bytes that a form has beside its files and fields, at most."""
 
 
 @dataclass(slots=True)
@@ -91,7 +93,11 @@ class _Reading:
                     "on_end": self._end_of_form,
                 },
             )
+            read, most = 0, self.files * self.limit + _FIELD_BYTES + _AROUND
             async for piece in pieces:
+                read += len(piece)
+                if read > most:
+                    raise Problem(f"The request is larger than {most} bytes", status=413, code="too-large")
                 parser.write(piece)
                 if self.part.file is not None and len(self.part.unwritten) >= _WRITE:
                     await asyncio.to_thread(_write, self.part)

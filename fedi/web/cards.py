@@ -157,7 +157,7 @@ class Card:
     @property
     def images(self) -> list[dict[str, Any]]:
         """The pictures, four at most, with an address that a page may load."""
-        return [one for one in self._attached if _is_image(one)][:4]
+        return [_sized(one) for one in self._attached if _is_image(one)][:4]
 
     @property
     def files(self) -> list[dict[str, Any]]:
@@ -167,6 +167,21 @@ class Card:
     @property
     def _attached(self) -> list[dict[str, Any]]:
         return [one for one in self.post.attachments if safe_link(one.get("url"))]
+
+
+def _sized(image: dict[str, Any]) -> dict[str, Any]:
+    """A picture with what a page loads of it (`shown`: the preview, where there is one), and its size where it is known,
+    so that the text does not jump when it comes."""
+    preview = image.get("preview_url")
+    small = (image.get("meta") or {}).get("small") or {}
+    wide, high = small.get("width") or image.get("width"), small.get("height") or image.get("height")
+    known = isinstance(wide, int) and isinstance(high, int)
+    return {
+        **image,
+        "shown": preview if safe_link(preview) else image["url"],
+        "wide": wide if known else None,
+        "high": high if known else None,
+    }
 
 
 def _is_image(attachment: dict[str, Any]) -> bool:

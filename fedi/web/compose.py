@@ -1,17 +1,19 @@
-"""`POST /compose`: publish what was typed: a post, a reply, or a thread in a group."""
+"""`POST /compose`: publish what was typed, with up to four pictures: a post, a reply, or a thread in a group."""
 
 import contextlib
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from federation.errors import FederationError
 from fedi import fetching
-from fedi.actions import posts
+from fedi.actions import media, posts
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
-from fedi.forms import number, person, see_other, sent, text
+from fedi.forms import number, person, see_other, sent_with_files, text, upload
 from fedi.html import page
+from fedi.media import processing
 from fedi.web.cards import post_path
 from storage import actors
 from storage.actors import Actor
@@ -21,9 +23,13 @@ from storage.posts import Post
 
 async def compose(request: Request) -> Response:
     """Publish, then show the post; what can't be published comes back with the reason and nothing of it lost."""
-    site: Site = request.app.state.site
     me = await person(request)
-    form = await sent(request)
+    async with sent_with_files(request, media.MOST) as form:
+        return await _compose(request, me, form)
+
+
+async def _compose(request: Request, me: Actor, form: FormData) -> Response:
+    site: Site = request.app.state.site
     typed, title = text(form, "text").replace("\r\n", "\n"), text(form, "title")
     reply_to, group_id = number(form, "reply_to"), number(form, "group")
     visibility = text(form, "visibility") or "public"
@@ -35,12 +41,20 @@ async def compose(request: Request) -> Response:
     def publish(tx: Tx) -> Post:
         group = actors.by_id(tx, group_id) if group_id is not None else None
         words = typed
-        if group is not None and group.is_group and reply_to is None and typed.strip():
+        if group is not None and group.is_group and reply_to is None and (typed.strip() or pictures):
             words = _into(group, typed)
-        draft = posts.Draft(words, visibility=visibility, reply_to_id=reply_to, title=title.strip() or None)
+        draft = posts.Draft(
+            words,
+            visibility=visibility,
+            reply_to_id=reply_to,
+            title=title.strip() or None,
+            media_ids=tuple(pictures),
+        )
         return posts.publish(tx, site, me, draft)
 
+    pictures = [int(one) for one in form.getlist("media") if isinstance(one, str) and one.isdecimal() and len(one) < 19]
     try:
+        await _take(site, me, form, pictures)
         post = await site.db.write(publish)
     except (Invalid, Forbidden, NotFound) as problem:
         return page(
@@ -53,8 +67,21 @@ async def compose(request: Request) -> Response:
             reply_to=reply_to,
             group=group_id,
             visibility=visibility,
+            pictures=pictures,
         )
     return see_other(post_path(post, me))
+
+
+async def _take(site: Site, me: Actor, form: FormData, pictures: list[int]) -> None:
+    """Add the pictures that came to `pictures`, each with the words beside it. Raises Invalid for what is no picture."""
+    for number_ in range(media.MOST):
+        picture = upload(form, f"picture{number_}")
+        if picture is None:
+            continue
+        processing.check(site, picture)
+        said = text(form, f"alt{number_}", media.MAX_DESCRIPTION).strip() or None
+        medium = await processing.receive(site, me.id, picture, description=said)
+        pictures.append((await processing.finish(site, medium, 3 * processing.SECONDS)).id)
 
 
 def _into(group: Actor, typed: str) -> str:
