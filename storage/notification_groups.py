@@ -131,19 +131,19 @@ def wholes(
     if not keys:
         return {}
     conditions = wanted(person_id, None, None, actor_id, filtered=filtered)
-    one = {"partition_by": (_N.kind, _POST, _SPAN)}
+    one = (_N.kind, _POST, _SPAN)
     inner = (
         select(
             _N.kind.label("kind"),
             _POST.label("post"),
             _SPAN.label("span"),
             _N.actor_id.label("actor"),
-            func.row_number().over(order_by=_N.id.desc(), **one).label("place"),
-            func.count().over(**one).label("count"),
-            func.max(_N.id).over(**one).label("newest"),
-            func.min(case((_N.id >= oldest, _N.id))).over(**one).label("page_min"),
-            func.max(case((_N.id <= newest, _N.id))).over(**one).label("page_max"),
-            func.max(case((_N.id <= newest, _N.created_at))).over(**one).label("page_at"),
+            func.row_number().over(order_by=_N.id.desc(), partition_by=one).label("place"),
+            func.count().over(partition_by=one).label("count"),
+            func.max(_N.id).over(partition_by=one).label("newest"),
+            func.min(case((_N.id >= oldest, _N.id))).over(partition_by=one).label("page_min"),
+            func.max(case((_N.id <= newest, _N.id))).over(partition_by=one).label("page_max"),
+            func.max(case((_N.id <= newest, _N.created_at))).over(partition_by=one).label("page_at"),
         )
         .where(*conditions, _by_active(), _in_groups(keys))
         .subquery()
@@ -208,7 +208,9 @@ def _in_groups(keys: list[Key]) -> ColumnElement[bool]:
     """A condition that all of these groups meet, and others of the same kinds, posts and half days."""
     spans = sorted({key.span for key in keys})
     early, late = spans[0] * SPAN, (spans[-1] + 1) * SPAN
-    about = _N.post_id.in_({key.post_id for key in keys if key.post_id})  # not _POST, for the index
+    about: ColumnElement[bool] = _N.post_id.in_(
+        {key.post_id for key in keys if key.post_id}
+    )  # not _POST, for the index
     if any(key.post_id == 0 for key in keys):
         about = or_(about, _N.post_id.is_(None))
     return and_(

@@ -496,3 +496,22 @@ def local_totals(tx: Tx) -> tuple[int, int]:
     )
     written, answers = tx.execute(query).one()
     return written - answers, answers
+
+
+_QUOTING = (
+    select(posts.c.id, posts.c.author_id)
+    .where(
+        posts.c.quote_id == bindparam("quoted", type_=Id()),
+        posts.c.quote_state == "accepted",
+        posts.c.local,
+        posts.c.deleted_at.is_(None),
+        posts.c.removed_at.is_(None),
+    )
+    .order_by(posts.c.id.desc())
+    .limit(100)
+)
+
+
+def quoting_here(tx: Tx, post_id: int) -> list[tuple[int, int]]:
+    """(post, its author) of the latest posts of this instance that quote a post with its author's leave."""
+    return [(row[0], row[1]) for row in rows(tx, _QUOTING, {"quoted": post_id})]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as group_actions
-from fedi.actions import notifying, threads
+from fedi.actions import notices, notifying, threads
 from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import actors, follows, groups, memberships, moderations, notifications, pins, posts
@@ -206,6 +206,7 @@ def appointed(tx: Tx, site: Site, deed: Deed, actor: Actor) -> Moderation | None
     made = _note(tx, site, deed, "appoint", actor=actor)
     if made is not None:
         listed(tx, site, group, actor)
+        notices.appointed(tx, site, group, actor)
     return made
 
 

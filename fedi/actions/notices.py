@@ -13,6 +13,7 @@ from fedi.actions import sending
 from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import actors, memberships, outbox, peers
+from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -53,6 +54,24 @@ def refused(tx: Tx, site: Site, group: Actor, author: Actor, create: dict[str, A
     if peer is not None and peer.software is not None and peer.software not in MICROBLOGS:
         return
     _note(tx, site, group, author, f"<p>Your post was not taken. {html.escape(why.text)}</p>", None)
+
+
+def appointed(tx: Tx, site: Site, group: Actor, person: Actor) -> None:
+    """A person here moderates a local group from now on: the group writes to them, and only to them.
+
+    A mention, as Mastodon has no kind of notification for it: `moderation_warning` would say that they did wrong, and a kind
+    of our own is passed by in good clients and breaks others. So every client shows it, in words; answers to it reach the
+    moderators, as every direct word to a group does. Elsewhere their own server knows by the `Add`.
+    """
+    from fedi.actions import posts  # which stands on what calls this
+    from fedi.actions.drafts import Draft
+
+    if not person.local or not group.local:
+        return
+    page = f"{group.url}/moderation"
+    text = f"@{person.username} You moderate {group.name} from now on. Reports and removals are at {page}"
+    made = posts.publish(tx, site, group, Draft(text, visibility="direct"))
+    post_rows.change(tx, made.id, url=page)  # a group has no page for a letter of its own
 
 
 def _note(tx: Tx, site: Site, group: Actor, to: Actor, text: str, about: Post | None) -> None:

@@ -20,6 +20,8 @@ _OWN = frozenset({"poll"})
 """What one is told of oneself: that one's own poll ended."""
 _FILTERED = frozenset({"mention", "reblog", "follow", "follow_request", "favourite", "quote", "quoted_update"})
 """What a policy is about (Mastodon's `filterable`): acts of others that one did not ask to hear of."""
+_EDITS = frozenset({"update", "quoted_update"})
+"""Of these the newest stands in place of the one before; of all others the first stays."""
 _NEW_ACCOUNT = 30 * 24 * 3600 * 1000
 _NEW_FOLLOWER = 3 * 24 * 3600 * 1000
 _ACCEPT, _FILTER, _DROP = range(3)
@@ -45,6 +47,8 @@ def tell(tx: Tx, site: Site, person: Actor, kind: str, by: Actor, post_id: int |
         verdict = _verdict(tx, site, standing.policy, person, kind, by, post_id)
     if verdict == _DROP:
         return
+    if kind in _EDITS:
+        notifications.forget(tx, person_id=person.id, post_id=post_id, actor_id=by.id, kind=kind)
     waits = verdict == _FILTER
     if waits:
         notification_policies.wait(tx, site.new_id(), person.id, by.id, site.clock())

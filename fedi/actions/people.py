@@ -10,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
 from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
-from fedi.actions import affiliations, media, sending, verifying
+from fedi.actions import affiliations, media, notifying, sending, verifying
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
 from fedi.push import keys as push_keys
@@ -164,6 +164,13 @@ def register(
     if affiliation is not None and affiliations.settle(tx, site, actor):
         actor = actors.by_id(tx, actor.id) or actor
     return actor
+
+
+def signed_up(tx: Tx, site: Site, actor: Actor) -> None:
+    """Somebody registered by themselves: tell the staff."""
+    staff = [*people.by_role(tx, "moderator"), *people.by_role(tx, "admin")]
+    for person in actors.by_ids(tx, staff).values():
+        notifying.tell(tx, site, person, "admin.sign_up", actor)
 
 
 def update_profile(

@@ -92,13 +92,16 @@ def _takes(tx: Tx, site: Site, author: Actor, group: Actor) -> bool:
 
 
 def edited(tx: Tx, site: Site, post: Post, author: Actor) -> None:
-    """A post says something else: who boosted it here is told, as Mastodon does."""
+    """A post says something else: who boosted it here is told, and who quoted it, by their own quote (Mastodon)."""
     note(tx, "stream", f"edited {post.id}")
     cards.ask(tx, site, post)
-    for boost in reactions.boosts_of(tx, post.id, 100):
-        booster = actors.by_id(tx, boost.actor_id)
-        if booster is not None:
-            notifying.tell(tx, site, booster, "update", author, post.id)
+    for booster in actors.by_ids(tx, [boost.actor_id for boost in reactions.boosts_of(tx, post.id, 100)]).values():
+        notifying.tell(tx, site, booster, "update", author, post.id)
+    quoting = posts.quoting_here(tx, post.id)
+    quoters = actors.by_ids(tx, [author_id for _, author_id in quoting])
+    for quote_id, author_id in quoting:
+        if author_id in quoters:
+            notifying.tell(tx, site, quoters[author_id], "quoted_update", author, quote_id)
 
 
 def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:

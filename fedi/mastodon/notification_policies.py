@@ -119,7 +119,7 @@ async def _changed(request: Request, changed: dict[str, str], shape: Any) -> Res
     def unit(tx: Tx) -> dict[str, Any]:
         me = known(identify(tx, token, "write:notifications")).me
         before = notification_policies.of_person(tx, me.id)
-        values = {
+        values: dict[str, Any] = {
             name: word
             for name, word in changed.items()
             if not (keep_drop and word == "filter" and getattr(before, name) == "drop")

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -53,6 +54,8 @@ def own(tx: Tx, site: Site, caller: Caller) -> dict[str, Any]:
 def own_of(tx: Tx, site: Site, me: Actor) -> dict[str, Any]:
     """The CredentialAccount of this person."""
     person, requests = people.by_id(tx, me.id), follows.count(tx, me.id, "pending")
+    # Others' view of it counts no groups that not everyone may read.
+    me = replace(me, following_count=follows.total(tx, me.id))
     return credentials(site.config.origin, me, person, requests, presenting.about(tx, [me]).get(me.id))
 
 
@@ -288,6 +291,7 @@ async def sign_up(request: Request) -> Response:
             name = "email" if "address" in problem.text else "username"  # both are Taken, told apart by their words
             error = "ERR_TAKEN" if isinstance(problem, Taken) else "ERR_INVALID"
             raise _invalid({name: [{"error": error, "description": problem.text}]}) from problem
+        actions.signed_up(tx, site, actor)
         scopes = " ".join(sorted(scope for scope in caller.scopes if not scope.startswith("admin:")))
         apps.insert_token(tx, Token(site.new_id(), hashed(secret), caller.app_id, actor.id, scopes, now, None, None))
         return {"access_token": secret, "token_type": "Bearer", "scope": scopes, "created_at": now // 1000}

@@ -150,7 +150,7 @@ async def _register(request: Request, username: str, email: str, password: str) 
     state = "pending" if site.config.registrations == "approval" else "active"
 
     def write(tx: Tx) -> Actor:
-        return person_actions.register(
+        actor = person_actions.register(
             tx,
             site,
             username=username,
@@ -160,6 +160,8 @@ async def _register(request: Request, username: str, email: str, password: str) 
             state=state,
             key_pair=key_pair,
         )
+        person_actions.signed_up(tx, site, actor)
+        return actor
 
     return await site.db.write(write)
 

@@ -32,6 +32,8 @@ _SAID = {
     "update": "changed",
     "poll": "ended a poll",
     "quote": "quoted you",
+    "quoted_update": "changed what you quoted",
+    "admin.sign_up": "signed up",
     WARNING: "moderates",
     NEWS: "was reported",
 }
