@@ -131,6 +131,8 @@ def nested(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             continue
         first, _, rest = name.partition("[")
         parts = [first, *_BRACKETS.findall("[" + rest)]
+        while parts[-2:] == ["", ""]:  # `id[][]`, as Mastodon.py sends the ids of notification requests
+            parts.pop()
         if first and len(parts) <= _DEPTH:
             _put(tree, parts, value)
     return tree

@@ -125,7 +125,7 @@ _MARKS = (
 )
 
 # The few ids that Mastodon gives as numbers, and those that are words.
-_NUMBERS = {"most_recent_notification_id"}
+_NUMBERS = {"most_recent_notification_id", "application_id"}
 _WORDS = {"client_id", "group_id_or_key"}
 
 

@@ -521,7 +521,8 @@ def streams(call: Story) -> None:
     """Server-sent events, each stream in a thread, while somebody posts."""
     assert call("stream_healthy") is True
     group = call.id("mlops")
-    call("account_follow", group, who="ben")
+    for who in ("ben", "chi"):
+        call("account_follow", group, who=who)
     reading = call("list_create", "Streamed", who="ben")
     call("account_follow", call.id("chi"), who="ben")
     call("list_accounts_add", reading.id, [call.id("chi")], who="ben")

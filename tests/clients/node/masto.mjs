@@ -60,9 +60,12 @@ const both = (async () => {
     }
   }));
 })();
-await new Promise((resolve) => setTimeout(resolve, 700)); // it subscribes without an answer
-const live = await masto.v1.statuses.create({ status: `live #${tag}` });
-await new Promise((resolve) => setTimeout(resolve, 300));
+// Nothing says when it has subscribed, so it posts until it hears of it.
+let live;
+for (let tries = 0; tries < 20 && !(seen["user update"] && seen["hashtag update"]); tries++) {
+  live = await masto.v1.statuses.create({ status: `live #${tag}` });
+  await new Promise((resolve) => setTimeout(resolve, 400));
+}
 await masto.v1.statuses.$select(live.id).remove();
 await Promise.race([both, new Promise((resolve) => setTimeout(resolve, 6000))]);
 seen.events = events;

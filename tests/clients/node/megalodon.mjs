@@ -11,7 +11,7 @@ const kind = await detector(url);
 seen.kind = kind;
 const client = generator(kind, url, token);
 const app = await client.registerApp("megalodon", { scopes: ["read", "write", "follow"] });
-seen.app = [typeof app.clientId, typeof app.clientSecret, typeof app.url];
+seen.app = [typeof app.client_id, typeof app.client_secret, typeof app.url];
 seen.me = (await client.verifyAccountCredentials()).data.acct;
 const instance = (await client.getInstance()).data;
 seen.instance = { title: instance.title, streaming: instance.urls.streaming_api, max: instance.configuration.statuses.max_characters };
@@ -47,7 +47,7 @@ const heard = new Promise((resolve) => {
 await new Promise((resolve) => stream.on("connect", resolve));
 await new Promise((resolve) => setTimeout(resolve, 400));
 const live = (await client.postStatus("live", {})).data;
-await new Promise((resolve) => setTimeout(resolve, 300));
+for (let tries = 0; tries < 120 && events.length < 1; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
 await client.deleteStatus(live.id);
 await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, 6000))]);
 stream.stop();
