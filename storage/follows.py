@@ -252,6 +252,12 @@ def at_hosts(tx: Tx, pairs: Collection[tuple[int, str]]) -> dict[tuple[int, str]
     return found
 
 
+def total(tx: Tx, follower_id: int) -> int:
+    """How many an actor follows; of people here more than `following_count`, which has no groups that are not for everyone."""
+    query = select(func.count()).select_from(follows)
+    return tx.scalar(query.where(follows.c.follower_id == follower_id, follows.c.state == "accepted")) or 0
+
+
 def count(tx: Tx, target_id: int, state: str) -> int:
     """How many follows of `target_id` are in this state."""
     query = select(func.count()).select_from(follows).where(follows.c.target_id == target_id, follows.c.state == state)

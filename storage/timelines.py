@@ -202,7 +202,8 @@ def _tagged(tx: Tx, page: Page, conditions: list[ColumnElement[bool]], wanted: T
 
 
 def _has(names: tuple[str, ...]) -> ColumnElement[bool]:
-    return exists().where(tags.c.post_id == posts.c.id, tags.c.tag.in_([plain(name) for name in names]))
+    others = tags.alias()
+    return exists().where(others.c.post_id == posts.c.id, others.c.tag.in_([plain(name) for name in names]))
 
 
 def linking(tx: Tx, page: Page, visible: ColumnElement[bool], url: str) -> list[int]:

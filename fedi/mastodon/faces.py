@@ -1,5 +1,6 @@
 """The pictures of a profile: avatar and header, as they come with a change of it, and their removal."""
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -52,6 +53,7 @@ async def _delete(request: Request, purpose: str) -> Response:
         caller: Caller = known(identify(tx, token, "write:accounts"))
         description = {f"{purpose}_description": ""}
         me = actions.update_profile(tx, site, caller.me, pictures={purpose: None}, **description)  # type: ignore[arg-type]
+        me = replace(me, following_count=follows.total(tx, me.id))
         return credentials(site.config.origin, me, people.by_id(tx, me.id), follows.count(tx, me.id, "pending"))
 
     return Json(await site.db.write(unit))

@@ -7,7 +7,7 @@ absolute URLs; `next` is left out on an empty page, or clients ask for ever (CLI
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -87,7 +87,7 @@ def links(request: Request, first: int | None, last: int | None) -> dict[str, st
         for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if name not in ("max_id", "since_id", "min_id", "access_token")
     ]
-    base = site.config.origin + request.url.path.rstrip("/")
+    base = site.config.origin + quote(request.scope["path"].rstrip("/"))  # hashtags are in any letters
     older = urlencode([*kept, ("max_id", str(last))])
     newer = urlencode([*kept, ("min_id", str(first))])
     return {"Link": f'<{base}?{older}>; rel="next", <{base}?{newer}>; rel="prev"'}
