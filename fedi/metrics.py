@@ -1,5 +1,7 @@
 """`/metrics`: what an operator's Prometheus reads. Each figure is read from the database when it is asked for."""
 
+from typing import Protocol
+
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
@@ -12,14 +14,23 @@ from storage.metadata import Tx
 _MONTH = 30 * 24 * 3600 * 1000
 
 
+class Streams(Protocol):
+    """What streams to clients (`fedi.mastodon.streaming.hub`), as far as figures go."""
+
+    def figures(self) -> dict[str, int]:
+        """Connections under `websocket` and `eventsource`, and how many events were `sent`."""
+
+
 async def metrics(request: Request) -> Response:
     """The figures in Prometheus' text format. A proxy should show them to the operator only."""
     site: Site = request.app.state.site
-    body = await site.db.read(lambda tx: _collect(tx, site))
+    hub: Streams | None = getattr(request.app.state, "streaming", None)
+    streams = hub.figures() if hub is not None else {}
+    body = await site.db.read(lambda tx: _collect(tx, site, streams))
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-def _collect(tx: Tx, site: Site) -> bytes:
+def _collect(tx: Tx, site: Site, streams: dict[str, int]) -> bytes:
     registry = CollectorRegistry()
 
     def gauge(name: str, text: str, value: float, **labels: str) -> None:
@@ -52,4 +63,7 @@ def _collect(tx: Tx, site: Site) -> bytes:
     gauge("fedi_people", "Active people of this instance", active)
     gauge("fedi_people_posting", "People of this instance who posted in the last 30 days", posted)
     gauge("fedi_posts", "Posts written here", posts.local_total(tx))
+    for kind in ("websocket", "eventsource"):
+        gauge("fedi_streams", "Clients that stream from this process, by kind", streams.get(kind, 0), kind=kind)
+    gauge("fedi_streams_sent", "Events that this process sent to clients that stream", streams.get("sent", 0))
     return generate_latest(registry)

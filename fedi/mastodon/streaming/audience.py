@@ -94,8 +94,8 @@ def of_change(tx: Tx, post: Post, wanted: Wanted, now: int) -> Told | None:
     found = readers.entries_of(tx, [post.id])
     read = readers.of_entries(tx, found, wanted.homes, wanted.lists)
     named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
-    homes = wanted.homes.intersection(named, {post.author_id}).union(*(one.homes for one in read.values()))
-    told = Told(Shown(post.id, post.id), set(homes & wanted.homes), {})
+    homes = {*named, post.author_id}.union(*(one.homes for one in read.values()))
+    told = Told(Shown(post.id, post.id), homes & wanted.homes, {})
     for one in read.values():
         told.lists.update(one.lists)
     told.open = _open(tx, post, wanted)

@@ -12,6 +12,7 @@ import msgspec
 
 from fedi.callers import Caller
 from fedi.context import Site
+from fedi.mastodon.entities.announcement import announcement, reaction
 from fedi.mastodon.entities.conversation import conversation
 from fedi.mastodon.entities.notification import notification
 from fedi.mastodon.notifications import rows_of
@@ -185,6 +186,22 @@ async def _conversation(site: Site, one: Happened, wanted: Wanted) -> AsyncItera
             yield News("direct", (person_id,), "conversation", msgspec.json.encode(payload))
 
 
+async def _announcement(site: Site, one: Happened, wanted: Wanted) -> AsyncIterator[News]:
+    found = await site.db.read(lambda tx: announcement(tx, site, one.ids[0])) if wanted.homes else None
+    if found is not None:
+        yield News("user", wanted.homes, "announcement", msgspec.json.encode(found))
+
+
+async def _reaction(site: Site, one: Happened, wanted: Wanted) -> AsyncIterator[News]:
+    if wanted.homes:
+        found = await site.db.read(lambda tx: reaction(tx, one.ids[0], one.rest))
+        yield News("user", wanted.homes, "announcement.reaction", msgspec.json.encode(found))
+
+
+async def _announced_no_more(site: Site, one: Happened, wanted: Wanted) -> AsyncIterator[News]:
+    yield News("user", wanted.homes, "announcement.delete", str(one.ids[0]).encode())
+
+
 _TOLD: dict[str, Callable[[Site, Happened, Wanted], AsyncIterator[News]]] = {
     "edited": _edited,
     "deleted": _deleted,
@@ -193,4 +210,7 @@ _TOLD: dict[str, Callable[[Site, Happened, Wanted], AsyncIterator[News]]] = {
     "merged": _merged,
     "filters": _filters,
     "conversation": _conversation,
+    "announcement": _announcement,
+    "announcement.reaction": _reaction,
+    "announcement.delete": _announced_no_more,
 }

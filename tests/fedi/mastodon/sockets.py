@@ -26,12 +26,13 @@ class Socket:
     status: int = 0
     subprotocol: str | None = None
     closed: tuple[int, str] | None = None
-    stuck: bool = False
+    takes: asyncio.Event = field(default_factory=asyncio.Event)
     _in: "asyncio.Queue[dict[str, Any]]" = field(default_factory=asyncio.Queue)
     _out: "asyncio.Queue[dict[str, Any]]" = field(default_factory=asyncio.Queue)
 
     async def open(self) -> "Socket":
         """The handshake; `status` 101, or what the server answered instead."""
+        self.takes.set()
         self._in.put_nowait({"type": "websocket.connect"})
         self.task = asyncio.create_task(self.app(self.scope, self._in.get, self._send))
         first = await self._next(PATIENCE)
@@ -42,8 +43,7 @@ class Socket:
         return self
 
     async def _send(self, message: Any) -> None:
-        while self.stuck:
-            await asyncio.sleep(0.01)
+        await self.takes.wait()
         if message["type"] == "websocket.close":
             self.closed = (message["code"], message["reason"])
             self._in.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
