@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 _MOOV = 32 << 20
 _BOXES = 20_000
+_BLANK = 1 << 20
 _INSIDE = (b"moov", b"trak", b"mdia", b"minf", b"edts")
 _PRIVATE = (b"udta", b"meta", b"uuid")
 """Boxes that name place, device and people (QuickTime's user data, ISO 14496-12's metadata, XMP); none is for playing."""
@@ -27,18 +28,19 @@ class Film:
     pictures: bool = False
 
 
-def read_mp4(file: BinaryIO, size: int) -> tuple[Film, list[int]]:
-    """What an MP4 or MOV is, and where the names of its private boxes are, to be overwritten with `free`.
+def read_mp4(file: BinaryIO, size: int) -> tuple[Film, list[tuple[int, int]]]:
+    """What an MP4 or MOV is, and where its private boxes are (begin and end, from their names on), to be blanked.
 
     Raises Broken for one without a `moov` (ISO 14496-12, 8.2.1), as it can't be played.
     """
     at, count = 0, 0
-    film, private, seen = Film(), [], False
+    film, seen = Film(), False
+    private: list[tuple[int, int]] = []
     while at + 8 <= size and count < _BOXES:
         count += 1
         name, begin, end = _box(file, at, size)
         if name in _PRIVATE:
-            private.append(at + 4)
+            private.append((at + 4, end))
         elif name == b"moov":
             if end - begin > _MOOV:
                 raise Broken("its index is too large")
@@ -49,6 +51,14 @@ def read_mp4(file: BinaryIO, size: int) -> tuple[Film, list[int]]:
     if not seen:
         raise Broken("it has no index, so it can't be played")
     return film, private
+
+
+def blank(file: BinaryIO, private: list[tuple[int, int]]) -> None:
+    """Make these boxes `free` ones full of zeros (ISO 14496-12, 8.1.2): all else stays where it is, as its index says."""
+    for begin, end in private:
+        file.seek(begin)
+        file.write(b"free")
+        file.writelines(bytes(min(_BLANK, end - at)) for at in range(begin + 4, end, _BLANK))
 
 
 def _box(file: BinaryIO, at: int, size: int) -> tuple[bytes, int, int]:
@@ -68,7 +78,7 @@ def _box(file: BinaryIO, at: int, size: int) -> tuple[bytes, int, int]:
     return name, begin, at + length
 
 
-def _moov(raw: bytes, offset: int, film: Film, private: list[int]) -> None:
+def _moov(raw: bytes, offset: int, film: Film, private: list[tuple[int, int]]) -> None:
     todo = [(0, len(raw))]
     count = 0
     while todo:
@@ -80,7 +90,7 @@ def _moov(raw: bytes, offset: int, film: Film, private: list[int]) -> None:
                 raise Broken("its index is no index")
             body = raw[at + 8 : at + length]
             if name in _PRIVATE:
-                private.append(offset + at + 4)
+                private.append((offset + at + 4, offset + at + length))
             elif name in _INSIDE:
                 todo.append((at + 8, at + length))
             elif name == b"mvhd":

@@ -298,7 +298,7 @@ def _film(task: Task) -> Found:
     from fedi.media import containers
 
     size = Path(task.source).stat().st_size
-    private: list[int] = []
+    private: list[tuple[int, int]] = []
     film = containers.Film(pictures=task.kind == "video")
     try:
         with Path(task.source).open("rb") as file:
@@ -320,9 +320,7 @@ def _film(task: Task) -> Found:
     path = f"{task.stem}.{extension}"
     shutil.copyfile(task.source, path)
     with Path(path).open("r+b") as file:
-        for at in private:
-            file.seek(at)
-            file.write(b"free")
+        containers.blank(file, private)
     if kind == "audio":
         film.width = film.height = None
     return Found(kind=kind, extension=extension, width=film.width, height=film.height, duration=film.duration)
