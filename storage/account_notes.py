@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Table, Text, delete, select
 
-from storage.metadata import Id, Tx, metadata, upsert
+from storage.metadata import Id, Tx, insert_new, metadata, upsert
 
 account_notes = Table(
     "account_notes",
@@ -31,3 +31,10 @@ def among(tx: Tx, person_id: int, others: list[int]) -> dict[int, str]:
         account_notes.c.person_id == person_id, account_notes.c.actor_id.in_(others)
     )
     return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def carry_over(tx: Tx, actor_id: int, to_id: int) -> None:
+    """What was noted about one account is noted about another as well, where nothing was."""
+    query = select(account_notes.c.person_id, account_notes.c.comment).where(account_notes.c.actor_id == actor_id)
+    for person_id, comment in tx.execute(query.where(account_notes.c.person_id != to_id)).all():
+        insert_new(tx, account_notes, {"person_id": person_id, "actor_id": to_id, "comment": comment})

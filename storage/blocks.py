@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select, union
 
+from storage.actors import actors
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 from storage.prepared import rows
 from storage.timelines import Page, bounded
@@ -87,3 +88,9 @@ def of_owner(tx: Tx, owner_id: int, page: Page) -> list[Block]:
     query = select(*_ROW).where(blocks.c.owner_id == owner_id)
     found = all_of(tx, bounded(query, blocks.c.id, page), Block)
     return found[::-1] if page.min_id is not None else found
+
+
+def local_owners(tx: Tx, actor_id: int) -> list[int]:
+    """The people of this instance who block `actor_id`."""
+    query = select(blocks.c.owner_id).join(actors, actors.c.id == blocks.c.owner_id)
+    return list(tx.scalars(query.where(blocks.c.actor_id == actor_id, actors.c.local).order_by(blocks.c.id)))

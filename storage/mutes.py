@@ -1,5 +1,6 @@
 """Mutes: whom a person does not want to read, and threads of which they want to hear no more. Nobody is told."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Boolean, Column, ColumnElement, ForeignKey, Index, Table, and_, bindparam, delete, or_, select
@@ -90,6 +91,14 @@ def page_of(tx: Tx, person_id: int, page: Page, now: int) -> list[Mute]:
 
 def _lasts(now: int) -> ColumnElement[bool]:
     return or_(mutes.c.until.is_(None), mutes.c.until > now)
+
+
+def carry_over(tx: Tx, actor_id: int, ids: Iterator[int], to_id: int, now: int) -> None:
+    """Who mutes `actor_id` mutes `to_id` as well, until the same time; `ids` are for the new rows."""
+    query = select(*_ROW).where(mutes.c.actor_id == actor_id, mutes.c.person_id != to_id, _lasts(now))
+    for mute in all_of(tx, query, Mute):
+        row = {**{column.name: getattr(mute, column.name) for column in _ROW}, "id": next(ids), "actor_id": to_id}
+        insert_new(tx, mutes, row)
 
 
 def lapse(tx: Tx, now: int) -> int:

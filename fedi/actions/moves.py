@@ -5,12 +5,13 @@ Both must say so: the old one by `Move`, the new one by naming the old in `alsoK
 
 from dataclasses import replace
 
+from fedi.actions import blocks as block_actions
 from fedi.actions import follows as follow_actions
 from fedi.actions import memberships as membership_actions
 from fedi.actions import people, sending
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
-from storage import actors, follows, jobs, outbox
+from storage import account_notes, actors, blocks, follows, jobs, mutes, outbox
 from storage.actors import Actor
 from storage.metadata import Tx
 
@@ -101,6 +102,14 @@ def moved(tx: Tx, site: Site, actor: Actor, target: Actor) -> None:
 
 
 def _go_along(tx: Tx, site: Site, actor: Actor, target: Actor) -> None:
+    """Followers go along, some at a time (job `move`). Whoever blocks or mutes the old one does the new one, or moving would
+    be a way around it (Mastodon), and what was noted about it is noted about the new one."""
+    owners = actors.by_ids(tx, blocks.local_owners(tx, actor.id))
+    for owner in owners.values():
+        if owner.id != target.id and follows.find(tx, owner.id, target.id) is None:
+            block_actions.block(tx, site, owner, target)
+    mutes.carry_over(tx, actor.id, iter(site.new_id, 0), target.id, site.clock())
+    account_notes.carry_over(tx, actor.id, target.id)
     jobs.add(tx, site.new_id(), "move", actor.iri, {"actor": actor.iri, "target": target.iri, "after": 0}, site.clock())
 
 

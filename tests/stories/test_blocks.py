@@ -8,7 +8,9 @@ from federation.signatures.sign import sign_get
 from fedi import fetching, visibility
 from fedi.actions import blocks as block_actions
 from fedi.actions import follows as follow_actions
-from storage import blocks, follows, notifications
+from fedi.actions import moves
+from fedi.actions import mutes as mute_actions
+from storage import account_notes, blocks, follows, mutes, notifications
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.timelines import Page
@@ -190,3 +192,27 @@ async def test_a_blocked_group_is_left(three: Three) -> None:
     await settle(*three.all)
     assert {msgspec.json.decode(body)["type"] for _, _, body in three.world.sent} == {"Undo"}, "groups are not told"
     assert beta.read(lambda tx: follows.find(tx, beta.actor(ada.iri).id, group.id)) is None
+
+
+async def test_moving_is_no_way_around_a_block(three: Three) -> None:
+    alpha, beta, gamma = three.all
+    ada, bob = await friends(three)
+    chi = alpha.person("chi")
+    await join(alpha, chi, "bob@beta.example")
+    await settle(*three.all)
+    alpha.write(lambda tx: block_actions.block(tx, alpha.site, ada, alpha.actor(bob.iri)))
+    alpha.write(lambda tx: mute_actions.mute(tx, alpha.site, chi, alpha.actor(bob.iri)))
+    alpha.write(lambda tx: account_notes.save(tx, ada.id, alpha.actor(bob.iri).id, "rude"))
+    robert = gamma.person("robert")
+    old = await fetching.actor(gamma.site, bob.iri)
+    gamma.write(lambda tx: moves.alias(tx, gamma.site, robert, old))
+    new = await fetching.actor(beta.site, robert.iri, fresh=True)
+    beta.write(lambda tx: moves.move(tx, beta.site, beta.actor(bob.iri), new))
+    await settle(*three.all)
+    there = alpha.actor(robert.iri)
+    assert state(alpha, chi, there) == "accepted"
+    assert alpha.read(lambda tx: blocks.between(tx, ada.id, [there.id]))[0] == {there.id}
+    assert alpha.read(lambda tx: mutes.of_person(tx, chi.id, alpha.site.clock())).keys() >= {there.id}
+    assert alpha.read(lambda tx: account_notes.among(tx, ada.id, [there.id])) == {there.id: "rude"}
+    assert state(gamma, gamma.actor(ada.iri), robert) == "none"
+    assert gamma.read(lambda tx: blocks.around(tx, robert.id)) == [gamma.actor(ada.iri).id], "its new server is told"
