@@ -24,9 +24,10 @@ from storage.metadata import Tx
 COMPATIBLE = f"4.5.0 (compatible; fedi {VERSION})"
 """Ice Cubes reads the first three characters as a number, Phanpy and Mastodon.py a version at the start."""
 
-API = 7
-"""`api_versions.mastodon`: 2 has grouped notifications, 7 quotes. What 3 to 6 brought (attribution, deleting media,
-blurring filters, featured tags) is of things that nobody has here: their lists are empty, and clients show nothing."""
+API = 9
+"""`api_versions.mastodon`, and what each step asks for: 2 grouped notifications, 3 attribution domains (kept; no preview names
+an author), 4 deleting media, 5 filters that blur, 6 featured tags and accounts, 7 quotes, 8 `exclude_direct` and
+/api/v1/profile, 9 descriptions of avatar and header. 10 would be collections, which nobody has here."""
 
 GROUPS_API = "pleroma:groups.pleroma.pl-api"
 """What pl-fe looks for in `api_versions` before it shows groups (`fedi.mastodon.groups`)."""
