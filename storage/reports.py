@@ -1,10 +1,25 @@
 """Reports: what somebody asks moderators to look at, about a person and their posts; from here or from a peer."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, select, update
 
-from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.actors import actors
+from storage.metadata import (
+    Id,
+    Json,
+    Time,
+    Tx,
+    all_of,
+    columns,
+    id_column,
+    insert_new,
+    metadata,
+    one_of,
+    set_columns,
+)
+from storage.timelines import Page
 
 reports = Table(
     "reports",
@@ -72,6 +87,38 @@ def resolve(tx: Tx, report_id: int, by_id: int | None, now: int) -> None:
     """Note that it is settled."""
     values = {"state": "resolved", "resolved_by_id": by_id, "resolved_at": now}
     tx.execute(update(reports).where(reports.c.id == report_id).values(**values))
+
+
+def change(tx: Tx, report_id: int, **values: Any) -> None:
+    """Set columns of a report."""
+    set_columns(tx, reports, reports.c.id, report_id, values)
+
+
+def paged(
+    tx: Tx,
+    page: Page,
+    *,
+    state: str,
+    reporter_id: int | None = None,
+    actor_id: int | None = None,
+    domain: str | None = None,
+) -> list[Report]:
+    """A page of reports of this state, newest first; by this reporter, about this actor or one of this domain, if given."""
+    query = select(*_ROW).where(reports.c.state == state)
+    if reporter_id is not None:
+        query = query.where(reports.c.reporter_id == reporter_id)
+    if actor_id is not None:
+        query = query.where(reports.c.actor_id == actor_id)
+    if domain is not None:
+        query = query.where(reports.c.actor_id.in_(select(actors.c.id).where(actors.c.domain == domain)))
+    if page.max_id is not None:
+        query = query.where(reports.c.id < page.max_id)
+    if page.since_id is not None:
+        query = query.where(reports.c.id > page.since_id)
+    if page.min_id is not None:
+        query = query.where(reports.c.id > page.min_id).order_by(reports.c.id)
+        return all_of(tx, query.limit(page.limit), Report)[::-1]
+    return all_of(tx, query.order_by(reports.c.id.desc()).limit(page.limit), Report)
 
 
 def listed(

@@ -62,7 +62,7 @@ def report(
         resolved_by_id=None,
         resolved_at=None,
         created_at=site.clock(),
-        rule_ids=_rules(site, rule_ids or [], category),
+        rule_ids=rules(site, rule_ids or [], category),
     )
     keep(tx, site, made, target, group)
     if group is not None and not group.local:
@@ -72,7 +72,7 @@ def report(
     return made
 
 
-def _rules(site: Site, wanted: list[int], category: str) -> list[int]:
+def rules(site: Site, wanted: list[int], category: str) -> list[int]:
     """The rules of this instance that a report names, by number. Raises Invalid where it names one that there isn't."""
     found = [one for one in dict.fromkeys(wanted) if 1 <= one <= len(site.config.rules)]
     if category != "violation":

@@ -1,0 +1,110 @@
+"""Accounts as moderators list them: people of this instance with what only it knows of them, and accounts elsewhere."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+
+from storage.actors import Actor, actors
+from storage.metadata import Tx, columns
+from storage.people import Person, people
+from storage.timelines import Page
+
+STATUSES = ("active", "pending", "disabled", "silenced", "suspended", "sensitized")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which accounts: None leaves a thing open. Texts are the beginning of what is looked for, whatever its case."""
+
+    origin: str | None = None  # local remote
+    status: str | None = None  # one of STATUSES
+    roles: tuple[str, ...] = ()
+    username: str = ""
+    display_name: str = ""
+    email: str = ""
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account; `person` of this instance's people."""
+
+    actor: Actor
+    person: Person | None
+
+    @property
+    def disabled(self) -> bool:
+        """Whether this person can't log in, while what they wrote stays."""
+        return self.person is not None and self.person.state == "suspended" and self.actor.state == "active"
+
+
+_ACTOR = columns(actors, Actor)
+_PERSON = columns(people, Person)
+
+
+def _everyone() -> Select[tuple[object, ...]]:
+    query: Select[tuple[object, ...]] = select(*_ACTOR, *_PERSON).outerjoin(people, people.c.actor_id == actors.c.id)
+    return query.where(actors.c.kind != "Application", actors.c.state != "gone")
+
+
+def _account(row: tuple[object, ...]) -> Account:
+    actor, person = row[: len(_ACTOR)], row[len(_ACTOR) :]
+    return Account(Actor(*actor), None if person[0] is None else Person(*person))  # type: ignore[arg-type]
+
+
+def by_ids(tx: Tx, ids: list[int]) -> dict[int, Account]:
+    """These accounts, by id; those that are gone are left out."""
+    if not ids:
+        return {}
+    found = [_account(tuple(row)) for row in tx.execute(_everyone().where(actors.c.id.in_(ids)))]
+    return {one.actor.id: one for one in found}
+
+
+def listed(tx: Tx, wanted: Wanted, page: Page) -> list[Account]:
+    """A page of accounts, newest first."""
+    query = _everyone().where(*_conditions(wanted))
+    if page.max_id is not None:
+        query = query.where(actors.c.id < page.max_id)
+    if page.since_id is not None:
+        query = query.where(actors.c.id > page.since_id)
+    if page.min_id is not None:
+        query = query.where(actors.c.id > page.min_id).order_by(actors.c.id)
+        return [_account(tuple(row)) for row in tx.execute(query.limit(page.limit))][::-1]
+    return [_account(tuple(row)) for row in tx.execute(query.order_by(actors.c.id.desc()).limit(page.limit))]
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.origin is not None:
+        found.append(actors.c.local if wanted.origin == "local" else ~actors.c.local)
+    if wanted.status is not None:
+        found.append(_of_status(wanted.status))
+    if wanted.roles:
+        found.append(people.c.role.in_(wanted.roles))
+    if wanted.username:
+        found.append(_begins(actors.c.username, wanted.username))
+    if wanted.display_name:
+        found.append(_begins(actors.c.name, wanted.display_name))
+    if wanted.email:
+        found.append(_begins(people.c.email, wanted.email))
+    if wanted.domain:
+        domain = wanted.domain.lower()
+        found.append(or_(actors.c.domain == domain, actors.c.host == domain))
+    return found
+
+
+def _of_status(status: str) -> ColumnElement[bool]:
+    if status == "active":
+        return and_(actors.c.state == "active", or_(people.c.state.is_(None), people.c.state == "active"))
+    if status == "pending":
+        return people.c.state == "pending"
+    if status == "disabled":
+        return and_(actors.c.state == "active", people.c.state == "suspended")
+    if status == "suspended":
+        return actors.c.state == "suspended"
+    return false()  # nobody is limited or marked alone here
+
+
+def _begins(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    wanted = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return func.lower(column).like(f"{wanted}%", escape="\\")
