@@ -6,6 +6,7 @@ while, so that what a crash broke off is done again. Doing it twice writes the s
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import sys
@@ -23,6 +24,8 @@ from fedi.media.multipart import Upload
 from storage import jobs, media
 from storage.media import Medium
 from storage.metadata import Tx
+
+log = logging.getLogger(__name__)
 
 SECONDS = 40.0
 """For one file."""
@@ -123,7 +126,7 @@ async def finish(site: Site, medium: Medium, seconds: float) -> Medium:
     if task is None:
         task = asyncio.create_task(process(site, medium.id))
         _running[medium.id] = task
-        task.add_done_callback(lambda _: _running.pop(medium.id, None))
+        task.add_done_callback(lambda ended: _ended(medium.id, ended))
     await asyncio.wait({task}, timeout=seconds)
     if task.done():
         task.result()
@@ -134,6 +137,12 @@ async def finish(site: Site, medium: Medium, seconds: float) -> Medium:
         await site.db.write(lambda tx: media.remove(tx, [now.id]))
         raise Invalid(now.problem or FAILED)
     return now
+
+
+def _ended(medium_id: int, task: "asyncio.Task[None]") -> None:
+    _running.pop(medium_id, None)
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("medium %d is left to its job: %s", medium_id, task.exception())
 
 
 async def job(site: Site, payload: dict[str, Any]) -> None:
