@@ -35,7 +35,7 @@ class Engine:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int
     ) -> Response:
         """As `Transport.send`."""
-        said = json.loads(body) if body is not None else None
+        said: Any = json.loads(body) if body is not None else None
         self.asked.append((method, url, said))
         if self.status == 0:
             raise Unreachable("nobody there")
