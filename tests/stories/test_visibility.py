@@ -14,7 +14,7 @@ import pytest
 from federation.signatures.keys import PrivateKey
 from federation.signatures.sign import sign_get
 from fedi import fetching
-from fedi.actions import follows, posts
+from fedi.actions import blocks, follows, posts
 from fedi.actions.posts import Draft
 from storage import apps, outbox
 from storage import follows as follow_rows
@@ -65,13 +65,15 @@ async def crawl(
 async def test_every_channel_asks_the_gate(three: Three) -> None:
     alpha, beta, gamma = three.all
     olga, friend, stranger = alpha.person("olga"), alpha.person("friend"), alpha.person("stranger")
+    shut = alpha.person("shut")  # whom olga blocks in the end, a member of all her groups
     open_group = alpha.group("open", olga)
     peers_group = alpha.group("peers", olga, see="peers")
     closed_group = alpha.group("closed", olga, see="members")
     ada = beta.person("ada")
     gamma.person("chi")
     for target in (olga, open_group, peers_group, closed_group):
-        alpha.write(partial(follows.follow, site=alpha.site, follower=friend, target=target))
+        for one in (friend, shut):
+            alpha.write(partial(follows.follow, site=alpha.site, follower=one, target=target))
         at_beta = await fetching.actor(beta.site, target.handle)
         beta.write(partial(follows.follow, site=beta.site, follower=ada, target=at_beta))
     await settle(*three.all)
@@ -88,17 +90,21 @@ async def test_every_channel_asks_the_gate(three: Three) -> None:
     publish("public", "hello", "public")
     publish("unlisted", "hello", "unlisted")
     publish("followers", "hello", "followers")
-    publish("direct", "@friend hello", "direct")
+    publish("direct", "@friend @shut hello", "direct")
     publish("open", "@open hello", "public")
     publish("peers", "@peers hello", "public")
     publish("members", "@closed hello", "public")
     publish("answer", "hello", "public", made["members"].id)
     publish("deleted", "hello", "public")
     alpha.write(lambda tx: posts.delete(tx, alpha.site, made["deleted"], olga))
+    answered = alpha.write(
+        lambda tx: posts.publish(tx, alpha.site, stranger, Draft("an answer", "public", reply_to_id=made["public"].id))
+    )
+    alpha.write(lambda tx: blocks.block(tx, alpha.site, olga, shut))
     await settle(*three.all)
 
     everyone = {"public", "unlisted", "open"}
-    ids = [post.id for post in made.values()]
+    ids = [*(post.id for post in made.values()), answered.id]
     actors_here = (olga, open_group, peers_group, closed_group)
     paths = ["/", "/groups", "/home", "/notifications", "/tags/topic", "/search?q=canary", "/about"]
     for actor in actors_here:
@@ -163,6 +169,11 @@ async def test_every_channel_asks_the_gate(three: Three) -> None:
         text = await crawl(three.world, alpha, headers, key, paths)
         found = {one for one in made if f"canary{one}x".encode() in text}
         assert found == may_find, name
+    # Who is blocked is nobody to the pages, which everyone may read; to the API they are somebody who sees nothing of olga.
+    headers = {"authorization": f"Bearer {token(alpha, shut)}"}
+    text = await crawl(three.world, alpha, headers, None, [path for path in paths if path.startswith("/api/")])
+    assert {one for one in made if f"canary{one}x".encode() in text} == set()
+    assert b"an answer" in text, "what others say is there"
     # Nor did anything travel to where it may not be.
     travelled = {
         host: {one for one in made if f"canary{one}x".encode() in body}
