@@ -234,6 +234,7 @@ def delete(tx: Tx, site: Site, by: Actor, group: Actor) -> None:
             follows.remove(tx, follow.id)
             memberships.count_following(tx, follower, -1)
             lists.left(tx, follower, group)
+    media.discard_all(tx, site, group)
     actors.change(tx, group.id, state="gone", summary="", source=None, icon=None, image=None)
 
 

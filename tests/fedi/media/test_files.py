@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fedi.actions import groups, people, posts
 from fedi.actions import media as actions
-from fedi.actions import people, posts
 from fedi.actions.posts import Draft
 from fedi.context import Site
 from fedi.errors import Invalid
@@ -199,3 +199,18 @@ async def test_a_transaction_that_fails_gives_no_file_away(site: Site, ada: Acto
 )
 async def test_no_name_that_we_did_not_give_leads_to_a_file(site: Site, name: str) -> None:
     assert files.served(site, name) is None
+
+
+async def test_the_pictures_of_a_group_are_its_own_and_go_with_it(site: Site, ada: Actor) -> None:
+    face = await taken(site, ada, purpose="avatar")
+
+    def found(tx: Tx) -> Actor:
+        made = groups.create(tx, site, name="ml", title="ML", owner=ada)
+        return groups.change(tx, site, made, pictures={"avatar": face}) or made
+
+    group = await site.db.write(found)
+    assert group.icon == f"https://alpha.example/media/{face.file}"
+    assert (await site.db.read(lambda tx: media.of_person(tx, group.id)))[0].id == face.id
+    await site.db.write(lambda tx: groups.delete(tx, site, ada, group))
+    await loop.step(site)
+    assert kept(site) == set()
