@@ -43,7 +43,7 @@ async def test_a_tag_and_its_week(api: Api, ada: Actor, ben: Actor, clock: Clock
     assert days == [days[0] - 86400 * back for back in range(7)]
     assert days[0] % 86400 == 0
     told = {back: (day["uses"], day["accounts"]) for back, day in enumerate(found["history"])}
-    assert told == {0: ("1", "1"), 2: ("2", "2")} | {back: ("0", "0") for back in (1, 3, 4, 5, 6)}
+    assert told == {0: ("1", "1"), 2: ("2", "2")} | dict.fromkeys((1, 3, 4, 5, 6), ("0", "0"))
     without = (await api.get("/api/v1/tags/fedi")).json
     assert "following" not in without
     assert "featuring" not in without
