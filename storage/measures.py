@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, Select, func, select, union_all
+from sqlalchemy import ColumnElement, func, select, union_all
 
 from storage.actors import actors
 from storage.ids import first_at
@@ -17,7 +17,7 @@ DAY = 86_400_000
 
 def _by_day(tx: Tx, at: ColumnElement[int], start: int, end: int, *where: ColumnElement[bool]) -> dict[int, int]:
     day = at - at % DAY
-    query: Select[tuple[int, int]] = select(day, func.count()).where(at >= start, at < end, *where).group_by(day)
+    query = select(day, func.count()).where(at >= start, at < end, *where).group_by(day)
     return {int(one): number for one, number in tx.execute(query)}
 
 

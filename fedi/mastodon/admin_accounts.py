@@ -159,6 +159,13 @@ def _as_it_is(tx: Tx, site: Site, by: Actor, target: Actor) -> None:
     """Nobody is limited or marked as sensitive alone, so everybody is already as these two leave them."""
 
 
+_ACTIONS: dict[str, Callable[[Tx, Site, Actor, Actor, str], None]] = {
+    "none": actions.warn,
+    "disable": actions.disable,
+    "suspend": actions.suspend,
+}
+
+
 class Action(msgspec.Struct, kw_only=True):
     """The body of POST …/action. No mail is sent from here, so `send_email_notification` changes nothing."""
 
@@ -182,7 +189,7 @@ async def action(request: Request) -> Response:
         raise Invalid(
             f"This server does not offer {asked.type} for one account; suspend it, or limit its server", code="type"
         )
-    if asked.type not in ("none", "disable", "suspend"):
+    if asked.type not in _ACTIONS:
         raise Invalid("Validation failed: Type is not included in the list", code="type")
 
     def unit(tx: Tx) -> None:
@@ -191,8 +198,7 @@ async def action(request: Request) -> Response:
         report = reports.by_id(tx, asked.report_id) if asked.report_id is not None else None
         if asked.report_id is not None and (report is None or report.actor_id != target.id):
             raise NotFound
-        act = {"none": actions.warn, "disable": actions.disable, "suspend": actions.suspend}[asked.type]
-        act(tx, site, me, target, asked.text)
+        _ACTIONS[asked.type](tx, site, me, target, asked.text)
         if report is not None:
             actions.resolve(tx, site, me, report)
 

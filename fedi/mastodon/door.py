@@ -54,7 +54,7 @@ _PREFLIGHT = [
     (b"vary", b"Access-Control-Request-Headers"),
     (b"content-length", b"0"),
 ]
-_PRIVATE = [(b"cache-control", b"private, no-store"), (b"vary", b"Authorization, Origin")]
+_PRIVATE = [(b"cache-control", b"private, no-store"), (b"vary", b"Authorization, Origin, Accept-Encoding")]
 _SAME = {"PUT": "PATCH", "PATCH": "PUT"}
 
 

@@ -35,6 +35,8 @@ def ready(request: Request, response: Response) -> Response:
     if not isinstance(response, Json) or request.url.path.startswith("/oauth"):
         return response
     public = any(name == b"cache-control" and value.startswith(b"public") for name, value in response.raw_headers)
+    if public:
+        response.headers["vary"] = "Accept-Encoding"  # of all others the door says it
     if public and response.status_code == 200 and request.method in ("GET", "HEAD"):
         tag = f'W/"{blake2b(response.body, digest_size=12).hexdigest()}"'
         response.headers["etag"] = tag
@@ -43,12 +45,10 @@ def ready(request: Request, response: Response) -> Response:
             unchanged = Response(status_code=304)
             unchanged.raw_headers = kept
             return unchanged
-    if len(response.body) >= SMALLEST:
-        response.headers.append("vary", "Accept-Encoding")
-        if _GZIP.search(request.headers.get("accept-encoding", "")):
-            response.body = gzip.compress(response.body, LEVEL, mtime=0)
-            response.headers["content-length"] = str(len(response.body))
-            response.headers["content-encoding"] = "gzip"
+    if len(response.body) >= SMALLEST and _GZIP.search(request.headers.get("accept-encoding", "")):
+        response.body = gzip.compress(response.body, LEVEL, mtime=0)
+        response.headers["content-length"] = str(len(response.body))
+        response.headers["content-encoding"] = "gzip"
     return response
 
 

@@ -243,10 +243,10 @@ async def test_accounts_elsewhere(api: Api, mod: Actor) -> None:
     token = await api.token(mod)
     assert (await act(api, token, dora, type="disable")).status == 422
     assert (await act(api, token, dora, type="suspend")).status == 200
-    assert (await api.get("/api/v1/accounts/lookup?acct=dora@far.example")).status == 404
+    assert (await api.get("/api/v2/search?q=dora@far.example", token)).json["accounts"] == []
     assert (await api.post(f"{ACCOUNTS}/{dora.id}/enable", token)).status == 403
     assert (await api.post(f"{ACCOUNTS}/{dora.id}/unsuspend", token)).json["suspended"] is False
-    assert (await api.get("/api/v1/accounts/lookup?acct=dora@far.example")).status == 200
+    assert len((await api.get("/api/v2/search?q=dora@far.example", token)).json["accounts"]) == 1
 
 
 async def test_reports(api: Api, ada: Actor, ben: Actor, mod: Actor, boss: Actor, instance: Actor) -> None:
