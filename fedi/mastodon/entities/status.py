@@ -2,6 +2,7 @@
 
 import html
 import itertools
+import logging
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from fedi.text import events
 from storage.ids import is_place, time_of
 from storage.posts import Post
 
+log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 VISIBILITY = {
@@ -38,8 +40,17 @@ VISIBILITY = {
 
 def statuses(bundle: Bundle, shown: list[Shown]) -> list[msgspec.Raw]:
     """The statuses as ready JSON, in the same order; those that the bundle does not hold are left out."""
-    found = (status(bundle, one) for one in shown)
+    found = (_shown(bundle, one) for one in shown)
     return [one for one in found if one is not None]
+
+
+def _shown(bundle: Bundle, shown: Shown) -> msgspec.Raw | None:
+    """One status; None, and a line in the log, where a row holds what nobody thought of: the page goes on without it."""
+    try:
+        return status(bundle, shown)
+    except Exception:
+        log.exception("the status %s of post %s can't be shown", shown.id, shown.post_id)
+        return None
 
 
 def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw | None:

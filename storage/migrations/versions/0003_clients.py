@@ -420,3 +420,40 @@ def upgrade() -> None:
     op.add_column("revisions", sa.Column("poll", sa.Text(), nullable=True))
     op.add_column("reports", sa.Column("rule_ids", sa.Text(), server_default="[]", nullable=False))
     op.add_column("reports", sa.Column("assigned_to_id", sa.BigInteger(), nullable=True))
+    op.execute(
+        "UPDATE posts SET quotes_count = (SELECT count(*) FROM posts AS quoting WHERE quoting.quote_id = posts.id "
+        "AND quoting.quote_state = 'accepted' AND quoting.deleted_at IS NULL) "
+        "WHERE id IN (SELECT quote_id FROM posts AS quoting WHERE quote_id IS NOT NULL)"
+    )
+    _conversations(op.get_bind())
+
+
+def _conversations(bind: sa.Connection) -> None:
+    """The direct messages that there are, as conversations that everyone has read."""
+    local = {
+        row.id
+        for row in bind.execute(
+            sa.text("SELECT id FROM actors WHERE local AND kind NOT IN ('Group', 'Application') AND state = 'active'")
+        )
+    }
+    named: dict[int, set[int]] = {}
+    direct = "visibility = 'direct' AND deleted_at IS NULL AND removed_at IS NULL"
+    inside = f"SELECT post_id, actor_id FROM mentions WHERE post_id IN (SELECT id FROM posts WHERE {direct})"  # noqa: S608
+    for row in bind.execute(sa.text(inside)):
+        named.setdefault(row.post_id, set()).add(row.actor_id)
+    last: dict[tuple[int, int, str], int] = {}
+    for row in bind.execute(sa.text(f"SELECT id, author_id, root_id FROM posts WHERE {direct} ORDER BY id")):  # noqa: S608
+        everyone = {row.author_id, *named.get(row.id, ())}
+        for person in everyone & local:
+            circle = ",".join(str(one) for one in sorted(everyone - {person}))
+            last[person, row.root_id or row.id, circle] = row.id
+    made: set[int] = set()
+    for (person, root, circle), post in last.items():
+        number = post
+        while number in made:  # of both sides of a message
+            number += 1
+        made.add(number)
+        bind.execute(
+            sa.text("INSERT INTO conversations VALUES (:id, :person, :root, :circle, :post, :unread)"),
+            {"id": number, "person": person, "root": root, "circle": circle, "post": post, "unread": False},
+        )

@@ -1,11 +1,16 @@
 """Conversations: who has which, what is last and unread in them, and what becomes of them when a post goes."""
 
+import importlib
 from typing import Any
+
+from sqlalchemy import delete, select
 
 from fedi.actions import blocks, posts
 from fedi.mastodon.entities.conversation import conversation
 from storage import posts as post_rows
 from storage.actors import Actor
+from storage.conversations import conversations
+from storage.metadata import Tx
 from storage.posts import Post
 from tests.fedi.mastodon.conftest import Api
 
@@ -137,3 +142,26 @@ async def test_streams_are_told_and_can_show_it(api: Api, ada: Actor, ben: Actor
     assert shown is not None
     assert await api.site.db.read(lambda tx: conversation(tx, api.site, int(person), 7)) is None
     heard.close()
+
+
+async def test_a_step_finds_the_conversations_of_before(api: Api, ada: Actor, ben: Actor) -> None:
+    """Whoever comes from a version without them has those that would have been kept."""
+    await api.person("chi")
+    first = await direct(api, ada, "@ben one")
+    await direct(api, ben, "@ada two", first)
+    await direct(api, ben, "@ada @chi three", first)
+    gone = await direct(api, ben, "@chi four")
+    await direct(api, ada, "a note")
+    await api.site.db.write(lambda tx: posts.delete(tx, api.site, gone, ben))
+    columns = [conversations.c[name] for name in ("person_id", "root_id", "circle", "last_post_id")]
+    step = importlib.import_module("storage.migrations.versions.0003_clients")
+
+    def unit(tx: Tx) -> tuple[set[Any], set[Any]]:
+        kept = {tuple(row) for row in tx.execute(select(*columns))}
+        tx.execute(delete(conversations))
+        step._conversations(tx)
+        return kept, {tuple(row) for row in tx.execute(select(*columns))}
+
+    kept, found = await api.site.db.write(unit)
+    assert len(kept) == 6
+    assert found == kept
