@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fedi.media import files
+from fedi.mastodon import media as door
+from fedi.mastodon.entities.attachment import attachment
+from fedi.media import files, processing
+from fedi.media.decode import Found, Task
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Answer, Api
 
@@ -145,13 +148,12 @@ NO_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("name", NO_PICTURES)
-async def test_what_is_not_what_it_says_is_refused_and_leaves_nothing(api: Api, token: str, name: str) -> None:
-    sent, status = NO_PICTURES[name]
-    answer = await upload(api, token, file=sent)
-    assert answer.status == status, answer.body
-    assert isinstance(answer.error, str)
-    assert left(api) == []
+async def test_what_is_not_what_it_says_is_refused_and_leaves_nothing(api: Api, token: str) -> None:
+    for name, (sent, status) in NO_PICTURES.items():
+        answer = await upload(api, token, file=sent)
+        assert answer.status == status, (name, answer.body)
+        assert isinstance(answer.error, str)
+        assert left(api) == [], name
 
 
 def left(api: Api) -> list[str]:
@@ -333,3 +335,122 @@ async def test_the_instance_says_what_it_takes(api: Api) -> None:
     assert limits["media_attachments"]["image_size_limit"] == 16 << 20
     assert {"image/jpeg", "video/mp4", "audio/mpeg"} <= set(limits["media_attachments"]["supported_mime_types"])
     assert "image/svg+xml" not in limits["media_attachments"]["supported_mime_types"]
+
+
+async def test_what_takes_longer_is_accepted_and_looked_after(
+    api: Api, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "A_MOMENT", 0.01)
+    await api.site.decoding.acquire()
+    await api.site.decoding.acquire()  # all places are taken
+    answer = await upload(api, token, file=picture(), description="Later")
+    assert answer.status == 202
+    assert (answer.json["url"], answer.json["preview_url"], answer.json["description"]) == (None, None, "Later")
+    mine = answer.json["id"]
+    assert (await api.get(f"/api/v1/media/{mine}", token)).status == 206
+    said = await api.ask("PUT", f"/api/v1/media/{mine}", token, form={"description": "Sooner"})
+    assert said.status == 206
+    early = await api.post("/api/v1/statuses", token, json={"media_ids": [mine]})
+    assert early.status == 422
+    assert early.error == "Cannot attach files that have not finished processing. Try again in a moment!"
+    api.site.decoding.release()
+    api.site.decoding.release()
+    await processing._running[int(mine)]
+    ready = await api.get(f"/api/v1/media/{mine}", token)
+    assert (ready.status, ready.json["description"]) == (200, "Sooner")
+    assert ready.json["url"].endswith(".png")
+
+
+async def test_what_fails_later_says_why(api: Api, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "A_MOMENT", 0.01)
+    await api.site.decoding.acquire()
+    await api.site.decoding.acquire()
+    mine = (await upload(api, token, file=NO_PICTURES["a bomb"][0])).json["id"]
+    api.site.decoding.release()
+    api.site.decoding.release()
+    await processing._running[int(mine)]
+    answer = await api.get(f"/api/v1/media/{mine}", token)
+    assert (answer.status, answer.error) == (422, "10000x10000 images are not supported")
+    assert left(api) == []
+
+
+async def test_a_process_that_dies_is_a_failure_in_mastodons_words(
+    api: Api, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(task: Task) -> Found:
+        return await real(
+            Task(source="", stem="", kind="image", format="", extension="", matrix=0, ffmpeg="/bin/false")
+        )
+
+    real = processing.run
+    monkeypatch.setattr(processing, "run", dies)
+    answer = await upload(api, token, file=picture())
+    assert (answer.status, answer.error) == (422, "Error processing thumbnail for uploaded media")
+    assert left(api) == []
+
+
+async def test_a_picture_has_sixteen_megabytes(api: Api, token: str) -> None:
+    answer = await upload(api, token, file=picture() + bytes(16 << 20))
+    assert answer.status == 422
+    assert answer.error == "Validation failed: File file size must be less than 16 MB"
+    assert left(api) == []
+    other = await api.post(
+        "/api/v1/statuses", token, body=bytes(17 << 20), content_type="multipart/form-data; boundary=b"
+    )
+    assert other.status in (400, 413)
+
+
+async def test_a_full_disk_takes_nothing(api: Api, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "FREE", 1 << 60)
+    assert (await upload(api, token, file=picture())).status == 503
+    assert left(api) == []
+
+
+async def test_a_sound_has_a_picture_of_its_own(api: Api, token: str) -> None:
+    answer = await upload(api, token, file=SOUND, thumbnail=picture("JPEG", (900, 900)))
+    assert answer.status == 200, answer.body
+    found = answer.json
+    assert found["type"] == "audio"
+    assert found["meta"]["original"]["duration"] == 0.5
+    assert found["preview_url"].endswith("-small.jpg")
+    assert len(found["blurhash"]) == 36
+    again = await api.ask("PUT", f"/api/v1/media/{found['id']}", token, body=multipart(thumbnail=b"<svg/>")[0],
+                          content_type="multipart/form-data; boundary=b")  # fmt: skip
+    assert again.status == 422
+    alone = (await upload(api, token, file=SOUND)).json
+    assert alone["preview_url"] is None
+    whole = await api.get(alone["url"].removeprefix("https://alpha.example"), range="bytes=0-3")
+    assert (whole.status, whole.body, whole.headers["content-type"]) == (206, b"RIFF", "audio/wav")
+
+
+SOUND = (
+    b"RIFF" + struct.pack("<I", 4036) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 8000, 1, 8)
+    + b"data" + struct.pack("<I", 4000) + bytes(4000)
+)  # fmt: skip
+
+
+async def test_uploads_are_counted_by_themselves(api: Api, token: str) -> None:
+    answer = await upload(api, token, file=b"")
+    assert answer.headers["x-ratelimit-limit"] == "120"
+
+
+def test_a_remote_file_keeps_its_address_and_its_preview() -> None:
+    file = {
+        "url": "https://m.example/a.mp4",
+        "media_type": "video/mp4",
+        "kind": "video",
+        "preview_url": "https://m.example/a.png",
+        "focus": [0.5, 0.0],
+    }
+    shown = attachment(7, 2, file)
+    assert (shown["id"], shown["type"]) == (str(7 * 16 + 2), "video")
+    assert shown["url"] == shown["remote_url"] == "https://m.example/a.mp4"
+    assert shown["preview_url"] == shown["preview_remote_url"] == "https://m.example/a.png"
+    assert shown["meta"]["focus"] == {"x": 0.5, "y": 0.0}
+
+
+async def test_a_poll_and_a_file_do_not_go_together(api: Api, token: str) -> None:
+    mine = (await upload(api, token, file=picture())).json["id"]
+    both = {"status": "x", "media_ids": [mine], "poll": {"options": ["a", "b"], "expires_in": 600}}
+    answer = await api.post("/api/v1/statuses", token, json=both)
+    assert (answer.status, answer.error) == (422, "Cannot attach more than 4 files")
