@@ -139,8 +139,8 @@ def kind_of(entity: dict[str, Any], place: str, *, listed: bool) -> str | None:
         return _LISTED[place]
     if place in _PLACES and "expires_in" not in entity:  # the poll of a scheduled post is as it was sent
         return _PLACES[place]
-    if "confirmed" in entity and "email" in entity:
-        return None  # Admin::Account, which holds an Account
+    if {"confirmed", "email"} <= entity.keys() or {"provider_name", "version"} <= entity.keys():
+        return None  # Admin::Account, which holds an Account; oEmbed, which is another document
     return next((kind for kind, marks in _MARKS if marks <= entity.keys()), None)
 
 

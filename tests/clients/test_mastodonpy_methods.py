@@ -64,7 +64,6 @@ NOT_CALLED = {
     "stream_open_websocket": "needs a package of its own; the WebSocket is driven by masto.js, megalodon and a browser",
     "admin_account_approve": "in tests/fedi/mastodon: nobody waits for approval on this instance",
     "admin_account_reject": "in tests/fedi/mastodon: nobody waits for approval on this instance",
-    "admin_account_delete": "in tests/fedi/mastodon: only who was suspended long enough is deleted",
 }
 
 
@@ -438,14 +437,15 @@ def moderation(call: Story) -> None:
     call("admin_accounts_v1")
     call("admin_accounts_v2", origin="local")
     call("admin_account", chi)
-    call("admin_account_moderate", chi, "silence")
-    call("admin_account_unsilence", chi)
-    call("admin_account_moderate", chi, "sensitive")
-    call("admin_account_unsensitive", chi)
+    call("admin_account_moderate", chi, "none", text="Please don't")
     call("admin_account_moderate", chi, "disable")
     call("admin_account_enable", chi)
+    call("admin_account_unsilence", chi)
+    call("admin_account_unsensitive", chi)
     call("admin_account_moderate", chi, "suspend")
     call("admin_account_unsuspend", chi)
+    call("admin_account_moderate", chi, "suspend")
+    call("admin_account_delete", chi)
 
 
 def domains(call: Story) -> None:

@@ -31,11 +31,17 @@ COUNTS_AS_STRINGS = {"TagHistory", "TrendingLinkHistory", "Activity", "AdminMeas
 MISTAKEN = {
     "featured_tag_suggestions": types_base.NonPaginatableList[return_types.Tag],
     "filter_v2": return_types.FilterV2,
+    "admin_account_delete": types_base.EmptyResponse,
     "admin_accounts_v1": types_base.PaginatableList[return_types.AdminAccount],
 }
 """Methods that say they return something else than Mastodon answers."""
 MISNAMED = {("Report", "rules_ids")}
 """Names that Mastodon has otherwise (`rule_ids`)."""
+RETYPED = {
+    ("AdminReport", name): return_types.AdminAccount
+    for name in ("account", "target_account", "assigned_account", "action_taken_by_account")
+}
+"""Fields that hold another entity in Mastodon's JSON and documents."""
 SHORT = {
     ("Status", "application"): ("name", "website"),
     ("FilterResult", "filter"): ("id", "title", "context", "expires_at", "filter_action"),
@@ -141,7 +147,7 @@ def _field(kind: type, name: str, declared: Any, value: Any, version: tuple[int,
         return [f"{at}.{each}: MISSING" for each in SHORT[which] if each not in value]
     if which in FREE_IDS:
         return [] if re.fullmatch(r"-?\d+", str(value)) else [f"{at}: ID {value!r}"]
-    return walk(declared, value, version, at)
+    return walk(RETYPED.get(which, declared), value, version, at)
 
 
 def _plain(kind: Any, value: Any, path: str) -> list[str]:
