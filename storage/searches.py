@@ -7,7 +7,7 @@ voted in, what is in one's groups, and public posts of authors who want to be fo
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, not_, or_, select, true, union_all
 
 from storage import indexed
 from storage.actors import Actor, actors
@@ -51,7 +51,9 @@ def find(
     if not question:
         return []
     dialect = tx.dialect.name
-    conditions = [visible, *_not_hidden(searcher)]
+    where = next((one.value for one in question.operators if one.name == "in" and not one.not_), "all")
+    # First whom a post can be found by, which fewer meet and which costs less than the gate.
+    conditions = [_findable(searcher, where), visible, *_not_hidden(searcher)]
     query: Select[tuple[int]] = select(posts.c.id)
     words = _words(dialect, question)
     here: ColumnElement[int] = posts.c.id
@@ -65,8 +67,6 @@ def find(
     for operator in question.operators:
         condition = _condition(dialect, operator, searcher, named)
         conditions.append(not_(condition) if operator.not_ else condition)
-    where = next((one.value for one in question.operators if one.name == "in" and not one.not_), "all")
-    conditions.append(_findable(searcher, where))
     if author_id is not None:
         conditions.append(posts.c.author_id == author_id)
     if max_id is not None:
@@ -106,13 +106,18 @@ def _findable(searcher: Searcher, where: str) -> ColumnElement[bool]:
     me = searcher.person_id
     if me is None:
         return false() if where == "library" else public
+    # Gathered once for the whole search: to look at each post for all of these takes many times as long.
     library = or_(
         posts.c.author_id == me,
-        exists(select(mentions.c.post_id).where(mentions.c.post_id == posts.c.id, mentions.c.actor_id == me)),
-        exists(select(likes.c.id).where(likes.c.post_id == posts.c.id, likes.c.actor_id == me)),
-        exists(select(bookmarks.c.post_id).where(bookmarks.c.post_id == posts.c.id, bookmarks.c.person_id == me)),
-        exists(select(boosts.c.id).where(boosts.c.post_id == posts.c.id, boosts.c.actor_id == me)),
-        exists(select(poll_votes.c.post_id).where(poll_votes.c.post_id == posts.c.id, poll_votes.c.actor_id == me)),
+        posts.c.id.in_(
+            union_all(
+                select(mentions.c.post_id).where(mentions.c.actor_id == me),
+                select(likes.c.post_id).where(likes.c.actor_id == me),
+                select(bookmarks.c.post_id).where(bookmarks.c.person_id == me),
+                select(boosts.c.post_id).where(boosts.c.actor_id == me),
+                select(poll_votes.c.post_id).where(poll_votes.c.actor_id == me),
+            )
+        ),
     )
     if where == "library":
         return library
