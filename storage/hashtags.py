@@ -87,12 +87,6 @@ def followed_among(tx: Tx, person_id: int, names: Collection[str]) -> set[str]:
     return set(tx.scalars(query)) if names else set()
 
 
-def followers(tx: Tx, names: Collection[str]) -> set[int]:
-    """The people of this instance who follow one of these."""
-    query = select(followed_tags.c.person_id).where(followed_tags.c.tag.in_(names)).distinct()
-    return set(tx.scalars(query)) if names else set()
-
-
 def feature(tx: Tx, made: Featured) -> bool:
     """Show a hashtag on a profile; False when it is there already."""
     return insert_new(tx, featured_tags, {column.name: getattr(made, column.name) for column in _FEATURED}) == 1

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fedi.mastodon.answers import moment
+from fedi.mastodon.entities.account import account_dict
 from fedi.mastodon.entities.emoji import emojis
 from storage.actors import Actor
 from storage.groups import Group
@@ -16,6 +17,7 @@ from storage.memberships import Membership
 
 ROLES = {"owner": "owner", "moderator": "admin", "member": "user"}
 _ASKED = {"owner": "owner", "admin": "moderator", "moderator": "moderator", "user": "member", "member": "member"}
+_PICTURES = ("avatar", "avatar_static", "header", "header_static")
 _encode = msgspec.json.Encoder().encode
 _CACHED = 5_000
 _cache: dict[tuple[str, int], tuple[Actor, bytes]] = {}
@@ -28,8 +30,7 @@ def role_asked(name: str) -> str | None:
 
 def group(origin: str, actor: Actor, row: Group | None = None) -> dict[str, Any]:
     """The Group; without its `row` what only that says is left as it mostly is."""
-    avatar = actor.icon or f"{origin}/avatars/original/group.png"
-    header = actor.image or f"{origin}/headers/original/missing.png"
+    shown = account_dict(origin, actor)
     public = row is None or row.see == "public"
     owner = None if row is None or row.creator_id is None else {"id": str(row.creator_id)}
     return {
@@ -41,10 +42,7 @@ def group(origin: str, actor: Actor, row: Group | None = None) -> dict[str, Any]
         "source": {"note": actor.source or ""},
         "uri": actor.iri,
         "url": actor.url or actor.iri,
-        "avatar": avatar,
-        "avatar_static": avatar,
-        "header": header,
-        "header_static": header,
+        **{name: shown[name] for name in _PICTURES},
         "locked": actor.approves_followers,
         "statuses_visibility": "public" if public else "private",
         "group_visibility": "everyone" if public else "members_only",

@@ -7,6 +7,7 @@ import pytest
 from fedi.actions import memberships
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
+from tests.fedi.mastodon.test_media import multipart, picture
 
 GROUPS = "/api/v1/groups"
 
@@ -81,6 +82,28 @@ async def test_what_is_no_group(api: Api, ada: Actor, body: dict[str, Any], stat
     token = await api.token(ada)
     assert (await api.post(GROUPS, token, json=body)).status == status
     assert (await api.get(GROUPS, token)).json == []
+
+
+async def test_pictures_of_a_group(api: Api, ada: Actor, ben: Actor) -> None:
+    token = await api.token(ada)
+    body, kind = multipart(display_name="Chess", avatar=picture("PNG", (900, 600)))
+    made = (await api.post(GROUPS, token, body=body, content_type=kind)).json
+    assert made["avatar"].startswith("https://alpha.example/media/")
+    assert (await api.get(made["avatar"].removeprefix("https://alpha.example"))).status == 200
+    path = f"{GROUPS}/{made['id']}"
+    body, kind = multipart(header=picture("JPEG", (1500, 500)))
+    changed = (await api.ask("PUT", path, token, body=body, content_type=kind)).json
+    assert changed["avatar"] == made["avatar"]
+    assert changed["header"].startswith("https://alpha.example/media/")
+    shown = (await api.get(f"/api/v1/accounts/{made['id']}")).json
+    assert (shown["avatar"], shown["header"]) == (made["avatar"], changed["header"])
+    # A file that is none founds no group, and nobody else's picture is taken.
+    body, kind = multipart(display_name="Broken", avatar=b"<svg/>")
+    assert (await api.post(GROUPS, token, body=body, content_type=kind)).status == 422
+    assert len((await api.get(GROUPS, token)).json) == 1
+    body, kind = multipart(avatar=picture())
+    assert (await api.ask("PUT", path, await api.token(ben), body=body, content_type=kind)).status == 403
+    assert (await api.get(path)).json["avatar"] == made["avatar"]
 
 
 async def test_only_its_moderators_change_it_and_its_owner_deletes_it(api: Api, ada: Actor, ben: Actor) -> None:

@@ -7,6 +7,7 @@ import pytest
 from fedi.actions import follows, groups, lists, moderation, reactions
 from storage import lists as rows
 from storage.actors import Actor
+from storage.metadata import Tx
 from tests.fedi.mastodon.conftest import Answer, Api
 from tests.fedi.mastodon.test_timelines import p, texts
 
@@ -71,8 +72,12 @@ async def test_what_is_no_list(api: Api, ada: Actor, body: dict[str, Any], error
 
 async def test_at_most_fifty(api: Api, ada: Actor) -> None:
     token = await api.token(ada)
-    for number in range(lists.MOST):
-        await api.site.db.write(lambda tx, title=str(number): lists.create(tx, api.site, ada, title))
+
+    def many(tx: Tx) -> None:
+        for number in range(lists.MOST):
+            lists.create(tx, api.site, ada, str(number))
+
+    await api.site.db.write(many)
     answer = await api.post(LISTS, token, form={"title": "one more"})
     assert (answer.status, answer.error) == (422, "Validation failed: You have reached the maximum number of lists")
 
@@ -98,7 +103,7 @@ async def test_who_is_in_a_list(api: Api, ada: Actor, ben: Actor) -> None:
     # Array forms of several clients: brackets in the query, a name twice, JSON, and oneself.
     assert (await api.post(f"{path}?account_ids[]={chi.id}", token)).status == 200
     assert (await api.post(path, token, form={"account_ids[]": [dan.id, ada.id]})).status == 200
-    assert await names() == ["ada", "dan", "chi", "ben"] or set(await names()) == {"ada", "dan", "chi", "ben"}
+    assert await names() == ["ada", "dan", "chi", "ben"]
     first = await api.get(f"{path}?limit=2", token)
     following = first.link("next")
     assert following is not None
