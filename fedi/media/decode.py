@@ -23,8 +23,8 @@ PREVIEW = 230_400
 FRAMES = 1000
 MOVING = 100_000_000
 """Pixels of all frames of a moving picture together."""
-MOVING_FACE = 40_000_000
-"""The same of an avatar, whose frames are all drawn anew."""
+MOVING_DRAWN = 40_000_000
+"""The same where all frames are drawn anew: of avatars, and of all but GIFs."""
 
 
 class Task(msgspec.Struct, kw_only=True):
@@ -143,7 +143,7 @@ def _size(width: int, height: int, matrix: int) -> None:
 
 
 def _moving(pixels: int, task: Task) -> None:
-    if pixels > (MOVING if task.box is None else MOVING_FACE):
+    if pixels > (MOVING if task.format == "GIF" and task.box is None else MOVING_DRAWN):
         raise Unfit("A moving picture this large is not supported")
 
 
