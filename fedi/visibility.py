@@ -19,7 +19,7 @@ else as before, and the blocked one does not see the other's; whom the viewer bl
 asks for itself is told as ever, as it has other people.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ from storage.peers import peers
 from storage.people import people
 from storage.posts import ROW, Post, mentions, posts
 from storage.prepared import parts, rows
+from storage.reactions import Boost
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +270,19 @@ def _is_member(tx: Tx, group_id: int, who: ColumnElement[bool]) -> bool:
         memberships.c.group_id == group_id, memberships.c.state == "accepted", who
     )
     return tx.scalar(query.limit(1)) is not None
+
+
+def unseen_boosts(tx: Tx, viewer: Viewer, boosts: Iterable[Boost]) -> frozenset[int]:
+    """Which of these boosts (ids) `viewer` may not see: those for followers are for followers, and who boosted."""
+    private = [one for one in boosts if one.visibility == "followers" and one.actor_id != viewer.person_id]
+    if not private:
+        return frozenset()
+    followed: set[int] = set()
+    if viewer.person_id is not None:
+        mine = select(follows.c.target_id).where(
+            follows.c.follower_id == viewer.person_id,
+            follows.c.state == "accepted",
+            follows.c.target_id.in_({one.actor_id for one in private}),
+        )
+        followed.update(tx.scalars(mine))
+    return frozenset(one.id for one in private if one.actor_id not in followed)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 from storage.pins import pins
 from storage.prepared import rows
+from storage.timelines import Page, bounded
 
 likes = Table(
     "likes",
@@ -51,6 +52,7 @@ boosts = Table(
     Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
     Column("iri", Text, nullable=False, unique=True),  # of the Announce
     Column("created_at", Time, nullable=False),
+    Column("visibility", Text, nullable=False, server_default="public"),  # public unlisted followers
     Index("uq_boosts_pair", "actor_id", "post_id", unique=True),
     Index("ix_boosts_post_id", "post_id", "id"),
 )
@@ -88,6 +90,7 @@ class Boost:
     post_id: int
     iri: str
     created_at: int
+    visibility: str = "public"
 
 
 _LIKE = columns(likes, Like)
@@ -115,12 +118,18 @@ def remove_like(tx: Tx, like_id: int) -> None:
     tx.execute(delete(likes).where(likes.c.id == like_id))
 
 
-def likes_of(tx: Tx, post_id: int, limit: int, max_id: int | None = None) -> list[Like]:
-    """The likes (no dislikes) of a post, newest first, older than the like `max_id` if given."""
+def likes_of(
+    tx: Tx,
+    post_id: int,
+    limit: int,
+    max_id: int | None = None,
+    since_id: int | None = None,
+    min_id: int | None = None,
+) -> list[Like]:
+    """The likes (no dislikes) of a post, newest first; the bounds are ids of likes."""
     query = select(*_LIKE).where(likes.c.post_id == post_id, likes.c.kind == "like")
-    if max_id is not None:
-        query = query.where(likes.c.id < max_id)
-    return all_of(tx, query.order_by(likes.c.id.desc()).limit(limit), Like)
+    found = all_of(tx, bounded(query, likes.c.id, Page(limit, max_id, since_id, min_id)), Like)
+    return found[::-1] if min_id is not None else found
 
 
 def liked_by(tx: Tx, actor_id: int, limit: int, max_id: int | None = None, min_id: int | None = None) -> list[Like]:
@@ -173,12 +182,18 @@ def remove_boost(tx: Tx, boost_id: int) -> None:
     tx.execute(delete(boosts).where(boosts.c.id == boost_id))
 
 
-def boosts_of(tx: Tx, post_id: int, limit: int, max_id: int | None = None) -> list[Boost]:
-    """The boosts of a post, newest first, older than the boost `max_id` if given."""
+def boosts_of(
+    tx: Tx,
+    post_id: int,
+    limit: int,
+    max_id: int | None = None,
+    since_id: int | None = None,
+    min_id: int | None = None,
+) -> list[Boost]:
+    """The boosts of a post, newest first; the bounds are ids of boosts."""
     query = select(*_BOOST).where(boosts.c.post_id == post_id)
-    if max_id is not None:
-        query = query.where(boosts.c.id < max_id)
-    return all_of(tx, query.order_by(boosts.c.id.desc()).limit(limit), Boost)
+    found = all_of(tx, bounded(query, boosts.c.id, Page(limit, max_id, since_id, min_id)), Boost)
+    return found[::-1] if min_id is not None else found
 
 
 def set_bookmark(tx: Tx, bookmark_id: int, person_id: int, post_id: int) -> None:

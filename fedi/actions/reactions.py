@@ -105,8 +105,9 @@ def drop_like(tx: Tx, actor: Actor, post: Post, known: Like) -> None:
         notifying.forget(tx, "favourite", actor, post.id)
 
 
-def boost(tx: Tx, site: Site, actor: Actor, post: Post) -> Boost:
-    """A local person boosts a post; again gives the boost there is.
+def boost(tx: Tx, site: Site, actor: Actor, post: Post, visibility: str = "public") -> Boost:
+    """A local person boosts a post; again gives the boost there is. `visibility` is who sees that they did: `public`,
+    `unlisted`, or `followers`.
 
     Raises Invalid for a post that is not for everyone: a boost would show it to others than it was written for.
     """
@@ -116,17 +117,18 @@ def boost(tx: Tx, site: Site, actor: Actor, post: Post) -> Boost:
     if known is not None:
         return known
     made_id = site.new_id()
-    made = Boost(made_id, actor.id, post.id, f"{actor.iri}/boosts/{made_id}", site.clock())
+    made = Boost(made_id, actor.id, post.id, f"{actor.iri}/boosts/{made_id}", site.clock(), visibility)
     keep_boost(tx, site, actor, post, made)
     author = actors.by_id(tx, post.author_id)
+    to, cc = _boost_addressed(actor, visibility)
     sending.send(
         tx,
         site,
         actor,
         "Announce",
         post.iri,
-        to=[sending.PUBLIC],
-        cc=[actor.followers or "", *([author.iri] if author else [])],
+        to=to,
+        cc=[*cc, *([author.iri] if author else [])],
         activity_id=made.iri,
         post_id=post.id,
         audience=outbox.Audience(followers_of=(actor.id,), actors=(author.id,) if author else ()),
@@ -143,16 +145,25 @@ def unboost(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
     drop_boost(tx, actor, post, known)
     author = actors.by_id(tx, post.author_id)
     document = {"id": known.iri, "type": "Announce", "actor": actor.iri, "object": post.iri}
+    to, cc = _boost_addressed(actor, known.visibility)
     sending.send(
         tx,
         site,
         actor,
         "Undo",
         document,
-        to=[sending.PUBLIC],
-        cc=[actor.followers or ""],
+        to=to,
+        cc=cc,
         audience=outbox.Audience(followers_of=(actor.id,), actors=(author.id,) if author else ()),
     )
+
+
+def _boost_addressed(actor: Actor, visibility: str) -> tuple[list[str], list[str]]:
+    """(to, cc) of a boost, as Mastodon addresses each."""
+    followers = [actor.followers or ""]
+    if visibility == "public":
+        return [sending.PUBLIC], followers
+    return followers, [sending.PUBLIC] if visibility == "unlisted" else []
 
 
 def keep_boost(tx: Tx, site: Site, actor: Actor, post: Post, made: Boost) -> bool:

@@ -70,6 +70,7 @@ class Bundle:
     now: int = 0
     warnings: dict[int, Moderation] = field(default_factory=dict)  # what moderators did, by the notification of it
     reports: dict[int, Report] = field(default_factory=dict)  # by the notification of it
+    unseen: frozenset[int] = frozenset()  # boosts that are not for the caller
     muted: frozenset[int] = frozenset()  # posts of threads of which the caller wants to hear no more
     filtered: dict[int, list[Met]] = field(default_factory=dict)  # filters of the caller's that a post meets
     cards: dict[str, Card] = field(default_factory=dict)  # by the URL of the page
@@ -114,6 +115,7 @@ def bundle(
     boosted = [one.boost_id or one.id for one in shown if one.booster_id is not None and one.post_id in seen]
     found_polls = polls.by_posts(tx, [one for one in fresh if seen[one].kind == "Question"])
     liked = [one for one in ids if seen[one].likes_count]
+    boosts = reactions.boosts_by_ids(tx, boosted)
     rules = filtering.rules(tx, me) if me is not None and ids else ()
     now = site.clock()
     return Bundle(
@@ -125,7 +127,7 @@ def bundle(
         posts.tags_of(tx, fresh),
         NO_FLAGS if me is None else reactions.flags(tx, me, ids),
         apps.apps_by_ids(tx, list(used)),
-        reactions.boosts_by_ids(tx, boosted),
+        boosts,
         pieces,
         found_polls,
         polls.chosen(tx, list(found_polls), me) if found_polls and me is not None else {},
@@ -134,6 +136,7 @@ def bundle(
         reactions.emoji_counts(tx, liked, me) if liked else {},
         _language(tx, me, [seen[one] for one in fresh]),
         now,
+        unseen=visibility.unseen_boosts(tx, viewer, boosts.values()),
         muted=NONE if me is None else _muted(tx, me, [seen[one] for one in ids]),
         filtered=_filtered(me, rules, [seen[one] for one in ids], found_polls, now) if rules else {},
         cards=cards.ready(tx, list({url for one in fresh if (url := seen[one].card_url) is not None})),

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fedi import visibility
 from fedi.actions import reactions as actions
 from fedi.callers import bearer, identify, known, viewer
 from fedi.context import Site
-from fedi.errors import NotFound
+from fedi.errors import Invalid, NotFound
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.mastodon.door import Endpoint
@@ -19,6 +20,7 @@ from fedi.mastodon.entities.account import account
 from fedi.mastodon.entities.status import status, statuses
 from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.paging import Paging, links
+from fedi.visibility import Viewer
 from storage import actors, mutes, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -69,18 +71,31 @@ def _root(post: Post) -> int:
     return post.root_id or post.id
 
 
+class Boosting(msgspec.Struct, kw_only=True):
+    """The body of POST /api/v1/statuses/ID/reblog."""
+
+    visibility: str = "public"
+
+
+_BOOST_VISIBILITY = {"public": "public", "unlisted": "unlisted", "private": "followers"}
+
+
 async def reblog(request: Request) -> Response:
-    """POST /api/v1/statuses/ID/reblog: the wrapper comes back, with the post as its `reblog`."""
+    """POST /api/v1/statuses/ID/reblog: the wrapper comes back, with the post as its `reblog`; `visibility` is who sees it."""
     site: Site = request.app.state.site
     status_id = arguments.path_id(request)
     token = bearer(request)
+    await site.db.read(lambda tx: known(identify(tx, token, "write:statuses")).me)
+    shown_to = _BOOST_VISIBILITY.get((await arguments.read(request, Boosting)).visibility)
+    if shown_to is None:
+        raise Invalid("Validation failed: Visibility is not included in the list")
 
     def unit(tx: Tx) -> msgspec.Raw:
         caller = known(identify(tx, token, "write:statuses"))
         found = find(tx, caller.viewer, status_id)
         if found is None:
             raise NotFound
-        boost = actions.boost(tx, site, caller.me, found[1])
+        boost = actions.boost(tx, site, caller.me, found[1], shown_to)
         one = Shown(boost.id, boost.post_id, boost.actor_id)
         shown = status(bundle(tx, site, caller.viewer, [one]), one)
         if shown is None:
@@ -94,36 +109,36 @@ async def favourited_by(request: Request) -> Response:
     """GET /api/v1/statuses/ID/favourited_by: the accounts that like it, newest first."""
     return await _who(
         request,
-        lambda tx, post_id, page: [
-            (row.id, row.actor_id) for row in reactions.likes_of(tx, post_id, page.limit, page.max_id)
+        lambda tx, _, post_id, page: [
+            (row.id, row.actor_id)
+            for row in reactions.likes_of(tx, post_id, page.limit, page.max_id, page.since_id, page.min_id)
         ],
     )
 
 
 async def reblogged_by(request: Request) -> Response:
     """GET /api/v1/statuses/ID/reblogged_by: the accounts that boosted it, newest first."""
-    return await _who(
-        request,
-        lambda tx, post_id, page: [
-            (row.id, row.actor_id) for row in reactions.boosts_of(tx, post_id, page.limit, page.max_id)
-        ],
-    )
+    return await _who(request, _boosters)
 
 
-async def _who(request: Request, rows: Callable[[Tx, int, Page], list[tuple[int, int]]]) -> Response:
+def _boosters(tx: Tx, looks: Viewer, post_id: int, page: Page) -> list[tuple[int, int]]:
+    found = reactions.boosts_of(tx, post_id, page.limit, page.max_id, page.since_id, page.min_id)
+    unseen = visibility.unseen_boosts(tx, looks, found)
+    return [(row.id, row.actor_id) for row in found if row.id not in unseen]
+
+
+async def _who(request: Request, rows: Callable[[Tx, Viewer, int, Page], list[tuple[int, int]]]) -> Response:
     site: Site = request.app.state.site
     status_id = arguments.path_id(request)
     page = arguments.query(request, Paging).page(40, 80)
     token = bearer(request)
 
     def unit(tx: Tx) -> tuple[list[msgspec.Raw], list[int]]:
-        found = find(tx, viewer(identify(tx, token, "read:accounts", "read:statuses")), status_id)
+        looks = viewer(identify(tx, token, "read:accounts", "read:statuses"))
+        found = find(tx, looks, status_id)
         if found is None:
             raise NotFound
-        pairs = rows(tx, found[1].id, page)
-        if page.min_id is not None or page.since_id is not None:
-            least = max(page.min_id or 0, page.since_id or 0)
-            pairs = [pair for pair in pairs if pair[0] > least]
+        pairs = rows(tx, looks, found[1].id, page)
         known_actors = actors.by_ids(tx, [actor_id for _, actor_id in pairs])
         shown = [
             account(site.config.origin, actor)

@@ -21,7 +21,7 @@ from fedi.errors import NotFound
 from fedi.outbox.answers import Ready, check_text, door
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import posts as post_rendering
-from fedi.visibility import NOBODY, Viewer, may_see_group, seen, seen_count
+from fedi.visibility import NOBODY, Viewer, may_see_group, seen, seen_count, unseen_boosts
 from storage import actors, follows, groups, memberships, outbox, pins, reactions, twins
 from storage import posts as post_rows
 from storage.actors import Actor
@@ -110,8 +110,10 @@ def _outbox_page(tx: Tx, site: Site, viewer: Viewer, actor: Actor, before: int |
             # A group's boost for microblogs says again what its announce of the activity says.
             if post is None or (row.form in ("microblog", "notice") and actor.is_group):
                 continue
-            if row.type == "Announce" and row.form != "forum" and reactions.boost_by_iri(tx, row.activity_id) is None:
-                continue  # taken back
+            if row.type == "Announce" and row.form != "forum":
+                boost = reactions.boost_by_iri(tx, row.activity_id)
+                if boost is None or unseen_boosts(tx, viewer, [boost]):
+                    continue  # taken back, or for followers
             if row.type == "Create":
                 items.append(post_rendering.create(tx, site, post))  # as it is now, edits included
             elif row.form != "forum" or _inner_type(row.body) == "Create":

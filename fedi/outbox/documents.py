@@ -24,7 +24,7 @@ from fedi.outbox.ready import ready
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import actors as actor_rendering
 from fedi.rendering import posts as post_rendering
-from fedi.visibility import NOBODY, Viewer, may_see, may_see_group
+from fedi.visibility import NOBODY, Viewer, may_see, may_see_group, unseen_boosts
 from storage import actors, audiences, outbox, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -141,8 +141,10 @@ def _sent(tx: Tx, viewer: Viewer, iri: str) -> Sent:
         raise NotFound
     if row.form == "notice" and not _got_it(tx, viewer, row):
         raise NotFound  # it says who is a member, to that one
-    if row.type == "Announce" and row.form != "forum" and reactions.boost_by_iri(tx, iri) is None:
-        raise NotFound  # a boost that was taken back
+    if row.type == "Announce" and row.form != "forum":
+        boost = reactions.boost_by_iri(tx, iri)
+        if boost is None or (unseen_boosts(tx, viewer, [boost]) and not _got_it(tx, viewer, row)):
+            raise NotFound  # a boost that was taken back, or is for followers
     author: Actor | None = actors.by_id(tx, row.actor_id)
     if author is None or (author.state != "active" and row.type not in ("Delete", "Undo")):
         raise NotFound

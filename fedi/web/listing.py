@@ -10,6 +10,7 @@ from starlette.requests import Request
 from fedi import feeds, visibility
 from fedi.web import cards
 from fedi.web.cards import Card
+from storage import reactions
 from storage.actors import Actor
 from storage.feeds import read
 from storage.metadata import Tx
@@ -54,9 +55,11 @@ def of_entries(tx: Tx, me: Actor | None, entries: list[Entry], *, but: Collectio
     the rows of these ids."""
     shown = entries[:PAGE]
     seen = visibility.seen(tx, cards.viewer_of(me), [entry.post_id for entry in shown])
+    boosts = reactions.boosts_by_ids(tx, [entry.id for entry in shown if entry.boost])
+    unseen = visibility.unseen_boosts(tx, cards.viewer_of(me), boosts.values())
     first: dict[int, Entry] = {}
     for entry in shown:
-        if entry.post_id in seen and entry.id not in but:
+        if entry.post_id in seen and entry.id not in but and entry.id not in unseen:
             first.setdefault(entry.post_id, entry)
     made = cards.of_posts(
         tx,

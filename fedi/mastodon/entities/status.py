@@ -82,9 +82,14 @@ def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw
     if shown.booster_id is None:
         return msgspec.Raw(inner)
     booster = bundle.actors.get(shown.booster_id)
-    if booster is None:
+    if booster is None or (shown.boost_id or shown.id) in bundle.unseen:
         return None
     boost = bundle.boosts.get(shown.boost_id or shown.id)
+    tail = pieces.tail
+    if boost is not None and boost.visibility != "public":
+        # The first of this name is the boost's own: in texts quotation marks are escaped.
+        own = b'"visibility":"%s"' % VISIBILITY[boost.visibility].encode()
+        tail = tail.replace(b'"visibility":"public"', own, 1).replace(b'"visibility":"unlisted"', own, 1)
     head = _inside(
         {
             "id": str(shown.id),
@@ -106,7 +111,7 @@ def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw
                 b"{",
                 head,
                 b",",
-                pieces.tail,
+                tail,
                 b',"account":',
                 account(bundle.origin, booster),
                 flags,

@@ -392,6 +392,7 @@ def upgrade() -> None:
     op.add_column("actors", sa.Column("image_description", sa.Text(), nullable=True))
     op.add_column("actors", sa.Column("hide_collections", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("actors", sa.Column("hides", sa.Text(), server_default="[]", nullable=False))
+    op.add_column("boosts", sa.Column("visibility", sa.Text(), server_default="public", nullable=False))
     op.add_column("follows", sa.Column("languages", sa.Text(), nullable=True))
     some = sa.text("languages IS NOT NULL")
     op.create_index("ix_follows_languages", "follows", ["follower_id"], sqlite_where=some, postgresql_where=some)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from fedi.actions import blocks
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
@@ -132,3 +134,50 @@ async def test_quotes_are_counted(api: Api, ada: Actor, ben: Actor) -> None:
     assert (await api.get(path)).json["quotes_count"] == 1
     await api.ask("DELETE", f"/api/v1/statuses/{quoting[0]}", his)
     assert (await api.get(path)).json["quotes_count"] == 1
+
+
+async def test_a_boost_for_followers_is_for_followers(api: Api, ada: Actor, ben: Actor) -> None:
+    chi = await api.person("chi")
+    await api.follow(chi, ben)
+    his, hers, other = await api.token(ben), await api.token(chi), await api.token(ada)
+    post = await api.publish(ada, 'quoted "visibility":"public"')
+    path = f"/api/v1/statuses/{post.id}/reblog"
+    assert (await api.post(path, his, json={"visibility": "direct"})).status == 422
+    wrapper = (await api.post(path, his, json={"visibility": "private"})).json
+    assert (wrapper["visibility"], wrapper["reblog"]["visibility"]) == ("private", "public")
+    profile = f"/api/v1/accounts/{ben.id}/statuses"
+    for token, shown in ((his, True), (hers, True), (other, False), (None, False)):
+        assert [one["id"] for one in (await api.get(profile, token)).json] == ([wrapper["id"]] if shown else [])
+        assert (await api.get(f"/api/v1/statuses/{wrapper['id']}", token)).status == (200 if shown else 404)
+        boosters = (await api.get(f"/api/v1/statuses/{post.id}/reblogged_by", token)).json
+        assert [one["id"] for one in boosters] == ([str(ben.id)] if shown else [])
+    assert [one["id"] for one in (await api.get("/api/v1/timelines/home", hers)).json] == [wrapper["id"]]
+    number = wrapper["uri"].removeprefix("https://alpha.example")
+    assert (await api.get(number, accept="application/activity+json")).status == 404
+    page = await api.get("/people/ben", accept="text/html")
+    assert b"quoted" not in page.body
+    await api.post(f"/api/v1/statuses/{post.id}/unreblog", his)
+    unlisted = (await api.post(path, his, json={"visibility": "unlisted"})).json
+    assert unlisted["visibility"] == "unlisted"
+    sent = msgspec.json.decode(
+        (await api.get(unlisted["uri"].removeprefix("https://alpha.example"), accept="application/activity+json")).body
+    )
+    assert sent["to"] == [ben.followers]
+    assert "https://www.w3.org/ns/activitystreams#Public" in sent["cc"]
+
+
+async def test_pages_of_who_likes_it(api: Api, ada: Actor) -> None:
+    post = await api.publish(ada, "like me")
+    people = [await api.person(f"p{n}") for n in range(5)]
+    for one in people:
+        await api.post(f"/api/v1/statuses/{post.id}/favourite", await api.token(one))
+    path = f"/api/v1/statuses/{post.id}/favourited_by?limit=2"
+    names = [one["username"] for one in (await api.get(path)).json]
+    assert names == ["p4", "p3"]
+    older = (await api.get(path)).link("next")
+    assert older is not None
+    page = await api.get(older)
+    assert [one["username"] for one in page.json] == ["p2", "p1"]
+    newer = page.link("prev")
+    assert newer is not None
+    assert [one["username"] for one in (await api.get(newer)).json] == ["p4", "p3"]
