@@ -80,6 +80,18 @@ async def test_the_gate_decides(api: Api, ada: Actor, ben: Actor) -> None:
     assert await found(api, his, "walrus", max_id=shown[1].id) == [str(shown[0].id)]
     assert await found(api, his, "walrus", min_id=shown[1].id) == [str(shown[2].id)]
     assert await found(api, his, "walrus", account_id=ben.id) == []
+    # What nobody sees any more takes no place on a page, nor does what one could see once.
+    chi = await api.person("chi")
+    await api.site.db.write(lambda tx: actors.change(tx, chi.id, indexable=True))
+    await api.follow(ben, ada)
+    once = await api.publish(ada, "walrus once", visibility="followers")
+    await api.site.db.write(lambda tx: reactions.bookmark(tx, api.site, ben.id, once))
+    assert await found(api, his, "walrus once") == [str(once.id)]
+    for number in range(3):
+        await api.publish(chi, f"walrus by chi {number}")
+    await api.post(f"/api/v1/accounts/{ada.id}/unfollow", his)
+    await api.site.db.write(lambda tx: people.suspend(tx, api.site, chi))
+    assert await found(api, his, "walrus", limit=2) == [str(one.id) for one in shown[:0:-1]]
     await api.site.db.write(lambda tx: people.suspend(tx, api.site, ada))
     assert await found(api, his, "walrus") == []
 
