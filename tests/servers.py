@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FEDI = Path(sys.executable).with_name("fedi")
-START = 30.0
+START = 90.0
+"""Seconds that it may take, several processes on a busy machine."""
 
 
 # Below the ports that the system gives to connections, a part for each worker of pytest, and none twice: what was free a

@@ -63,11 +63,14 @@ class Socket:
 
     async def subscribe(self, stream: str, **more: str) -> None:
         """Ask for a stream and wait until the hub has it."""
-        before = len(hub_of(self.app)._streams[stream])
+        before = self._listening(stream)
         self.say({"type": "subscribe", "stream": stream, **more})
         async with asyncio.timeout(PATIENCE):
-            while len(hub_of(self.app)._streams[stream]) == before:  # noqa: ASYNC110
+            while self._listening(stream) == before:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
+
+    def _listening(self, stream: str) -> int:
+        return sum(len(known) for known in hub_of(self.app)._streams[stream].values())
 
     async def heard(self) -> Any:
         """The next message; its payload decoded where it is JSON of its own."""
