@@ -109,7 +109,7 @@ async def test_followers_page_by_the_follow(api: Api, ada: Actor) -> None:
         ({"note": "x" * 3000}, "2,000"),
         ({"fields_attributes[0][name]": "x" * 300, "fields_attributes[0][value]": "y"}, "255"),
         ({"source[privacy]": "secret"}, "Privacy"),
-        ({"avatar": "data:,x"}, "pictures"),
+        ({"avatar": "data:,x"}, "Avatar content type is invalid"),
         ({"fields_attributes": "x"}, "object"),
     ],
 )
