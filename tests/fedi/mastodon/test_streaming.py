@@ -71,6 +71,11 @@ async def test_the_token_comes_as_subprotocol_in_the_query_or_in_a_header(api: A
     assert (await socket(api.app, token, protocol="mastodon").open()).subprotocol == "mastodon"
 
 
+async def test_where_it_is_is_told_with_the_scheme_of_tls(api: Api) -> None:
+    assert (await api.get("/api/v2/instance")).json["configuration"]["urls"]["streaming"] == "wss://alpha.example"
+    assert (await api.get("/api/v1/instance")).json["urls"]["streaming_api"] == "wss://alpha.example"
+
+
 @pytest.mark.parametrize("kind", ["none", "unknown", "revoked", "of an app", "suspended", "pending"])
 async def test_without_a_good_token_there_is_no_upgrade(api: Api, ada: Actor, kind: str) -> None:
     token: str | None = await api.token(None if kind == "of an app" else ada)
