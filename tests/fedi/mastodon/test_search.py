@@ -1,10 +1,12 @@
 """Search through the client API: who finds what, pages that leak nothing, and how often other servers are asked."""
 
 import asyncio
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 
+from federation.client import Response
 from fedi import searching
 from fedi.actions import moderation, people, polls, posts, reactions
 from fedi.actions.posts import Draft, PollDraft
@@ -15,11 +17,22 @@ from tests.fedi.mastodon.conftest import Api
 from tests.world import Peer, World
 
 
+class Counted(World):
+    """A network that counts also what is asked of hosts that there aren't."""
+
+    async def send(self, method: str, url: str, *more: Any, **options: Any) -> Response:
+        """As World's; whatever is tried is in `asked`."""
+        host = urlsplit(url).netloc
+        if host not in self.apps:
+            self.asked.append((host, url))
+        return await super().send(method, url, *more, **options)
+
+
 @pytest.fixture
 async def world(api: Api, monkeypatch: pytest.MonkeyPatch) -> World:
     """A network that counts what is asked."""
     await api.site.db.write(lambda tx: people.ensure_instance_actor(tx, api.site))
-    made = World()
+    made = Counted()
     monkeypatch.setattr(api.site.client, "transport", made)
     return made
 
