@@ -35,7 +35,7 @@ class Block:
 
 _ROW = columns(blocks, Block)
 _PERSON = bindparam("person", type_=Id())
-_OTHERS = bindparam("others", expanding=True)
+_OTHERS = bindparam("others", type_=Id(), expanding=True)
 _AROUND = union(
     select(blocks.c.actor_id).where(blocks.c.owner_id == _PERSON),
     select(blocks.c.owner_id).where(blocks.c.actor_id == _PERSON),

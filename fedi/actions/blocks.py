@@ -5,7 +5,7 @@ from fedi.actions import follows as follow_actions
 from fedi.actions import sending
 from fedi.context import Site
 from fedi.errors import Invalid
-from storage import blocks, endorsements, follows, lists, notification_policies, notifications, outbox
+from storage import blocks, follows, notification_policies, notifications, outbox
 from storage.actors import Actor
 from storage.blocks import Block
 from storage.metadata import Tx
@@ -14,8 +14,9 @@ from storage.metadata import Tx
 def block(tx: Tx, site: Site, person: Actor, target: Actor) -> None:
     """A local person blocks `target`; of a group that means to leave it. Again is nothing.
 
-    Follows and requests end in both directions. A remote person's server is told (`Block`), as Mastodon does, so that it
-    hides the two from each other as well; whoever is blocked is never told. Raises Invalid for oneself.
+    Follows and requests end in both directions, and with them lists and endorsements. A remote person's server is told
+    (`Block`), as Mastodon does, so that it hides the two from each other as well; whoever is blocked is never told. Raises
+    Invalid for oneself.
     """
     if person.id == target.id:
         raise Invalid("You can't block yourself.")
@@ -26,7 +27,6 @@ def block(tx: Tx, site: Site, person: Actor, target: Actor) -> None:
     back = follows.find(tx, target.id, person.id)
     if back is not None:
         follow_actions.reject(tx, site, back)
-    _part(tx, person, target)
     notifications.forget(tx, person_id=person.id, actor_id=target.id)
     notification_policies.settle(tx, person.id, [target.id])
     if _is_told(target):
@@ -64,20 +64,12 @@ def blocked(tx: Tx, site: Site, by: Actor, target: Actor, iri: str) -> bool:
         edge = follows.find(tx, follower.id, followed.id)
         if edge is not None:
             follow_actions.ended(tx, edge, follower, followed)
-    _part(tx, by, target)
     return True
 
 
 def unblocked(tx: Tx, known: Block) -> None:
     """A remote actor takes its block back."""
     blocks.remove(tx, known.id)
-
-
-def _part(tx: Tx, one: Actor, other: Actor) -> None:
-    """Take each out of what the other put them into."""
-    for owner, actor in ((one, other), (other, one)):
-        endorsements.remove(tx, owner.id, actor.id)
-        lists.take_out(tx, owner.id, actor.id)
 
 
 def _is_told(target: Actor) -> bool:

@@ -86,6 +86,7 @@ async def suggested(api: Api, token: str) -> dict[str, list[str]]:
 async def test_suggestions(api: Api, ada: Actor, ben: Actor) -> None:
     chi, dan, eve = await api.person("chi"), await api.person("dan"), await api.person("eve")
     maths, secret = await api.group("maths", ben), await api.group("secret", ben, see="members")
+    await api.group("partners", ben, see="peers")
     shared = await api.group("shared", chi)
     for one in (ada, ben):
         await api.follow(one, shared)
@@ -97,6 +98,7 @@ async def test_suggestions(api: Api, ada: Actor, ben: Actor) -> None:
     assert "similar_to_recently_followed" in found["ben"], "they share a group"
     assert "friends_of_friends" in found["dan"], "followed by whom ada follows"
     assert found["eve"] == ["most_followed"]
+    assert found["partners"] == ["featured"], "who is in it is not for everyone to know"
     assert found.keys().isdisjoint({"ada", "chi", "shared", "secret"}), "oneself, who is followed, what is hidden"
 
     # Who hides whom they follow gives nobody away; who does not want to be found is not.
