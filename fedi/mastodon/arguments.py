@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from python_multipart.exceptions import FormParserError
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -88,7 +87,8 @@ async def _body(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         try:
-            form = await request.form(max_files=8, max_fields=_PAIRS, max_part_size=BODY)
+            # Files have no business here: who wants them asks by `uploaded`.
+            form = await request.form(max_files=0, max_fields=_PAIRS, max_part_size=BODY)
         except (HTTPException, FormParserError, UnicodeError) as problem:
             raise Problem("Error occurred while parsing request parameters") from problem
         return nested(form.multi_items())
@@ -203,7 +203,7 @@ def _fitted(name: str, value: Any, kind: Any) -> Any:
         if not isinstance(value, dict):
             raise Invalid(f"Validation failed: {name} must be an object")
         return fit(nested(list(value.items())), kind)
-    if isinstance(value, (dict, UploadFile, Upload)):
+    if isinstance(value, (dict, Upload)):
         raise Invalid(f"Validation failed: {name} must be a single value")
     if kind is bool:
         return _truth(value)
