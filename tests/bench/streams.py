@@ -98,7 +98,7 @@ async def filled(server: Server, count: int) -> list[str]:
     """Tokens of `count` people; all of them follow the first."""
     site = open_site(load(server.config, {}))
     pair = generate_rsa()
-    people.generate_rsa = lambda: pair  # one for all: making one takes longer than all the rest
+    setattr(people, "generate_rsa", lambda: pair)  # noqa: B010 - one for all: making one takes longer than all the rest
     tokens = [secrets.token_urlsafe(24) for _ in range(count)]
 
     def fill(tx: Tx) -> None:

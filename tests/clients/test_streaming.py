@@ -48,7 +48,8 @@ async def test_a_browsers_handshake_and_what_is_told(university: University) -> 
     assert refused.value.response.status_code == 401
     async with connect(address(server), subprotocols=[token]) as socket:  # type: ignore[list-item]
         assert socket.subprotocol == token
-        assert "Sec-WebSocket-Extensions" not in socket.response.headers  # type: ignore[union-attr]
+        assert socket.response is not None
+        assert "Sec-WebSocket-Extensions" not in socket.response.headers
         await socket.send(json.dumps({"type": "subscribe", "stream": "nothing"}))
         assert json.loads(await socket.recv()) == {"error": "Unknown stream type", "status": 400}
         await socket.send(json.dumps({"type": "subscribe", "stream": "user"}))

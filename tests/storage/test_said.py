@@ -128,7 +128,7 @@ def test_it_is_kept_for_a_minute(db: Database) -> None:
     there = Another(db.url)
     old = time.time_ns() // 1_000_000 - 61_000
     insert = "INSERT INTO said (process, topic, payload, created_at) VALUES ('x', 'news', 'old', :at)"
-    db.write_now(lambda tx: tx.execute(text(insert), {"at": old}) and None)
+    db.write_now(lambda tx: tx.execute(text(insert), {"at": old}).rowcount)
     there.says("news new")
     left = db.read_now(lambda tx: tx.execute(select(said.c.payload)).all())
     assert left == [("new",)]

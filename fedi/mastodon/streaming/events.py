@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from fedi import hiding, visibility
 from fedi.callers import Caller
 from fedi.context import Site
 from fedi.mastodon.entities.announcement import announcement, reaction
@@ -19,7 +20,7 @@ from fedi.mastodon.notifications import rows_of
 from fedi.mastodon.streaming import audience, payloads
 from fedi.mastodon.streaming.audience import OPEN, Told, Wanted
 from fedi.mastodon.streaming.words import Happened
-from storage import actors, lists, notifications, posts, readers
+from storage import actors, conversations, lists, notifications, posts, readers
 from storage.ids import time_of
 from storage.metadata import Tx
 
@@ -180,10 +181,18 @@ async def _filters(site: Site, one: Happened, wanted: Wanted) -> AsyncIterator[N
 
 async def _conversation(site: Site, one: Happened, wanted: Wanted) -> AsyncIterator[News]:
     person_id, conversation_id = one.ids
-    if person_id in wanted.direct:
-        payload = await site.db.read(lambda tx: conversation(tx, site, person_id, conversation_id))
-        if payload is not None:
-            yield News("direct", (person_id,), "conversation", msgspec.json.encode(payload))
+
+    def unit(tx: Tx) -> bytes | None:
+        known = conversations.by_id(tx, person_id, conversation_id)
+        last = visibility.seen(tx, visibility.person(person_id), [known.last_post_id]) if known is not None else {}
+        author = actors.by_id(tx, last[known.last_post_id].author_id) if known is not None and last else None
+        if author is None or not hiding.hidden(tx, person_id, site.clock()).reads(author):
+            return None
+        return msgspec.json.encode(conversation(tx, site, person_id, conversation_id))
+
+    payload = await site.db.read(unit) if person_id in wanted.direct else None
+    if payload is not None:
+        yield News("direct", (person_id,), "conversation", payload)
 
 
 async def _announcement(site: Site, one: Happened, wanted: Wanted) -> AsyncIterator[News]:

@@ -16,6 +16,7 @@ from storage import apps, hashtags
 from storage import people as people_rows
 from storage import posts as post_rows
 from storage.actors import Actor
+from storage.database import Database
 from storage.posts import Post
 from tests.conftest import KINDS, Databases
 from tests.fedi.mastodon.conftest import Api
@@ -233,9 +234,9 @@ async def test_a_status_has_the_flags_of_who_gets_it(api: Api, ada: Actor, ben: 
     ] * 3
     flags = [(status["favourited"], status["bookmarked"], status.get("pinned")) for _, _, status in told]
     assert flags == [(False, False, False), (True, True, None), (False, False, None)]
-    for one, person in zip(told, (ada, ben, chi), strict=True):
+    for (_, _, status), person in zip(told, (ada, ben, chi), strict=True):
         answer = (await api.get(f"/api/v1/statuses/{post.id}", await api.token(person))).json
-        assert one[2] == answer, "a stream says what the answer says"
+        assert status == answer, "a stream says what the answer says"
 
 
 async def test_who_filters_a_word_is_told_so(api: Api, ada: Actor, ben: Actor) -> None:
@@ -293,6 +294,10 @@ async def test_a_direct_message_reaches_who_is_named(api: Api, ada: Actor, ben: 
     await delete(api, post, ada)
     assert await named.event() == (["user"], "delete", post.id)
     assert await other.silence()
+
+    await api.site.db.write(lambda tx: mutes.mute(tx, api.site, ben, ada))
+    await api.publish(ada, "@ben hear me", visibility="direct")
+    assert await direct.silence()
 
 
 @BOTH
@@ -405,6 +410,15 @@ async def test_a_revoked_token_closes_its_connections_at_once(api: Api, ada: Act
     assert stays.closed is None
     await stays.subscribe("user")
     assert len(hub(api.app)) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite's: tests/storage/test_said.py
+async def test_a_token_revoked_by_another_process_closes_too(api: Api, ada: Actor) -> None:
+    opened = await listen(api, ada)
+    other = Database(api.site.db.url)
+    other.write_now(lambda tx: apps.revoke(tx, api.site.clock(), person_id=ada.id))
+    assert (await opened.end())[0] == 1008
+    other.close()
 
 
 async def test_oauth_revoke_closes_too(api: Api, ada: Actor) -> None:
