@@ -84,8 +84,6 @@ def good(answer: Answer) -> bool:
     """Whether it is JSON, with a text where it is an error; or nothing at all, and says so."""
     if answer.status == 204:
         return answer.body == b""
-    if answer.status == 204:
-        return answer.body == b""  # where Mastodon says so: no campaign for donations
     if not answer.headers.get("content-type", "").startswith("application/json"):
         return False
     said = json.loads(answer.body)

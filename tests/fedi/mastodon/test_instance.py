@@ -8,10 +8,13 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from fedi.actions import reactions
 from fedi.app import build
-from fedi.mastodon.sending import has_already
+from fedi.mastodon.answers import Json
+from fedi.mastodon.sending import has_already, ready
 from storage import actors, cards, peers, posts
 from storage.actors import Actor
 from storage.cards import Card
@@ -133,16 +136,16 @@ async def test_answers_are_compressed_for_who_takes_it(api: Api, ada: Actor) -> 
     assert decoded(await api.get("/api/v2/instance", accept_encoding="gzip, deflate"))["domain"] == "alpha.example"
 
 
-async def test_what_a_cookie_opens_is_not_compressed(api: Api) -> None:
+def test_what_a_cookie_opens_is_not_compressed() -> None:
     """Its length would tell what is in it to who makes a browser ask (BREACH)."""
-    answer = await api.get("/.well-known/oauth-authorization-server", accept_encoding="gzip")
-    assert "content-encoding" in answer.headers or len(answer.body) < 1024 or answer.status == 200
-    many = "https://app.example/" + "x" * 1500
-    answer = await api.post("/api/v1/apps", form={"client_name": "x", "redirect_uris": many}, accept_encoding="gzip")
-    assert answer.headers["content-encoding"] == "gzip"
+
+    def sent(path: str) -> Response:
+        scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"accept-encoding", b"gzip")]}
+        return ready(Request(scope), Json({"secret": "x" * 3000}))
+
+    assert sent("/api/v1/apps").headers["content-encoding"] == "gzip"
     for path in ("/oauth/authorize", "/oauth/token", "/oauth/userinfo"):
-        answer = await api.get(f"{path}?x={'y' * 3000}", accept_encoding="gzip")
-        assert "content-encoding" not in answer.headers, path
+        assert "content-encoding" not in sent(path).headers, path
 
 
 async def test_etag(api: Api) -> None:
