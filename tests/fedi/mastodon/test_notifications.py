@@ -137,12 +137,14 @@ async def test_what_one_may_not_see_any_more_is_in_no_form_and_no_count(api: Api
     token, theirs = await api.token(ada), await api.token(ben)
     post = await api.publish(ada, "one")
     fans = await liked_by(api, post.id, 3)
-    private = await api.publish(ben, "@ada for some", visibility="followers")
+    await api.post(f"/api/v1/accounts/{ben.id}/follow", token, json={"notify": True})
+    private = await api.publish(ben, "for some", visibility="followers")
     gone = await api.publish(ben, "@ada gone")
-    assert (await api.get("/api/v2/notifications/unread_count", token)).json == {"count": 3}
-    assert (await api.get("/api/v1/notifications/unread_count", token)).json == {"count": 5}
+    assert (await api.get("/api/v2/notifications/unread_count", token)).json == {"count": 4}
+    assert (await api.get("/api/v1/notifications/unread_count", token)).json == {"count": 6}
     await api.ask("DELETE", f"/api/v1/statuses/{gone.id}", theirs)
-    await api.ask("PUT", f"/api/v1/statuses/{private.id}", theirs, json={"status": "for some"})
+    [bell] = (await api.get("/api/v1/notifications?types[]=status", token)).json
+    await api.post(f"/api/v1/accounts/{ben.id}/unfollow", token)
     await api.site.db.write(lambda tx: actors.change(tx, fans[0].id, state="suspended"))
     plain = (await api.get("/api/v1/notifications", token)).json
     grouped = await groups(api, token)
@@ -153,6 +155,9 @@ async def test_what_one_may_not_see_any_more_is_in_no_form_and_no_count(api: Api
     assert likes["notifications_count"] == 2
     assert str(fans[0].id) not in likes["sample_account_ids"]
     assert str(gone.id) not in str(plain)
+    assert str(private.id) not in str(plain)
+    assert (await api.get(f"/api/v1/notifications/{bell['id']}", token)).status == 404
+    assert (await api.get(f"/api/v2/notifications/{bell['group_key']}", token)).status == 404
 
 
 async def test_unread_follows_the_marker(api: Api, ada: Actor, ben: Actor) -> None:
