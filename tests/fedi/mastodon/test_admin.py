@@ -8,6 +8,7 @@ from fedi import mastodon
 from storage import actors, moderations, peers, people, reports
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Answer, Api
+from tests.fedi.mastodon.test_instance import with_settings
 from tests.storage import rows
 
 ACCOUNTS, REPORTS = "/api/v1/admin/accounts", "/api/v1/admin/reports"
@@ -363,3 +364,22 @@ async def test_measures(api: Api, ada: Actor, ben: Actor, mod: Actor) -> None:
     for bad in ({"start_at": "x"}, {"start_at": "2026-02-01", "end_at": "2026-01-01"}, {"start_at": "1990-01-01"}):
         assert (await api.post("/api/v1/admin/measures", token, json=bad)).status == 422
     assert (await api.site.db.read(lambda tx: actors.by_id(tx, ada.id))) is not None
+
+
+async def test_reports_name_rules_and_reach_everyone_who_decides(api: Api, ada: Actor, ben: Actor, mod: Actor) -> None:
+    ruled = with_settings(api, rules=("Be kind.", "No advertising."))
+    club = await api.group("club", ada)
+    await api.follow(ben, club)
+    post = await api.publish(ben, "@club buy now")
+    said = {"account_id": str(ben.id), "status_ids": [str(post.id)], "category": "violation", "rule_ids": ["2", "2"]}
+    chi = await api.token(await api.person("chi"))
+    made = await ruled.post("/api/v1/reports", chi, json=said | {"forward_to_domains": ["far.example"]})
+    assert (made.status, made.json["rule_ids"], made.json["forwarded"]) == (200, ["2"], False)
+    for one in (ada, mod):  # the group's moderator, and the staff
+        told = (await api.get("/api/v1/notifications", await api.token(one))).json
+        assert [each["type"] for each in told if each["type"] != "follow"] == ["admin.report"], one.username
+    [shown] = (await ruled.get(REPORTS, await api.token(mod))).json
+    assert [one["text"] for one in shown["rules"]] == ["No advertising."]
+    assert (await ruled.post("/api/v1/reports", chi, json=said | {"rule_ids": ["3"]})).status == 422
+    spam = await ruled.post("/api/v1/reports", chi, json=said | {"category": "spam"})
+    assert (spam.status, spam.json["rule_ids"]) == (200, None)
