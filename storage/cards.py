@@ -4,9 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table, Text, bindparam, delete, select
+from sqlalchemy import Column, Table, Text, bindparam, delete, select, update
 
-from storage.metadata import Json, Time, Tx, all_of, columns, metadata, one_of, upsert
+from storage.metadata import Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, upsert
 
 cards = Table(
     "cards",
@@ -45,6 +45,19 @@ def by_url(tx: Tx, url: str) -> Card | None:
 def ready(tx: Tx, urls: Collection[str]) -> dict[str, Card]:
     """The cards of these pages that can be shown, by URL."""
     return {card.url: card for card in all_of(tx, _BY_URLS, Card, urls=list(urls))} if urls else {}
+
+
+def claim(tx: Tx, url: str, known: Card | None, now: int) -> bool:
+    """Whether the page is the caller's to ask, who found `known`; False when somebody else was quicker.
+
+    What is known of it is shown meanwhile; without any it is `pending` from `now` (ms) on.
+    """
+    if known is None:
+        new = {"url": url, "state": "pending", "title": "", "description": "", "more": {}, "fetched_at": now}
+        return insert_new(tx, cards, new) == 1
+    state = "ready" if known.state == "ready" else "pending"
+    same = (cards.c.url == url) & (cards.c.fetched_at == known.fetched_at) & (cards.c.state == known.state)
+    return tx.execute(update(cards).where(same).values(fetched_at=now, state=state)).rowcount > 0
 
 
 def save(tx: Tx, card: Card) -> None:

@@ -57,8 +57,8 @@ def _claim(tx: Tx, site: Site, post_id: int) -> str | None:
         return None
     if not site.previews.allow(host, PER_MINUTE, BURST, now):
         raise Later(now + random.randint(10_000, 60_000), f"enough pages of {host} for now")  # noqa: S311
-    if known is None or known.state != "ready":  # an old card is better than none while its page is asked again
-        cards.save(tx, Card(url, "pending", "", "", {}, now))
+    if not cards.claim(tx, url, known, now):
+        raise Later(now + 15_000, f"{url} is being asked")
     return url
 
 
@@ -72,8 +72,11 @@ def _host(url: str) -> str | None:
 def _keep(tx: Tx, site: Site, post_id: int, url: str, read: Preview | None) -> None:
     now = site.clock()
     if read is None:
-        cards.save(tx, Card(url, "failed", "", "", {}, now))
-        return
+        known = cards.by_url(tx, url)
+        if known is None or known.state != "ready":  # an old card is better than none
+            cards.save(tx, Card(url, "failed", "", "", {}, now))
+            return
+        read = Preview(known.title, known.description, known.more)
     name, address = provider(url)
     more = {"provider_name": name, **read.more, "provider_url": address}
     cards.save(tx, Card(url, "ready", read.title, read.description, more, now))

@@ -197,3 +197,24 @@ async def test_old_cards_are_forgotten(alpha: Instance) -> None:
     card = cards.Card("https://news.example/", "ready", "T", "", {}, now - actions.KEPT - 1)
     alpha.write(lambda tx: cards.save(tx, card))
     assert alpha.write(lambda tx: cards.forget(tx, now - actions.KEPT)) == 1
+
+
+async def test_an_old_card_is_asked_anew_and_kept_where_that_fails(alpha: Instance, ada: Actor) -> None:
+    now = alpha.site.clock()
+    for name in ("mensa", "pdf"):
+        old = cards.Card(f"https://news.example/{name}", "ready", "Old", "", {}, now - actions.FRESH - 1)
+        alpha.write(lambda tx, old=old: cards.save(tx, old))  # type: ignore[misc]
+    renewed, kept = publish(alpha, ada, "https://news.example/mensa"), publish(alpha, ada, "https://news.example/pdf")
+    await work(alpha)
+    assert len(asked(alpha)) == 2
+    assert (await card_of(alpha, renewed))["title"] == "Die <b>Mensa</b> ist auf"
+    assert (await card_of(alpha, kept))["title"] == "Old"
+
+
+async def test_of_two_who_want_a_page_one_asks_it(alpha: Instance) -> None:
+    now, url = alpha.site.clock(), "https://news.example/"
+    assert alpha.write(lambda tx: cards.claim(tx, url, None, now))
+    assert not alpha.write(lambda tx: cards.claim(tx, url, None, now))
+    known = alpha.read(lambda tx: cards.by_url(tx, url))
+    assert alpha.write(lambda tx: cards.claim(tx, url, known, now + 1))
+    assert not alpha.write(lambda tx: cards.claim(tx, url, known, now + 1))

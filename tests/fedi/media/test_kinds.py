@@ -42,11 +42,7 @@ def wav(seconds: int = 2) -> bytes:
 
 
 FLAC = (
-    b"fLaC"
-     b"\x80\x00\x00\x22"
-    + bytes(10)
-    + ((8000 << 44) | (1 << 41) | (7 << 36) | 12_000).to_bytes(8, "big")
-    + bytes(16)
+    b"fLaC\x80\x00\x00\x22" + bytes(10) + ((8000 << 44) | (1 << 41) | (7 << 36) | 12_000).to_bytes(8, "big") + bytes(16)
 )
 
 
