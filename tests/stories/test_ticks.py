@@ -84,9 +84,8 @@ async def test_pages_that_are_not_read(three: Three) -> None:
     assert ticked(alpha, ada.iri) == []
     blocked = Website(three.world, "blocked.example")
     blocked.pages["/"] = back
-    alpha.write(
-        lambda tx: (peers.meet(tx, "blocked.example", 0), peers.change(tx, "blocked.example", stance="blocked"))
-    )
+    alpha.write(lambda tx: peers.meet(tx, "blocked.example", 0))
+    alpha.write(lambda tx: peers.change(tx, "blocked.example", stance="blocked"))
     edit(alpha, ada, x="https://blocked.example/")
     await settle(alpha)
     assert (blocked.asked, ticked(alpha, ada.iri)) == ([], [])
