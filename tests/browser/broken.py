@@ -34,6 +34,8 @@ class Broken:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, with the fault."""
         fault, path = self.fault, str(scope.get("path", ""))
+        if fault == "ids as numbers":  # which can't be seen in a body that is compressed
+            scope = {**scope, "headers": [(n, v) for n, v in scope.get("headers", ()) if n != b"accept-encoding"]}
         if fault is None or scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif fault.endswith("notifications missing") and path.startswith(f"/api/{fault[:2]}/notifications"):

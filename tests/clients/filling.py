@@ -88,4 +88,4 @@ def fill(university: University) -> Filled:
     ben("POST", "/api/v2/filters", {
         "title": "Pictures", "context": ["home", "public"], "filter_action": "warn", "keywords_attributes": words,
     })  # fmt: skip
-    return Filled(*ids, group, thread, poll, picture, quoted, boosted, edited, warned)
+    return Filled(ids[0], ids[1], ids[2], group, thread, poll, picture, quoted, boosted, edited, warned)

@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 from tests.clients.conftest import University
 from tests.clients.filling import Filled, fill
 from tests.clients.floors import faults
+from tests.clients.keys import p256
 from tests.clients.pictures import png
 
 SCOPES = "read write follow push"
@@ -403,7 +404,7 @@ def official(university: University, there: Filled) -> Wire:
         json={
             "subscription": {
                 "endpoint": "https://app.example/relay-to/fcm/1",
-                "keys": {"p256dh": _p256(), "auth": base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()},
+                "keys": {"p256dh": p256(), "auth": base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()},
                 "standard": True,
             },
             "data": {"alerts": {"mention": True, "favourite": True, "follow": True}, "policy": "all"},
@@ -462,15 +463,6 @@ def ivory(university: University, there: Filled) -> Wire:
     told = wire("GET", "/api/v1/notifications?limit=40&types[]=mention&types[]=favourite")
     assert {one["type"] for one in told} == {"mention", "favourite"}
     return wire
-
-
-def _p256() -> str:
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    point = ec.generate_private_key(ec.SECP256R1()).public_key()
-    raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 @pytest.fixture(scope="module")

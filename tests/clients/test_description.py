@@ -4,6 +4,8 @@
 we don't have; `DEVIATIONS` where the description itself is not how Mastodon is. An endpoint in none of them fails.
 """
 
+import base64
+import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,7 @@ import requests
 from tests.clients.conftest import University
 from tests.clients.described import METHODS, errors, has_schema, operations
 from tests.clients.floors import faults
+from tests.clients.keys import p256
 from tests.clients.pictures import png
 
 COLLECTIONS = "collections of accounts (4.6): what there is none of is read as an empty list, and none can be made"
@@ -377,19 +380,8 @@ def announcements(ask: Caller) -> None:
     ask("POST /api/v1/announcements/{id}/dismiss", id=told["id"])
 
 
-PUBLIC_KEY = "BJ3k1D6eR6bK1q4fW8e5Jm4s2yI4mQm9WTtcMZ9S3L3ejKcz9pHk0fCkK2mHnZ1kK8nFzS8fZt1XJ2Qp0y3d5u4"
-
-
 def push(ask: Caller) -> None:
-    from mastodon import Mastodon
-
-    _, public = Mastodon(api_base_url=ask.university.url).push_subscription_generate_keys()
-    import base64
-
-    keys = {
-        "p256dh": base64.urlsafe_b64encode(public["pubkey"]).decode(),
-        "auth": base64.urlsafe_b64encode(public["auth"]).decode(),
-    }
+    keys = {"p256dh": p256(), "auth": base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()}
     subscription = {"endpoint": "https://push.example/1", "keys": keys, "standard": True}
     alerts = {"alerts": {"mention": True, "follow": True}, "policy": "all"}
     ask("POST /api/v1/push/subscription", sent={"subscription": subscription, "data": alerts})

@@ -76,9 +76,13 @@ class Story:
 
     def __init__(self, university: University) -> None:
         self.university = university
+        self.recorders = {name: Recorder() for name in university.tokens}
         self.clients = {
             name: Mastodon(
-                access_token=token, api_base_url=university.url, session=Recorder(), version_check_mode="none"
+                access_token=token,
+                api_base_url=university.url,
+                session=self.recorders[name],
+                version_check_mode="none",
             )
             for name, token in university.tokens.items()
         }
@@ -89,7 +93,8 @@ class Story:
     def __call__(self, name: str, *given: Any, who: str = "ada", **options: Any) -> Any:
         """What the method returns. Raises Cut when it raises."""
         client = self.clients[who]
-        client.session.answers.clear()
+        answers = self.recorders[who].answers
+        answers.clear()
         wrong = self.wrong.setdefault(name, [])
         method = getattr(client, name)
         try:
@@ -97,8 +102,8 @@ class Story:
         except Exception as problem:
             wrong.append(f"{type(problem).__name__}: {problem}")
             raise Cut(name) from problem
-        if client.session.answers and client.session.answers[-1].content:
-            self._look(wrong, returned(getattr(Mastodon, name)), client.session.answers[-1])
+        if answers and answers[-1].content:
+            self._look(wrong, returned(getattr(Mastodon, name)), answers[-1])
         return result
 
     def _look(self, wrong: list[str], kind: Any, answer: Any) -> None:
@@ -498,7 +503,7 @@ def signing_up(call: Story) -> None:
             wrong.append(str(problem))
 
 
-class Heard(StreamListener):  # type: ignore[misc]  # untyped
+class Heard(StreamListener):
     """Keeps the kinds of events of a stream; what they hold is walked as any answer."""
 
     def __init__(self) -> None:

@@ -413,7 +413,8 @@ def test_every_word_for_yes_is_yes(ben: Person, there: Filled, number: int) -> N
     """Booleans as 1, true, on; 0, false, off; as JSON and as text."""
     for yes, no in (("1", "0"), ("true", "false"), ("on", "off")):
         for word, wanted in ((yes, True), (no, False)):
-            options = [{"data": {"notify": word}}, {"params": {"notify": word}}, {"json": {"notify": word}}][number]
+            said = {"notify": word}
+            options: dict[str, Any] = [{"data": said}, {"params": said}, {"json": said}][number]
             answer = ben.session.post(
                 f"{ben.url}/api/v1/accounts/{there.ada}/follow", headers=ben.headers, timeout=30, **options
             )

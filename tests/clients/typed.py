@@ -152,8 +152,8 @@ def _field(kind: type, name: str, declared: Any, value: Any, version: tuple[int,
 
 def _plain(kind: Any, value: Any, path: str) -> list[str]:
     if kind is datetime:
-        good = isinstance(value, str) and TIME.fullmatch(value)
-        return [] if good else [f"{path}: DATETIME {value!r}"]
+        in_form = isinstance(value, str) and TIME.fullmatch(value)
+        return [] if in_form else [f"{path}: DATETIME {value!r}"]
     if kind is types_base.MaybeSnowflakeIdType:
         return [] if isinstance(value, str) and ID.fullmatch(value) else [f"{path}: ID {value!r}"]
     if kind is float:

@@ -5,6 +5,7 @@ import json
 import pkgutil
 import random
 import re
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -110,7 +111,7 @@ async def test_nothing_crashes(api: Api, ada: Actor, seed: int, caplog: pytest.L
             pairs = [(chance.choice(NAMES), chance.choice([*NASTY, *ids])) for _ in range(chance.randrange(6))]
             body, kind = (b"", "") if method == "GET" or chance.random() < 0.4 else body_of(pairs, chance)
             said = "" if body else "&".join(f"{quote(name)}={quote(text)}" for name, text in pairs)
-            headers = {"content_type": kind.encode().decode("latin-1")} if kind else {}
+            headers: dict[str, Any] = {"content_type": kind.encode().decode("latin-1")} if kind else {}
             answer = await api.ask(method, f"{path}?{said}", chance.choice(tokens), cookie=cookie, body=body, **headers)
             told = f"{answer.status} {method} {path[:200]}?{said[:300]} {kind} {body[:300]!r}"
             if answer.status >= 500 and answer.status != 503:
