@@ -39,7 +39,7 @@ class Said(NamedTuple):
     """A post: who says it, in answer to which other one (by key), in which group (`name@university`), who likes it.
 
     With `title` it is written on a page, where titles are given, and an Article; with `options` it asks a poll, in which
-    `votes` say who chooses which (from 0). `pinned_by` moderates its group.
+    `votes` say who chooses which (from 0). `pinned_by` moderates its group. `plot` describes the picture that is shown with it.
     """
 
     key: str
@@ -54,6 +54,7 @@ class Said(NamedTuple):
     votes: tuple[tuple[str, int], ...] = ()
     pinned_by: str = ""
     quotes: str = ""
+    plot: str = ""
 
 
 UNIVERSITIES = (
@@ -232,6 +233,7 @@ TALK = (
         "ada@north",
         "I bring wind turbines: the distribution moved by a third in May and nothing was wrong, a new blade profile was.",
         to="drift",
+        plot="Two bell curves of wind speeds in metres a second: April around 8, May around 10.7, of the same width.",
         liked_by=("priya@east", "mateo@south"),
     ),
     Said(

@@ -5,6 +5,7 @@ What the client API has no word for is done as people do it: a title on a page, 
 
 import http.cookiejar
 import json
+import secrets
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from fedi.cli import pictures
 from fedi.cli.campus import FOLLOWS, TALK, TWINS, UNIVERSITIES, Said
 from fedi.cli.console import CommandError
 
@@ -33,10 +35,28 @@ class Account:
 
     def ask(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
         """The JSON that the client API answers. Raises CommandError with what it says when it refuses."""
+        return self._send(method, path, None if values is None else json.dumps(values).encode(), "application/json")
+
+    def upload(self, method: str, path: str, name: str, picture: bytes, **values: str) -> Any:
+        """The same, sending a PNG as the field `name` and other fields of a form (RFC 7578)."""
+        mark = secrets.token_hex(16)
+        parts = [
+            f'--{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{text}\r\n'
+            for key, text in values.items()
+        ]
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.png"\r\n'
+        body = (
+            "".join([*parts, head, "Content-Type: image/png\r\n\r\n"]).encode()
+            + picture
+            + f"\r\n--{mark}--\r\n".encode()
+        )
+        return self._send(method, path, body, f"multipart/form-data; boundary={mark}")
+
+    def _send(self, method: str, path: str, body: bytes | None, kind: str) -> Any:
         request = urllib.request.Request(  # noqa: S310 - an address of our own making
             self._url + path,
-            None if values is None else json.dumps(values).encode(),
-            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            body,
+            {"Authorization": f"Bearer {self._token}", "Content-Type": kind},
             method=method,
         )
         try:
@@ -138,12 +158,12 @@ def fill(accounts: dict[str, Account], command: Callable[..., str], say: Callabl
     say("profiles and follows")
     for university in UNIVERSITIES:
         for person in university.people:
-            fields = [{"name": "At", "value": f"{university.title}, {person.affiliation}"}]
-            if person.programme:
-                fields.append({"name": "Programme", "value": person.programme})
-            accounts[f"{person.username}@{university.name}"].ask(
-                "PATCH", "/api/v1/accounts/update_credentials", {"note": person.note, "fields_attributes": fields}
-            )
+            account = accounts[f"{person.username}@{university.name}"]
+            fields = [{"name": "Programme", "value": person.programme}] if person.programme else []
+            path = "/api/v1/accounts/update_credentials"
+            shown = account.ask("PATCH", path, {"note": person.note, "fields_attributes": fields})
+            picture = pictures.portrait(shown["display_name"] or person.username)
+            account.upload("PATCH", path, "avatar", picture, avatar_description=f"The initials of {person.username}")
     for follower, target in FOLLOWS:
         accounts[follower].follow(handle(target))
     say("groups")
@@ -178,7 +198,12 @@ class _Talk:
         account = self._accounts[said.who]
         if said.to:
             uri, root = self._said[said.to]
-            self._said[said.key] = account.post(said.text, in_reply_to_id=account.arrived(uri, root))[0], root
+            shown: dict[str, Any] = {}
+            if said.plot:
+                made = account.upload("POST", "/api/v1/media", "file", pictures.drift(), description=said.plot)
+                shown["media_ids"] = [made["id"]]
+            above = account.arrived(uri, root)
+            self._said[said.key] = account.post(said.text, in_reply_to_id=above, **shown)[0], root
             self._groups[said.key] = self._groups[said.to]
             return
         if said.title:
