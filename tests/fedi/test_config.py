@@ -170,6 +170,7 @@ def test_names_are_those_of_the_contract() -> None:
 
 
 def test_variables_switch_on_and_off(written: Path) -> None:
+    written.write_text("", "utf-8")
     environ = {"FEDI_CONFIG": str(written), "FEDI_FEDERATION__SIGNED_FETCH": "true", "FEDI_TRENDS": "False"}
     found = load(None, environ)
     assert (found.federation.signed_fetch, found.trends) == (True, False)
