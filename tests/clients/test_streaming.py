@@ -65,7 +65,7 @@ async def test_a_browsers_handshake_and_what_is_told(university: University) -> 
     assert token not in server.log.read_text(), "a token is in the log"
 
 
-class Heard(StreamListener):  # type: ignore[misc]
+class Heard(StreamListener):
     """What Mastodon.py's listener was called with."""
 
     def __init__(self) -> None:
