@@ -38,6 +38,8 @@ MISTAKEN = {
 MISNAMED = {("Report", "rules_ids")}
 """Names that Mastodon has otherwise (`rule_ids`)."""
 RETYPED = {
+    ("AdminDimensionData", "value"): str,  # also versions of software
+} | {
     ("AdminReport", name): return_types.AdminAccount
     for name in ("account", "target_account", "assigned_account", "action_taken_by_account")
 }
