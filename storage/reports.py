@@ -102,9 +102,13 @@ def paged(
     reporter_id: int | None = None,
     actor_id: int | None = None,
     domain: str | None = None,
+    without_id: int | None = None,
 ) -> list[Report]:
-    """A page of reports of this state, newest first; by this reporter, about this actor or one of this domain, if given."""
+    """A page of reports of this state, newest first; by this reporter, about this actor or one of this domain, none about
+    the actor `without_id`, if given."""
     query = select(*_ROW).where(reports.c.state == state)
+    if without_id is not None:
+        query = query.where(reports.c.actor_id != without_id)
     if reporter_id is not None:
         query = query.where(reports.c.reporter_id == reporter_id)
     if actor_id is not None:

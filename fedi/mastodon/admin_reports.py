@@ -1,6 +1,7 @@
 """The admin API for moderators' tools: reports (docs.joinmastodon.org/methods/admin/reports).
 
-Of the posts that a report names those are shown that the moderator may see: the gate holds for staff as for anyone.
+Of the posts that a report names those are shown that the moderator may see: the gate holds for staff as for anyone. A
+report about the moderator who asks is not there for them, since it says who reported them.
 """
 
 from collections.abc import Callable
@@ -85,6 +86,7 @@ async def index(request: Request) -> Response:
             reporter_id=asked.account_id,
             actor_id=asked.target_account_id,
             domain=asked.by_target_domain.strip().lower() or None,
+            without_id=caller.me.id,
         )
         return _entities(tx, site, caller, found), [one.id for one in found]
 
@@ -92,9 +94,9 @@ async def index(request: Request) -> Response:
     return Json(shown, headers=links(request, ids[0], ids[-1]) if ids else {})
 
 
-def _one(tx: Tx, report_id: int) -> Report:
+def _one(tx: Tx, caller: Caller, report_id: int) -> Report:
     found = reports.by_id(tx, report_id)
-    if found is None:
+    if found is None or found.actor_id == caller.me.id:
         raise NotFound
     return found
 
@@ -107,7 +109,7 @@ async def show(request: Request) -> Response:
 
     def unit(tx: Tx) -> dict[str, Any]:
         caller = staff(tx, token, READ)
-        return _entities(tx, site, caller, [_one(tx, report_id)])[0]
+        return _entities(tx, site, caller, [_one(tx, caller, report_id)])[0]
 
     return Json(await site.db.read(unit))
 
@@ -129,9 +131,9 @@ async def change(request: Request) -> Response:
 
     def unit(tx: Tx) -> dict[str, Any]:
         caller = staff(tx, token, WRITE)
-        report = _one(tx, report_id)
+        report = _one(tx, caller, report_id)
         actions.reclassify(tx, site, caller.me, report, asked.category or report.category, asked.rule_ids)
-        return _entities(tx, site, caller, [_one(tx, report_id)])[0]
+        return _entities(tx, site, caller, [_one(tx, caller, report_id)])[0]
 
     return Json(await site.db.write(unit))
 
@@ -146,8 +148,8 @@ def _acting(act: Callable[[Tx, Site, Actor, Report], None]) -> Endpoint:
 
         def unit(tx: Tx) -> dict[str, Any]:
             caller = staff(tx, token, WRITE)
-            act(tx, site, caller.me, _one(tx, report_id))
-            return _entities(tx, site, caller, [_one(tx, report_id)])[0]
+            act(tx, site, caller.me, _one(tx, caller, report_id))
+            return _entities(tx, site, caller, [_one(tx, caller, report_id)])[0]
 
         return Json(await site.db.write(unit))
 
