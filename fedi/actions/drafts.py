@@ -126,11 +126,14 @@ def title_of(draft: Draft, group: Actor | None, parent: Post | None) -> str | No
 
 
 def _first_line(text: str) -> str | None:
-    """The first line of a text without the handles it begins with, 200 characters at most; what a forum calls a title."""
+    """The first line of a text without the handles it begins and ends with, 200 characters at most; what a forum calls a
+    title."""
     for line in text.splitlines():
         pieces = list(mention_text.tokens(line))
         while pieces and (pieces[0].kind == "mention" or not pieces[0].text.strip()):
             pieces.pop(0)
+        while pieces and (pieces[-1].kind == "mention" or not pieces[-1].text.strip()):
+            pieces.pop()
         title = "".join(piece.text for piece in pieces).strip()
         if title:
             return title if len(title) <= 200 else title[:199].rstrip() + "…"

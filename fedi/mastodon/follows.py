@@ -36,7 +36,11 @@ class Following(msgspec.Struct, kw_only=True):
 
 
 async def follow(request: Request) -> Response:
-    """POST /api/v1/accounts/ID/follow. `requested` until the other side, or a group's moderator, agrees."""
+    """POST /api/v1/accounts/ID/follow. `requested` until the other side, or a group's moderator, agrees.
+
+    A server that asks nobody agrees in a moment, so this answer alone says `following` of its account already, as Mastodon's
+    does: clients ask no second time.
+    """
     site: Site = request.app.state.site
     account_id = arguments.path_id(request)
     token = bearer(request)
@@ -51,7 +55,10 @@ async def follow(request: Request) -> Response:
         notify = asked.notify if asked.notify is not None else now is not None and now.notify
         languages = chosen if asked.languages is not None or now is None else now.languages
         actions.follow(tx, site, me, target, reblogs=reblogs, notify=notify, languages=languages)
-        return standing(tx, me, [target.id], site.clock())[0]
+        answer = standing(tx, me, [target.id], site.clock())[0]
+        if answer["requested"] and now is None and not target.local and not target.approves_followers:
+            answer |= {"following": True, "requested": False}
+        return answer
 
     return Json(await site.db.write(unit))
 

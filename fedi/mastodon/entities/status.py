@@ -3,6 +3,7 @@
 import html
 import itertools
 import logging
+import re
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,8 @@ from storage.posts import Post
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
+_MARKUP = re.compile(r"<[^<>]*>")
+_HOST = re.compile(r"([@!][\w.-]+)@[\w.:-]*\w")
 
 VISIBILITY = {
     "public": "public",
@@ -224,7 +227,7 @@ def content(title: str | None, body: str, kind: str, link: str | None, event: di
         return body
     before = ""
     shown = html.escape(title, quote=False) if title is not None else ""
-    if shown and (kind != "Note" or shown not in body):
+    if shown and (kind != "Note" or (shown not in body and not _says(body, title or ""))):
         before = f"<p><strong>{shown}</strong></p>"
     if event is not None:
         before += events.to_html(event)
@@ -232,6 +235,16 @@ def content(title: str | None, body: str, kind: str, link: str | None, event: di
         address = html.escape(link)
         before += f'<p><a href="{address}" rel="nofollow noopener" target="_blank">{address}</a></p>'
     return before + body
+
+
+def _says(body: str, title: str) -> bool:
+    """Whether a body has a title in its words: with tags, links and short handles there, or longer than a title may be."""
+    words = _squeezed(html.unescape(_MARKUP.sub("", body[:8000])))
+    return _squeezed(_HOST.sub(r"\1", title).removesuffix("…")) in words
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def said(bundle: Bundle, post: Post) -> tuple[str | None, str]:

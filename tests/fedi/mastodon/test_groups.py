@@ -3,6 +3,7 @@
 import pytest
 
 from fedi.callers import holds
+from storage import posts
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
 
@@ -41,6 +42,33 @@ async def test_who_is_no_member_is_told(api: Api, ada: Actor, ben: Actor) -> Non
     assert answer.status == 403
     assert "follow it to join" in answer.error
     assert (await api.get(f"/api/v1/accounts/{ben.id}/statuses")).json == []
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("How do you size a test set? @mlops@alpha.example", "How do you size a test set?"),
+        ("How do you size it? @mlops, #testing", "How do you size it? @mlops, #testing"),
+        ("What does @mlops@alpha.example say of #drift?", "What does @mlops@alpha.example say of #drift?"),
+        ('@mlops It doesn\'t <b>end</b> & "why"', 'It doesn\'t <b>end</b> & "why"'),
+        ("See https://www.example.org/a/rather/long/address/that/is/shortened for it @mlops", None),
+        ("@mlops " + "A long first line with #tags. " * 12, None),
+    ],
+)
+async def test_a_first_line_is_shown_once_however_it_is_typed(
+    api: Api, ada: Actor, text: str, title: str | None
+) -> None:
+    await api.group("mlops", ada)
+    token = await api.token(ada)
+    shown = (await api.post("/api/v1/statuses", token, form={"status": text})).json
+    assert "<strong>" not in shown["content"]
+    if title is not None:
+        kept = await api.site.db.read(lambda tx: posts.by_id(tx, int(shown["id"])))
+        assert kept is not None
+        assert kept.title == title
+    other = await api.publish(ada, "@mlops Something else", title="A title of its own")
+    shown = (await api.get(f"/api/v1/statuses/{other.id}", token)).json
+    assert shown["content"].startswith("<p><strong>A title of its own</strong></p>")
 
 
 async def test_a_group_boost_is_no_news_to_the_author(api: Api, ada: Actor, ben: Actor) -> None:

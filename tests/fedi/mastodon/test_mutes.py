@@ -120,7 +120,11 @@ async def test_a_domain_block_ends_what_is_between(api: Api, ada: Actor, ben: Ac
     assert (await api.ask("DELETE", "/api/v1/domain_blocks", token, json={"domain": "beta.example"})).json == {}
     assert (await api.get("/api/v1/domain_blocks", token)).json == []
     assert (await api.ask("DELETE", "/api/v1/domain_blocks?domain=beta.example", token)).json == {}
-    assert (await api.post(f"/api/v1/accounts/{far.id}/follow", token)).json["requested"] is True
+    # Who asks nobody agrees in a moment: the answer says so already, as Mastodon's does, and later ones how it stands.
+    followed = (await api.post(f"/api/v1/accounts/{far.id}/follow", token)).json
+    assert (followed["following"], followed["requested"]) == (True, False)
+    [stands] = (await api.get(f"/api/v1/accounts/relationships?id[]={far.id}", token)).json
+    assert (stands["following"], stands["requested"]) == (False, True)
 
 
 async def test_many_follows_end_in_a_job(api: Api, ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
