@@ -1,7 +1,6 @@
 """The public description of Mastodon's API (OpenAPI, not part of this project), and answers checked against it.
 
-Its schemas are open, so what it calls `oneOf` nearly always matches several; it is read as `anyOf`. Of a field that it
-calls required and Mastodon came to have after the version that we are compatible with, only a warning is made.
+Its schemas are open, so what it calls `oneOf` nearly always matches several; it is read as `anyOf`.
 """
 
 import json

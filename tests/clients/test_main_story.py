@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import requests
 from mastodon import Mastodon
 
+from tests.clients.floors import faults
 from tests.conftest import KINDS, Databases
 from tests.servers import Server
 
@@ -85,6 +87,15 @@ def test_the_main_story(servers: list[Server]) -> None:
     assert wrapper.account.group is True
     assert wrapper.reblog.account.acct == f"ada@127.0.0.1:{south.port}"
     assert "Friday at noon." in wrapper.reblog.content
+
+    # What comes from elsewhere is as whole as what is here, and its pictures need no session (vutuv#1618).
+    headers = {"Authorization": f"Bearer {chi.access_token}"}
+    [home] = requests.get(f"{east.url}/api/v1/timelines/home", headers=headers, timeout=30).json()
+    assert faults(home) == []
+    for account in (home["account"], home["reblog"]["account"]):
+        for picture in (account["avatar"], account["header"]):
+            shown = requests.get(picture, timeout=30)
+            assert (shown.status_code, shown.headers["content-type"].partition("/")[0]) == (200, "image")
 
     answer = chi.status_reply(wrapper.reblog, "I do!")
     told = eventually(lambda: [one for one in ada.notifications() if one.type == "mention"])
