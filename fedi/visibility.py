@@ -208,7 +208,12 @@ _OF_THESE = (
 )
 _SEERS = {
     False: _OF_THESE.where(_condition(people.c.actor_id, None)),
-    True: _OF_THESE.where(or_(*_reasons(people.c.actor_id, None))),
+    True: _OF_THESE.where(
+        or_(*_reasons(people.c.actor_id, None)),
+        ~exists(
+            select(blocks.c.id).where(blocks.c.owner_id == posts.c.author_id, blocks.c.actor_id == people.c.actor_id)
+        ),
+    ),
 }
 
 

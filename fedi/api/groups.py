@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from fedi import fetching, visibility
+from fedi import searching, visibility
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as actions
 from fedi.actions.memberships import banned, moderates
@@ -141,7 +141,10 @@ def listed(tx: Tx, call: Call, query: Groups) -> Page[Group]:
 
 
 async def _resolve(site: Site, caller: Caller | None, query: Any) -> Any:
-    return await fetching.resolve(site, query.handle) if query.resolve and caller is not None else None
+    """As everywhere a server is asked for what a person typed, only so often of each."""
+    if not query.resolve or caller is None or caller.person is None:
+        return None
+    return await searching.resolve(site, caller.person.id, query.handle)
 
 
 def lookup(tx: Tx, call: Call, query: Handle) -> Group:

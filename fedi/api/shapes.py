@@ -11,6 +11,7 @@ from msgspec import Meta
 T = TypeVar("T")
 
 Id = Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
+MediumId = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="As POST /api/v2/media gave it")]
 Moment = Annotated[str, Meta(description="In UTC, with milliseconds, as 2026-11-23T22:10:05.123Z")]
 Html = Annotated[str, Meta(description="Sanitised HTML")]
 Account = Annotated[
@@ -168,7 +169,7 @@ class NewThread(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     spoiler_text: Annotated[str, Meta(max_length=500)] = ""
     sensitive: bool = False
     language: Annotated[str, Meta(max_length=35)] | None = None
-    media_ids: Annotated[list[Id], Meta(max_length=4)] = msgspec.field(default_factory=list)
+    media_ids: Annotated[list[MediumId], Meta(max_length=4)] = msgspec.field(default_factory=list)
 
 
 class Vote(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

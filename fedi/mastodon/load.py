@@ -212,7 +212,7 @@ def find(tx: Tx, viewer: Viewer, status_id: int) -> tuple[Shown, Post] | None:
     if found is not None:
         return Shown(status_id, status_id), found
     boost = reactions.boost_by_id(tx, status_id)
-    if boost is None:
+    if boost is None or visibility.unseen_boosts(tx, viewer, [boost]):
         return None
     found = visibility.seen(tx, viewer, [boost.post_id]).get(boost.post_id)
     booster = actors.by_id(tx, boost.actor_id)

@@ -1,10 +1,18 @@
 """What the client API must not tell or do for somebody who asks in bad faith; each of these once went through."""
 
-from fedi.actions import reports
+import pytest
+
+from fedi import fetching
+from fedi.actions import blocks, posts, reactions, reports
+from fedi.context import Site
+from fedi.mastodon import limits
+from fedi.mastodon.limits import Allowance
+from fedi.searching import RESOLVING
 from storage.actors import Actor
 from storage.reports import Report
 from tests.fedi.mastodon.conftest import Api
 from tests.fedi.mastodon.test_admin import boss, instance, mod
+from tests.fedi.mastodon.test_streaming import listen
 
 __all__ = ["boss", "instance", "mod"]
 
@@ -31,3 +39,80 @@ async def test_a_moderator_is_not_told_who_reported_them(api: Api, ada: Actor, m
     everything = await api.get(REPORTS, await api.token(boss))
     assert [one["id"] for one in everything.json] == [str(about_ada.id), str(about_mod.id)]
     assert everything.json[1]["category"] == "other", "and nothing of it was changed"
+
+
+async def test_other_servers_are_asked_only_so_often_through_our_own_api(
+    api: Api, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def resolve(site: Site, typed: str) -> None:
+        asked.append(typed)
+
+    monkeypatch.setattr(fetching, "resolve", resolve)
+    token = await api.token(ada)
+    for number in range(sum(RESOLVING) + 20):
+        answer = await api.get(f"/api/fedi/v1/groups/lookup?resolve=true&handle=!g{number}@victim.example", token)
+        assert answer.status == 404
+    assert 0 < len(asked) <= sum(RESOLVING)
+
+
+async def test_a_token_written_otherwise_has_no_further_allowance(
+    api: Api, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UPLOADING", Allowance(2, 1800))
+    token = await api.token(ada)
+    ways = [
+        (f"Bearer {token}", ""), (f"bearer {token}", ""), (f"BEARER   {token} ", ""), (None, f"?access_token={token}"),
+        ("Basic eDp5", f"?access_token={token}"),
+    ]  # fmt: skip
+    said = [
+        await api.post(f"/api/v2/media{query}", form={}, **({} if header is None else {"authorization": header}))
+        for header, query in ways
+    ]
+    assert [one.status for one in said] == [422, 422, 429, 429, 429]
+
+
+async def test_a_boost_for_followers_is_not_there_for_others(api: Api, ada: Actor, ben: Actor) -> None:
+    post, chi = await api.publish(ada, "Hello"), await api.person("chi")
+    boost = await api.site.db.write(lambda tx: reactions.boost(tx, api.site, ben, post, "followers"))
+    token = await api.token(chi)
+    reads = ["", "/context", "/history", "/favourited_by", "/reblogged_by", "/quotes"]
+    said = [await api.get(f"/api/v1/statuses/{boost.id}{what}", token) for what in reads]
+    said.append(await api.post(f"/api/v1/statuses/{boost.id}/favourite", token))
+    assert [one.status for one in said] == [404] * 7
+    await api.follow(chi, ben)
+    assert (await api.get(f"/api/v1/statuses/{boost.id}/context", token)).status == 200
+
+
+async def test_ids_of_media_that_no_database_holds(api: Api, ada: Actor) -> None:
+    club, token = await api.group("club", ada), await api.token(ada)
+    body = {"title": "News", "text": "", "media_ids": ["9" * 19]}
+    assert (await api.post(f"/api/fedi/v1/groups/{club.id}/threads", token, json=body)).status == 422
+
+
+async def test_a_deletion_is_not_streamed_to_whom_the_author_blocks(api: Api, ada: Actor, ben: Actor) -> None:
+    club = await api.group("club", ada)
+    chi = await api.person("chi")
+    for one in (ben, chi):
+        await api.follow(one, club)
+    await api.site.db.write(lambda tx: blocks.block(tx, api.site, ada, ben))
+    post = await api.publish(ada, f"@{club.handle} not for ben")
+    blocked, member = await listen(api, ben), await listen(api, chi)
+    await api.site.db.write(lambda tx: posts.delete(tx, api.site, post, ada))
+    entry, told = await member.event(), await member.event()
+    assert told == (["user"], "delete", post.id)
+    assert await blocked.event() == entry, "the group's boost is gone, whatever it was of"
+    assert await blocked.silence()
+
+
+async def test_who_waits_for_approval_is_listed_nowhere(api: Api, ada: Actor) -> None:
+    await api.person("buy_pills", state="pending")
+    token = await api.token(ada)
+    said = [
+        await api.get("/api/v1/directory?local=true"),
+        await api.get("/api/v1/accounts/search?q=buy_pills", token),
+        await api.get("/api/v2/search?q=buy_pills", token),
+        await api.get("/api/v1/suggestions", token),
+    ]
+    assert all(b"pills" not in one.body for one in said), [one.body for one in said]
