@@ -37,10 +37,17 @@ async def verify(site: Site, payload: dict[str, Any]) -> None:
             log.info("%s is not verified for %s: %s", url, iri, problem.text)
             waits = problem if problem.retry else waits
             continue
-        if await asyncio.to_thread(links_back, html, found, profile):
+        if _is_its_own(url, found) and await asyncio.to_thread(links_back, html, found, profile):
             await site.db.write(lambda tx, url=url: verifying.keep(tx, site, iri, {url}))  # type: ignore[misc]
     if waits is not None:
         raise waits
+
+
+def _is_its_own(url: str, found: str) -> bool:
+    """Whether what an address led to is of the website that the reader sees: its host, or one above or below that (`www.`).
+    Many sites send on to any address that they are given, and would else give their name away."""
+    asked, answered = host_of(url), host_of(found)
+    return asked == answered or asked.endswith(f".{answered}") or answered.endswith(f".{asked}")
 
 
 async def _runs_fedi(site: Site, host: str) -> bool:

@@ -91,6 +91,31 @@ async def test_pages_that_are_not_read(three: Three) -> None:
     assert (blocked.asked, ticked(alpha, ada.iri)) == ([], [])
 
 
+async def test_a_website_that_sends_everyone_anywhere_vouches_for_nobody(three: Three) -> None:
+    """An open redirect on a site with a name would else give it away; so would one back to the profile itself, whose own
+    fields link with rel=me."""
+    alpha, site = three.alpha, Website(three.world, "ada.example")
+    ada = alpha.person("ada")
+    site.pages["/"] = f'<a rel="me" href="{ada.iri}">me</a>'
+
+    async def renowned(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        to = scope["query_string"].partition(b"=")[2]
+        await send({"type": "http.response.start", "status": 302, "headers": [(b"location", to)]})
+        await send({"type": "http.response.body", "body": b""})
+
+    three.world.apps["renowned.example"] = three.world.apps["www.ada.example"] = renowned
+    urls = {
+        "away": "https://renowned.example/go?to=https://ada.example/",
+        "home": f"https://renowned.example/go?to={ada.iri}",
+        "www": "https://www.ada.example/?to=https://ada.example/",
+    }
+    edit(alpha, ada, self=ada.iri, **urls)
+    await settle(alpha)
+    assert site.asked == ["/", "/"]
+    assert ticked(alpha, ada.iri) == ["www"]
+
+
 async def test_remote_people_are_verified_once_somebody_follows_them(three: Three) -> None:
     alpha = three.alpha
     site = Website(three.world, "mallory.example")
