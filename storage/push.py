@@ -80,6 +80,11 @@ def live(tx: Tx, subscription_id: int) -> Subscription | None:
     return one_of(tx, query, Subscription)
 
 
+def any_there(tx: Tx) -> bool:
+    """Whether anybody has a subscription."""
+    return tx.execute(select(subscriptions.c.id).limit(1)).first() is not None
+
+
 def change(tx: Tx, subscription_id: int, **values: Any) -> None:
     """Set columns of a subscription."""
     tx.execute(update(subscriptions).where(subscriptions.c.id == subscription_id).values(**values))

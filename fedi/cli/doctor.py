@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import shutil
 import ssl
 import stat
@@ -10,12 +9,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
+from fedi.cli import doctor_clients
 from fedi.cli.console import AsJson, ConfigPath, print_json, settings, timestamp
+from fedi.cli.doctor_clients import Finding
 from fedi.config import Config
 
 if TYPE_CHECKING:
@@ -24,23 +25,21 @@ if TYPE_CHECKING:
 
 _NETWORK_DISKS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs"})
 _FREE_BYTES = 1 << 30
-_FREE_FILES = 1024
 _LATE_MS = 5 * 60 * 1000
 _EXPIRING_MS = 14 * 24 * 3600 * 1000
-
-
-class Finding(NamedTuple):
-    """What one check found: `fine`, `look` (works, but not as it should) or `broken`, and how to mend it."""
-
-    state: Literal["fine", "look", "broken"]
-    about: str
-    text: str
 
 
 def doctor(as_json: AsJson = False, config: ConfigPath = None) -> None:
     """Check settings, disk, database, keys, people, queues and reachability; exit status 1 when something is broken."""
     loaded = settings(config)
-    found = [*_settings(loaded), *_disk(loaded), *_process(), *_database(loaded), *_answers(loaded)]
+    found = [
+        *_settings(loaded),
+        *_disk(loaded),
+        *doctor_clients.of_uploads(loaded),
+        *doctor_clients.of_process(),
+        *_database(loaded),
+        *_answers(loaded),
+    ]
     if as_json:
         print_json([finding._asdict() for finding in found])
     else:
@@ -146,12 +145,6 @@ def _space(about: str, folder: Path) -> Finding:
     return Finding("fine", about, f"{free >> 30} GiB free at {folder}")
 
 
-def _process() -> Iterator[Finding]:
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files != resource.RLIM_INFINITY and files < _FREE_FILES:
-        yield Finding("look", "open files", f"{files} at most; allow 65536 (LimitNOFILE= in the unit, or ulimit -n)")
-
-
 def _database(config: Config) -> Iterator[Finding]:
     if config.database.startswith("sqlite:///") and not Path(config.database.removeprefix("sqlite:///")).exists():
         return  # said already; opening would make an empty one
@@ -182,7 +175,7 @@ def _tables(site: "Site") -> Iterator[Finding]:
         need = "run «fedi init»" if current is None else "run «fedi migrate»"
         yield Finding("broken", "database", f"it is at step {current}, this version needs {migrations.NEWEST}; {need}")
         return
-    yield from site.db.read_now(lambda tx: list(_contents(tx, site)))
+    yield from site.db.read_now(lambda tx: [*_contents(tx, site), *doctor_clients.of_database(tx, site)])
 
 
 def _version(tx: "Tx") -> str:

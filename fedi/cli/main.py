@@ -24,6 +24,7 @@ from fedi.cli import (
     person,
     received,
     report,
+    search,
     serve,
     token,
     twin,
@@ -55,6 +56,7 @@ app.add_typer(delivery.app, name="delivery")
 app.add_typer(received.app, name="received")
 app.add_typer(peer.app, name="peer")
 app.add_typer(twin.app, name="twin")
+app.add_typer(search.app, name="search")
 app.command("demo")(demo.demo)
 
 
