@@ -157,6 +157,14 @@ def give(tx: Tx, ids: Collection[int], post_id: int) -> int:
     return tx.execute(update(media).where(free).values(post_id=post_id, loose_since=None)).rowcount
 
 
+def hold(tx: Tx, ids: Collection[int], scheduled_id: int) -> int:
+    """Keep these media for a post that is published later, of those that nothing has; how many these were."""
+    if not ids:
+        return 0
+    free = media.c.id.in_(list(ids)) & media.c.post_id.is_(None) & media.c.scheduled_id.is_(None)
+    return tx.execute(update(media).where(free).values(scheduled_id=scheduled_id, loose_since=None)).rowcount
+
+
 def remove(tx: Tx, ids: Collection[int]) -> None:
     """Forget these media; their files are the caller's business."""
     if ids:

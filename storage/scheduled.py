@@ -48,9 +48,12 @@ def insert_scheduled(tx: Tx, made: Scheduled) -> None:
     tx.execute(insert(scheduled).values({column.name: getattr(made, column.name) for column in _ROW}))
 
 
-def by_id(tx: Tx, scheduled_id: int, person_id: int | None = None) -> Scheduled | None:
-    """The scheduled post with this id; with `person_id` only if it is theirs."""
+def by_id(tx: Tx, scheduled_id: int, person_id: int | None = None, *, to_change: bool = False) -> Scheduled | None:
+    """The scheduled post with this id; with `person_id` only if it is theirs. `to_change`: no other transaction does
+    anything to it before this one ends, and it is as it is after the one before."""
     query = select(*_ROW).where(scheduled.c.id == scheduled_id)
+    if to_change:
+        query = query.with_for_update()
     if person_id is not None:
         query = query.where(scheduled.c.person_id == person_id)
     return one_of(tx, query, Scheduled)

@@ -29,7 +29,8 @@ def attach(tx: Tx, site: Site, person: Actor, media_ids: tuple[int, ...], post_i
     if not wanted:
         return ()
     found = _usable(tx, person, wanted, post_id)
-    media.give(tx, [one.id for one in found if one.post_id is None], post_id)
+    free = [one.id for one in found if one.post_id is None]
+    _taken(free, media.give(tx, free, post_id))
     return tuple(rendered(site, one) for one in found)
 
 
@@ -37,9 +38,16 @@ def hold(tx: Tx, person: Actor, media_ids: tuple[int, ...], scheduled_id: int) -
     """Keep these files for a post that is published later; in this order. Raises as `attach`."""
     wanted = tuple(dict.fromkeys(media_ids))
     found = _usable(tx, person, wanted, None) if wanted else []
-    for one in found:
-        media.change(tx, one.id, scheduled_id=scheduled_id, loose_since=None)
+    free = [one.id for one in found]
+    _taken(free, media.hold(tx, free, scheduled_id))
     return found
+
+
+def _taken(wanted: list[int], number: int) -> None:
+    """Raises Invalid where another process was first with one of these, after it was looked at."""
+    if number < len(wanted):
+        missing = ", ".join(map(str, wanted))
+        raise Invalid(f"Media {missing} not found or already attached to another post")
 
 
 def let_go(tx: Tx, site: Site, scheduled_id: int) -> None:

@@ -98,8 +98,9 @@ def check_time(tx: Tx, site: Site, person_id: int, due_at: int, but: Scheduled |
 
 
 def due(tx: Tx, site: Site, scheduled_id: int) -> None:
-    """What the job does: publish it now, with everything checked again. Nothing when that is done, or it is not time."""
-    known = scheduled.by_id(tx, scheduled_id)
+    """What the job does: publish it now, with everything checked again. Nothing when that is done, or it is not time. Two
+    workers that think a job is theirs do this one after the other."""
+    known = scheduled.by_id(tx, scheduled_id, to_change=True)
     if known is None or known.problem is not None or known.due_at > site.clock():
         return
     author = actors.by_id(tx, known.person_id)

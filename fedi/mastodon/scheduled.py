@@ -60,7 +60,7 @@ async def update(request: Request) -> Response:
     due_at = time_of((await arguments.read(request, When)).scheduled_at)
 
     def unit(tx: Tx) -> dict[str, Any]:
-        found = _mine(tx, token, "write:statuses", scheduled_id)
+        found = _mine(tx, token, "write:statuses", scheduled_id, to_change=True)
         if due_at is None:
             raise Invalid("Validation failed: Scheduled at can't be blank")
         return shown(tx, site, [actions.move(tx, site, found, due_at)])[0]
@@ -72,7 +72,11 @@ async def cancel(request: Request) -> Response:
     """DELETE /api/v1/scheduled_statuses/ID."""
     site: Site = request.app.state.site
     scheduled_id, token = arguments.path_id(request), bearer(request)
-    await site.db.write(lambda tx: actions.cancel(tx, site, _mine(tx, token, "write:statuses", scheduled_id)))
+
+    def unit(tx: Tx) -> None:
+        actions.cancel(tx, site, _mine(tx, token, "write:statuses", scheduled_id, to_change=True))
+
+    await site.db.write(unit)
     return Json({})
 
 
@@ -93,8 +97,8 @@ def shown(tx: Tx, site: Site, found: list[Scheduled]) -> list[dict[str, Any]]:
     ]
 
 
-def _mine(tx: Tx, token: str | None, scope: str, scheduled_id: int) -> Scheduled:
-    found = rows.by_id(tx, scheduled_id, known(identify(tx, token, scope)).me.id)
+def _mine(tx: Tx, token: str | None, scope: str, scheduled_id: int, *, to_change: bool = False) -> Scheduled:
+    found = rows.by_id(tx, scheduled_id, known(identify(tx, token, scope)).me.id, to_change=to_change)
     if found is None:
         raise NotFound
     return found

@@ -1,14 +1,25 @@
 """What the client API must not tell or do for somebody who asks in bad faith; each of these once went through."""
 
+import asyncio
+import contextlib
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from fedi import fetching
-from fedi.actions import blocks, posts, reactions, reports
+from fedi.actions import blocks, media, posts, reactions, reports, scheduled
 from fedi.context import Site
+from fedi.errors import Invalid
 from fedi.mastodon import limits
 from fedi.mastodon.limits import Allowance
 from fedi.searching import RESOLVING
+from storage import media as media_rows
+from storage import scheduled as scheduled_rows
 from storage.actors import Actor
+from storage.media import Medium
+from storage.metadata import Tx
 from storage.reports import Report
 from tests.fedi.mastodon.conftest import Api
 from tests.fedi.mastodon.test_admin import boss, instance, mod
@@ -116,3 +127,48 @@ async def test_who_waits_for_approval_is_listed_nowhere(api: Api, ada: Actor) ->
         await api.get("/api/v1/suggestions", token),
     ]
     assert all(b"pills" not in one.body for one in said), [one.body for one in said]
+
+
+async def test_two_workers_publish_a_scheduled_post_once(api: Api, ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = datetime.fromtimestamp(api.site.clock() / 1000 + 3600, UTC).isoformat()
+    token = await api.token(ada)
+    made = (await api.post("/api/v1/statuses", token, form={"status": "Later", "scheduled_at": at})).json
+    await api.site.db.write(lambda tx: scheduled_rows.change(tx, int(made["id"]), due_at=api.site.clock()))
+    both_at_once(monkeypatch, scheduled, "_may")
+    work = [api.site.db.write(lambda tx: scheduled.due(tx, api.site, int(made["id"]))) for _ in range(2)]
+    await asyncio.gather(*work)
+    assert len((await api.get(f"/api/v1/accounts/{ada.id}/statuses")).json) == 1
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_file_is_in_one_post_also_when_two_ask_at_once(
+    api: Api, ada: Actor, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    medium = Medium(
+        api.site.new_id(), ada.id, None, None, "post", "image", "ready", None, "image/png", "ab/ab.png", None, 1, 1, 1,
+        None, None, None, None, {}, api.site.clock(), api.site.clock(),
+    )  # fmt: skip
+    await api.site.db.write(lambda tx: media_rows.insert(tx, medium))
+    both_at_once(monkeypatch, media, "_usable")
+
+    def unit(tx: Tx) -> None:
+        if later:
+            media.hold(tx, ada, (medium.id,), api.site.new_id())
+        else:
+            media.attach(tx, api.site, ada, (medium.id,), api.site.new_id())
+
+    ended = await asyncio.gather(*(api.site.db.write(unit) for _ in range(2)), return_exceptions=True)
+    assert [type(one) for one in ended if one is not None] == [Invalid]
+
+
+def both_at_once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+    """Where two can be in this function at once, they leave it together."""
+    barrier, real = threading.Barrier(2), getattr(module, name)
+
+    def waiting(*given: Any) -> Any:
+        result = real(*given)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait(0.5)
+        return result
+
+    monkeypatch.setattr(module, name, waiting)
