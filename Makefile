@@ -54,7 +54,7 @@ test: install browser
 # are skipped.
 browser:
 	@command -v chromium >/dev/null || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ] || { \
-		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && \
+		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20 && \
 		apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; } >/dev/null 2>&1 || \
 		echo "Chromium could not be installed: the tests with a browser are skipped" >&2
 
