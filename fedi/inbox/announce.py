@@ -142,9 +142,9 @@ def _boost(tx: Tx, site: Site, received: Authentic, announcer: Actor, found: Pos
     if reactions.find_boost(tx, announcer.id, found.id) is not None:
         raise Ignored("known", "this boost is known already")
     at = min(received.activity.published or site.clock(), site.clock())
-    shown = read_audience(received.activity.document).public_in
-    visibility = {"to": "public", "cc": "unlisted", None: "followers"}[shown]
-    if shown is None and announcer.followers not in read_audience(received.activity.document).everyone:
-        visibility = "public"  # addressed to nobody that is known: as ever
+    audience = read_audience(received.activity.document)
+    visibility = {"to": "public", "cc": "unlisted", None: "followers"}[audience.public_in]
+    if audience.public_in is None and not audience.everyone:
+        visibility = "public"  # addressed to nobody: as ever. To some people alone, it is for no more than followers
     made = Boost(site.new_id(), announcer.id, found.id, received.activity.id, at, visibility)
     reaction_actions.keep_boost(tx, site, announcer, found, made)

@@ -43,7 +43,7 @@ async def edit(request: Request) -> Response:
     asked = await arguments.read(request, Writing)
     said = [(one, described(one.description), focused(one.focus)) for one in asked.media_attributes]
     await site.db.read(lambda tx: _own(tx, caller, status_id))
-    await meet(site, asked.status)
+    await meet(site, caller.me.id, asked.status)
 
     def unit(tx: Tx) -> msgspec.Raw:
         current = _own(tx, caller, status_id)

@@ -55,7 +55,7 @@ async def create(request: Request) -> Response:
         raise Problem("The Idempotency-Key is longer than 255 characters")
     params = asked.params(settings)
     due_at = time_of(asked.scheduled_at)
-    await meet(site, asked.status)
+    await meet(site, caller.me.id, asked.status)
 
     def unit(tx: Tx) -> Any:
         if asked.quoted_status_id is not None:

@@ -17,5 +17,5 @@ async def publish_scheduled(site: Site, payload: dict[str, Any]) -> None:
         return
     if known.due_at > site.clock():
         raise Later(known.due_at, "it was put off")
-    await meet(site, str(known.params.get("text") or ""))
+    await meet(site, known.person_id, str(known.params.get("text") or ""))
     await site.db.write(lambda tx: actions.due(tx, site, scheduled_id))

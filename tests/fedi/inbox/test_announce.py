@@ -8,7 +8,8 @@ from federation.signatures.integrity import add_proof
 from federation.signatures.keys import encode_multikey, generate_ed25519, load_private
 from fedi import fetching
 from fedi.actions import follows, posts
-from storage import feeds, received, timelines
+from fedi.actions.drafts import Draft
+from storage import feeds, reactions, received, timelines
 from storage.actors import Actor
 from tests.world import Instance, Peer, World, settle
 
@@ -149,3 +150,19 @@ async def test_an_update_is_no_way_around_the_gate(alpha: Instance, peer: Peer) 
     await peer.send(alpha, peer.activity("Update", bob, note))
     await settle(alpha)
     assert alpha.post(secret.iri).replies_count == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "visibility"),
+    [([AS + "#Public"], "public"), ([], "public"), (["followers"], "followers"), (["friend"], "followers")],
+)
+async def test_whom_a_boost_is_for(alpha: Instance, world: World, to: list[str], visibility: str) -> None:
+    """A boost that names some people alone is shown to no more than followers."""
+    peer = Peer(world, "micro.example", "mastodon")
+    ada, mallory = alpha.person("ada"), peer.actor("mallory")
+    post = alpha.write(lambda tx: posts.publish(tx, alpha.site, ada, Draft("Hello")))
+    named = {"followers": f"{mallory}/followers", "friend": peer.actor("friend")}
+    await peer.send(alpha, peer.activity("Announce", mallory, post.iri, to=[named.get(one, one) for one in to]))
+    await settle(alpha)
+    (boost,) = alpha.read(lambda tx: reactions.boosts_of(tx, post.id, 9))
+    assert boost.visibility == visibility

@@ -11,7 +11,8 @@ import pytest
 from fedi import fetching
 from fedi.actions import blocks, media, posts, reactions, reports, scheduled
 from fedi.context import Site
-from fedi.errors import Invalid
+from fedi.errors import Invalid, NotFound
+from fedi.fetching import mentioned
 from fedi.mastodon import limits
 from fedi.mastodon.limits import Allowance
 from fedi.searching import RESOLVING
@@ -172,3 +173,21 @@ def both_at_once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> Non
         return result
 
     monkeypatch.setattr(module, name, waiting)
+
+
+async def test_mentions_of_strangers_ask_other_servers_only_so_often(
+    api: Api, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def actor(site: Site, handle: str) -> Actor:
+        asked.append(handle)
+        raise NotFound
+
+    monkeypatch.setattr(mentioned, "actor", actor)
+    token = await api.token(ada)
+    for post in range(10):
+        named = " ".join(f"@p{post}-{number}@victim.example" for number in range(15))
+        answer = await api.post("/api/v1/statuses", token, form={"status": f"{named} @ada@alpha.example"})
+        assert answer.status == 200
+    assert 15 <= len(asked) <= sum(mentioned.ASKING)
