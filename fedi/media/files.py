@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fedi.context import Site
+from fedi.errors import Problem
 from fedi.media.kinds import SERVED
 
 FREE = 256 << 20
@@ -34,9 +35,15 @@ def incoming(site: Site) -> Path:
     return folder
 
 
-def has_room(site: Site) -> bool:
-    """Whether the disk takes further files."""
-    return shutil.disk_usage(incoming(site)).free > FREE
+def demand_room(folder: Path) -> None:
+    """Raises Problem 503 where the disk of a folder takes no further files."""
+    if shutil.disk_usage(folder).free <= FREE:
+        raise full()
+
+
+def full() -> Problem:
+    """What is said when there is no room."""
+    return Problem("This server has no room for files at the moment; tell its operators", status=503, code="full")
 
 
 def new_stem() -> str:

@@ -13,7 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from fedi.errors import Problem
-from fedi.media.files import new_stem
+from fedi.media.files import demand_room, full, new_stem
 
 UNREADABLE = "Error occurred while parsing request parameters"
 """Mastodon's words for a body that can't be read."""
@@ -52,7 +52,7 @@ async def form(
     """The fields of a multipart form in their order, while its files are in `folder`; what is left of them goes at the end.
 
     `files` is how many there may be, `limit` how many bytes one has. Raises Problem: 400 for what is no form, 413 for what
-    is too large.
+    is too large, 503 when the disk is full.
     """
     reading = _Reading(folder, files, limit)
     try:
@@ -147,6 +147,7 @@ class _Reading:
             return
         if len(self.uploads) >= self.files:
             raise Problem(UNREADABLE)
+        demand_room(self.folder)
         said = self.part.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         upload = Upload(self.folder / new_stem(), 0, said[:100])
         self.uploads.append(upload)
@@ -181,5 +182,13 @@ class _Reading:
 
 def _write(part: _Part) -> None:
     if part.file is not None and part.unwritten:
-        part.file.write(part.unwritten)
+        try:
+            _put(part.file, part.unwritten)
+        except OSError as problem:  # others took the room that there was
+            raise full() from problem
         part.unwritten.clear()
+
+
+def _put(file: BinaryIO, piece: bytearray) -> None:
+    file.write(piece)
+    file.flush()

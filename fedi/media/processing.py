@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from fedi.context import Site
-from fedi.errors import Invalid, Problem
+from fedi.errors import Invalid
 from fedi.media import files, kinds
 from fedi.media.decode import Found, Task
 from fedi.media.kinds import Kind
@@ -108,8 +108,7 @@ def check(site: Site, upload: Upload) -> None:
     """Raises Invalid for an empty file, Problem 503 where the disk has no room for more."""
     if upload.size == 0:
         raise Invalid("Validation failed: File can't be blank")
-    if not files.has_room(site):
-        raise Problem("This server has no room for files at the moment; tell its operators", status=503, code="full")
+    files.demand_room(files.incoming(site))
 
 
 def _kind(upload: Upload) -> Kind | None:

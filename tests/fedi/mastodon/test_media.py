@@ -1,5 +1,6 @@
 """Media through the client API, as docs.joinmastodon.org/methods/media has it, and as hostile senders have it."""
 
+import errno
 import io
 import struct
 import zlib
@@ -11,6 +12,7 @@ from PIL import Image
 from fedi.mastodon import media as door
 from fedi.mastodon.entities.attachment import attachment
 from fedi.media import files, processing
+from fedi.media import multipart as forms
 from fedi.media.decode import Found, Task
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Answer, Api
@@ -409,6 +411,29 @@ async def test_a_picture_has_sixteen_megabytes(api: Api, token: str) -> None:
 async def test_a_full_disk_takes_nothing(api: Api, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "FREE", 1 << 60)
     assert (await upload(api, token, file=picture())).status == 503
+    assert left(api) == []
+
+
+async def test_a_full_disk_is_said_before_a_file_is_taken(
+    api: Api, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FREE", 1 << 60)
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + picture()
+    )  # there is more to come
+    answer = await api.post("/api/v2/media", token, body=body, content_type="multipart/form-data; boundary=b")
+    assert answer.status == 503
+    assert left(api) == []
+
+
+@pytest.mark.parametrize("size", [0, 1 << 20])
+async def test_a_disk_that_fills_up_meanwhile(api: Api, token: str, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(forms, "_put", full)
+    answer = await upload(api, token, file=picture() + b"0" * size)
+    assert (answer.status, "no room" in answer.json["error"]) == (503, True)
     assert left(api) == []
 
 
