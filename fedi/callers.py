@@ -24,6 +24,15 @@ _WRITE = (
     "notifications reports statuses"
 )
 _ADMIN = "accounts reports domain_allows domain_blocks ip_blocks email_domain_blocks canonical_email_blocks"
+_MEANINGS = {
+    "read": "read everything you can read",
+    "write": "post, and change what you can change",
+    "follow": "follow and unfollow, join and leave groups",
+    "push": "send you notifications",
+    "profile": "see your name and picture",
+    "admin:read": "read what moderators of this server read",
+    "admin:write": "do what moderators of this server do",
+}
 FOLLOW = frozenset({"read:follows", "write:follows", "read:blocks", "write:blocks", "read:mutes", "write:mutes"})
 SCOPES = (
     *("read", *(f"read:{name}" for name in _READ.split())),
@@ -33,6 +42,16 @@ SCOPES = (
     *("admin:write", *(f"admin:write:{name}" for name in _ADMIN.split())),
 )
 """Every scope that an app may ask for, in the order the server's metadata lists them."""
+
+
+def meaning(scope: str) -> str:
+    """What an app may do with a scope, in words that come after «may»: "read everything you can read"."""
+    if scope in _MEANINGS:
+        return _MEANINGS[scope]
+    kind, _, name = scope.rpartition(":")
+    verb = "read" if kind.endswith("read") else "change"
+    whose = "the server's" if kind.startswith("admin:") else "your"
+    return f"{verb} {whose} {name.replace('_', ' ')}"
 
 
 def holds(scopes: frozenset[str], wanted: str) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select, update
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select, update
 
 from storage.actors import Actor, actors
 from storage.events import note
@@ -120,6 +120,15 @@ _LIVE = (
 
 
 @dataclass(frozen=True, slots=True)
+class LetIn:
+    """An app that can use somebody's account: since when (ms), and what it may do."""
+
+    app: App
+    since: int
+    scopes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Bearer:
     """Who stands behind an access token: the person (None for the app itself) with state and role in `people`."""
 
@@ -152,6 +161,23 @@ def app_by_id(tx: Tx, app_id: int) -> App | None:
 def apps_by_ids(tx: Tx, ids: list[int]) -> dict[int, App]:
     """The apps of these ids, by id."""
     return {app.id: app for app in all_of(tx, _APPS, App, ids=ids)} if ids else {}
+
+
+def let_in(tx: Tx, person_id: int, most: int) -> list[LetIn]:
+    """The apps that have a live token of this person, `most` of them, those let in last first."""
+    newest = func.max(tokens.c.id)
+    mine = (tokens.c.person_id == person_id, tokens.c.revoked_at.is_(None))
+    ids = tx.scalars(
+        select(tokens.c.app_id).where(*mine).group_by(tokens.c.app_id).order_by(newest.desc()).limit(most)
+    ).all()
+    known = apps_by_ids(tx, list(ids))
+    since: dict[int, int] = {}
+    scopes: dict[int, dict[str, None]] = {}
+    query = select(tokens.c.app_id, tokens.c.created_at, tokens.c.scopes).where(*mine, tokens.c.app_id.in_(ids))
+    for app_id, at, granted in tx.execute(query.order_by(tokens.c.id)):
+        since.setdefault(app_id, at)
+        scopes.setdefault(app_id, {}).update(dict.fromkeys(granted.split()))
+    return [LetIn(known[one], since[one], list(scopes[one])) for one in ids]
 
 
 def insert_grant(tx: Tx, grant: Grant) -> None:

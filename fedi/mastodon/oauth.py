@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fedi import html, sessions
-from fedi.callers import SCOPES, caller, holds, known
+from fedi.callers import SCOPES, caller, holds, known, meaning
 from fedi.context import Site
 from fedi.csrf import demand_same_origin
 from fedi.errors import Invalid, Problem
@@ -29,16 +29,6 @@ from storage.metadata import Tx
 
 CODE_LIFE = 10 * 60 * 1000
 """Milliseconds within which a code must be turned into a token (Mastodon's; RFC 6749 4.1.2 advises ten minutes)."""
-
-MEANINGS = {
-    "read": "read everything you can read",
-    "write": "post, and change what you can change",
-    "follow": "follow and unfollow, join and leave groups",
-    "push": "send you notifications",
-    "profile": "see your name and picture",
-    "admin:read": "read what moderators of this server read",
-    "admin:write": "do what moderators of this server do",
-}
 
 
 class Authorization(msgspec.Struct, kw_only=True):
@@ -103,7 +93,12 @@ async def _authorize(request: Request) -> Response:
             return _answered(asked, error="access_denied", error_description=text)
         return await _granted(site, asked, app, me, scopes)
     return html.page(
-        request, "authorize.html", app=app, scopes=scopes, person=me, hidden=_hidden(asked), meanings=MEANINGS
+        request,
+        "authorize.html",
+        app=app,
+        person=me,
+        hidden=_hidden(asked),
+        meanings=[meaning(scope) for scope in scopes],
     )
 
 

@@ -51,6 +51,7 @@ ROUTES = [
     Route("/reports", reports.show),
     Route("/resolve", reports.resolve, methods=["POST"]),
     Route("/settings", preferences.preferences, methods=["GET", "POST"]),
+    Route("/settings/apps", preferences.shut_out, methods=["POST"]),
     Route("/search", search.search),
     Route("/tags/{tag}", tags.show),
     Route("/about", about.about),

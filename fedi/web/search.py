@@ -7,7 +7,7 @@ from fedi import searching, visibility
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.forms import person, see_other
-from fedi.html import fitted
+from fedi.html import fitted, page
 from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import groups, listing
@@ -22,12 +22,12 @@ NAMES = 10
 
 
 async def search(request: Request) -> Response:
-    """On to the page of the one thing that is meant, else who is called so and what says so."""
+    """On to the page of the one thing that is meant, else who is called so and what says so; without words the form."""
     site: Site = request.app.state.site
     me = await person(request)
     words = " ".join(request.query_params.get("q", "").replace("\x00", " ").split())[:500]
     if not words:
-        return see_other("/groups")
+        return page(request, "search.html", title="Search", typed="", named=[], cards=[], older=None)
     found = await searching.resolve(site, me.id, words)
     if isinstance(found, Actor):
         return see_other(actor_path(found))

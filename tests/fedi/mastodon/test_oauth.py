@@ -86,7 +86,7 @@ async def test_apps_register_in_any_form(api: Api, uris: str, form: str) -> None
     assert app["scopes"] == ["read", "write"]
     assert app["id"].isdigit()
     assert app["client_secret_expires_at"] == 0
-    assert app["vapid_key"] == ""
+    assert len(app["vapid_key"]) == 87  # a point of P-256 in base64url
 
 
 async def test_the_same_name_twice_is_two_apps(api: Api) -> None:
@@ -139,6 +139,19 @@ async def test_the_page_and_its_headers(api: Api, ada: Actor) -> None:
     # Either of these makes web clients hang at the redirect or the popup, without a word (CLIENTS decision 7).
     assert "form-action" not in answer.headers["content-security-policy"]
     assert "cross-origin-opener-policy" not in answer.headers
+
+
+async def test_scopes_are_asked_for_in_words(api: Api, ada: Actor) -> None:
+    wanted = "read:statuses write:media push admin:read:domain_blocks"
+    page = await api.get(f"/oauth/authorize?{urlencode(asked(scope=wanted))}", cookie=await api.cookie(ada))
+    said = page.body.decode()
+    for words in (
+        "read your statuses",
+        "change your media",
+        "send you notifications",
+        "read the server&#39;s domain blocks",
+    ):
+        assert f"<li>{words}</li>" in said, words
 
 
 async def test_yes_sends_the_code_and_the_state_to_the_exact_uri(api: Api, ada: Actor) -> None:

@@ -12,7 +12,7 @@ from fedi.limits import Limits
 from storage import actors, follows, memberships, notifications, posts, reactions
 from storage.actors import Actor
 from storage.timelines import Page as Rows
-from tests.fedi.web.conftest import Browser, Campus
+from tests.fedi.web.conftest import Browser, Campus, Outline
 
 
 async def test_write_a_post(campus: Campus, as_ada: Browser) -> None:
@@ -215,6 +215,10 @@ async def test_search_leads_to_the_one_thing_meant(campus: Campus, as_ada: Brows
     assert (await as_ada.get("/search?q=@bruno@alpha.example")).path == "/people/bruno"
     assert (await as_ada.get("/search?q=!mlops@alpha.example")).path == "/groups/mlops"
     assert "Machine learning" in (await as_ada.get("/search?q=machine")).words
+    assert "/search" in (await as_ada.get("/home")).links
+    asked = await as_ada.get("/search")
+    assert (asked.status, asked.path) == (200, "/search")
+    assert [one["name"] for one in Outline(asked.text).of("input")] == ["q"]
     page = await as_ada.get("/search?q=@nobody@unknown.example")
     assert page.status == 404
     assert "@nobody@unknown.example" in page.words

@@ -36,6 +36,8 @@ async def test_every_page_is_well_formed_with_landmarks_and_one_heading(
             "/tags/x",
             "/nowhere",
             "/search?q=mlops",
+            "/search",
+            "/settings",
         ):
             page = await browser.get(path)
             assert page.status == (404 if path == "/nowhere" else 200), path

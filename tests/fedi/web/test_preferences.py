@@ -1,6 +1,8 @@
 """How somebody reads their groups: the page that says so, what it changes, and the home that follows it."""
 
-from storage import lists
+from storage import apps, lists
+from storage.actors import Actor
+from storage.apps import App, Token, hashed
 from tests.fedi.web.conftest import Browser, Campus, Outline, Page
 
 
@@ -56,3 +58,61 @@ async def test_only_oneself_and_from_one_s_own_page(campus: Campus, browser: Bro
     strange = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     assert (await browser.post("/settings", {"group_lists": "1"}, strange)).status == 403
     assert campus.read(lambda tx: lists.of_person(tx, campus.actor("ada").id)) == []
+
+
+def let_in(campus: Campus, person: Actor, name: str, *secrets: str) -> App:
+    """An app that this person let in, once for each secret."""
+    site = campus.site
+    made = App(
+        site.new_id(), name, "", name, f"https://{name.lower()}.example", ["urn:x"], "read write push", site.clock()
+    )
+    campus.write(lambda tx: apps.insert_app(tx, made))
+    for secret in secrets:
+        token = Token(site.new_id(), hashed(secret), made.id, person.id, "read push", site.clock(), None, None)
+        campus.write(lambda tx, token=token: apps.insert_token(tx, token))
+    return made
+
+
+async def test_an_app_is_shut_out_by_who_let_it_in(campus: Campus, browser: Browser) -> None:
+    ada, bruno = campus.actor("ada"), campus.actor("bruno")
+    tusky = let_in(campus, ada, "Tusky", "phone", "tablet")
+    elk, theirs = let_in(campus, ada, "<b>Elk", "laptop"), let_in(campus, bruno, "Ivory", "other")
+    campus.write(lambda tx: apps.insert_token(tx, Token(9, hashed("itself"), tusky.id, None, "read", 0, None, None)))
+    await browser.log_in("ada")
+    page = await browser.get("/settings")
+    Outline(page.text)
+    assert "Tusky" in page.words
+    assert "<b>Elk" in page.words
+    assert "Ivory" not in page.words
+    # What it may do is said in the words in which it was asked.
+    assert "read everything you can read, send you notifications" in page.words
+    assert page.words.count("Shut it out") == 2  # however often it was let in
+
+    page = await browser.post("/settings/apps", {"app": str(tusky.id)})
+    assert "The app can't use your account any more." in page.words
+    assert "Tusky" not in page.words
+    assert campus.read(lambda tx: [apps.token(tx, secret) is None for secret in ("phone", "tablet")]) == [True, True]
+    left = ("laptop", "other", "itself")
+    assert campus.read(lambda tx: [apps.token(tx, secret) is None for secret in left]) == [False, False, False]
+
+    # Neither anybody else's, nor from another site, nor what is none.
+    await browser.post("/settings/apps", {"app": str(theirs.id)})
+    strange = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    assert (await browser.post("/settings/apps", {"app": str(elk.id)}, strange)).status == 403
+    for wrong in ("", "x", "9" * 30):
+        assert (await browser.post("/settings/apps", {"app": wrong})).status == 200
+    assert campus.read(lambda tx: [apps.token(tx, secret) is None for secret in left]) == [False, False, False]
+
+
+async def test_many_apps_fit_a_page(campus: Campus, browser: Browser) -> None:
+    ada = campus.actor("ada")
+    for number in range(130):
+        let_in(campus, ada, f"App{number}", f"secret{number}")
+    await browser.log_in("ada")
+    page = await browser.get("/settings")
+    assert page.wire <= 14_336
+    assert page.words.count("Shut it out") == 100
+    assert "App129" in page.words
+    assert "App29 " not in page.words
+    shut = await browser.post("/settings/apps", {"app": "all"})
+    assert "No app uses your account." in shut.words
