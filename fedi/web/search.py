@@ -27,7 +27,7 @@ async def search(request: Request) -> Response:
     me = await person(request)
     words = " ".join(request.query_params.get("q", "").replace("\x00", " ").split())[:500]
     if not words:
-        return page(request, "search.html", title="Search", typed="", named=[], cards=[], older=None)
+        return page(request, "search.html", title="Search", typed="", named=[], cards=[], older=None, newer=None)
     found = await searching.resolve(site, me.id, words)
     if isinstance(found, Actor):
         return see_other(actor_path(found))
