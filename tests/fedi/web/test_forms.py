@@ -218,7 +218,7 @@ async def test_search_leads_to_the_one_thing_meant(campus: Campus, as_ada: Brows
     assert "/search" in (await as_ada.get("/home")).links
     asked = await as_ada.get("/search")
     assert (asked.status, asked.path) == (200, "/search")
-    assert [one["name"] for one in Outline(asked.text).of("input")] == ["q"]
+    assert "q" in [one["name"] for one in Outline(asked.text).of("input")]
     page = await as_ada.get("/search?q=@nobody@unknown.example")
     assert page.status == 404
     assert "@nobody@unknown.example" in page.words
