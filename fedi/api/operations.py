@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.requests import Request
@@ -153,7 +153,7 @@ def _query(request: Request, shape: type[msgspec.Struct]) -> msgspec.Struct:
     try:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as problem:
-        raise Invalid(_said(problem), code="query") from problem
+        raise Invalid(_said(problem, shape), code="query") from problem
 
 
 async def _body(request: Request, shape: type[msgspec.Struct]) -> msgspec.Struct:
@@ -168,16 +168,26 @@ async def _body(request: Request, shape: type[msgspec.Struct]) -> msgspec.Struct
     try:
         return msgspec.json.decode(bytes(pieces), type=shape)
     except msgspec.ValidationError as problem:
-        raise Invalid(_said(problem), code="body") from problem
+        raise Invalid(_said(problem, shape), code="body") from problem
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise Problem(f"The body is not JSON: {problem}", code="body") from problem
 
 
-def _said(problem: msgspec.ValidationError) -> str:
-    """«title: Expected `str`, got `int`» of msgspec's «Expected `str`, got `int` - at `$.title`»."""
+def _said(problem: msgspec.ValidationError, shape: type[msgspec.Struct]) -> str:
+    """«title: Expected `str`, got `int`» of msgspec's «Expected `str`, got `int` - at `$.title`»; of a word that is none of
+    those there are, which there are."""
     text, _, where = str(problem).partition(" - at `")
     name = where.rstrip("`").removeprefix("$.")
+    if text.startswith("Invalid enum value") and (words := _words(get_type_hints(shape).get(name))):
+        text = f"{text}; there are: {', '.join(words)}"
     return f"{name}: {text}" if name and name != "$" else text
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that a field's type allows."""
+    if get_origin(kind) is Literal:
+        return [str(one) for one in get_args(kind)]
+    return [word for one in get_args(kind) for word in _words(one)]
 
 
 class Refusal(msgspec.Struct, kw_only=True):
