@@ -138,9 +138,13 @@ async def test_what_is_wrong_is_said_as_problem_details(api: Api, ada: Actor) ->
     assert (await api.get(f"{BASE}/groups?sorted=1")).status == 422
     # A word that is none of those there are: which there are is said.
     group = await api.group("mlops", ada)
-    for method, path, word in (("POST", "groups", "ask"), ("PATCH", f"groups/{group.id}", "nobody")):
-        refused = await api.ask(method, f"{BASE}/{path}", token, json={"name": "x1", "title": "X", "join": word})
-        assert refused.json["detail"] == f"join: Invalid enum value '{word}'; there are: open, approval, invite"
+    both: tuple[tuple[str, str, dict[str, str]], ...] = (
+        ("POST", "groups", {"name": "x1", "title": "X"}),
+        ("PATCH", f"groups/{group.id}", {}),
+    )
+    for method, path, rest in both:
+        refused = await api.ask(method, f"{BASE}/{path}", token, json={**rest, "join": "ask"})
+        assert refused.json["detail"] == "join: Invalid enum value 'ask'; there are: open, approval, invite"
     assert (await api.post(f"{BASE}/groups", token, body=b"{", content_type="application/json")).status == 400
     assert (await api.post(f"{BASE}/groups", token, form={"name": "x"})).status == 415
     assert (await api.post(f"{BASE}/groups", None, json={})).status == 401
