@@ -35,7 +35,8 @@ from storage.peers import peers
 from storage.people import people
 from storage.posts import ROW, Post, mentions, posts
 from storage.prepared import parts, rows
-from storage.reactions import Boost
+from storage.reactions import Boost, boosts
+from storage.timelines import entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,19 @@ def person(actor_id: int) -> Viewer:
 def visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on rows of `posts` under which `viewer` may see them."""
     return _condition(viewer.person_id, viewer.host, viewer.actor_iri)
+
+
+def entry_visible_to(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on rows of `storage.timelines.entries` under which `viewer` may see them: the post, and of a boost that
+    it was boosted (as `unseen_boosts` has it)."""
+    post = exists(select(posts.c.id).where(posts.c.id == entries.c.post_id, visible_to(viewer)))
+    private = [boosts.c.id == entries.c.id, boosts.c.visibility == "followers"]
+    if viewer.person_id is not None:
+        followed = select(follows.c.target_id).where(
+            follows.c.follower_id == viewer.person_id, follows.c.state == "accepted"
+        )
+        private += [boosts.c.actor_id != viewer.person_id, boosts.c.actor_id.not_in(followed)]
+    return and_(post, or_(~entries.c.boost, ~exists(select(boosts.c.id).where(*private))))
 
 
 def _condition(person: Any, host: Any, asker: Any = None) -> ColumnElement[bool]:
@@ -277,9 +291,9 @@ def _is_member(tx: Tx, group_id: int, who: ColumnElement[bool]) -> bool:
     return tx.scalar(query.limit(1)) is not None
 
 
-def unseen_boosts(tx: Tx, viewer: Viewer, boosts: Iterable[Boost]) -> frozenset[int]:
+def unseen_boosts(tx: Tx, viewer: Viewer, several: Iterable[Boost]) -> frozenset[int]:
     """Which of these boosts (ids) `viewer` may not see: those for followers are for followers, and who boosted."""
-    private = [one for one in boosts if one.visibility == "followers" and one.actor_id != viewer.person_id]
+    private = [one for one in several if one.visibility == "followers" and one.actor_id != viewer.person_id]
     if not private:
         return frozenset()
     followed: set[int] = set()

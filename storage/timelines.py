@@ -135,9 +135,13 @@ def of_actor(
     replies: bool = True,
     media: bool = False,
     tag: str | None = None,
+    visible: ColumnElement[bool] | None = None,
 ) -> list[Entry]:
-    """What one actor put before its followers, newest first; only with attachments (`media`), only with a hashtag."""
+    """What one actor put before its followers, newest first; only with attachments (`media`), only with a hashtag, only
+    what is `visible` (the gate's condition on `entries`)."""
     query = select(*_ROW).where(entries.c.actor_id == actor_id)
+    if visible is not None:
+        query = query.where(visible)
     if media:
         query = query.where(entries.c.post_id.in_(select(posts.c.id).where(WITH_FILES)))
     if tag is not None:

@@ -74,6 +74,7 @@ async def statuses(request: Request) -> Response:
 
 def _of_person(tx: Tx, site: Site, looks: Viewer, owner: Actor, asked: Statuses) -> Shows:
     blocked = hidden(tx, looks.person_id, site.clock()).blocked - {owner.id}
+    gate = visibility.entry_visible_to(looks)
     seen: dict[int, Post] = {}
 
     def keep(rows: list[Entry]) -> list[Entry]:
@@ -89,6 +90,7 @@ def _of_person(tx: Tx, site: Site, looks: Viewer, owner: Actor, asked: Statuses)
             replies=not asked.exclude_replies,
             media=asked.only_media,
             tag=asked.tagged or None,
+            visible=gate,
         )
 
     filled = fill(asked.page(), fetch, lambda row: row.id, keep)
@@ -118,7 +120,8 @@ def _of_group(tx: Tx, site: Site, looks: Viewer, group: Actor, asked: Statuses) 
         if not asked.exclude_reblogs:
             lines = [_Line(one.last_id, one.root_id) for one in threads.of_group(tx, group.id, gate, at)]
         if not group.local:
-            others = timelines.of_actor(tx, group.id, at, boosts=not asked.exclude_reblogs)
+            passed_on = visibility.entry_visible_to(looks)
+            others = timelines.of_actor(tx, group.id, at, boosts=not asked.exclude_reblogs, visible=passed_on)
             lines += [_Line(entry.id, entry.post_id, entry) for entry in others]
         lines.sort(key=lambda line: line.at, reverse=at.min_id is None)
         return sorted(lines[: at.limit], key=lambda line: line.at, reverse=True)

@@ -50,14 +50,17 @@ def fill(
     """Read pages with `fetch` until `page.limit` things are kept, nothing is left, or it was tried often enough.
 
     `fetch` gives rows newest first, as `storage.timelines` does; `keep` leaves out what the caller may not see or does
-    not want. A page that came out short still says where the next one begins.
+    not want. The ids are of what is shown, since ids tell times and nobody is to learn when something was written that they
+    may not see; only a page that came out short although there is more says where reading stopped.
     """
     kept: list[T] = []
     first = last = None
     asked = page
+    ended = False
     for _ in range(_ROUNDS):
         rows = fetch(asked)
         if not rows:
+            ended = True
             break
         newest, oldest = id_of(rows[0]), id_of(rows[-1])
         first = newest if first is None else max(first, newest)
@@ -65,15 +68,16 @@ def fill(
         found = keep(rows)
         kept = found + kept if page.min_id is not None else kept + found
         if len(rows) < page.limit or len(kept) >= page.limit:
+            ended = True
             break
         asked = replace(asked, min_id=newest) if page.min_id is not None else replace(asked, max_id=oldest)
-    if len(kept) > page.limit:
-        if page.min_id is not None:
-            kept = kept[-page.limit :]
-            first = id_of(kept[0])
-        else:
-            kept = kept[: page.limit]
-            last = id_of(kept[-1])
+    kept = kept[-page.limit :] if page.min_id is not None else kept[: page.limit]
+    if ended and not kept:
+        return Filled([], None, None)
+    if kept and (ended or page.min_id is None):
+        first = id_of(kept[0])
+    if kept and (ended or page.min_id is not None):
+        last = id_of(kept[-1])
     return Filled(kept, first, last)
 
 

@@ -66,9 +66,13 @@ async def page_of(request: Request, person: Actor) -> Response:
         follow = follows.find(tx, me.id, person.id) if me is not None else None
         row = people.by_id(tx, person.id) if person.local else None
         # Who blocks the reader shows them nothing, boosts included.
-        shut = visibility.shut_out(tx, cards.viewer_of(me), [person.id])
+        looks = cards.viewer_of(me)
+        shut = visibility.shut_out(tx, looks, [person.id])
+        gate = visibility.entry_visible_to(looks)
         return {
-            "listing": listing.of_entries(tx, me, [] if shut else timelines.of_actor(tx, person.id, wanted)),
+            "listing": listing.of_entries(
+                tx, me, [] if shut else timelines.of_actor(tx, person.id, wanted, visible=gate)
+            ),
             "state": follow.state if follow is not None else None,
             "affiliation": affiliations.shown(row),
             "moved": cards.moved_to(tx, person),

@@ -191,3 +191,19 @@ async def test_mentions_of_strangers_ask_other_servers_only_so_often(
         answer = await api.post("/api/v1/statuses", token, form={"status": f"{named} @ada@alpha.example"})
         assert answer.status == 200
     assert 15 <= len(asked) <= sum(mentioned.ASKING)
+
+
+async def test_a_profile_does_not_tell_when_something_private_was_written(api: Api, ada: Actor, ben: Actor) -> None:
+    private = [await api.publish(ada, "for friends", visibility="followers")]
+    post = await api.publish(ada, "Hello")
+    private.append(await api.publish(ada, "for friends again", visibility="followers"))
+    his = await api.publish(ben, "Hi")
+    boost = await api.site.db.write(lambda tx: reactions.boost(tx, api.site, ada, his, "followers"))
+    hidden = [str(one.id) for one in (*private, boost)]
+    path = f"/api/v1/accounts/{ada.id}/statuses"
+    said = [await api.get(f"{path}{query}") for query in ("", "?limit=1", f"?max_id={post.id}", f"?min_id={post.id}")]
+    assert [len(one.json) for one in said] == [1, 1, 0, 0]
+    for one in said:
+        assert not [number for number in hidden if number in str(one.headers) + one.body.decode()], one.headers
+    page = await api.get("/people/ada", accept="text/html")
+    assert not [number for number in hidden if number in page.body.decode()]
