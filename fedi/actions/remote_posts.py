@@ -25,6 +25,8 @@ MAX_TAGS = 50
 MAX_ATTACHMENTS = 20
 MAX_EMOJI = 100
 MAX_CONTENT = 200_000
+NEWS = 24 * 3600 * 1000
+"""Milliseconds within which a thread in a group elsewhere rings the bell; older ones come when a group is read up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,11 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *
     now = posts.by_id(tx, post.id) or post
     if post.reply_to_iri is None and (now.group_id == group.id or now.visibility in reactions.BOOSTABLE):
         boost_id = site.new_id()
-        reactions.keep_boost(tx, site, group, post, Boost(boost_id, group.id, post.id, iri, min(at, site.clock())))
+        made = Boost(boost_id, group.id, post.id, iri, min(at, site.clock()))
+        if reactions.keep_boost(tx, site, group, post, made) and now.visibility != "direct":
+            author = actors.by_id(tx, post.author_id)
+            if author is not None and site.clock() - post.published_at < NEWS:
+                threads.ring(tx, site, post, author, [group.id])
 
 
 def vouched(tx: Tx, group: Actor, post: Post, *, to_everyone: bool = False) -> None:

@@ -40,7 +40,7 @@ def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) 
     for actor in told:
         notifying.tell(tx, site, actor, "mention", author, post.id)
     if post.reply_to_iri is None and post.visibility != "direct":
-        _ring(tx, site, post, author)
+        ring(tx, site, post, author, [author.id, *([post.group_id] if post.group_id is not None else [])])
     cards.ask(tx, site, post)
 
 
@@ -169,8 +169,8 @@ def undeleted(tx: Tx, post: Post) -> None:
         posts.count(tx, post.reply_to_id, replies=1)
 
 
-def _ring(tx: Tx, site: Site, post: Post, author: Actor) -> None:
-    """Who asked to be told of each post of this author (the bell), or of each thread of this group, is told."""
-    people = follows.to_be_told(tx, [author.id, *([post.group_id] if post.group_id is not None else [])])
+def ring(tx: Tx, site: Site, post: Post, author: Actor, of: list[int]) -> None:
+    """Who asked to be told of each post of one of these authors (the bell), or of each thread of a group, is told: once."""
+    people = follows.to_be_told(tx, of)
     for person in actors.by_ids(tx, people).values():
         notifying.tell(tx, site, person, "status", author, post.id)

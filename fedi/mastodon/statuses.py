@@ -63,6 +63,9 @@ async def create(request: Request) -> Response:
             if found is None:
                 raise NotFound
             params["quoted_status_id"] = found[1].id
+        if asked.in_reply_to_id is not None:
+            found = find(tx, caller.viewer, asked.in_reply_to_id)  # and answer what a group boosted by that id
+            params["in_reply_to_id"] = found[1].id if found is not None else asked.in_reply_to_id
         if asked.visibility == GROUP:
             params["text"] = posted_in(tx, site, asked.group_id, asked.status)
         draft = draft_of(params, site.clock(), asked.files(), caller.app_id)

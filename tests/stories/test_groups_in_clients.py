@@ -92,3 +92,21 @@ async def test_a_group_of_another_university(three: Three) -> None:
     alpha.write(lambda tx: groups.delete(tx, alpha.site, olga, group))
     await settle(*three.all)
     assert await ask(beta, "/api/v1/lists", bearer) == []
+
+
+async def test_the_bell_of_a_group_of_another_university(three: Three) -> None:
+    alpha, beta, _ = three.all
+    olga, ada, eve = alpha.person("olga"), beta.person("ada"), beta.person("eve")
+    alpha.group("mlops", olga)
+    there = await fetching.actor(beta.site, "mlops@alpha.example")
+    beta.write(lambda tx: follows.follow(tx, beta.site, ada, there, notify=True))
+    beta.write(lambda tx: follows.follow(tx, beta.site, eve, there))
+    await settle(*three.all)
+    first = publish(alpha, olga, "@mlops a thread")
+    await settle(*three.all)
+    publish(alpha, olga, "an answer", first)
+    await settle(*three.all)
+    [rung] = await ask(beta, "/api/v1/notifications", token(beta, ada))
+    # Of whom the thread is, as with somebody's own bell; once, and not of answers.
+    assert (rung["type"], rung["account"]["acct"], rung["status"]["uri"]) == ("status", "olga@alpha.example", first.iri)
+    assert await ask(beta, "/api/v1/notifications", token(beta, eve)) == []

@@ -71,6 +71,21 @@ async def test_a_first_line_is_shown_once_however_it_is_typed(
     assert shown["content"].startswith("<p><strong>A title of its own</strong></p>")
 
 
+async def test_one_answers_by_the_id_of_the_groups_boost(api: Api, ada: Actor, ben: Actor) -> None:
+    group = await api.group("mlops", ada)
+    await api.follow(ben, group)
+    post = await api.publish(ada, "@mlops a question")
+    token = await api.token(ben)
+    [wrapper] = (await api.get(HOME, token)).json
+    assert wrapper["id"] != str(post.id)
+    said = {"status": "an answer", "in_reply_to_id": wrapper["id"]}
+    answer = await api.post("/api/v1/statuses", token, json=said)
+    assert answer.status == 200, answer.body
+    assert answer.json["in_reply_to_id"] == str(post.id)
+    below = (await api.get(f"/api/v1/statuses/{post.id}/context", token)).json["descendants"]
+    assert [one["id"] for one in below] == [answer.json["id"]]
+
+
 async def test_a_group_boost_is_no_news_to_the_author(api: Api, ada: Actor, ben: Actor) -> None:
     group = await api.group("mlops", ada)
     await api.follow(ben, group)
