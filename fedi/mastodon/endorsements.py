@@ -16,7 +16,7 @@ from fedi.mastodon.accounts import existing, may_know
 from fedi.mastodon.answers import Json
 from fedi.mastodon.blocks import there
 from fedi.mastodon.follows import standing
-from fedi.mastodon.paging import Paging, links
+from fedi.mastodon.paging import Paging, cursors, links
 from fedi.visibility import Viewer
 from storage import account_notes, actors, endorsements, follows
 from storage.endorsements import Endorsement
@@ -70,8 +70,8 @@ async def mine(request: Request) -> Response:
         caller = known(identify(tx, token, "read:accounts"))
         return _page(tx, site, caller.viewer, caller.me.id, page)
 
-    shown, cursors = await site.db.read(unit)
-    return Json(shown, headers=links(request, cursors[0], cursors[-1]) if cursors else None)
+    shown, places = await site.db.read(unit)
+    return Json(shown, headers=links(request, places[0], places[-1]) if places else None)
 
 
 async def of_account(request: Request) -> Response:
@@ -88,8 +88,8 @@ async def of_account(request: Request) -> Response:
             return [], []
         return _page(tx, site, looks, owner.id, page)
 
-    shown, cursors = await site.db.read(unit)
-    return Json(shown, headers=links(request, cursors[0], cursors[-1]) if cursors else None)
+    shown, places = await site.db.read(unit)
+    return Json(shown, headers=links(request, places[0], places[-1]) if places else None)
 
 
 def _page(tx: Tx, site: Site, looks: Viewer, person_id: int, page: Page) -> tuple[list[Any], list[int]]:
@@ -97,7 +97,8 @@ def _page(tx: Tx, site: Site, looks: Viewer, person_id: int, page: Page) -> tupl
     known_actors = actors.by_ids(tx, [one.actor_id for one in found])
     shown = [one for row in found if (one := known_actors[row.actor_id]).state == "active"]
     shown = may_know(tx, looks, shown)
-    return presenting.accounts(tx, site, shown), [row.id for row in found]
+    places = cursors([(row.id, row.actor_id) for row in found], {one.id for one in shown}, page.limit)
+    return presenting.accounts(tx, site, shown), places
 
 
 class Note(msgspec.Struct, kw_only=True):

@@ -13,7 +13,7 @@ from fedi.context import Site
 from fedi.mastodon import arguments, presenting
 from fedi.mastodon.accounts import Several, may_know, shown
 from fedi.mastodon.answers import Json
-from fedi.mastodon.paging import Paging, links
+from fedi.mastodon.paging import Paging, cursors, links
 from storage import actors, follows
 from storage.follows import Follow
 from storage.metadata import Tx
@@ -56,10 +56,11 @@ async def _edges(request: Request, rows: Callable[..., list[Follow]], other: Cal
         if not own:
             unwanted = hiding.hidden(tx, looks.person_id, site.clock())
             there = [one for one in there if unwanted.reads(one)]
-        return presenting.accounts(tx, site, there), [edge.id for edge in edges]
+        places = cursors([(edge.id, other(edge)) for edge in edges], {one.id for one in there}, page.limit)
+        return presenting.accounts(tx, site, there), places
 
-    found, cursors = await site.db.read(unit)
-    return Json(found, headers=links(request, cursors[0], cursors[-1]) if cursors else None)
+    found, places = await site.db.read(unit)
+    return Json(found, headers=links(request, places[0], places[-1]) if places else None)
 
 
 async def familiar_followers(request: Request) -> Response:

@@ -4,7 +4,7 @@ The header is what Mastodon, and so every client, pages by: `<url>; rel="next", 
 absolute URLs; `next` is left out on an empty page, or clients ask for ever (CLIENTS decision 14).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
@@ -79,6 +79,13 @@ def fill(
     if kept and (ended or page.min_id is not None):
         last = id_of(kept[-1])
     return Filled(kept, first, last)
+
+
+def cursors(rows: list[tuple[int, int]], shown: Collection[int], limit: int) -> list[int]:
+    """The cursors of a page of (cursor, whose it is): of those that are shown, as what isn't is not to be told of by its
+    cursor; of a full page the last one in any case, or it would not go on."""
+    known = [cursor for cursor, whose in rows if whose in shown]
+    return [*known, rows[-1][0]] if len(rows) >= limit else known
 
 
 def links(request: Request, first: int | None, last: int | None) -> dict[str, str]:

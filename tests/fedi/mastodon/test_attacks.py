@@ -16,6 +16,7 @@ from fedi.fetching import mentioned
 from fedi.mastodon import limits
 from fedi.mastodon.limits import Allowance
 from fedi.searching import RESOLVING
+from storage import follows
 from storage import media as media_rows
 from storage import scheduled as scheduled_rows
 from storage.actors import Actor
@@ -199,7 +200,7 @@ async def test_a_profile_does_not_tell_when_something_private_was_written(api: A
     private.append(await api.publish(ada, "for friends again", visibility="followers"))
     his = await api.publish(ben, "Hi")
     boost = await api.site.db.write(lambda tx: reactions.boost(tx, api.site, ada, his, "followers"))
-    hidden = [str(one.id) for one in (*private, boost)]
+    hidden = [*(str(one.id) for one in private), str(boost.id)]
     path = f"/api/v1/accounts/{ada.id}/statuses"
     said = [await api.get(f"{path}{query}") for query in ("", "?limit=1", f"?max_id={post.id}", f"?min_id={post.id}")]
     assert [len(one.json) for one in said] == [1, 1, 0, 0]
@@ -207,3 +208,20 @@ async def test_a_profile_does_not_tell_when_something_private_was_written(api: A
         assert not [number for number in hidden if number in str(one.headers) + one.body.decode()], one.headers
     page = await api.get("/people/ada", accept="text/html")
     assert not [number for number in hidden if number in page.body.decode()]
+
+
+async def test_pages_of_whom_somebody_follows_do_not_tell_of_private_groups(api: Api, ada: Actor, ben: Actor) -> None:
+    secret = await api.group("secret", ben, see="members")
+    await api.follow(ada, secret)
+    paths = [f"/api/v1/accounts/{ada.id}/following", f"/api/v1/accounts/{ada.id}/endorsements"]
+    assert (await api.post(f"/api/v1/accounts/{secret.id}/endorse", await api.token(ada))).status == 200
+    for path in paths:
+        answer = await api.get(path)
+        assert (answer.json, answer.headers.get("link")) == ([], None)
+        assert [one["id"] for one in (await api.get(path, await api.token(ada))).json] == [str(secret.id)]
+    dora = await api.person("dora")
+    await api.follow(ada, dora)
+    answer = await api.get(paths[0])
+    edge = await api.site.db.read(lambda tx: follows.find(tx, ada.id, dora.id))
+    assert edge is not None
+    assert answer.headers["link"].count(str(edge.id)) == 2
