@@ -13,6 +13,8 @@ from fedi.cli.processes import end_with_parent, log_to_stderr, supervise
 from fedi.config import Config
 
 _BACKLOG = 2048
+_FINISH = 8
+"""Seconds that requests get to end once the server is told to: an upload on a slow line is broken off then and sent again."""
 
 
 def serve(
@@ -100,7 +102,7 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
             ssl_keyfile=_text(config.tls.key),
             backlog=_BACKLOG,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=20,
+            timeout_graceful_shutdown=_FINISH,
         ),
         app,
     )
