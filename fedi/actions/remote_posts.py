@@ -25,8 +25,6 @@ MAX_TAGS = 50
 MAX_ATTACHMENTS = 20
 MAX_EMOJI = 100
 MAX_CONTENT = 200_000
-NEWS = 24 * 3600 * 1000
-"""Milliseconds within which a thread in a group elsewhere rings the bell; older ones come when a group is read up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +114,9 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *
     if post.reply_to_iri is None and (now.group_id == group.id or now.visibility in reactions.BOOSTABLE):
         boost_id = site.new_id()
         made = Boost(boost_id, group.id, post.id, iri, min(at, site.clock()))
-        if reactions.keep_boost(tx, site, group, post, made) and now.visibility != "direct":
+        if reactions.keep_boost(tx, site, group, post, made) and threads.is_news(site, now):
             author = actors.by_id(tx, post.author_id)
-            if author is not None and site.clock() - post.published_at < NEWS:
+            if author is not None:
                 threads.ring(tx, site, post, author, [group.id])
 
 

@@ -24,6 +24,7 @@ from storage.timelines import Entry
 COUNTED = ("public", "unlisted")
 """Posts that an actor's count of posts is made of: a count that others would tell outsiders that they exist."""
 _NAMED = 100
+_NEWS = 24 * 3600 * 1000
 
 
 def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) -> None:
@@ -167,6 +168,11 @@ def undeleted(tx: Tx, post: Post) -> None:
         actors.count(tx, post.author_id, posts=1)
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=1)
+
+
+def is_news(site: Site, post: Post) -> bool:
+    """Whether a thread that comes by a group elsewhere rings the bell: not what comes as the group is read up, days later."""
+    return post.visibility != "direct" and site.clock() - post.published_at < _NEWS
 
 
 def ring(tx: Tx, site: Site, post: Post, author: Actor, of: list[int]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from federation import fields as wire
 from federation.activity import Authentic
 from fedi.actions import groups as group_actions
-from fedi.actions import handshakes, memberships, notifying, people
+from fedi.actions import handshakes, memberships, notifying, people, threads
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from storage import actors, follows, groups, notifications, posts, twins
@@ -189,6 +189,9 @@ def relay(tx: Tx, site: Site, other: Actor, post: Post, activity: Authentic | No
             posts.change(tx, now.id, group_id=group.id)
             now = replace(now, group_id=group.id)
         opens = now.reply_to_iri is None
+        author = actors.by_id(tx, now.author_id)
+        if opens and author is not None and threads.is_news(site, now):
+            threads.ring(tx, site, now, author, [group.id])
         if activity is not None:
             group_actions.announce(tx, site, group, activity.activity.raw, now, "thread" if opens else "other")
         elif opens:

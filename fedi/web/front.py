@@ -22,7 +22,7 @@ async def front(request: Request) -> Response:
     def read(tx: Tx) -> tuple[Listing, list[groups.Named]]:
         gate = visibility.visible_to(visibility.NOBODY)
         ids = timelines.public(tx, listing.page_of(request), gate, local=True)
-        return listing.of_ids(tx, None, ids), groups.named(tx, local=True, limit=5)
+        return listing.of_ids(tx, None, ids, site.clock()), groups.named(tx, local=True, limit=5)
 
     posts, known = await site.db.read(read)
     known = known if listing.before(request) is None else []

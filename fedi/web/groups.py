@@ -136,7 +136,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None
     row = group_rows.by_id(tx, group.id)
     invited = membership is not None and membership.state == "invited"
     moderates = me is not None and may_moderate(tx, me, group)
-    pinned = [] if hidden or cursor is not None else _pinned(tx, me, group)
+    pinned = [] if hidden or cursor is not None else listing.wanted(tx, me, _pinned(tx, me, group), site.clock())
     return {
         "row": row,
         "can_join": row is None or row.join_mode != "invite" or invited,
@@ -151,7 +151,9 @@ def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None
         "moved": cards.moved_to(tx, group),
         "twins": [] if hidden else _twins(tx, group),
         "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
-        "listing": Listing([], None) if hidden else _threads(tx, me, group, cursor, [one.post.id for one in pinned]),
+        "listing": Listing([], None)
+        if hidden
+        else _threads(tx, site, me, group, cursor, [one.post.id for one in pinned]),
     }
 
 
@@ -184,7 +186,7 @@ def _pinned(tx: Tx, me: Actor | None, group: Actor) -> list[Card]:
     ]
 
 
-def _threads(tx: Tx, me: Actor | None, group: Actor, cursor: int | None, without: list[int]) -> Listing:
+def _threads(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None, without: list[int]) -> Listing:
     """A page of the group's threads, last active first, `without` those that stand above it."""
     viewer = cards.viewer_of(me)
     found = threads.active(tx, group.id, visibility.visible_to(viewer), listing.PAGE + 1, cursor)
@@ -199,4 +201,5 @@ def _threads(tx: Tx, me: Actor | None, group: Actor, cursor: int | None, without
         thread = by_root[card.post.id]
         last = seen.get(thread.last_id, card.post)
         made.append(replace(card, cursor=thread.last_id, last_at=last.published_at, replies=thread.posts - 1))
-    return Listing(made, shown[-1].last_id if len(found) > listing.PAGE else None)
+    kept = listing.wanted(tx, me, made, site.clock())
+    return Listing(kept, shown[-1].last_id if len(found) > listing.PAGE else None)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from fedi import feeds, visibility
+from fedi.hiding import hidden
 from fedi.web import cards
 from fedi.web.cards import Card
 from storage import reactions
@@ -71,12 +72,18 @@ def of_entries(tx: Tx, me: Actor | None, entries: list[Entry], *, but: Collectio
     return Listing(made, shown[-1].id if len(entries) > PAGE else None)
 
 
-def of_ids(tx: Tx, me: Actor | None, ids: list[int]) -> Listing:
-    """The listing of these posts, through the gate."""
+def of_ids(tx: Tx, me: Actor | None, ids: list[int], now: int) -> Listing:
+    """The listing of these posts, through the gate, without those of whom the reader does not want to meet."""
     shown = ids[:PAGE]
     seen = visibility.seen(tx, cards.viewer_of(me), shown)
     made = cards.of_posts(tx, me, [seen[post_id] for post_id in shown if post_id in seen])
-    return Listing(made, shown[-1] if len(ids) > PAGE else None)
+    return Listing(wanted(tx, me, made, now), shown[-1] if len(ids) > PAGE else None)
+
+
+def wanted(tx: Tx, me: Actor | None, made: list[Card], now: int) -> list[Card]:
+    """Those of these cards whose authors the reader neither blocks nor mutes."""
+    hides = hidden(tx, me.id if me is not None else None, now)
+    return [card for card in made if hides.reads(card.author)] if hides else made
 
 
 def variants(request: Request, listing: Listing, **context: Any) -> Iterator[dict[str, Any]]:

@@ -109,7 +109,8 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
         begun=made.get(root) if named else None,
         ancestors=[made[one] for one in near if one in made],
         replies=Listing(
-            [made[one] for one, _ in shown if one in made], shown[-1][0] if start + PAGE < len(below) else None
+            listing.wanted(tx, me, [made[one] for one, _ in shown if one in made], site.clock()),
+            shown[-1][0] if start + PAGE < len(below) else None,
         ),
         indexable=post.local and post.visibility == "public" and card.author.indexable and group_ok,
         answered=[card.author, *mentioned.values()],

@@ -47,7 +47,7 @@ async def search(request: Request) -> Response:
     def look(tx: Tx) -> tuple[list[Actor], Listing]:
         known = [] if before is not None else searching.accounts(tx, site, me.id, words, NAMES)
         ids = searching.posts(tx, site, me.id, words, listing.PAGE + 1, max_id=before)
-        return known, listing.of_ids(tx, me, ids)
+        return known, listing.of_ids(tx, me, ids, site.clock())
 
     known, said = await site.db.read(look)
     if not known and not said.cards and before is None:

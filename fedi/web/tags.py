@@ -21,7 +21,7 @@ async def show(request: Request) -> Response:
 
     def read(tx: Tx) -> Listing:
         gate = visibility.visible_to(cards.viewer_of(me))
-        return listing.of_ids(tx, me, timelines.public(tx, listing.page_of(request), gate, tag=tag))
+        return listing.of_ids(tx, me, timelines.public(tx, listing.page_of(request), gate, tag=tag), site.clock())
 
     found = await site.db.read(read)
     empty = "Nobody has used this hashtag here yet."

@@ -18,6 +18,7 @@ from storage import posts as post_rows
 from storage import twins as twin_rows
 from storage.actors import Actor
 from storage.posts import Post
+from storage.timelines import Page
 from tests.stories.conftest import Three
 from tests.world import Instance, Peer, settle
 
@@ -117,6 +118,21 @@ async def pair(three: Three) -> tuple[Actor, Actor]:
     theirs = beta.group("drift", beta.person("bert"))
     await twin(alpha, ours, beta, theirs)
     return ours, theirs
+
+
+async def test_the_bell_of_a_group_rings_of_what_comes_through_its_twin(three: Three) -> None:
+    alpha, beta, _ = three.all
+    _, theirs = await pair(three)
+    ann, ben = alpha.person("ann"), beta.person("ben")
+    await join(alpha, ann, "mlops@alpha.example")
+    beta.write(lambda tx: follows.follow(tx, beta.site, ben, theirs, notify=True))
+    await settle(*three.all)
+    question = publish(alpha, ann, "@mlops Who measured it?")
+    await settle(*three.all)
+    publish(alpha, ann, "I did", reply_to=alpha.post(question.iri))
+    await settle(*three.all)
+    told = beta.read(lambda tx: notifications.of_person(tx, ben.id, Page()))
+    assert [(one.kind, one.post_id) for one in told] == [("status", beta.post(question.iri).id)]
 
 
 async def test_a_thread_is_in_both_groups_and_its_answers_votes_edits_and_end_as_well(three: Three) -> None:

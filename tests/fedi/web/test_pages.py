@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedi.actions import moderation, posts
+from fedi.actions import blocks, moderation, mutes, posts
 from fedi.html import STYLE_PATH, WIRE
 from fedi.text import sanitise, to_text
 from fedi.web.posts import part_of
@@ -460,3 +460,28 @@ async def test_a_pinned_thread_counts_all_that_was_answered(campus: Campus, ada:
     shown = (await browser.get("/groups/mlops")).words
     assert "Pinned" in shown
     assert "2 replies" in shown
+
+
+async def test_whom_one_blocks_or_mutes_is_on_no_list(
+    campus: Campus, as_ada: Browser, ada: Actor, bruno: Actor
+) -> None:
+    carl = campus.person("carl")
+    group = campus.group("mlops", bruno)
+    for one in (ada, carl):
+        campus.follow(one, group)
+    for one in (ada, bruno, carl):
+        campus.post(one, f"@mlops a thread of {one.username} #topic")
+    began = campus.post(ada, "@mlops begun")
+    campus.post(bruno, "an answer of bruno", reply_to_id=began.id)
+    site = campus.site
+    campus.write(lambda tx: blocks.block(tx, site, ada, bruno))
+    campus.write(lambda tx: mutes.mute(tx, site, ada, carl))
+    for path in ("/groups/mlops", "/tags/topic", "/search?q=thread"):
+        words = (await as_ada.get(path)).words
+        assert "a thread of ada" in words, path
+        assert "a thread of bruno" not in words, path
+        assert "a thread of carl" not in words, path
+        assert path.startswith("/search") or "a thread of bruno" in (await campus.browser().get(path)).words
+    page = await as_ada.get(f"/people/ada/posts/{began.id}")
+    assert page.status == 200
+    assert "an answer of bruno" not in page.words
