@@ -21,6 +21,8 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003134f"
 )
 _PIECES = re.compile(rf"([{_UNSPACED}]+)|[^\W_{_UNSPACED}]+")
+_RUN = re.compile(rf"[{_UNSPACED}]")
+_SPACED = re.compile(r"[^\W_]+")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _BLOCKS = re.compile(r"</?(?:p|br|li|ul|ol|div|blockquote|pre|h[1-6]|tr|td|th|hr|rt|rp)\b[^>]*>", re.IGNORECASE)
@@ -42,8 +44,11 @@ def folded(text: str) -> str:
 
 def words_of(text: str, most: int = MOST) -> list[str]:
     """The words of a text in their order, as they are indexed."""
+    plainly = folded(text)
+    if plainly.isascii() or not _RUN.search(plainly):  # in a fifth of the time, for each post
+        return [word[:LONGEST] for word in _SPACED.findall(plainly)[:most]]
     found: list[str] = []
-    for piece in _PIECES.finditer(folded(text)):
+    for piece in _PIECES.finditer(plainly):
         run = piece[1]
         if run is None:
             found.append(piece[0][:LONGEST])

@@ -71,6 +71,8 @@ def read_page(html: str, url: str) -> Preview | None:
 def first_link(content: str, but: tuple[str, ...]) -> str | None:
     """The first web address that the HTML of a post links to and that is no mention, no hashtag, no quote, and does not
     begin with one of `but`."""
+    if "<a" not in content.lower():  # as of most posts, which need not be parsed
+        return None
     for name, written in itertools.islice(tags(content), 10 * _LINKS):
         if name != "a":
             continue
