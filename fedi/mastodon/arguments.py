@@ -1,6 +1,6 @@
 """What a client sends -> one typed struct, from query string, form, multipart or JSON alike.
 
-Clients differ on every endpoint (CLIENTS decision 3): Ice Cubes posts query parameters, toot and masto.js JSON,
+Clients differ on every endpoint: Ice Cubes posts query parameters, toot and masto.js JSON,
 Mastodon.py and Tusky forms; arrays come as `id[]=`, `id=` twice or JSON lists, objects as `source[privacy]=`. Names and
 rules of the conversion are those of Rack and Rails, which Mastodon's own clients were written against.
 """

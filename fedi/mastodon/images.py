@@ -1,4 +1,4 @@
-"""The pictures of whoever has none. Clients take an empty avatar or header for a broken answer (CLIENTS decision 13), and
+"""The pictures of whoever has none. Clients take an empty avatar or header for a broken answer, and
 those of phones don't draw SVG, so they are PNG, drawn here once.
 """
 

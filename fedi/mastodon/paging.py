@@ -1,7 +1,7 @@
 """Pages of lists: the four parameters `limit`, `max_id`, `since_id`, `min_id`, and the Link header that clients follow.
 
 The header is what Mastodon, and so every client, pages by: `<url>; rel="next", <url>; rel="prev"` with rel quoted and
-absolute URLs; `next` is left out on an empty page, or clients ask for ever (CLIENTS decision 14).
+absolute URLs; `next` is left out on an empty page, or clients ask for ever.
 """
 
 from collections.abc import Callable, Collection

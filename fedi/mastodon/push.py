@@ -23,7 +23,7 @@ from storage.notifications import KINDS
 from storage.push import Subscription
 
 ALERTS = tuple(kind for kind in KINDS if kind not in ("moderation_warning", "severed_relationships"))
-"""What a subscription can ask for (CLIENTS 1.7)."""
+"""What a subscription can ask for."""
 POLICIES = ("all", "followed", "follower", "none")
 _LARGEST = (1 << 31) - 1
 

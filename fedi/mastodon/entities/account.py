@@ -48,7 +48,7 @@ class About:
 
 
 def account_dict(origin: str, actor: Actor, about: About | None = None) -> dict[str, Any]:
-    """The Account with every field that a strict client wants (CLIENTS 1.5); images are never null or empty.
+    """The Account with every field that a strict client wants; images are never null or empty.
 
     Of one that is suspended nothing is told but its name, as Mastodon does. `about` adds to it; without it the account has
     no `moved`, no roles and is not limited.

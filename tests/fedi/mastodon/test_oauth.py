@@ -136,7 +136,7 @@ async def test_the_page_and_its_headers(api: Api, ada: Actor) -> None:
     page = answer.body.decode()
     assert "Tests" in page
     assert 'name="client_id" value="client"' in page
-    # Either of these makes web clients hang at the redirect or the popup, without a word (CLIENTS decision 7).
+    # Either of these makes web clients hang at the redirect or the popup, without a word.
     assert "form-action" not in answer.headers["content-security-policy"]
     assert "cross-origin-opener-policy" not in answer.headers
 
