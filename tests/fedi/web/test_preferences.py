@@ -1,5 +1,7 @@
 """How somebody reads their groups: the page that says so, what it changes, and the home that follows it."""
 
+from functools import partial
+
 from storage import apps, lists
 from storage.actors import Actor
 from storage.apps import App, Token, hashed
@@ -69,7 +71,7 @@ def let_in(campus: Campus, person: Actor, name: str, *secrets: str) -> App:
     campus.write(lambda tx: apps.insert_app(tx, made))
     for secret in secrets:
         token = Token(site.new_id(), hashed(secret), made.id, person.id, "read push", site.clock(), None, None)
-        campus.write(lambda tx, token=token: apps.insert_token(tx, token))
+        campus.write(partial(apps.insert_token, token=token))
     return made
 
 
