@@ -3,6 +3,7 @@
 Only posts that came through `fedi.visibility` are turned into cards.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,8 @@ _AUDIENCES = {
     "followers": "For followers",
     "direct": "For whom it mentions",
 }
+
+_QUOTES = re.compile(r'^\s*<p class="quote-inline">.{0,4000}?</p>', re.DOTALL)  # the line for who knows no quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Card:
 
     @cached_property
     def _first_line(self) -> str:
-        return first_line(self.post.content)
+        return first_line(_QUOTES.sub("", self.post.content, count=1))
 
     @cached_property
     def _parted(self) -> tuple[str | None, str]:

@@ -82,3 +82,17 @@ async def test_an_event_says_when_and_where(campus: Campus, browser: Browser, ad
     assert "Not certain yet When: 24 November 2026, 14:00 (Europe/Berlin) Where: <script>" in page.words
     assert "https://e.example/join" in page.links
     assert "javascript:" not in page.text
+
+
+async def test_a_title_before_a_quote_is_not_said_twice(campus: Campus, browser: Browser, ada: Actor) -> None:
+    group = campus.group("mlops", ada)
+    post = campus.post(ada, "@mlops first")
+    content = '<p class="quote-inline">RE: <a href="https://south.example/p/1">south.example/p/1</a></p><p>I quote this @mlops</p>'
+    made = campus.from_afar(
+        campus.stranger(), content, post, title="I quote this", reply_to_id=None, reply_to_iri=None, root_id=None
+    )
+    assert made.group_id == group.id
+    page = await browser.get(f"/@zoe@south.example/{made.id}")
+    assert page.status == 200
+    assert [one.get("class") for one in Outline(page.text).of("h1")] == ["hidden"]  # for screen readers alone
+    assert "https://south.example/p/1" in page.links
