@@ -140,7 +140,8 @@ def _note(actor: Actor) -> str:
     if not actor.is_group:
         return actor.summary
     name = html.escape(f"@{actor.username}@{actor.domain}")
-    return f"{actor.summary}<p>A group: follow it to join, mention {name} to post in it.</p>"
+    way = "follow it to ask for membership" if actor.approves_followers else "follow it to join"
+    return f"{actor.summary}<p>A group: {way}, mention {name} to post in it.</p>"
 
 
 def typed_fields(actor: Actor) -> list[dict[str, Any]]:

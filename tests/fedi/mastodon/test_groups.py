@@ -170,3 +170,10 @@ def test_scopes() -> None:
     assert not holds(frozenset({"read:statuses"}), "read")
     assert holds(frozenset({"follow"}), "write:follows")
     assert not holds(frozenset({"follow"}), "write:statuses")
+
+
+async def test_a_group_says_how_one_gets_in(api: Api, ada: Actor) -> None:
+    free, asked = await api.group("free", ada), await api.group("asked", ada, join_mode="approval")
+    notes = [(await api.get(f"/api/v1/accounts/{one.id}")).json["note"] for one in (free, asked)]
+    assert "follow it to join" in notes[0]
+    assert "follow it to ask for membership" in notes[1]
