@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from federation.signatures.keys import PrivateKey
 from federation.signatures.sign import sign_get, sign_get_rfc9421
-from fedi import mastodon
+from fedi import api, mastodon
 from fedi.app import build
 from fedi.config import load
 from fedi.context import close_site, now, open_site
@@ -93,7 +93,7 @@ def routes(server: Server, names: list[str], only: set[int] | None = None) -> li
     of_numbers = [*posts, *activities]
     paths = []
     app = build(load(server.config, {}))
-    for route in [*app.routes, *mastodon.ROUTES]:
+    for route in [*app.routes, *mastodon.ROUTES, *api.ROUTES]:
         if not isinstance(route, Route) or "GET" not in (route.methods or ()):
             continue
         if route.path.startswith("/api/v1/streaming/"):  # goes on; what it tells has its tests
