@@ -44,7 +44,11 @@ async def test_posting_in_any_form(api: Api, ada: Actor, form: str) -> None:
         ({"status": "x", "media_ids": ["1"]}, 422, "Media 1 not found or already attached to another post"),
         ({"status": "x", "poll": {"options": ["a", "b"]}}, 422, "Expires at"),
         ({"status": "x", "poll": {"options": ["a", "b"], "expires_in": 10}}, 422, "too soon"),
-        ({"status": "x", "poll": {"options": ["a", "b"], "expires_in": 10**9}}, 422, "Expires at is too far into the future"),
+        (
+            {"status": "x", "poll": {"options": ["a", "b"], "expires_in": 10**9}},
+            422,
+            "Expires at is too far into the future",
+        ),
         ({"status": "x", "poll": {"options": ["a"], "expires_in": 600}}, 422, "Options must have more than one item"),
         ({"status": "x", "poll": {"options": ["a", " a "], "expires_in": 600}}, 422, "Options contain duplicate items"),
         ({"status": "x", "poll": "yes"}, 422, "poll must be an object"),
