@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from federation.client import AiohttpTransport, Client, Transport
+from federation.client import Client
 from federation.errors import FederationError
 from federation.hosts import Networks, host_of
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
+from federation.transport import AiohttpTransport, Transport
 from fedi import VERSION
 from fedi.config import Config
 from fedi.limits import Limits

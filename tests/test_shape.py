@@ -77,7 +77,7 @@ def test_sockets_are_opened_in_one_place() -> None:
     """Also by other roads than the libraries that the import contracts name."""
     roads = {"socket", "urllib.request", "http.client", "requests", "httpx", "httpx2", "aiohttp"}
     allowed = {
-        "federation/client.py",
+        "federation/transport.py",
         "fedi/cli/doctor.py",  # asks the own public address
         "fedi/cli/demo.py",
         "fedi/cli/filling.py",

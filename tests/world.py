@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from federation.client import Response
 from federation.errors import Unreachable
 from federation.signatures.keys import PrivateKey, generate_rsa, load_private
 from federation.signatures.sign import sign_post
+from federation.transport import Response
 from fedi.actions import groups as group_actions
 from fedi.actions import people as people_actions
 from fedi.app import Fedi, build

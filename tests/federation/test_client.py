@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from federation import client as client_module
-from federation.client import AiohttpTransport, Client, Document, Response
+from federation import transport as transport_module
+from federation.client import Client, Document
 from federation.errors import (
     AddressForbidden,
     Busy,
@@ -33,6 +33,7 @@ from federation.hosts import Networks
 from federation.parse import MAX_BYTES
 from federation.signatures.keys import generate_ed25519, load_private
 from federation.signatures.verify import signature_of, verify_get
+from federation.transport import AiohttpTransport, Response
 from federation.vocabulary.actor import read_actor
 from tests.federation.samples import ALICE, NOW, peer, private, public
 from tests.federation.server import Peer, Writer, answer, redirect, running
@@ -244,7 +245,7 @@ async def test_a_public_address_is_reached_on_port_443_only(transport: AiohttpTr
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """DNS as the test has it, as no test may ask the real one; names that are not in it have no address."""
     known: dict[str, list[str]] = {}
-    real = client_module._lookup
+    real = transport_module._lookup
 
     async def lookup(host: str, port: int, family: socket.AddressFamily) -> list[tuple[socket.AddressFamily, str]]:
         if host.endswith("localhost"):
@@ -253,7 +254,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return [(socket.AF_INET6 if ":" in one else socket.AF_INET, one) for one in known[host]]
 
-    monkeypatch.setattr(client_module, "_lookup", lookup)
+    monkeypatch.setattr(transport_module, "_lookup", lookup)
     return known
 
 
@@ -561,7 +562,7 @@ async def test_a_delivery_whose_status_never_came_was_not_made() -> None:
 
 
 async def test_addresses_of_names_come_from_the_system() -> None:
-    found = await client_module._lookup("127.0.0.1", 443, socket.AF_UNSPEC)
+    found = await transport_module._lookup("127.0.0.1", 443, socket.AF_UNSPEC)
     assert found == [(socket.AF_INET, "127.0.0.1")]
 
 

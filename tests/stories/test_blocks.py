@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from federation.client import Response
 from federation.signatures.sign import sign_get
+from federation.transport import Response
 from fedi import fetching, visibility
 from fedi.actions import blocks as block_actions
 from fedi.actions import follows as follow_actions

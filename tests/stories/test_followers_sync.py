@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from federation.client import Response
 from federation.errors import Refused
 from federation.signatures.sign import sign_post
 from federation.synchronisation import HEADER, Synchronisation, build_header, digest_of
+from federation.transport import Response
 from fedi import fetching
 from storage import follows, jobs
 from storage.actors import Actor

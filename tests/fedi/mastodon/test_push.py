@@ -7,8 +7,9 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from federation.client import AiohttpTransport, Client
+from federation.client import Client
 from federation.hosts import Networks
+from federation.transport import AiohttpTransport
 from fedi.config import Config
 from fedi.context import Site
 from fedi.push import keys as push_keys

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from federation.client import Response
+from federation.transport import Response
 from fedi import searching
 from fedi.actions import moderation, people, polls, posts, reactions
 from fedi.actions.posts import Draft, PollDraft

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from federation.client import Response
 from federation.errors import Unreachable
+from federation.transport import Response
 from fedi.config import Config, ConfigError, Translation
 from fedi.fetching import translating
 from storage.actors import Actor

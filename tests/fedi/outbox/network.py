@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from federation.client import Client, Response
+from federation.client import Client
 from federation.errors import Unreachable
 from federation.hosts import Networks
+from federation.transport import Response
 from fedi.context import Site
 from storage import peers
 from storage.actors import Actor

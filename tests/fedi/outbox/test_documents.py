@@ -6,10 +6,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from federation.client import Response
 from federation.hosts import host_of
 from federation.signatures.keys import PrivateKey, generate_rsa, load_private
 from federation.signatures.sign import sign_get
+from federation.transport import Response
 from federation.vocabulary.actor import read_actor
 from federation.vocabulary.note import read_post
 from fedi.actions import groups, people, posts, reactions

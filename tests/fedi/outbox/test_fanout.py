@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from federation.client import Client, Response
+from federation.client import Client
 from federation.hosts import Networks
+from federation.transport import Response
 from fedi.actions import groups, people, posts, reactions
 from fedi.actions.posts import Draft
 from fedi.config import Config
