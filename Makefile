@@ -46,9 +46,11 @@ run: install
 	@[ -e fedi.toml ] || $(BIN)/fedi init
 	@exec $(BIN)/fedi serve
 
-# By file, as tests of one file may share servers; in order, as the long ones come first. ARGS for pytest, as in: make test ARGS="-k webfinger -x"
+# By file, as tests of one file may share servers; in order, as the long ones come first. Two workers a core, as many of them
+# wait for other processes. ARGS for pytest, as in: make test ARGS="-k webfinger -x"
 test: install browser
-	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))') \
+		--dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The Chromium of Debian, for the tests in tests/browser, where it may be installed (root, and apt-get there); without it they
 # are skipped.
