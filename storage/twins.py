@@ -62,6 +62,13 @@ def of_group(tx: Tx, group_id: int) -> list[Twin]:
     return all_of(tx, select(*_ROW).where(twins.c.group_id == group_id).order_by(twins.c.since), Twin)
 
 
+def of_groups(tx: Tx, group_ids: list[int]) -> list[Twin]:
+    """The twins of these groups, oldest first, whatever their state."""
+    if not group_ids:
+        return []
+    return all_of(tx, select(*_ROW).where(twins.c.group_id.in_(group_ids)).order_by(twins.c.since), Twin)
+
+
 def of_other(tx: Tx, other_id: int) -> list[Twin]:
     """The groups here that this group elsewhere is joined with."""
     return all_of(tx, _OF_OTHER, Twin, other=other_id)

@@ -8,15 +8,16 @@ from msgspec import Meta
 from fedi import searching, visibility
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as actions
-from fedi.actions.memberships import banned, moderates
+from fedi.actions.memberships import banned
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import Group, GroupChange, Handle, NewGroup, Page, Paged, Standing
 from fedi.callers import Caller
 from fedi.context import Site
 from fedi.errors import Forbidden, NotFound
 from fedi.mastodon.answers import moment
-from storage import actors, follows, groups, memberships, twins
+from storage import actors, follows, groups, memberships, people, twins
 from storage.actors import Actor
+from storage.groups import Group as Settings
 from storage.memberships import Membership
 from storage.metadata import Tx
 
@@ -43,20 +44,24 @@ def shown(tx: Tx, call: Call, found: list[Actor]) -> list[Group]:
     """Groups as they are answered, in a fixed number of queries."""
     ids = [one.id for one in found]
     rows = groups.by_ids(tx, ids)
+    inside = visibility.groups_seen(tx, call.viewer, found)
+    joined = [twin for twin in twins.of_groups(tx, [one for one in ids if one in inside]) if twin.state == "joined"]
+    others = actors.by_ids(tx, [twin.other_id for twin in joined])
+    me = call.caller.person if call.caller is not None else None
     mine: dict[int, Membership] = {}
     edges: dict[int, follows.Follow] = {}
-    me = call.caller.person if call.caller is not None else None
+    staff = False
     if me is not None and ids:
-        wanted = set(ids)
-        mine = {row.group_id: row for row in memberships.everything_of(tx, me.id) if row.group_id in wanted}
+        mine = {row.group_id: row for row in memberships.everything_of(tx, me.id) if row.group_id in rows}
         edges, _ = follows.between(tx, me.id, ids)
+        person = people.by_id(tx, me.id)
+        staff = person is not None and person.role in ("moderator", "admin")
     made = []
     for one in found:
         row = rows.get(one.id)
-        inside = visibility.may_see_group(tx, call.viewer, one) if row is not None and row.see != "public" else True
-        joined = [twin.other_id for twin in twins.of_group(tx, one.id) if twin.state == "joined"] if inside else []
-        known = actors.by_ids(tx, joined) if joined else {}
-        you = _standing(tx, call, me, one, mine.get(one.id), edges.get(one.id)) if me is not None else None
+        you = None
+        if me is not None:
+            you = _standing(call, one, row, mine.get(one.id), edges.get(one.id), staff=staff)
         made.append(
             Group(
                 id=str(one.id),
@@ -72,12 +77,16 @@ def shown(tx: Tx, call: Call, found: list[Actor]) -> list[Group]:
                 local=one.local,
                 join=row.join_mode if row is not None else None,  # type: ignore[arg-type]  # JOIN_MODES, as the table says
                 see=row.see if row is not None else None,  # type: ignore[arg-type]  # SEE
-                post=row.post if row is not None else None,  # type: ignore[arg-type]
+                post=row.post if row is not None else None,  # type: ignore[arg-type]  # members or moderators
                 rules=row.rules if row is not None else [],
                 members_count=one.followers_count,
-                last_active_at=moment(one.last_post_at) if one.last_post_at is not None and inside else None,
+                last_active_at=moment(one.last_post_at) if one.last_post_at is not None and one.id in inside else None,
                 created_at=moment(one.created_at),
-                twins=[known[twin].handle for twin in joined if twin in known],
+                twins=[
+                    others[twin.other_id].handle
+                    for twin in joined
+                    if twin.group_id == one.id and twin.other_id in others
+                ],
                 you=you,
             )
         )
@@ -85,14 +94,20 @@ def shown(tx: Tx, call: Call, found: list[Actor]) -> list[Group]:
 
 
 def _standing(
-    tx: Tx, call: Call, me: Actor, group: Actor, row: Membership | None, edge: follows.Follow | None
+    call: Call,
+    group: Actor,
+    settings: Settings | None,
+    row: Membership | None,
+    edge: follows.Follow | None,
+    *,
+    staff: bool,
 ) -> Standing:
+    """How who asks stands to a group, by the rules of `actions.memberships`; `staff` are moderators of this instance."""
     out = banned(call.site, row)
-    member = (row is not None and row.state == "accepted") or (
-        not group.local and edge is not None and edge.state == "accepted"
-    )
-    manages = moderates(tx, me, group)
-    settings = groups.by_id(tx, group.id)
+    joined = row is not None and row.state == "accepted"
+    member = joined or (not group.local and edge is not None and edge.state == "accepted")
+    shut_out = row is not None and row.state == "banned"
+    manages = not shut_out and ((row is not None and row.moderates) or (group.local and staff))
     return Standing(
         member=member and not out,
         requested=edge is not None and edge.state == "pending",
@@ -100,7 +115,7 @@ def _standing(
         banned=out,
         reason=row.reason if row is not None and out else None,
         until=moment(row.until) if row is not None and out and row.until is not None else None,
-        role=row.role if row is not None and row.state == "accepted" else None,  # type: ignore[arg-type]  # the table's
+        role=row.role if row is not None and joined else None,  # type: ignore[arg-type]  # the table's words
         moderates=manages,
         may_post=member and not out and (settings is None or settings.post == "members" or manages),
         notifying=edge is not None and edge.notify,

@@ -1,5 +1,7 @@
 """Groups over our own API: found, find, change, join, leave, close."""
 
+from sqlalchemy import event
+
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
 
@@ -155,3 +157,25 @@ async def test_what_is_wrong_is_said_as_problem_details(api: Api, ada: Actor) ->
     other = await api.ask("PUT", f"{BASE}/groups", token)
     assert (other.status, other.headers["allow"]) == (405, "GET, POST")
     assert (await api.get(f"{BASE}/groups/abc")).status == 404
+
+
+async def test_a_list_of_groups_costs_the_same_however_many_there_are(api: Api, ada: Actor, ben: Actor) -> None:
+    """Also for who is staff, whose moderating comes from the role."""
+    token = await api.token(ben)
+    asked: list[str] = []
+    event.listen(api.site.db.engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    event.listen(api.site.db._read_engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    numbers: list[int] = []
+    shown: list[object] = []
+    for name in ("one", "two", "three", "four"):
+        await api.follow(ben, await api.group(name, ada, see="members" if name == "four" else "public"))
+        asked.clear()
+        shown = (await api.get(f"{BASE}/groups?mine=true", token)).json["items"]
+        numbers.append(len(asked))
+    assert len(shown) == 4
+    assert numbers[1] == numbers[2]
+    assert numbers[3] <= numbers[2] + 1  # whether one is in those that not everyone may read
+    cem = await api.person("cem", role="moderator")
+    assert {
+        one["you"]["moderates"] for one in (await api.get(f"{BASE}/groups", await api.token(cem))).json["items"]
+    } == {True}
