@@ -74,7 +74,7 @@ def rules(tx: Tx, person_id: int) -> tuple[Rule, ...]:
 
 def _keep(person_id: int, rows: list[Filter], made: tuple[Rule, ...]) -> None:
     # Several threads read and write here, so all goes at once when it is too much; a count that is off by some is fine.
-    global _held  # noqa: PLW0603
+    global _held  # noqa: PLW0603 - what is kept, and how much it is, belong together
     held = sum(8 * len(rule.posts) + sum(len(one) + len(wanted) for one, wanted, _ in rule.keywords) for rule in made)
     if _held + held > _CHARACTERS:
         _kept.clear()

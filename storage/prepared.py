@@ -48,12 +48,12 @@ def rows(tx: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Se
     The query is kept for good, so it must be one that is built once (at the top of a module). Raises what `tx.execute`
     raises.
     """
-    sizes: list[int] = []
-    for value in values.values():
+    sizes: list[tuple[str, int]] = []  # with names: callers may give the same lists in another order
+    for name, value in values.items():
         if isinstance(value, (list, tuple)):
             if not value:
                 return tx.execute(query, dict(values)).all()  # an empty IN is written in another way
-            sizes.append(1 << (len(value) - 1).bit_length())
+            sizes.append((name, 1 << (len(value) - 1).bit_length()))
     key = (query, tx.dialect.name, *sizes)
     prepared = _kept.get(key)
     if prepared is None:

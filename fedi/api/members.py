@@ -52,7 +52,7 @@ def _member(call: Call, row: Membership, actor: Actor) -> Member:
     return Member(
         account=account(call.site.config.origin, actor),
         role=row.role,  # type: ignore[arg-type]  # the table's words
-        state=row.state,  # type: ignore[arg-type]
+        state=row.state,  # type: ignore[arg-type]  # the same
         since=moment(row.since),
         until=moment(row.until) if row.until is not None else None,
         reason=row.reason,

@@ -52,7 +52,7 @@ async def _delete(request: Request, purpose: str) -> Response:
     def unit(tx: Tx) -> dict[str, Any]:
         caller: Caller = known(identify(tx, token, "write:accounts"))
         description = {f"{purpose}_description": ""}
-        me = actions.update_profile(tx, site, caller.me, pictures={purpose: None}, **description)  # type: ignore[arg-type]
+        me = actions.update_profile(tx, site, caller.me, pictures={purpose: None}, **description)  # type: ignore[arg-type]  # its name is made up
         me = replace(me, following_count=follows.total(tx, me.id))
         return credentials(site.config.origin, me, people.by_id(tx, me.id), follows.count(tx, me.id, "pending"))
 

@@ -5,7 +5,6 @@ happened is looked up once for all who are connected (`events`); here it goes to
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
@@ -216,8 +215,11 @@ class Hub:
             since += THUMP
             if since >= _CHECK:
                 since = 0.0
-                with contextlib.suppress(Exception):  # the database is away for a moment
+                try:
                     await self.check()
+                except Exception:
+                    # The database is away for a moment, or worse: revoked tokens would stay, so operators must see it.
+                    log.exception("streaming: tokens could not be looked at again")
 
     async def check(self) -> None:
         """Close the connections whose tokens are not live any more."""
