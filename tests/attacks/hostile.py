@@ -87,27 +87,33 @@ class Hostile:
         self.asked: list[Asked] = []
         self.connections = 0
         self.keys: dict[str, PrivateKey] = {}
-        self._loop = asyncio.new_event_loop()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop
+        self._ended: asyncio.Event
         started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
+        self._thread = threading.Thread(target=asyncio.run, args=(self._run(started),), daemon=True)
         self._thread.start()
         assert started.wait(10)
 
-    def _run(self, started: threading.Event) -> None:
-        async def serve() -> None:
-            server = await asyncio.start_server(self._serve, self.address, 0)
-            self.port = server.sockets[0].getsockname()[1]
-            started.set()
-            async with server:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await server.serve_forever()
-
-        asyncio.set_event_loop(self._loop)
-        with contextlib.suppress(RuntimeError):
-            self._loop.run_until_complete(serve())
+    async def _run(self, started: threading.Event) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._serve, self.address, 0)
+        self.port = server.sockets[0].getsockname()[1]
+        started.set()
+        await self._ended.wait()
+        # Every connection is over before the loop is: one that is left would be collected, and warned of, in the middle of
+        # another test.
+        server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             method, target, _ = head[0].split(" ")
@@ -124,15 +130,19 @@ class Hostile:
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()  # nobody waits for what is still to be sent
+            raise
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     def close(self) -> None:
-        """End it."""
-        for task in asyncio.all_tasks(self._loop):
-            self._loop.call_soon_threadsafe(task.cancel)
+        """End it, with its connections."""
+        self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(10)
-        self._loop.close()
+        assert not self._thread.is_alive()
 
     def host(self, name: str = "") -> str:
         """The authority of one of its hosts; without a name, of its bare address."""
