@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from storage.actors import Actor, actors
 from storage.metadata import Tx, columns
 from storage.people import Person, people
-from storage.timelines import Page
+from storage.timelines import Page, bounded
 
 STATUSES = ("active", "pending", "disabled", "silenced", "suspended", "sensitized")
 
@@ -49,7 +49,7 @@ def _everyone() -> Select[tuple[object, ...]]:
 
 def _account(row: tuple[object, ...]) -> Account:
     actor, person = row[: len(_ACTOR)], row[len(_ACTOR) :]
-    return Account(Actor(*actor), None if person[0] is None else Person(*person))  # type: ignore[arg-type]
+    return Account(Actor(*actor), None if person[0] is None else Person(*person))  # type: ignore[arg-type]  # columns in the order of fields
 
 
 def by_ids(tx: Tx, ids: list[int]) -> dict[int, Account]:
@@ -62,15 +62,9 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Account]:
 
 def listed(tx: Tx, wanted: Wanted, page: Page) -> list[Account]:
     """A page of accounts, newest first."""
-    query = _everyone().where(*_conditions(wanted))
-    if page.max_id is not None:
-        query = query.where(actors.c.id < page.max_id)
-    if page.since_id is not None:
-        query = query.where(actors.c.id > page.since_id)
-    if page.min_id is not None:
-        query = query.where(actors.c.id > page.min_id).order_by(actors.c.id)
-        return [_account(tuple(row)) for row in tx.execute(query.limit(page.limit))][::-1]
-    return [_account(tuple(row)) for row in tx.execute(query.order_by(actors.c.id.desc()).limit(page.limit))]
+    query = bounded(_everyone().where(*_conditions(wanted)), actors.c.id, page)
+    found = [_account(tuple(row)) for row in tx.execute(query)]
+    return found[::-1] if page.min_id is not None else found
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -19,7 +19,7 @@ from storage.metadata import (
     one_of,
     set_columns,
 )
-from storage.timelines import Page
+from storage.timelines import Page, bounded
 
 reports = Table(
     "reports",
@@ -115,14 +115,8 @@ def paged(
         query = query.where(reports.c.actor_id == actor_id)
     if domain is not None:
         query = query.where(reports.c.actor_id.in_(select(actors.c.id).where(actors.c.domain == domain)))
-    if page.max_id is not None:
-        query = query.where(reports.c.id < page.max_id)
-    if page.since_id is not None:
-        query = query.where(reports.c.id > page.since_id)
-    if page.min_id is not None:
-        query = query.where(reports.c.id > page.min_id).order_by(reports.c.id)
-        return all_of(tx, query.limit(page.limit), Report)[::-1]
-    return all_of(tx, query.order_by(reports.c.id.desc()).limit(page.limit), Report)
+    found = all_of(tx, bounded(query, reports.c.id, page), Report)
+    return found[::-1] if page.min_id is not None else found
 
 
 def listed(

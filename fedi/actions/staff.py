@@ -147,10 +147,10 @@ def unsuspend(tx: Tx, site: Site, by: Actor, target: Actor) -> None:
 
 def erase(tx: Tx, site: Site, by: Actor, target: Actor) -> None:
     """Remove a suspended person's account for good. For admins; Forbidden for others, and while it is not suspended."""
-    person = _known(_may(tx, by, target))
+    _known(_may(tx, by, target))
     if role_of(tx, by) != "admin" or target.state != "suspended":
         raise Forbidden(NOT_ALLOWED, code="not-suspended")
-    log(tx, site, by, "erase", actor=target, reason=f"{target.handle} ({person.email})")
+    log(tx, site, by, "erase", actor=target, reason=target.handle)
     people_actions.erase(tx, site, target)
 
 

@@ -27,6 +27,7 @@ from storage.posts import Post
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
+_VISIBILITY = re.compile(rb'"visibility":"[a-z]+"')
 _MARKUP = re.compile(r"<[^<>]*>")
 _HOST = re.compile(r"([@!][\w.-]+)@[\w.:-]*\w")
 
@@ -91,8 +92,7 @@ def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw
     tail = pieces.tail
     if boost is not None and boost.visibility != "public":
         # The first of this name is the boost's own: in texts quotation marks are escaped.
-        own = b'"visibility":"%s"' % VISIBILITY[boost.visibility].encode()
-        tail = tail.replace(b'"visibility":"public"', own, 1).replace(b'"visibility":"unlisted"', own, 1)
+        tail = _VISIBILITY.sub(b'"visibility":"%s"' % VISIBILITY[boost.visibility].encode(), tail, count=1)
     head = _inside(
         {
             "id": str(shown.id),

@@ -170,7 +170,8 @@ async def test_suspending_and_back(api: Api, ada: Actor, mod: Actor, boss: Actor
     assert (await api.ask("DELETE", f"{ACCOUNTS}/{ada.id}", token)).status == 403
     assert (await api.ask("DELETE", f"{ACCOUNTS}/{ada.id}", admin)).json == {}
     assert (await api.get(f"{ACCOUNTS}/{ada.id}", admin)).status == 404
-    assert (await log(api, instance))[0][0] == "erase"
+    # The log says who, and keeps nothing else of an account that is erased.
+    assert (await log(api, instance))[0] == ("erase", boss.id, ada.id, "ada@alpha.example")
 
 
 async def test_disabling_and_back(api: Api, ada: Actor, mod: Actor) -> None:

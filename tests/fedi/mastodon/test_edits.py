@@ -145,6 +145,13 @@ async def test_a_boost_for_followers_is_for_followers(api: Api, ada: Actor, ben:
     assert (await api.post(path, his, json={"visibility": "direct"})).status == 422
     wrapper = (await api.post(path, his, json={"visibility": "private"})).json
     assert (wrapper["visibility"], wrapper["reblog"]["visibility"]) == ("private", "public")
+    # What the post quotes is shown in it as it is.
+    unlisted = await api.publish(ada, "aside", visibility="unlisted")
+    asked = {"status": "look", "quoted_status_id": str(unlisted.id), "visibility": "public"}
+    quoting = (await api.post("/api/v1/statuses", other, json=asked)).json["id"]
+    again = (await api.post(f"/api/v1/statuses/{quoting}/reblog", his, json={"visibility": "private"})).json
+    assert (again["visibility"], again["quote"]["quoted_status"]["visibility"]) == ("private", "unlisted")
+    await api.post(f"/api/v1/statuses/{quoting}/unreblog", his)
     profile = f"/api/v1/accounts/{ben.id}/statuses"
     for token, shown in ((his, True), (hers, True), (other, False), (None, False)):
         assert [one["id"] for one in (await api.get(profile, token)).json] == ([wrapper["id"]] if shown else [])
