@@ -113,10 +113,10 @@ def identify(tx: Tx, token: str | None, *scopes: str) -> Caller | None:
     if found.token.revoked_at is not None:
         raise Unauthenticated("The access token was revoked", code="token")
     if found.token.person_id is not None:
-        if found.actor is None or found.state == "suspended" or found.actor.state != "active":
-            raise Forbidden("Your login is currently disabled", code="suspended")
         if found.state == "pending":
             raise Forbidden("Your login is currently pending approval", code="pending")
+        if found.actor is None or found.state == "suspended" or found.actor.state != "active":
+            raise Forbidden("Your login is currently disabled", code="suspended")
     scopes_held = frozenset(found.token.scopes.split())
     known = Caller(found.actor, found.role or "member", found.token.app_id, found.token.id, scopes_held)
     known.demand(scopes)

@@ -53,7 +53,7 @@ actors = Table(
     Column("fields", Json, nullable=False),  # [{"name", "value" (HTML), "verified_at" (ms or null)}]
     Column("also_known_as", Json, nullable=False),  # [IRI]
     Column("moved_to", Text),
-    Column("state", Text, nullable=False),  # active suspended gone
+    Column("state", Text, nullable=False),  # active suspended gone; pending: nobody let them in yet
     Column("followers_count", Integer, nullable=False),
     Column("following_count", Integer, nullable=False),
     Column("posts_count", Integer, nullable=False),

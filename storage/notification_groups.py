@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from storage.actors import actors
 from storage.ids import first_at
-from storage.metadata import Tx, all_of
-from storage.notifications import ROW, Notification, notifications, wanted
+from storage.metadata import Tx, all_of, one_among
+from storage.notifications import DOERS, ROW, Notification, notifications, wanted
 from storage.posts import posts
 from storage.timelines import Page, bounded
 
@@ -195,7 +195,7 @@ def unread(
 
 
 def _by_active() -> ColumnElement[bool]:
-    return _N.actor_id.in_(select(actors.c.id).where(actors.c.state == "active"))
+    return _N.actor_id.in_(select(actors.c.id).where(one_among(actors.c.state, *DOERS)))
 
 
 def _exactly(key: Key) -> ColumnElement[bool]:

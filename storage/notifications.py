@@ -56,6 +56,9 @@ Index(
     unique=True,
 )
 
+DOERS = ("active", "pending")
+"""States of the actors of whose acts one is told: who waits to be let in did one thing, they signed up."""
+
 KINDS = (
     "mention",
     "status",

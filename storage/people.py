@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Select, Table, Text, func, select, update
+from sqlalchemy import Column, ForeignKey, Table, Text, func, select, update
 
 from storage.actors import actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_of
@@ -58,11 +58,6 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Person]:
         return {}
     found = all_of(tx, select(*_ROW).where(people.c.actor_id.in_(ids)), Person)
     return {person.actor_id: person for person in found}
-
-
-def waiting() -> Select[tuple[int]]:
-    """The ids of those whom nobody has let in yet: what they call themselves is shown to nobody but those who decide."""
-    return select(people.c.actor_id).where(people.c.state == "pending")
 
 
 def by_login(tx: Tx, name: str) -> Person | None:

@@ -16,7 +16,6 @@ from storage.follows import follows
 from storage.memberships import memberships
 from storage.metadata import Tx, all_of, columns
 from storage.peers import peers
-from storage.people import waiting
 from storage.polls import poll_votes
 from storage.posts import mentions, posts
 from storage.questions import Operator, Question, next_day
@@ -221,7 +220,6 @@ def accounts(
         actors.c.kind != "Application",
         or_(handle.like(f"{pattern}%", escape="\\"), *(name.like(one, escape="\\") for one in within)),
         ~blocked,
-        actors.c.id.not_in(waiting()),
     )
     if searcher.hidden:
         query = query.where(or_(exact, actors.c.id.notin_(sorted(searcher.hidden))))

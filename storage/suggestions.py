@@ -13,7 +13,6 @@ from storage.groups import groups
 from storage.memberships import memberships
 from storage.metadata import Tx, all_of, columns
 from storage.peers import peers
-from storage.people import waiting
 
 ACTOR = columns(actors, Actor)
 NEAR = 500
@@ -29,8 +28,7 @@ class Candidate:
 
 
 def findable() -> ColumnElement[bool]:
-    """The condition on `actors` of those who want to be found (`discoverable`), and may be: nobody let them in while they
-    wait for approval."""
+    """The condition on `actors` of those who want to be found (`discoverable`), and may be."""
     limited = select(peers.c.host).where(peers.c.stance.in_(("limited", "blocked")))
     return and_(
         actors.c.discoverable,
@@ -38,7 +36,6 @@ def findable() -> ColumnElement[bool]:
         actors.c.kind != "Application",
         actors.c.moved_to.is_(None),
         actors.c.host.not_in(limited),
-        actors.c.id.not_in(waiting()),
     )
 
 

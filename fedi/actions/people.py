@@ -159,7 +159,9 @@ def register(
     affiliations.check(affiliation)
     if people.by_login(tx, address) is not None:
         raise Taken(f"The address {address} has an account already; log in instead.")
-    actor = add_actor(tx, site, "Person", f"/people/{username}", username, key_pair, name=(name or username)[:100])
+    actor = add_actor(
+        tx, site, "Person", f"/people/{username}", username, key_pair, name=(name or username)[:100], state=state
+    )
     people.insert(tx, Person(actor.id, address, password_hash, role, affiliation, state, {}, actor.created_at))
     if affiliation is not None and affiliations.settle(tx, site, actor):
         actor = actors.by_id(tx, actor.id) or actor
@@ -325,6 +327,7 @@ def approve(tx: Tx, site: Site, actor: Actor) -> None:
     if person is None or person.state != "pending":
         raise Invalid(f"{actor.username} does not wait for approval.")
     people.change(tx, actor.id, state="active")
+    actors.change(tx, actor.id, state="active")
 
 
 def suspend(tx: Tx, site: Site, actor: Actor) -> None:

@@ -20,6 +20,9 @@ from storage import actors
 from storage.actors import Actor
 from storage.metadata import Tx
 
+SHOWN = ("active", "suspended")
+"""States of the accounts that clients can ask for; of the second only who it is."""
+
 
 def existing(tx: Tx, account_id: int) -> Actor:
     """The account with this id. Raises NotFound for one that is suspended, gone or never was."""
@@ -29,11 +32,11 @@ def existing(tx: Tx, account_id: int) -> Actor:
     return found
 
 
-def shown(tx: Tx, account_id: int) -> Actor:
+def there(tx: Tx, account_id: int) -> Actor:
     """The account with this id, also when it is suspended: clients show that, and nothing else of it (Mastodon). Raises
-    NotFound for one that is gone or never was."""
+    NotFound for one that is gone, waits for approval or never was."""
     found = actors.by_id(tx, account_id)
-    if found is None or found.state == "gone":
+    if found is None or found.state not in SHOWN:
         raise NotFound
     return found
 
@@ -46,7 +49,7 @@ async def show(request: Request) -> Response:
 
     def unit(tx: Tx) -> Any:
         identify(tx, token, "read:accounts")
-        return presenting.accounts(tx, site, [shown(tx, account_id)])[0]
+        return presenting.accounts(tx, site, [there(tx, account_id)])[0]
 
     return Json(await site.db.read(unit))
 
@@ -68,7 +71,7 @@ async def several(request: Request) -> Response:
     def unit(tx: Tx) -> list[Any]:
         identify(tx, token, "read:accounts")
         found = actors.by_ids(tx, ids)
-        return presenting.accounts(tx, site, [found[one] for one in ids if one in found and found[one].state != "gone"])
+        return presenting.accounts(tx, site, [found[one] for one in ids if one in found and found[one].state in SHOWN])
 
     return Json(await site.db.read(unit))
 
@@ -91,7 +94,7 @@ async def lookup(request: Request) -> Response:
     def unit(tx: Tx) -> Any:
         identify(tx, token, "read:accounts")
         found = actors.by_name(tx, username, domain)
-        if found is None or found.state == "gone":
+        if found is None or found.state not in SHOWN:
             raise NotFound
         return presenting.accounts(tx, site, [found])[0]
 

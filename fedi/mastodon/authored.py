@@ -19,7 +19,7 @@ from fedi.context import Site
 from fedi.feeds import is_noise
 from fedi.hiding import hidden
 from fedi.mastodon import arguments
-from fedi.mastodon.accounts import shown
+from fedi.mastodon.accounts import there
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.status import statuses as statuses_of
 from fedi.mastodon.load import Shown, bundle, of_entry
@@ -57,7 +57,7 @@ async def statuses(request: Request) -> Response:
 
     def unit(tx: Tx) -> Shows:
         looks = viewer(identify(tx, token, "read:statuses"))
-        owner = shown(tx, account_id)
+        owner = there(tx, account_id)
         if owner.state != "active" or visibility.shut_out(tx, looks, [owner.id]):
             return [], None, None
         if owner.is_group and not visibility.may_see_group(tx, looks, owner):

@@ -13,22 +13,14 @@ from fedi.callers import bearer, identify, known
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.mastodon import arguments, presenting
+from fedi.mastodon.accounts import SHOWN, there
 from fedi.mastodon.answers import Json, moment
 from fedi.mastodon.entities.account import account_dict
 from fedi.mastodon.follows import standing
 from fedi.mastodon.paging import Paging, links
 from storage import actors, blocks, mutes
-from storage.actors import Actor
 from storage.metadata import Tx
 from storage.mutes import Mute
-
-
-def there(tx: Tx, account_id: int) -> Actor:
-    """The account with this id, suspended or not. Raises NotFound for one that is gone or never was."""
-    found = actors.by_id(tx, account_id)
-    if found is None or found.state == "gone":
-        raise NotFound
-    return found
 
 
 async def block(request: Request) -> Response:
@@ -72,7 +64,7 @@ async def blocked(request: Request) -> Response:
         me = known(identify(tx, token, "read:blocks")).me
         found = blocks.of_owner(tx, me.id, page)
         known_actors = actors.by_ids(tx, [one.actor_id for one in found])
-        shown = [one for row in found if (one := known_actors[row.actor_id]).state != "gone"]
+        shown = [one for row in found if (one := known_actors[row.actor_id]).state in SHOWN]
         return presenting.accounts(tx, site, shown), [row.id for row in found]
 
     shown, cursors = await site.db.read(unit)
@@ -133,7 +125,7 @@ async def muted(request: Request) -> Response:
         shown = []
         for row in found:
             one = known_actors[row.actor_id]
-            if one.state != "gone":
+            if one.state in SHOWN:
                 until = None if row.until is None else moment(row.until)
                 shown.append({**account_dict(site.config.origin, one, about.get(one.id)), "mute_expires_at": until})
         return shown, found

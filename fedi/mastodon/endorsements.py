@@ -12,9 +12,8 @@ from fedi.callers import bearer, identify, known, viewer
 from fedi.context import Site
 from fedi.errors import Invalid
 from fedi.mastodon import arguments, presenting
-from fedi.mastodon.accounts import existing, may_know
+from fedi.mastodon.accounts import existing, may_know, there
 from fedi.mastodon.answers import Json
-from fedi.mastodon.blocks import there
 from fedi.mastodon.follows import standing
 from fedi.mastodon.paging import Paging, cursors, links
 from fedi.visibility import Viewer

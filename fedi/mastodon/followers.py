@@ -11,7 +11,7 @@ from fedi import hiding, visibility
 from fedi.callers import bearer, identify, known, viewer
 from fedi.context import Site
 from fedi.mastodon import arguments, presenting
-from fedi.mastodon.accounts import Several, may_know, shown
+from fedi.mastodon.accounts import Several, may_know, there
 from fedi.mastodon.answers import Json
 from fedi.mastodon.paging import Paging, cursors, links
 from storage import actors, follows
@@ -41,7 +41,7 @@ async def _edges(request: Request, rows: Callable[..., list[Follow]], other: Cal
 
     def unit(tx: Tx) -> tuple[list[Any], list[int]]:
         looks = viewer(identify(tx, token, "read:accounts"))
-        owner = shown(tx, account_id)
+        owner = there(tx, account_id)
         own = looks.person_id == owner.id
         if owner.state != "active" or (owner.hide_collections and not own):
             return [], []
@@ -51,13 +51,13 @@ async def _edges(request: Request, rows: Callable[..., list[Follow]], other: Cal
             return [], []
         edges = rows(tx, owner.id, page.limit, max_id=page.max_id, since_id=page.since_id, min_id=page.min_id)
         found = actors.by_ids(tx, [other(edge) for edge in edges])
-        there = [found[other(edge)] for edge in edges if other(edge) in found]
-        there = may_know(tx, looks, [one for one in there if one.state == "active"])
+        named = [found[other(edge)] for edge in edges if other(edge) in found]
+        open_ones = may_know(tx, looks, [one for one in named if one.state == "active"])
         if not own:
             unwanted = hiding.hidden(tx, looks.person_id, site.clock())
-            there = [one for one in there if unwanted.reads(one)]
-        places = cursors([(edge.id, other(edge)) for edge in edges], {one.id for one in there}, page.limit)
-        return presenting.accounts(tx, site, there), places
+            open_ones = [one for one in open_ones if unwanted.reads(one)]
+        places = cursors([(edge.id, other(edge)) for edge in edges], {one.id for one in open_ones}, page.limit)
+        return presenting.accounts(tx, site, open_ones), places
 
     found, places = await site.db.read(unit)
     return Json(found, headers=links(request, places[0], places[-1]) if places else None)

@@ -40,7 +40,7 @@ async def webfinger(request: Request) -> Response:
 
 def _answer(tx: Tx, site: Site, resource: str) -> Ready:
     actor = _find(tx, site, resource)
-    if actor is None or not actor.local or actor.state == "suspended":
+    if actor is None or not actor.local or actor.state in ("suspended", "pending"):
         raise NotFound("nobody of that name is here")
     if actor.state == "gone":
         raise Problem("whoever had this name is gone", code="gone", status=410)

@@ -74,7 +74,7 @@ async def _actor_signed(request: Request, path: str) -> Response:
 
 def _render_actor(tx: Tx, site: Site, path: str, *, stub: bool = False) -> Ready:
     actor = actors.by_iri(tx, site.iri(path))
-    if actor is None or not actor.local or actor.state == "suspended":
+    if actor is None or not actor.local or actor.state in ("suspended", "pending"):
         raise NotFound
     document = actor_rendering.document(tx, site, actor)
     if stub and actor.state != "gone":

@@ -51,12 +51,19 @@ async def home(request: Request) -> Response:
 @dataclass(frozen=True, slots=True)
 class _News:
     actor: Actor
-    actor_path: str
+    actor_path: str | None
     said: str
     at: int
     card: Card | None
     words: str | None = None
     path: str | None = None
+
+
+def _waits(by: Actor) -> str | None:
+    """Of who signed up and is not let in yet, how that is done."""
+    if by.state != "pending":
+        return None
+    return f"waits for approval: in an app for moderators, or by «fedi person approve {by.username}»"
 
 
 def _where(report: Report | None, groups: dict[int, Actor]) -> str | None:
@@ -83,11 +90,11 @@ async def news(request: Request) -> Response:
         news = [
             _News(
                 by[one.actor_id],
-                actor_path(by[one.actor_id]),
+                actor_path(by[one.actor_id]) if by[one.actor_id].state != "pending" else None,
                 _SAID.get(one.kind, one.kind),
                 one.created_at,
                 of_post.get(one.post_id or 0),
-                told.words(warnings[one.id], by[one.actor_id]) if one.id in warnings else None,
+                told.words(warnings[one.id], by[one.actor_id]) if one.id in warnings else _waits(by[one.actor_id]),
                 _where(reports.get(one.id), about),
             )
             for one in shown

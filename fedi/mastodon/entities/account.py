@@ -53,7 +53,8 @@ def account_dict(origin: str, actor: Actor, about: About | None = None) -> dict[
     Of one that is suspended nothing is told but its name, as Mastodon does. `about` adds to it; without it the account has
     no `moved`, no roles and is not limited.
     """
-    if actor.state != "active":
+    hidden = actor.state not in ("active", "pending")  # who waits is shown to nobody but those who decide
+    if hidden:
         actor = replace(
             actor,
             name="",
@@ -105,7 +106,7 @@ def account_dict(origin: str, actor: Actor, about: About | None = None) -> dict[
         # Nobody is put into collections here.
         "feature_approval": {"automatic": [], "manual": [], "current_user": "denied"},
     }
-    if actor.state != "active":
+    if hidden:
         shown["suspended"] = True
     if about is not None:
         if about.role != "member":

@@ -10,7 +10,7 @@ from fedi.mastodon.entities.status import status
 from fedi.mastodon.load import Bundle, Shown
 from storage.actors import Actor
 from storage.notification_groups import Key, Whole, key_of
-from storage.notifications import KINDS, Notification
+from storage.notifications import DOERS, KINDS, Notification
 
 OF_MODERATION = ("moderation_warning", "admin.report")
 """Kinds that have no status, but say what moderators did, or are asked to look at."""
@@ -69,7 +69,7 @@ def read_key(text: str) -> Key | None:
 def stands(bundle: Bundle, one: Notification) -> bool:
     """Whether there is still something to show: who did it is here, and the caller may see what it is about."""
     actor = bundle.actors.get(one.actor_id)
-    if actor is None or actor.state != "active":
+    if actor is None or actor.state not in DOERS:
         return False
     if one.kind in OF_MODERATION:
         # The post may be removed: that is what is told.

@@ -421,6 +421,7 @@ def upgrade() -> None:
     op.add_column("revisions", sa.Column("poll", sa.Text(), nullable=True))
     op.add_column("reports", sa.Column("rule_ids", sa.Text(), server_default="[]", nullable=False))
     op.add_column("reports", sa.Column("assigned_to_id", sa.BigInteger(), nullable=True))
+    op.execute("UPDATE actors SET state = 'pending' WHERE id IN (SELECT actor_id FROM people WHERE state = 'pending')")
     op.execute(
         "UPDATE posts SET quotes_count = (SELECT count(*) FROM posts AS quoting WHERE quoting.quote_id = posts.id "
         "AND quoting.quote_state = 'accepted' AND quoting.deleted_at IS NULL) "

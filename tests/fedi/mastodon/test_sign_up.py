@@ -8,6 +8,7 @@ import pytest
 
 from fedi.app import build
 from fedi.context import Site
+from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
 
 SAID = {"username": "new", "email": "new@alpha.example", "password": "long enough", "agreement": "true", "locale": "en"}
@@ -46,6 +47,44 @@ async def test_approval_comes_first(api: Api) -> None:
     token = (await api.post("/api/v1/accounts", await api.token(None), json=SAID)).json["access_token"]
     answer = await api.get("/api/v1/timelines/home", token)
     assert (answer.status, answer.error) == (403, "Your login is currently pending approval")
+
+
+async def test_who_waits_is_shown_to_those_who_decide_alone(api: Api, ada: Actor) -> None:
+    """What somebody calls themselves is not on the university's pages, nor at its addresses, before they are let in."""
+    api = opened(api, "approval")
+    mod = await api.token(await api.person("mod", role="moderator"))
+    hers = await api.token(ada)
+    await api.post("/api/v1/accounts", await api.token(None), json=SAID)
+    [news] = (await api.get("/api/v1/notifications", mod)).json
+    assert (news["type"], news["account"]["username"]) == ("admin.sign_up", "new")
+    number = news["account"]["id"]
+    [waiting] = (await api.get("/api/v2/admin/accounts?status=pending", mod)).json
+    assert (waiting["id"], waiting["suspended"], waiting["account"]["display_name"]) == (number, False, "new")
+    asked = [
+        f"/api/v1/accounts/{number}",
+        f"/api/v1/accounts/{number}/statuses",
+        f"/api/v1/accounts/{number}/followers",
+        "/api/v1/accounts/lookup?acct=new",
+        "/.well-known/webfinger?resource=acct:new@alpha.example",
+        "/people/new",
+        "/people/new/followers",
+        "/people/new/affiliation",
+        "/@new",
+    ]
+
+    async def known() -> list[int]:
+        activity = [await api.ask("GET", path, accept="application/activity+json") for path in asked[5:7]]
+        return [*[(await api.get(path, None)).status for path in asked], *[one.status for one in activity]]
+
+    assert set(await known()) == {404}
+    assert (await api.get(f"/api/v1/accounts?id[]={number}")).json == []
+    for act in ("follow", "block", "mute", "note", "pin"):
+        assert (await api.post(f"/api/v1/accounts/{number}/{act}", hers)).status == 404, act
+    for found in ("/api/v2/search?q=new&type=accounts", "/api/v2/search?q=new@alpha.example&resolve=true"):
+        assert (await api.get(found, hers)).json["accounts"] == []
+    assert (await api.get("/api/v1/directory?local=true&order=new")).json[0]["username"] != "new"
+    assert (await api.post(f"/api/v1/admin/accounts/{number}/approve", mod)).status == 200
+    assert await known() == [*[200] * 7, 404, 302, 200, 200]  # of no affiliation there is no page
 
 
 @pytest.mark.parametrize(
