@@ -211,7 +211,7 @@ def _apart(tx: Tx, hosts: list[str], now: int) -> None:
 
 
 def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = None) -> list[Link]:
-    """Take up to `limit` links that have rows to send and are due, for one worker until `until` ms.
+    """Take up to `limit` links that have rows to send and are due, for one worker until `until` ms; longest waiting first.
 
     `failing`: only those whose last attempt failed, or only the others, so that neither waits for the other.
     """
@@ -223,18 +223,13 @@ def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = No
     ]
     if failing is not None:
         due.append(links.c.failures > 0 if failing else links.c.failures == 0)
-    ready = (
-        select(links.c.host)
-        .where(*due)
-        .order_by(links.c.next_attempt_at, links.c.host)  # who waits longest goes first
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    longest_waiting = (links.c.next_attempt_at, links.c.host)
+    ready = select(links.c.host).where(*due).order_by(*longest_waiting).limit(limit).with_for_update(skip_locked=True)
     hosts = list(tx.scalars(ready))
     if not hosts:
         return []
     tx.execute(update(links).where(links.c.host.in_(hosts)).values(claimed_until=until))
-    return all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)), Link)
+    return all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)).order_by(*longest_waiting), Link)
 
 
 def renew_claims(tx: Tx, hosts: list[str], until: int) -> None:
