@@ -211,7 +211,7 @@ def _apart(tx: Tx, hosts: list[str], now: int) -> None:
 
 
 def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = None) -> list[Link]:
-    """Take up to `limit` links that have rows to send and are due, for one worker until `until` ms; longest waiting first.
+    """Take up to `limit` links that have rows to send and are due, longest waiting first, for one worker until `until` ms.
 
     `failing`: only those whose last attempt failed, or only the others, so that neither waits for the other.
     """
