@@ -7,6 +7,7 @@ needs.
 
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, event
 
 from federation.client import Client
 from federation.errors import Unreachable
@@ -26,6 +27,13 @@ from storage.database import Database
 from storage.schema import metadata
 
 KINDS = ("sqlite", "postgresql")
+
+
+@event.listens_for(Engine, "connect")
+def backwards(connection: Any, _record: Any) -> None:
+    """Give rows that nobody asked an order of in the other one: PostgreSQL gives them in any, now and then."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA reverse_unordered_selects=ON")
 
 
 @pytest.fixture(scope="session")
