@@ -1,4 +1,4 @@
-# make demo | demo-stop | run | test | clients | realpeers | check | bench | lock
+# make demo | demo-stop | run | test | clients | realpeers | proxies | check | bench | lock
 # Needs python3 (3.11 or newer, with its venv module) and make; everything else is installed into .venv.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ CLIENTS := tests/clients/node
 export UV_NO_PROGRESS := 1
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: install demo demo-stop run test browser clients realpeers check bench lock clean
+.PHONY: install demo demo-stop run test browser clients realpeers proxies check bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -59,6 +59,13 @@ browser:
 		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20 && \
 		apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; } >/dev/null 2>&1 || \
 		echo "Chromium could not be installed: the tests with a browser are skipped" >&2
+
+# nginx and Caddy, to try the examples in deploy/ with. Not by itself: on a machine with services it starts them.
+proxies:
+	@{ command -v nginx && command -v caddy; } >/dev/null || { export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=20 && \
+		apt-get install -qq -y --no-install-recommends nginx-light caddy; } >/dev/null 2>&1 || \
+		echo "nginx and Caddy could not be installed: the tests with them are skipped" >&2
 
 # Client libraries from npm, as they come, for the tests in tests/clients.
 clients: install $(CLIENTS)/node_modules/.package-lock.json

@@ -58,13 +58,13 @@ class Server:
         """What the process printed."""
         return self.folder / "log"
 
-    def init(self) -> None:
-        """Write its settings, make its keys and its tables."""
+    def init(self, url: str = "", more: str = "") -> None:
+        """Write its settings (`url`: as others reach it; `more` tables), make its keys and its tables."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config.write_text(
-            f'url = "{self.url}"\nlisten = "127.0.0.1:{self.port}"\ndatabase = "{self.database}"\n'
+            f'url = "{url or self.url}"\nlisten = "127.0.0.1:{self.port}"\ndatabase = "{self.database}"\n'
             f'data = "{self.folder / "data"}"\nname = "{self.name}"\n\n'
-            '[federation]\nprivate_networks = ["127.0.0.0/8"]\n'
+            f'[federation]\nprivate_networks = ["127.0.0.0/8"]\n{more}'
         )
         self.fedi("init")
 

@@ -1,18 +1,12 @@
 """Over https, with a certificate of our own: what clients do only there, and Mastodon.py with no allowance for http."""
 
-import datetime as dt
-import ipaddress
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from mastodon import Mastodon
 
+from tests.certificates import certify
 from tests.clients.conftest import University, build
 from tests.servers import Server
 
@@ -25,23 +19,16 @@ class Secure(Server):
         """Where it answers."""
         return f"https://127.0.0.1:{self.port}"
 
-    def init(self) -> None:
+    def init(self, url: str = "", more: str = "") -> None:
         """As Server does, with a certificate."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(
-            f'url = "{self.url}"\nlisten = "127.0.0.1:{self.port}"\ndatabase = "{self.database}"\n'
-            f'data = "{self.folder / "data"}"\nname = "{self.name}"\n\n'
-            '[federation]\nprivate_networks = ["127.0.0.0/8"]\n\n'
-            '[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\n'
-        )
-        self.fedi("init")
+        super().init(url, f'{more}\n[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\n')
 
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
     """An instance with a certificate that this process trusts as long as the fixture lives."""
     folder = tmp_path_factory.mktemp("secure")
-    certify(folder)
+    certify(folder, "127.0.0.1")
     server = Secure(folder, f"sqlite:///{folder / 'fedi.db'}", "North University")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
@@ -50,29 +37,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
         server.start()
         yield made
         server.kill()  # connections that clients keep hold a TLS shutdown up for long
-
-
-def certify(folder: Path) -> None:
-    """Write `certificate.pem` and `key.pem` for 127.0.0.1, good for a day."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
 
 
 def test_mastodon_py_follows_the_metadata(secure: University) -> None:

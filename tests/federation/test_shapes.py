@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.audience import PUBLIC, is_public, read_audience
@@ -269,7 +269,7 @@ def test_each_variation_of_each_document_means_the_same(variation: Variation) ->
     assert wrong == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.data())
 def test_variations_upon_variations_mean_the_same(data: st.DataObject) -> None:
     name, document = data.draw(st.sampled_from(bases()), label="document")

@@ -49,7 +49,8 @@ def test_a_group_that_asked_is_accepted_listed_and_parted_from(operator: Operato
     assert operator.fedi("twin", "list", "--json").json == []
     with opened(None) as site:
         sent = site.db.read_now(lambda tx: outbox.by_positions(tx, list(range(1, 100))))
-    types = [row.type for row in sent.values() if row.type in ("Accept", "Reject", "Follow", "Undo")]
+    in_order = [sent[position] for position in sorted(sent)]
+    types = [row.type for row in in_order if row.type in ("Accept", "Reject", "Follow", "Undo")]
     assert types == ["Accept", "Follow", "Reject", "Undo", "Reject"]
 
 
