@@ -22,7 +22,24 @@ from sqlalchemy import (
 )
 
 from storage.events import note
-from storage.metadata import Json, Time, Tx, add_to, all_of, columns, id_column, metadata, one_of, set_columns, upsert
+from storage.metadata import (
+    Json,
+    Time,
+    Tx,
+    add_to,
+    all_of,
+    columns,
+    id_column,
+    insert_new,
+    metadata,
+    one_of,
+    set_columns,
+)
+
+
+class NameTaken(Exception):
+    """Another actor has this name at this domain."""
+
 
 actors = Table(
     "actors",
@@ -204,13 +221,15 @@ def count(tx: Tx, actor_id: int, *, followers: int = 0, following: int = 0, post
 def save_remote(tx: Tx, actor: Actor) -> Actor:
     """Add or refresh a remote actor by its IRI; its id, counts and state stay when it is known.
 
-    The row as it is now comes back. Raises IntegrityError when another IRI holds `username@domain`.
+    The row as it is now comes back. Raises NameTaken when another IRI holds `username@domain`.
     """
     values = _values(actor)
     known = by_iri(tx, actor.iri)
-    if known is None:
-        upsert(tx, actors, values, ["iri"])
-    else:
+    if known is None and not insert_new(tx, actors, values):
+        known = by_iri(tx, actor.iri)  # PostgreSQL: another job met it in this moment
+        if known is None:
+            raise NameTaken(f"{actor.username}@{actor.domain}")
+    if known is not None:
         for kept in (
             "id",
             "iri",

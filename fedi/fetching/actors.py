@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy.exc import IntegrityError
-
 from federation import fields as wire
 from federation.errors import (
     FederationError,
@@ -176,7 +174,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
     before = actors.by_iri(tx, row.iri)
     try:
         saved = actors.save_remote(tx, row)
-    except IntegrityError as problem:
+    except actors.NameTaken as problem:
         raise WrongOrigin(f"{row.handle} belongs to another actor") from problem
     if saved.state == "gone":
         actors.change(tx, saved.id, state="active")

@@ -77,17 +77,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         return
     known = posts.by_iri(tx, read.id)
     if known is not None:
-        # Fetched before it came (somebody answered it), or sent again: what it says now is not taken from its Create,
-        # which may be older than an edit; but its group has not passed it on yet.
-        if known.author_id != author.id or known.deleted_at is not None:
-            raise Ignored("known", "this post is known here as another's, or as deleted")
-        group = group_actions.of_posts(tx, known)
-        if group is not None and vouched_by is None:
-            if known.removed_at is not None or _was_passed_on(tx, group, known):
-                # Or its author could have it announced, and members told of it, as often as they like.
-                raise Ignored("known", "this post is removed, or its group passed it on already")
-            not_banned(tx, site, known, author)
-            _pass_on(tx, site, group, received, known)
+        _known_before(tx, site, received, author, known, vouched_by)
         return
     # What a group passes on that somebody here follows was asked for by that.
     if vouched_by is None and not remote_posts.relevant(tx, site, read, author):
@@ -97,6 +87,9 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         open_to(tx, site, parent, author)
         _check_open(tx, author, parent)
     kept = remote_posts.record(tx, site, read, author, live=True)
+    if kept is not None and not kept.new:  # another job fetched it in this moment
+        _known_before(tx, site, received, author, kept.post, vouched_by)
+        return
     if kept is None or vouched_by is not None:
         return
     if kept.group is not None:
@@ -106,6 +99,23 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if refused is not None:
         create = {"id": received.activity.id, "type": "Create", "actor": author.iri, "object": read.id}
         notices.refused(tx, site, refused[0], author, create, refused[1])
+
+
+def _known_before(
+    tx: Tx, site: Site, received: Authentic, author: Actor, known: Post, vouched_by: Actor | None
+) -> None:
+    """A post that was fetched before it came (somebody answered it), or sent again: what it says now is not taken from its
+    Create, which may be older than an edit; but its group has not passed it on yet. Raises Ignored."""
+    if known.author_id != author.id or known.deleted_at is not None:
+        raise Ignored("known", "this post is known here as another's, or as deleted")
+    group = group_actions.of_posts(tx, known)
+    if group is None or vouched_by is not None:
+        return
+    if known.removed_at is not None or _was_passed_on(tx, group, known):
+        # Or its author could have it announced, and members told of it, as often as they like.
+        raise Ignored("known", "this post is removed, or its group passed it on already")
+    not_banned(tx, site, known, author)
+    _pass_on(tx, site, group, received, known)
 
 
 def _addressed(document: dict[str, Any], received: Authentic) -> dict[str, Any]:
