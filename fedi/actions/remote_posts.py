@@ -50,7 +50,10 @@ def record(
         return None
     known = posts.by_iri(tx, document.id)
     if known is not None:
-        return _refreshed(tx, site, known, document, author, look_at_quote=look_at_quote)
+        if known.deleted_at is not None or known.author_id != author.id:
+            return None
+        changed = _change(tx, site, known, document, author)
+        return Kept(_beside(tx, site, changed, document, look_at_quote=look_at_quote), False, None)
     answers = document.in_reply_to if document.in_reply_to != document.id else None
     parent = posts.by_iri(tx, answers) if answers else None
     mentioned = _mentioned(tx, site, document)
@@ -89,10 +92,10 @@ def record(
         mentioned += memberships.mailbox(tx, [*mentioned, *_named_groups(tx, document)], author.id)
     involved = dict.fromkeys([*mentioned, *_named_groups(tx, document), *([group.id] if group else [])])
     while not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
-        # PostgreSQL: in this moment another job kept the same post, or another post got this id.
+        # PostgreSQL: in this moment another job kept the same post (it has just asked for it), or another post got this id.
         known = posts.by_iri(tx, document.id)
         if known is not None:
-            return _refreshed(tx, site, known, document, author, look_at_quote=look_at_quote)
+            return Kept(known, False, None) if known.deleted_at is None and known.author_id == author.id else None
         post = replace(post, id=post.id + 1, root_id=post.id + 1 if post.root_id == post.id else post.root_id)
     post = _beside(tx, site, post, document, look_at_quote=look_at_quote)
     told = [actor for actor in actors.by_ids(tx, mentioned).values() if actor.local]
@@ -101,15 +104,6 @@ def record(
         told += [parent_author] if parent_author is not None and parent_author.local else []
     threads.published(tx, site, post, author, told if live else [])
     return Kept(threads.adopt(tx, site, post), True, group)
-
-
-def _refreshed(
-    tx: Tx, site: Site, known: Post, document: PostDocument, author: Actor, *, look_at_quote: bool
-) -> Kept | None:
-    if known.deleted_at is not None or known.author_id != author.id:
-        return None
-    changed = _change(tx, site, known, document, author)
-    return Kept(_beside(tx, site, changed, document, look_at_quote=look_at_quote), False, None)
 
 
 def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *, to_everyone: bool = False) -> None:
