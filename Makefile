@@ -9,6 +9,8 @@ PEERS := tests/realpeers
 CLIENTS := tests/clients/node
 export UV_NO_PROGRESS := 1
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# Some machines say so for all programs: each process of ours would then compile 400 modules anew, a second of work.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo demo-stop run test browser clients realpeers proxies check bench lock clean
 .DEFAULT_GOAL := help
