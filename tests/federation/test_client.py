@@ -1,7 +1,6 @@
 """The client against a real server on loopback: what it asks, what it believes, what it must never touch."""
 
 import asyncio
-import datetime as dt
 import gzip
 import socket
 import ssl
@@ -9,10 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from federation import transport as transport_module
 from federation.client import Client, Document
@@ -35,6 +30,7 @@ from federation.signatures.keys import generate_ed25519, load_private
 from federation.signatures.verify import signature_of, verify_get
 from federation.transport import AiohttpTransport, Response
 from federation.vocabulary.actor import read_actor
+from tests.certificates import certify
 from tests.federation.samples import ALICE, NOW, peer, private, public
 from tests.federation.server import Peer, Writer, answer, redirect, running
 
@@ -570,28 +566,11 @@ async def test_addresses_of_names_come_from_the_system() -> None:
 
 
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for *.localhost that signs itself: the file to trust, and a server's context."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")])
-    start = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("north.localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    pem = folder / "ca.pem"
-    pem.write_bytes(built.public_bytes(Encoding.PEM))
-    both = folder / "server.pem"
-    both.write_bytes(pem.read_bytes() + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    """A certificate for north.localhost that signs itself: the file to trust, and a server's context."""
+    certify(folder, "north.localhost")
+    pem = folder / "certificate.pem"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
+    context.load_cert_chain(pem, folder / "key.pem")
     return pem, context
 
 
