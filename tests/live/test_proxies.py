@@ -36,9 +36,12 @@ MIB = 1024 * 1024
 def own_address() -> str:
     """An address of this machine by which it knows itself as somebody from outside; else of loopback."""
     try:
-        return socket.gethostbyname(socket.gethostname())
+        address = socket.gethostbyname(socket.gethostname())
+        with socket.socket() as probe:
+            probe.bind((address, 0))  # its name may lead elsewhere
     except OSError:
         return "127.0.0.1"
+    return address
 
 
 OWN = own_address()
@@ -135,7 +138,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         assert running.poll() is None, (folder / "log").read_text()[-2000:]
         try:
             return made.ask("GET", "/ready")[0] == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     try:
@@ -162,11 +165,18 @@ def test_a_signature_arrives_whole(front: Front) -> None:
 
 
 def test_the_address_is_the_callers_whatever_it_says(front: Front) -> None:
-    left = []
-    for claimed in ("192.0.2.7", "192.0.2.8", "127.0.0.1", "::1"):
-        told = {"X-Forwarded-For": claimed, "X-Real-IP": claimed, "Forwarded": f"for={claimed}"}
-        _, headers, _ = front.ask("GET", "/api/v1/timelines/tag/x", headers=told)
-        left.append(int(headers["X-RateLimit-Remaining"]))
+    def counted() -> tuple[list[int], set[str]]:
+        left, ends = [], set()
+        for claimed in ("198.51.100.7", "198.51.100.8", "127.0.0.1", "::1"):
+            told = {"X-Forwarded-For": claimed, "X-Real-IP": claimed, "Forwarded": f"for={claimed}"}
+            _, headers, _ = front.ask("GET", "/api/v1/timelines/tag/x", headers=told)
+            left.append(int(headers["X-RateLimit-Remaining"]))
+            ends.add(headers["X-RateLimit-Reset"])
+        return left, ends
+
+    left, ends = counted()
+    if len(ends) > 1 and not OWN.startswith("127."):
+        left, _ = counted()  # a new window of the limit began in between
     step = 0 if OWN.startswith("127.") else 1  # who asks from loopback is not counted
     assert left == [left[0] - step * number for number in range(4)], "a caller chose whose requests are counted"
 
