@@ -4,8 +4,9 @@ A unit of work is a plain function that takes the open transaction. It runs in a
 the whole unit (an async bridge per query costs more than the query), and cannot wait for the network, so that no
 transaction is ever held over it.
 
-SQLite: WAL, one writer thread. It gathers the units that wait and commits them together, each in its own savepoint;
-a unit's result comes back only after the commit, so whoever was told has it on disk (`synchronous=FULL`).
+SQLite: WAL, one writer thread. It gathers the units that wait and commits them together (a unit that fails takes nothing
+of the others with it); a unit's result comes back only after the commit, so whoever was told has it on disk
+(`synchronous=FULL`).
 PostgreSQL: a pool of threads, a transaction each; serialisation failures and deadlocks are tried again.
 """
 
@@ -127,8 +128,8 @@ class Database:
     async def write(self, unit: Unit[T]) -> T:
         """What `unit(tx)` returns, after it was committed to disk.
 
-        Raises what the unit raises (nothing of it is then kept), or `StorageUnavailable`. On PostgreSQL the unit may
-        run more than once, so it must have no effect outside the transaction.
+        Raises what the unit raises (nothing of it is then kept), or `StorageUnavailable`. The unit may run more than
+        once, so it must have no effect outside the transaction.
         """
         return await asyncio.wrap_future(self._submit(unit))
 
@@ -228,32 +229,24 @@ class Database:
             self._write_batch(batch)
 
     def _write_batch(self, batch: "list[_Waiting]") -> None:
+        """Run units and commit them together; who waits is told after the commit.
+
+        First all in one, since a savepoint each costs more than most units do (FTS5 writes what it gathered at every
+        one). If any fails, everything is undone and each runs again in a savepoint of its own: the others are kept.
+        """
         begun = [waiting for waiting in batch if waiting.begin()]
-        settled: list[tuple[_Waiting, Any]] = []
-        failed: list[tuple[_Waiting, BaseException]] = []
         after: list[tuple[str, str]] = []
         try:
-            with _told_apart(), self._write_engine.connect() as tx, tx.begin():
-                tx.info["after"] = after
-                for waiting in begun:
-                    said = len(after)
-                    tx.exec_driver_sql("SAVEPOINT unit")
-                    try:
-                        result = waiting.unit(tx)
-                        tx.exec_driver_sql("RELEASE unit")
-                        settled.append((waiting, result))
-                    except BaseException as problem:
-                        if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
-                            raise  # the database itself can't go on (disk full, gone): the whole batch fails
-                        del after[said:]
-                        tx.exec_driver_sql("ROLLBACK TO unit")
-                        tx.exec_driver_sql("RELEASE unit")
-                        failed.append((waiting, problem))
-                if after and self._slot.others():
-                    self._speaker.say(tx, list(dict.fromkeys(after)))
+            try:
+                settled = self._together(begun, after)
+                failed: list[tuple[_Waiting, BaseException]] = []
+            except _UnitFailed as problem:
+                after.clear()
+                if len(begun) == 1:
+                    settled, failed = [], [(begun[0], problem.problem)]
+                else:
+                    settled, failed = self._each(begun, after)
         except BaseException as problem:  # noqa: BLE001 - whoever waits is told
-            for waiting, own in failed:
-                waiting.failed(own)
             for waiting in begun:
                 waiting.failed(problem)
             return
@@ -262,6 +255,58 @@ class Database:
         for waiting, result in settled:
             waiting.done(result)
         self._tell(after)
+
+    def _together(self, begun: "list[_Waiting]", after: list[tuple[str, str]]) -> "list[tuple[_Waiting, Any]]":
+        """The results of all, committed. Raises _UnitFailed when one could not do its work: nothing is kept then."""
+        with _told_apart(), self._write_engine.connect() as tx, tx.begin():
+            tx.info["after"] = after
+            settled = []
+            for waiting in begun:
+                try:
+                    settled.append((waiting, waiting.unit(tx)))
+                except BaseException as problem:
+                    if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
+                        raise  # the database itself can't go on (disk full, gone): the whole batch fails
+                    raise _UnitFailed(problem) from problem
+            self._say(tx, after)
+        return settled
+
+    def _each(
+        self, begun: "list[_Waiting]", after: list[tuple[str, str]]
+    ) -> "tuple[list[tuple[_Waiting, Any]], list[tuple[_Waiting, BaseException]]]":
+        """The results of those that worked, committed, and what the others raised."""
+        settled: list[tuple[_Waiting, Any]] = []
+        failed: list[tuple[_Waiting, BaseException]] = []
+        with _told_apart(), self._write_engine.connect() as tx, tx.begin():
+            tx.info["after"] = after
+            for waiting in begun:
+                said = len(after)
+                tx.exec_driver_sql("SAVEPOINT unit")
+                try:
+                    result = waiting.unit(tx)
+                    tx.exec_driver_sql("RELEASE unit")
+                    settled.append((waiting, result))
+                except BaseException as problem:
+                    if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
+                        raise
+                    del after[said:]
+                    tx.exec_driver_sql("ROLLBACK TO unit")
+                    tx.exec_driver_sql("RELEASE unit")
+                    failed.append((waiting, problem))
+            self._say(tx, after)
+        return settled, failed
+
+    def _say(self, tx: Tx, after: list[tuple[str, str]]) -> None:
+        if after and self._slot.others():
+            self._speaker.say(tx, list(dict.fromkeys(after)))
+
+
+class _UnitFailed(Exception):
+    """A unit raised `problem`; the transaction it ran in is undone."""
+
+    def __init__(self, problem: BaseException) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 class _Waiting:

@@ -181,6 +181,7 @@ def requests_of(
         bench.add(name, "per second", rates)
         bench.add(f"{name}: server CPU", "ms", cpu)
 
+    run.__name__ = name
     return run
 
 
@@ -246,7 +247,7 @@ ALL: list[Callable[[Bench], Awaitable[None]]] = [
 ]
 
 
-async def main(server: Server, *, quick: bool, out: Path) -> None:
+async def main(server: Server, *, quick: bool, out: Path, only: str = "") -> None:
     """Run all and write the figures."""
     actors = remotes(500, free_port())
     bench = Bench(server, actors, quick=quick)
@@ -255,7 +256,8 @@ async def main(server: Server, *, quick: bool, out: Path) -> None:
     server.start()
     try:
         for one in ALL:
-            await one(bench)
+            if one is prepare or any(word in one.__name__ for word in only.split(",")):
+                await one(bench)
     finally:
         server.stop()
         bench.db.close()
@@ -271,6 +273,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="The benchmarks.")
     parser.add_argument("--quick", action="store_true", help="one short run of each")
     parser.add_argument("--database", default="", help="postgresql://… (default: SQLite in a temporary folder)")
+    parser.add_argument("--only", default="", help="parts of names, as in: inbox,home")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fedi-bench-") as folder:
@@ -278,4 +281,4 @@ if __name__ == "__main__":
         instance.init()
         import uvloop
 
-        uvloop.run(main(instance, quick=options.quick, out=options.out))
+        uvloop.run(main(instance, quick=options.quick, out=options.out, only=options.only))
