@@ -14,6 +14,8 @@ from federation.transport import AiohttpTransport, Transport
 from fedi import VERSION
 from fedi.config import Config
 from fedi.limits import Limits
+from fedi.steps import Steps
+from fedi.pressure import Pressure
 from storage import keys
 from storage.database import Database
 from storage.metadata import Tx
@@ -60,6 +62,7 @@ class Site:
     client: Client
     clock: Clock = now
     questions: Questions = field(default_factory=Questions)
+    pressure: Pressure = field(default_factory=Pressure)
     refusals: Limits = field(default_factory=Limits)
     rotations: Limits = field(default_factory=Limits)
     backfills: Limits = field(default_factory=Limits)
@@ -67,6 +70,7 @@ class Site:
     pushes: Pushes = field(default_factory=Pushes)
     searches: Limits = field(default_factory=Limits)
     previews: Limits = field(default_factory=Limits)
+    steps: Steps = field(default_factory=Steps)
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: dict[str, PublicKey] = field(default_factory=dict)

@@ -1,0 +1,34 @@
+"""How busy the doors of this process are, so that its background work gives way to a burst of requests.
+
+One process answers and works: while others wait for their 202, whoever works out what came before takes the interpreter
+from them, and both get slower. Work that can wait asks for `room` before each batch.
+"""
+
+import asyncio
+from time import monotonic
+
+PAUSE = 0.02
+"""Seconds without a request that count as room."""
+LONGEST = 0.25
+"""Seconds that `room` waits at most, so that a peer that never stops can't keep the work from being done."""
+
+
+class Pressure:
+    """When the last request came. For one event loop."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = -PAUSE
+
+    def arrived(self) -> None:
+        """A request has come that others wait behind."""
+        self._last = monotonic()
+
+    async def room(self) -> None:
+        """Return at once when no request came within the last `PAUSE`, else after such a pause; after `LONGEST` anyway."""
+        now = monotonic()
+        end = now + LONGEST
+        while (wait := min(self._last + PAUSE, end) - now) > 0:
+            await asyncio.sleep(wait)
+            now = monotonic()
