@@ -14,8 +14,8 @@ from federation.transport import AiohttpTransport, Transport
 from fedi import VERSION
 from fedi.config import Config
 from fedi.limits import Limits
-from fedi.steps import Steps
 from fedi.pressure import Pressure
+from fedi.steps import Steps
 from storage import keys
 from storage.database import Database
 from storage.metadata import Tx
