@@ -5,13 +5,14 @@ kept for good: it begins at nothing with the process.
 """
 
 import threading
-from typing import NamedTuple
+from dataclasses import dataclass
 
 OTHER = "other"
 """The step under which names are counted that come when there are too many."""
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Step:
     """What a step took until now: how often it was done, the things in it all told, the seconds."""
 
     runs: int
