@@ -85,6 +85,20 @@ class Cache(Generic[K, V]):
         return CacheFigures(entries, self._young_bytes + self._old_bytes, self.hits, self.misses)
 
 
+_shared: dict[str, Cache[Any, Any]] = {}
+
+
+def shared(name: str, most: int, most_bytes: int) -> Cache[Any, Any]:
+    """A cache for results that depend on nothing but the arguments (and are told apart by all of them), so that several
+    instances in one process may have it together. `name` is what `/metrics` calls it."""
+    return _shared.setdefault(name, Cache(most, most_bytes))
+
+
+def all_shared() -> dict[str, Cache[Any, Any]]:
+    """The caches that `shared` made, by name."""
+    return dict(_shared)
+
+
 class Recent:
     """Figures by name, with the moment (ms) when each was worked out. For one event loop."""
 

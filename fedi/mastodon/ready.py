@@ -6,9 +6,8 @@ put around it for each answer (`entities.status`).
 
 from dataclasses import dataclass
 
+from fedi.caches import Cache, shared
 from storage.posts import Post
-
-_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class Pieces:
     tail: bytes
 
 
-_kept: dict[tuple[str, int], tuple[Post, Pieces]] = {}
+_kept: Cache[tuple[str, int], tuple[Post, Pieces]] = shared("posts", 10_000, 8 << 20)
 
 
 def plain(post: Post) -> bool:
@@ -35,9 +34,7 @@ def ready(origin: str, post: Post) -> Pieces | None:
 
 
 def keep(origin: str, post: Post, pieces: Pieces) -> None:
-    """Keep what was rendered, if it is `plain`. Several threads read and write here, so all goes at once when it is too much."""
-    if not plain(post):
-        return
-    if len(_kept) >= _MOST:
-        _kept.clear()
-    _kept[origin, post.id] = (post, pieces)
+    """Keep what was rendered, if it is `plain`."""
+    if plain(post):
+        size = 2 * (len(pieces.head) + len(pieces.tail)) + 1500  # the row has the text once more
+        _kept.put((origin, post.id), (post, pieces), size)

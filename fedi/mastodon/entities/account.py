@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
+from fedi.caches import Cache, shared
 from fedi.mastodon.answers import day, moment
 from fedi.mastodon.entities.emoji import emojis
 from storage.actors import Actor
 from storage.people import Person
 
 _DAY = 86_400_000
-_CACHED = 20_000
-_cache: dict[tuple[str, int], tuple[Actor, msgspec.Raw]] = {}
+_rendered: Cache[tuple[str, int], tuple[Actor, msgspec.Raw]] = shared("accounts", 8_000, 8 << 20)
 _encode = msgspec.json.Encoder().encode
 
 # storage/people.settings -> Mastodon's `source` and preferences
@@ -28,13 +28,12 @@ def acct(actor: Actor) -> str:
 def account(origin: str, actor: Actor) -> msgspec.Raw:
     """The Account as ready JSON. Kept while the row stays the same, as the same few authors fill every timeline."""
     key = (origin, actor.id)
-    known = _cache.get(key)
+    known = _rendered.get(key)
     if known is not None and known[0] == actor:
         return known[1]
-    made = msgspec.Raw(_encode(account_dict(origin, actor)))
-    if len(_cache) >= _CACHED:
-        _cache.clear()  # several threads are here: all at once, rather than one by one
-    _cache[key] = (actor, made)
+    encoded = _encode(account_dict(origin, actor))
+    made = msgspec.Raw(encoded)
+    _rendered.put(key, (actor, made), 2 * len(encoded) + 1500)  # the row says the same again, in a string each
     return made
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from fedi.caches import Cache, shared
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account_dict
 from fedi.mastodon.entities.emoji import emojis
@@ -19,8 +20,7 @@ ROLES = {"owner": "owner", "moderator": "admin", "member": "user"}
 _ASKED = {"owner": "owner", "admin": "moderator", "moderator": "moderator", "user": "member", "member": "member"}
 _PICTURES = ("avatar", "avatar_static", "header", "header_static")
 _encode = msgspec.json.Encoder().encode
-_CACHED = 5_000
-_cache: dict[tuple[str, int], tuple[Actor, bytes]] = {}
+_rendered: Cache[tuple[str, int], tuple[Actor, bytes]] = shared("groups", 1_000, 2 << 20)
 
 
 def role_asked(name: str) -> str | None:
@@ -58,13 +58,11 @@ def group(origin: str, actor: Actor, row: Group | None = None) -> dict[str, Any]
 
 def of_status(origin: str, actor: Actor) -> bytes:
     """The Group in a status, as ready JSON; kept while the row stays the same."""
-    known = _cache.get((origin, actor.id))
+    known = _rendered.get((origin, actor.id))
     if known is not None and known[0] == actor:
         return known[1]
     made = _encode(group(origin, actor))
-    if len(_cache) >= _CACHED:
-        _cache.clear()
-    _cache[origin, actor.id] = (actor, made)
+    _rendered.put((origin, actor.id), (actor, made), 2 * len(made) + 1500)
     return made
 
 
