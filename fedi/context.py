@@ -12,6 +12,7 @@ from federation.hosts import Networks, host_of
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
 from federation.transport import AiohttpTransport, Transport
 from fedi import VERSION
+from fedi.caches import Cache, Recent
 from fedi.config import Config
 from fedi.limits import Limits
 from fedi.pressure import Pressure
@@ -71,6 +72,14 @@ class Site:
     searches: Limits = field(default_factory=Limits)
     previews: Limits = field(default_factory=Limits)
     steps: Steps = field(default_factory=Steps)
+    recent: Recent = field(default_factory=Recent)
+    translations: Cache[str, tuple[int, Any]] = field(default_factory=lambda: Cache(2_000, 2 << 20))
+    translated: dict[str, tuple[int, dict[str, list[str]]]] = field(
+        default_factory=dict
+    )  # languages, by the engine's URL
+    processing: dict[int, "asyncio.Task[None]"] = field(
+        default_factory=dict
+    )  # what works uploaded files out, by their id
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: dict[str, PublicKey] = field(default_factory=dict)

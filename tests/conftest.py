@@ -90,11 +90,10 @@ class Databases:
             shutil.copyfile(self._file, path)
             return f"sqlite:///{path}"
         server = self.postgres()
-        name = f"fedi_{self._run}_{self._worker}_{self._made}"
         if self._free:
-            # Under a new name: what a process keeps about a database, it keeps by its URL.
-            _execute(server, f"ALTER DATABASE {self._free.pop()} RENAME TO {name}")
+            name = self._free.pop()
         else:
+            name = f"fedi_{self._run}_{self._worker}_{self._made}"
             _execute(server, f"CREATE DATABASE {name} TEMPLATE {self._template}")
         self._given.add(name)
         return _with_name(server, name)

@@ -14,7 +14,6 @@ from fedi.text import sanitise, to_text
 PROVIDER = "LibreTranslate"
 _DAY = 24 * 3600 * 1000
 _MINUTE = 60_000
-_CHARACTERS = 8_000_000
 _LANGUAGES = 1000
 
 
@@ -26,24 +25,20 @@ class Translated:
     source: str
 
 
-_kept: dict[tuple[str, str], tuple[int, Translated]] = {}
-_known: dict[str, tuple[int, dict[str, list[str]]]] = {}
-
-
 async def languages(site: Site) -> dict[str, list[str]]:
     """From which languages the engine translates into which; none without an engine, or while it does not answer."""
     url = site.config.translation.url
     if not url:
         return {}
     now = site.clock()
-    until, known = _known.get(url, (0, {}))
+    until, known = site.translated.get(url, (0, {}))
     if until > now:
         return known
     try:
         known, until = _read(await site.client.ask_service(_at(url, "languages"))), now + _DAY
     except FederationError:
         until = now + _MINUTE  # what was known goes on being good
-    _known[url] = (until, known)
+    site.translated[url] = (until, known)
     return known
 
 
@@ -54,17 +49,14 @@ async def translate(site: Site, texts: list[str], source: str | None, target: st
     """
     settings = site.config.translation
     digest = hashlib.sha256("\0".join((settings.url, source or "", target, *texts)).encode("utf-8", "replace"))
-    key = (settings.url, digest.hexdigest())
-    until, known = _kept.get(key, (0, None))
-    if known is not None and until > site.clock():
-        return known
+    key = digest.hexdigest()
+    kept: tuple[int, Translated] | None = site.translations.get(key)
+    if kept is not None and kept[0] > site.clock():
+        return kept[1]
     asked = {"q": texts, "source": source or "auto", "target": target, "format": "html", "api_key": settings.key}
     answer = await site.client.ask_service(_at(settings.url, "translate"), asked)
     found = _translated(answer, len(texts), source)
-    held = sum(sum(map(len, one.texts)) for _, one in _kept.values())
-    if held + sum(map(len, found.texts)) > _CHARACTERS:
-        _kept.clear()
-    _kept[key] = (site.clock() + _DAY, found)
+    site.translations.put(key, (site.clock() + _DAY, found), 500 + 2 * sum(map(len, found.texts)))
     return found
 
 

@@ -51,15 +51,9 @@ class Facts:
     vapid: str
 
 
-_facts: dict[str, tuple[int, Facts]] = {}
-
-
 async def facts(site: Site) -> Facts:
     """The facts, at most a minute old: clients ask at every start, and counting costs."""
     now = site.clock()
-    known = _facts.get(site.db.url)
-    if known is not None and 0 <= now - known[0] < _KEPT:
-        return known[1]
 
     def unit(tx: Tx) -> Facts:
         total, active = people.totals(tx, now - _MONTH)
@@ -68,11 +62,7 @@ async def facts(site: Site) -> Facts:
         hosts = len(peers.everyone(tx))
         return Facts(total, active, posts.local_total(tx), hosts, contact, push_keys.public(tx, site))
 
-    found = await site.db.read(unit)
-    if len(_facts) > 1000:
-        _facts.clear()
-    _facts[site.db.url] = (now, found)
-    return found
+    return await site.recent.get("instance", now, _KEPT, lambda: site.db.read(unit))
 
 
 async def v2(request: Request) -> Response:

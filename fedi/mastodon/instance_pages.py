@@ -20,11 +20,9 @@ from fedi.mastodon.instance import public, rules
 from fedi.mastodon.languages import LANGUAGES
 from fedi.text.plain import to_html
 from storage import activity, peers
-from storage.activity import Span
 
 _HOUR = 3_600_000
 _SEVERITY = {"blocked": "suspend", "limited": "silence"}
-_weeks: dict[str, tuple[int, list[Span]]] = {}
 
 
 async def known_peers(request: Request) -> Response:
@@ -121,11 +119,7 @@ async def weekly(request: Request) -> Response:
     """GET /api/v1/instance/activity: the last twelve weeks, this one first; every number is a string, as in Mastodon."""
     site: Site = request.app.state.site
     now = site.clock()
-    known = _weeks.get(site.db.url)
-    if known is None or not 0 <= now - known[0] < _HOUR:
-        if len(_weeks) > 1000:
-            _weeks.clear()
-        known = _weeks[site.db.url] = now, await site.db.read(lambda tx: activity.weeks(tx, now))
+    weeks = await site.recent.get("weeks", now, _HOUR, lambda: site.db.read(lambda tx: activity.weeks(tx, now)))
     return public(
         [
             {
@@ -134,7 +128,7 @@ async def weekly(request: Request) -> Response:
                 "logins": str(week.logins),
                 "registrations": str(week.registrations),
             }
-            for week in known[1]
+            for week in weeks
         ]
     )
 

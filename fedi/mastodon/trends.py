@@ -29,7 +29,6 @@ from storage.metadata import Tx
 MOST = 100
 """Of each kind that are kept in their order."""
 _KEPT = 300_000
-_known: dict[tuple[str, str], tuple[int, list[Any]]] = {}
 
 
 class Asked(msgspec.Struct, kw_only=True):
@@ -44,15 +43,10 @@ async def _trending(site: Site, kind: str, find: Callable[..., list[Any]]) -> li
     if not site.config.trends:
         return []
     now = site.clock()
-    known = _known.get((site.db.url, kind))
-    if known is not None and 0 <= now - known[0] < _KEPT:
-        return known[1]
     nobody = visibility.visible_to(visibility.NOBODY)
-    found = await site.db.read(lambda tx: find(tx, now, nobody, MOST))
-    if len(_known) > 1000:
-        _known.clear()
-    _known[site.db.url, kind] = now, found
-    return found
+    return await site.recent.get(
+        f"trends.{kind}", now, _KEPT, lambda: site.db.read(lambda tx: find(tx, now, nobody, MOST))
+    )
 
 
 def _part(asked: Asked, found: list[Any], default: int, most: int) -> tuple[list[Any], int, int]:

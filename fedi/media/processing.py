@@ -38,8 +38,6 @@ BOXES = {"avatar": (400, 400), "header": (1500, 500)}
 FACE_BYTES = 8 << 20
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
 
-_running: dict[int, "asyncio.Task[None]"] = {}
-
 
 async def receive(
     site: Site,
@@ -121,11 +119,11 @@ async def finish(site: Site, medium: Medium, seconds: float) -> Medium:
 
     Raises Invalid with the reason when it can't be shown: nothing of it is kept then.
     """
-    task = _running.get(medium.id)
+    task = site.processing.get(medium.id)
     if task is None:
         task = asyncio.create_task(process(site, medium.id))
-        _running[medium.id] = task
-        task.add_done_callback(lambda ended: _ended(medium.id, ended))
+        site.processing[medium.id] = task
+        task.add_done_callback(lambda ended: _ended(site, medium.id, ended))
     await asyncio.wait({task}, timeout=seconds)
     if task.done():
         task.result()
@@ -138,8 +136,8 @@ async def finish(site: Site, medium: Medium, seconds: float) -> Medium:
     return now
 
 
-def _ended(medium_id: int, task: "asyncio.Task[None]") -> None:
-    _running.pop(medium_id, None)
+def _ended(site: Site, medium_id: int, task: "asyncio.Task[None]") -> None:
+    site.processing.pop(medium_id, None)
     if not task.cancelled() and task.exception() is not None:
         log.warning("medium %d is left to its job: %s", medium_id, task.exception())
 
@@ -147,7 +145,7 @@ def _ended(medium_id: int, task: "asyncio.Task[None]") -> None:
 async def job(site: Site, payload: dict[str, Any]) -> None:
     """The job `media`: work a medium out, unless that is done or under way here."""
     medium_id = int(payload["id"])
-    task = _running.get(medium_id)
+    task = site.processing.get(medium_id)
     await (asyncio.shield(task) if task is not None else process(site, medium_id))
 
 

@@ -363,7 +363,7 @@ async def test_what_takes_longer_is_accepted_and_looked_after(
     assert early.error == "Cannot attach files that have not finished processing. Try again in a moment!"
     api.site.decoding.release()
     api.site.decoding.release()
-    await processing._running[int(mine)]
+    await api.site.processing[int(mine)]
     ready = await api.get(f"/api/v1/media/{mine}", token)
     assert (ready.status, ready.json["description"]) == (200, "Sooner")
     assert ready.json["url"].endswith(".png")
@@ -376,7 +376,7 @@ async def test_what_fails_later_says_why(api: Api, token: str, monkeypatch: pyte
     mine = (await upload(api, token, file=NO_PICTURES["a bomb"][0])).json["id"]
     api.site.decoding.release()
     api.site.decoding.release()
-    await processing._running[int(mine)]
+    await api.site.processing[int(mine)]
     answer = await api.get(f"/api/v1/media/{mine}", token)
     assert (answer.status, answer.error) == (422, "10000x10000 images are not supported")
     assert left(api) == []

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from federation.errors import Unreachable
 from federation.transport import Response
 from fedi.config import Config, ConfigError, Translation
-from fedi.fetching import translating
 from storage.actors import Actor
 from storage.posts import Post
 from tests.fedi.mastodon.conftest import Answer, Api
@@ -63,8 +62,6 @@ def engine(api: Api, monkeypatch: pytest.MonkeyPatch) -> Engine:
     settings = replace(api.site.config, translation=Translation(url="http://10.0.0.7:5000/", key="secret"))
     object.__setattr__(api.site, "config", settings)  # a site is made for each test
     monkeypatch.setattr(api.site.client, "services", made)
-    monkeypatch.setattr(translating, "_kept", {})
-    monkeypatch.setattr(translating, "_known", {})
     return made
 
 

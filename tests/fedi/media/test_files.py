@@ -91,8 +91,8 @@ async def test_one_that_is_deleted_while_it_is_worked_out_leaves_nothing(site: S
     await site.db.write(lambda tx: actions.discard(tx, site, [medium]))
     site.decoding.release()
     site.decoding.release()
-    while medium.id in processing._running:
-        await processing._running[medium.id]
+    while medium.id in site.processing:
+        await site.processing[medium.id]
     assert kept(site) == set()
 
 
