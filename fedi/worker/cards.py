@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import random
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from federation.errors import FederationError
@@ -25,7 +27,10 @@ _ASKING = 120_000
 async def card(site: Site, payload: dict[str, Any]) -> None:
     """See to the card of the post `post` (id); a page that can't be had is a card that isn't shown."""
     post_id = int(payload["post"])
-    url = await site.db.write(lambda tx: _claim(tx, site, post_id))
+    now = site.clock()
+    # Once, also where the unit runs again: or the page that it asks for would be counted as two.
+    may = cache(lambda host: site.previews.allow(host, PER_MINUTE, BURST, now))
+    url = await site.db.write(lambda tx: _claim(tx, site, post_id, may))
     if url is None:
         return
     try:
@@ -37,7 +42,7 @@ async def card(site: Site, payload: dict[str, Any]) -> None:
     await site.db.write(lambda tx: _keep(tx, site, post_id, url, read))
 
 
-def _claim(tx: Tx, site: Site, post_id: int) -> str | None:
+def _claim(tx: Tx, site: Site, post_id: int, may: Callable[[str], bool]) -> str | None:
     """The page to ask for a post; None when there is nothing to ask, or it is known. Raises Later."""
     now = site.clock()
     post = posts.by_id(tx, post_id)
@@ -55,7 +60,7 @@ def _claim(tx: Tx, site: Site, post_id: int) -> str | None:
     peer = peers.by_host(tx, host) if host is not None else None
     if host is None or site.config.federation.mode == "closed" or (peer is not None and peer.stance == "blocked"):
         return None
-    if not site.previews.allow(host, PER_MINUTE, BURST, now):
+    if not may(host):
         raise Later(now + random.randint(10_000, 60_000), f"enough pages of {host} for now")  # noqa: S311
     if not cards.claim(tx, url, known, now):
         raise Later(now + 15_000, f"{url} is being asked")
