@@ -19,7 +19,6 @@ HEAD = 2.5
 """Exponent of popularity: of 100,000 the first has a hundredth of all."""
 _NONE = -1
 _VISIBILITIES = ("public",) * 80 + ("unlisted",) * 10 + ("followers",) * 6 + ("direct",) * 2 + ("peers",) * 2
-_CREATE = b'{"@context":"https://www.w3.org/ns/activitystreams","type":"Create","id":"%b","object":{"content":"%b"}}'
 Row = tuple[object, ...]
 
 
@@ -35,15 +34,16 @@ class Filled:
 class Crowd:
     """An instance's past year up to `now` (ms). `sparse`: whether columns that are mostly empty have anything at all."""
 
-    def __init__(self, scale: float, origin: str, now: int, *, sparse: bool = True, key: str = "PEM") -> None:
-        self.origin, self.now, self.sparse, self.key = origin, now, sparse, key
+    def __init__(self, scale: float, origin: str, now: int, *, sparse: bool = True, key: str = "", private: str = "") -> None:
+        """`key` and `private` are the PEM of everybody's keys."""
+        self.origin, self.now, self.sparse, self.key, self.private = origin, now, sparse, key, private
         self.domain = origin.partition("://")[2]
         self.chance = random.Random(5)
         self.accounts = max(60, int(100_000 * scale))
         self.groups = max(6, int(2_000 * scale))
         self.hosts = max(12, int(5_000 * scale))
         self.posts = max(300, int(1_000_000 * scale))
-        self.follows = 50 * self.accounts
+        self.follows = 62 * self.accounts  # nearly
         self.boosts = self.posts * 3 // 10
         self.boosted: list[tuple[int, int, int]] = []  # (number, who, post) of each boost
         self.likes = self.posts

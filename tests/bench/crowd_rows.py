@@ -21,13 +21,14 @@ _RECEIVED = (
     "settled_at", "code",
 )  # fmt: skip
 _PICTURE = '[{"url":"https://h1.example/m.png","media_type":"image/png","kind":"image","description":"a map"}]'
+_PUBLIC = '"https://www.w3.org/ns/activitystreams#Public"'
 _KEPT_BODIES = 14 * DAY
 
 
 def everything(crowd: Crowd) -> Iterator[Filled]:
     """All rows, in an order in which what they refer to is there first."""
     yield Filled("actors", _ACTOR, actors(crowd))
-    yield Filled("keys", ("id", "owner", "host", "public", "created_at"), keys(crowd))
+    yield Filled("keys", ("id", "owner", "host", "public", "private", "created_at"), keys(crowd))
     yield Filled("peers", ("host", "stance", "software", "nodeinfo_at", "first_seen_at", "last_seen_at"), peers(crowd))
     yield Filled("people", ("actor_id", "email", "role", "state", "settings", "created_at"), people(crowd))
     yield Filled("groups", ("actor_id", "join_mode", "see", "post", "rules", "created_at"), groups(crowd))
@@ -98,11 +99,11 @@ def actors(crowd: Crowd) -> Iterator[Row]:
 
 
 def keys(crowd: Crowd) -> Iterator[Row]:
-    """A public key of each remote account."""
-    for actor in range(crowd.accounts):
-        if not crowd.is_local(actor):
-            iri = crowd.iri(actor)
-            yield f"{iri}#main-key", iri, crowd.host(actor), crowd.key, crowd.now - DAY
+    """A key of each actor; of those here with the private one."""
+    for actor in range(crowd.accounts + crowd.groups):
+        iri = crowd.iri(actor)
+        private = crowd.private if crowd.is_local(actor) else None
+        yield f"{iri}#main-key", iri, crowd.host(actor), crowd.key, private, crowd.now - DAY
 
 
 def peers(crowd: Crowd) -> Iterator[Row]:
@@ -148,11 +149,11 @@ def follows(crowd: Crowd) -> Iterator[Row]:
             if target == follower:
                 continue
             number += 1
-            at = crowd.at(min(number, crowd.follows), crowd.follows)
+            at = crowd.at(number, 2 * crowd.follows)
             state = "pending" if number % 500 == 0 else "accepted"
             yield (
                 first_at(at) | number % 65_536, crowd.actor_id(follower), crowd.actor_id(target), state,
-                f"{begun}#f{number}", True, number % 300 == 0, at - 200 * DAY,
+                f"{begun}#f{number}", True, number % 300 == 0, at,
             )  # fmt: skip
 
 
@@ -333,6 +334,13 @@ def mutes(crowd: Crowd) -> Iterator[Row]:
         yield crowd.actor_id(actor), crowd.actor_id(actor), crowd.actor_id((actor * 3 + 4) % crowd.accounts), True, 0
 
 
+def _create(activity: str, actor: str, post: str) -> bytes:
+    """An activity as it goes over the wire."""
+    note = f'{{"id":"{post}","type":"Note","attributedTo":"{actor}","content":"<p>{"lorem ipsum " * 20}</p>","to":[{_PUBLIC}]}}'
+    head = f'{{"@context":"https://www.w3.org/ns/activitystreams","id":"{activity}","type":"Create","actor":"{actor}"'
+    return f'{head},"to":[{_PUBLIC}],"cc":["{actor}/followers"],"object":{note}}}'.encode()
+
+
 def received(crowd: Crowd) -> Iterator[Row]:
     """What came: nearly all is settled, some was refused, the last two hundredths wait."""
     waits = crowd.received - crowd.received // 50
@@ -341,7 +349,8 @@ def received(crowd: Crowd) -> Iterator[Row]:
         iri, at = crowd.iri(actor), crowd.at(number, crowd.received)
         activity = f"{iri}#a{number}"
         settled = number < waits
-        body = b"" if settled and at < crowd.now - _KEPT_BODIES else b"{" + b" " * 600 + b"}"
+        kept = not settled or at > crowd.now - _KEPT_BODIES
+        body = _create(activity, iri, f"{iri}/posts/a{number}") if kept else b""
         state = ("refused" if number % 100 == 0 else "done") if settled else "new"
         yield (
             crowd.id_of(number, crowd.received, 11), activity, "Create", crowd.host(actor), iri, f"{iri}#main-key",
@@ -356,10 +365,12 @@ def outbox(crowd: Crowd) -> Iterator[Row]:
     for position in range(1, crowd.sent + 1):
         group = position % 2 == 0
         actor = crowd.accounts + 2 * crowd.popular(crowd.groups // 2) if group else here[crowd.popular(len(here))]
-        post = crowd.post_id(min(position * 4, crowd.posts - 1))
+        post = min(position * 4, crowd.posts - 1)
+        iri = crowd.iri(actor)
         yield (
-            position, f"{crowd.iri(actor)}#s{position}", crowd.actor_id(actor), "Announce" if group else "Create",
-            "forum" if position % 4 == 0 else "any", post, b"{" + b" " * 800 + b"}", crowd.at(position, crowd.sent),
+            position, f"{iri}#s{position}", crowd.actor_id(actor), "Announce" if group else "Create",
+            "forum" if position % 4 == 0 else "any", crowd.post_id(post),
+            _create(f"{iri}#s{position}", iri, crowd.post_iri(post)), crowd.at(position, crowd.sent),
         )  # fmt: skip
 
 

@@ -66,11 +66,11 @@ class Remote:
             "publicKey": {"id": f"{self.id}#main-key", "owner": self.id, "publicKeyPem": self.pair.public},
         }
 
-    def note(self, run: str, number: int) -> dict[str, Any]:
-        """A Create of a public Note of about 2 kB, as Mastodon sends it."""
+    def note(self, run: str, number: int, *, audience: str = "") -> dict[str, Any]:
+        """A Create of a public Note of about 2 kB, as Mastodon sends it; into the group `audience`, if one is given."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         name = f"{self.id}/statuses/{run}-{number}"
-        cc = [f"{self.id}/followers"]
+        cc = [f"{self.id}/followers", *([audience] if audience else [])]
         text = f"<p>note {run} {number} " + "lorem ipsum dolor sit amet consectetur " * 14 + "</p>"
         note = {
             "id": name,
@@ -87,6 +87,7 @@ class Remote:
             "contentMap": {"en": text},
             "attachment": [],
             "tag": [],
+            **({"audience": audience} if audience else {}),
         }
         return {
             "@context": "https://www.w3.org/ns/activitystreams",
@@ -206,7 +207,7 @@ class Host(asyncio.Protocol):
 
     def _answer(self, method: str, target: str, host: str, body: bytes) -> None:
         if method == "POST":
-            if b'"Create"' in body[:3000]:
+            if b'"Create"' in body[:3000] or b'"Announce"' in body[:3000]:
                 Host.took[host] = Host.took.get(host, 0) + 1
                 Host.last = time.perf_counter()
             elif b'"type":"Follow"' in body:
@@ -262,3 +263,16 @@ async def die(listening: list[asyncio.Server], count: int) -> None:
         if connection.get_extra_info("sockname")[0] in addresses:
             connection.abort()
     await asyncio.sleep(0.1)
+
+
+class Hanging(asyncio.Protocol):
+    """A host that takes connections and never answers."""
+
+
+async def hang(listening: list[asyncio.Server], actors: list[Remote], count: int) -> list[asyncio.Server]:
+    """The last `count` hosts take connections and never answer any more; what listens there now. They leave `listening`."""
+    gone = actors[len(listening) - count : len(listening)]
+    await die(listening, count)
+    del listening[-count:]
+    loop = asyncio.get_running_loop()
+    return [await loop.create_server(Hanging, address(actor.number), actor.port, backlog=256) for actor in gone]
