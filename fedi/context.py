@@ -10,7 +10,7 @@ from federation.client import Client
 from federation.errors import FederationError
 from federation.hosts import Networks, host_of
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
-from federation.transport import AiohttpTransport, Transport
+from federation.transport import SocketTransport, Transport
 from fedi import VERSION
 from fedi.caches import Cache, Recent
 from fedi.config import Config
@@ -165,8 +165,8 @@ def open_site(config: Config, *, transport: Transport | None = None, clock: Cloc
     networks = Networks(config.federation.private_networks)
     ca_file = str(config.federation.ca_file) if config.federation.ca_file is not None else None
     agent = f"fedi/{VERSION} (+{config.origin})"
-    services = transport or AiohttpTransport(Networks(("0.0.0.0/0", "::/0")), ca_file)
-    client = Client(transport or AiohttpTransport(networks, ca_file), networks, agent, clock, services=services)
+    services = transport or SocketTransport(Networks(("0.0.0.0/0", "::/0")), ca_file)
+    client = Client(transport or SocketTransport(networks, ca_file), networks, agent, clock, services=services)
     return Site(config, Database(config.database), client, clock)
 
 

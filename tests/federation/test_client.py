@@ -28,7 +28,7 @@ from federation.hosts import Networks
 from federation.parse import MAX_BYTES
 from federation.signatures.keys import generate_ed25519, load_private
 from federation.signatures.verify import signature_of, verify_get
-from federation.transport import AiohttpTransport, Response
+from federation.transport import SocketTransport, Response
 from federation.vocabulary.actor import read_actor
 from tests.certificates import certify
 from tests.federation.samples import ALICE, NOW, peer, private, public
@@ -47,14 +47,14 @@ async def there() -> AsyncIterator[Peer]:
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
-    made = AiohttpTransport(LOOPBACK)
+async def transport() -> AsyncIterator[SocketTransport]:
+    made = SocketTransport(LOOPBACK)
     yield made
     await made.close()
 
 
 @pytest.fixture
-def client(transport: AiohttpTransport) -> Client:
+def client(transport: SocketTransport) -> Client:
     return Client(transport, LOOPBACK, "fedi/0 (+https://uni.example)", lambda: NOW)
 
 
@@ -221,7 +221,7 @@ async def test_redirects_into_forbidden_places(
 @pytest.mark.parametrize("host", ["127.0.0.1", "north.localhost", "localhost", "[::ffff:127.0.0.1]"])
 async def test_loopback_is_not_reached_unless_allowed(there: Peer, host: str) -> None:
     for networks in (Networks(), Networks(["10.0.0.0/8"])):
-        transport = AiohttpTransport(networks)
+        transport = SocketTransport(networks)
         try:
             with pytest.raises(AddressForbidden):
                 await transport.send("GET", there.url("/", host), {}, None, timeout=5, limit=100)
@@ -230,7 +230,7 @@ async def test_loopback_is_not_reached_unless_allowed(there: Peer, host: str) ->
     assert there.connections == 0
 
 
-async def test_a_public_address_is_reached_on_port_443_only(transport: AiohttpTransport) -> None:
+async def test_a_public_address_is_reached_on_port_443_only(transport: SocketTransport) -> None:
     """The sockets for these are never made: other ports of public hosts are not ours to knock at."""
     for url in ("http://192.0.2.1/", "http://8.8.8.8/", "https://8.8.8.8:8443/", "http://[2606:4700::1]:8080/"):
         with pytest.raises(AddressForbidden):
@@ -254,7 +254,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     return known
 
 
-async def test_a_name_that_leads_inside(there: Peer, transport: AiohttpTransport, names: dict[str, list[str]]) -> None:
+async def test_a_name_that_leads_inside(there: Peer, transport: SocketTransport, names: dict[str, list[str]]) -> None:
     """DNS rebinding: what a name leads to is judged when it is connected to, whatever it led to before."""
     names["inside.example"] = ["10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "0.0.0.0"]
     for url in ("https://inside.example/", there.url("/", "inside.example")):
@@ -269,13 +269,13 @@ async def test_a_name_that_leads_inside(there: Peer, transport: AiohttpTransport
         await transport.send("GET", "https://empty.example/", {}, None, timeout=5, limit=100)
 
 
-async def test_names_without_an_address(transport: AiohttpTransport, names: dict[str, list[str]]) -> None:
+async def test_names_without_an_address(transport: SocketTransport, names: dict[str, list[str]]) -> None:
     with pytest.raises(Unreachable):
         await transport.send("GET", "http://nowhere.invalid/", {}, None, timeout=5, limit=100)
 
 
 async def test_iris_that_may_not_be_asked_are_not_asked(there: Peer) -> None:
-    strict = Client(AiohttpTransport(Networks()), Networks(), "fedi", lambda: NOW)
+    strict = Client(SocketTransport(Networks()), Networks(), "fedi", lambda: NOW)
     for iri, error in (
         (there.url("/"), AddressForbidden),
         ("http://uni.example/", Malformed),
@@ -326,7 +326,7 @@ async def test_a_compressed_answer_is_not_unpacked(client: Client, there: Peer) 
         await client.get_document(there.url("/note"))
 
 
-async def test_a_slow_body_is_given_up(transport: AiohttpTransport, there: Peer) -> None:
+async def test_a_slow_body_is_given_up(transport: SocketTransport, there: Peer) -> None:
     async def dripping(writer: Writer) -> None:
         writer.write(b"HTTP/1.1 200 X\r\ncontent-type: application/activity+json\r\ncontent-length: 1000\r\n\r\n")
         while True:
@@ -340,7 +340,7 @@ async def test_a_slow_body_is_given_up(transport: AiohttpTransport, there: Peer)
     assert caught.value.code == "timeout"
 
 
-async def test_silence_is_given_up(transport: AiohttpTransport, there: Peer) -> None:
+async def test_silence_is_given_up(transport: SocketTransport, there: Peer) -> None:
     async def silent(_: Writer) -> None:
         await asyncio.sleep(60)
 
@@ -353,7 +353,7 @@ async def test_silence_is_given_up(transport: AiohttpTransport, there: Peer) -> 
     "reply",
     [b"nonsense\r\n\r\n", b"HTTP/1.1 200 X\r\ncontent-length: x\r\n\r\n", b"HTTP/1.1 200 X\r\nx: " + b"y" * 70_000],
 )
-async def test_what_is_no_http(transport: AiohttpTransport, there: Peer, reply: bytes) -> None:
+async def test_what_is_no_http(transport: SocketTransport, there: Peer, reply: bytes) -> None:
     async def broken(writer: Writer) -> None:
         writer.write(reply)
         await writer.drain()
@@ -580,7 +580,7 @@ async def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
         url = secure.url("/note", "north.localhost")
         secure.routes["/note"] = answer({"id": url})
         secure.routes["/down"] = redirect(f"http://north.localhost:{secure.port}/note")
-        trusting = Client(AiohttpTransport(LOOPBACK, str(pem)), LOOPBACK, "fedi", lambda: NOW)
+        trusting = Client(SocketTransport(LOOPBACK, str(pem)), LOOPBACK, "fedi", lambda: NOW)
         assert (await trusting.get_document(url)).url == url
         with pytest.raises(Malformed) as caught:
             await trusting.get_document(secure.url("/down", "north.localhost"))
@@ -588,7 +588,7 @@ async def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
         with pytest.raises(Unreachable):  # another name than the certificate's
             await trusting.get_document(secure.url("/note", "south.localhost"))
         await trusting.close()
-        strict = Client(AiohttpTransport(LOOPBACK), LOOPBACK, "fedi", lambda: NOW)
+        strict = Client(SocketTransport(LOOPBACK), LOOPBACK, "fedi", lambda: NOW)
         with pytest.raises(Unreachable):
             await strict.get_document(url)
         await strict.close()
@@ -672,12 +672,12 @@ async def test_discovery_tries_both_schemes_on_private_networks_only(
             {"links": [{"rel": schema, "href": secure.url("/ni", "north.localhost")}]}
         )
         secure.routes["/ni"] = answer(peer("nodeinfo/nodeinfo-toolkit-mastodon.json"))
-        client = Client(AiohttpTransport(LOOPBACK, str(pem)), LOOPBACK, "fedi", lambda: NOW)
+        client = Client(SocketTransport(LOOPBACK, str(pem)), LOOPBACK, "fedi", lambda: NOW)
         assert (await client.nodeinfo(host)).software == "mastodon"
         with pytest.raises(Unreachable):
             await client.nodeinfo("nowhere.invalid")
         await client.close()
-    strict = Client(AiohttpTransport(Networks()), Networks(), "fedi", lambda: NOW)
+    strict = Client(SocketTransport(Networks()), Networks(), "fedi", lambda: NOW)
     with pytest.raises(UnsupportedHost):
         await strict.nodeinfo(host)
     with pytest.raises(Unreachable):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from federation.client import Client
 from federation.hosts import Networks
-from federation.transport import AiohttpTransport
+from federation.transport import SocketTransport
 from fedi.config import Config
 from fedi.context import Site
 from fedi.push import keys as push_keys
@@ -35,7 +35,7 @@ KINDS = [
 async def site(config: Config, db: Database, clock: Clock) -> AsyncIterator[Site]:
     """An instance that can reach loopback."""
     networks = Networks(["127.0.0.0/8"])
-    made = Site(config, db, Client(AiohttpTransport(networks), networks, "fedi-tests", clock), clock)
+    made = Site(config, db, Client(SocketTransport(networks), networks, "fedi-tests", clock), clock)
     yield made
     await made.client.close()
 
