@@ -30,6 +30,7 @@ from storage.ids import Ids
 from storage.metadata import Tx
 from storage.said import Speaker
 from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
+from storage.versions import Watch
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Database:
         self.url = url
         self.events = Events()
         self._closed = False
+        self._watch: Watch | None = None
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
         if kind == "sqlite":
             path = make_url(url).database or ""
@@ -96,6 +98,7 @@ class Database:
             self._writers = None
             self._speaker = Speaker(self.events.process)
             self.events.listen_in(Path(path))
+            self._watch = Watch(Path(path))
         else:
             address = url.replace("postgresql://", "postgresql+psycopg://", 1)
             self._write_engine = create_engine(address, pool_size=writers, max_overflow=2, pool_pre_ping=True)
@@ -141,6 +144,14 @@ class Database:
         """`write` for code without an event loop (the command line)."""
         return self._submit(unit).result()
 
+    def version(self) -> object | None:
+        """What is equal as long as nothing was committed, by this process or another; None: not known, so keep nothing.
+
+        Asked before a read, it says of what was read that it holds for as long as the version stays. Costs microseconds,
+        so it is for the event loop's thread, without waiting. Always None on PostgreSQL (`storage.versions` says why).
+        """
+        return None if self._watch is None or self._closed else self._watch.version()
+
     def close(self) -> None:
         """Finish what was begun, then end the threads and connections. May be called twice."""
         if self._closed:
@@ -153,6 +164,8 @@ class Database:
         else:
             self._writers.shutdown()
         self.events.close()
+        if self._watch is not None:
+            self._watch.close()
         self._slot.release()
         self._read_engine.dispose()
         self._write_engine.dispose()
