@@ -19,6 +19,7 @@ from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.mastodon import limits, sending, streaming
 from fedi.mastodon.answers import Json, problem
+from fedi.mastodon.kept import Kept, is_repeatable
 from fedi.mastodon.streaming import sockets
 from fedi.mastodon.streaming.hub import hub_of
 from fedi.media.kinds import FILM_BYTES, IMAGE_BYTES
@@ -55,7 +56,6 @@ _PREFLIGHT = [
     (b"vary", b"Access-Control-Request-Headers"),
     (b"content-length", b"0"),
 ]
-_PRIVATE = [(b"cache-control", b"private, no-store"), (b"vary", b"Authorization, Origin, Accept-Encoding")]
 _SAME = {"PUT": "PATCH", "PATCH": "PUT"}
 
 
@@ -80,6 +80,7 @@ class Door:
         self._same = {} if refuse is not None else _SAME
         self._root = _Node()
         self._windows = limits.Windows()
+        self._kept = Kept()
         for route in routes:
             self._add(route)
 
@@ -118,21 +119,40 @@ class Door:
             await _preflight(scope, send)
             return
         site: Site = scope["app"].state.site
+        kept = self._kept.find(scope, site) if method == "GET" else None
+        # As it is read everywhere: else each way to write the same token would have an allowance of its own.
+        token = bearer(Request(scope)) if kept is None else kept.token
+        count = self._count(site, scope, token)
+        name = sending.request_id(scope)
+        extra = [*count.headers, (b"x-request-id", name), *(_CORS if shared else ())]
+        if kept is not None and count.allowed:
+            await _send_whole(send, *kept.whole.form(scope), extra)
+            return
         request = Request(scope, _limited(receive, _most(path)))
-        count = self._count(site, request, path)
-        name = sending.request_id(request)
-        extra = [*count.headers, (b"x-request-id", name.encode()), *(_CORS if shared else ())]
+        ends, scope["path_params"] = self.find(path)
+        endpoint = ends.get("GET" if method == "HEAD" else method) or ends.get(self._same.get(method, ""))
+        repeats = method == "GET" and is_repeatable(endpoint)
+        moment = self._kept.begin(site) if repeats else None
+        if not count.allowed:
+            response = self._refuse(Problem("Too many requests", status=429, code="too-many-requests"))
+        else:
+            response = await self._answer(request, ends, endpoint, name.decode())
+        whole = sending.whole(scope, response, tagged=repeats)
+        if whole is not None:
+            if moment is not None and whole.status == 200:
+                self._kept.keep(scope, moment, token, whole)
+            await _send_whole(send, *whole.form(scope), extra)
+            return
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message["headers"])
                 if not any(name == b"cache-control" for name, _ in headers):
-                    headers += _PRIVATE
+                    headers += sending.PRIVATE
                 message = {**message, "headers": headers + extra}
             await send(message)
 
-        response = await self._answer(request, path, method, name, allowed=count.allowed)
-        await sending.ready(request, response)(scope, receive, add)
+        await response(scope, receive, add)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket; there is one address for all of them."""
@@ -149,18 +169,16 @@ class Door:
         else:
             await sockets.serve(site, hub_of(app), scope, receive, send)
 
-    async def _answer(self, request: Request, path: str, method: str, name: str, *, allowed: bool) -> Response:
-        if not allowed:
-            return self._refuse(Problem("Too many requests", status=429, code="too-many-requests"))
-        ends, params = self.find(path)
-        endpoint = ends.get("GET" if method == "HEAD" else method) or ends.get(self._same.get(method, ""))
+    async def _answer(
+        self, request: Request, ends: dict[str, Endpoint], endpoint: Endpoint | None, name: str
+    ) -> Response:
+        method, path = request.method, request.scope["path"]
         if endpoint is None:
             if not ends:
                 return self._refuse(NotFound("Not found"))
             refused = self._refuse(Problem("This method isn't offered here", status=405, code="method"))
             refused.raw_headers.append((b"allow", ", ".join(sorted(ends)).encode()))
             return refused
-        request.scope["path_params"] = params
         try:
             return await endpoint(request)
         except Problem as refused_by:
@@ -182,21 +200,22 @@ class Door:
                 Problem("Something went wrong on this server; it is in its log", status=500, code="bug")
             )
 
-    def _count(self, site: Site, request: Request, path: str) -> limits.Count:
-        address = _network(request.client.host) if request.client is not None else ""
+    def _count(self, site: Site, scope: Scope, token: str | None) -> limits.Count:
+        """Count this request, of whoever has this token."""
+        client = scope.get("client")
+        address = _network(client[0]) if client is not None else ""
+        method, path = scope["method"], scope["path"].rstrip("/")
         now = site.clock()
         if _near(address):
             # Ourselves: a script of the operator's, or a proxy that is not in `proxy.trusted`, behind which all are one.
             return limits.uncounted(now)
-        if request.method == "POST" and path.rstrip("/") in ("/api/v1/apps", "/api/v1/accounts"):
+        if method == "POST" and path in ("/api/v1/apps", "/api/v1/accounts"):
             return self._windows.count(f"new {address}", limits.REGISTERING, now)
-        # As it is read everywhere: else each way to write the same token would have an allowance of its own.
-        token = bearer(request)
         if token is None:
             return self._windows.count(f"address {address}", limits.ANONYMOUS, now)
-        if request.method == "POST" and path.rstrip("/") in ("/api/v1/media", "/api/v2/media"):
+        if method == "POST" and path in ("/api/v1/media", "/api/v2/media"):
             return self._windows.count(f"upload {token[:200]}", limits.UPLOADING, now)
-        if request.method in ("GET", "HEAD"):
+        if method in ("GET", "HEAD"):
             return self._windows.count(f"read {token[:200]}", limits.READING, now)
         return self._windows.count(f"write {token[:200]}", limits.WRITING, now)
 
@@ -253,6 +272,13 @@ def _limited(receive: Receive, most: int) -> Receive:
         return message
 
     return counted
+
+
+async def _send_whole(
+    send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes, extra: list[tuple[bytes, bytes]]
+) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers + extra})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _preflight(scope: Scope, send: Send) -> None:

@@ -21,6 +21,7 @@ from fedi.hiding import hidden
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.status import statuses
+from fedi.mastodon.kept import repeatable
 from fedi.mastodon.load import Shown, bundle, of_entry
 from fedi.mastodon.paging import Filled, Paging, fill, links
 from fedi.visibility import Viewer
@@ -35,6 +36,7 @@ _TAGS = 4
 """Hashtags of each kind in one question, as Mastodon allows."""
 
 
+@repeatable
 async def home(request: Request) -> Response:
     """GET /api/v1/timelines/home: what the caller follows."""
     site: Site = request.app.state.site
@@ -75,6 +77,7 @@ def shows(
     return statuses(rows, items), filled.first, filled.last
 
 
+@repeatable
 async def of_list(request: Request) -> Response:
     """GET /api/v1/timelines/list/ID: what the members of one of the caller's lists wrote and passed on."""
     site: Site = request.app.state.site
@@ -101,6 +104,7 @@ class Public(Paging, kw_only=True):
     only_media: bool = False
 
 
+@repeatable
 async def public(request: Request) -> Response:
     """GET /api/v1/timelines/public: all public posts known here, or those of this instance (`local`)."""
     asked = arguments.query(request, Public)
@@ -120,6 +124,7 @@ class OfTag(Public, kw_only=True):
     none: list[str] = msgspec.field(default_factory=list)
 
 
+@repeatable
 async def tag(request: Request) -> Response:
     """GET /api/v1/timelines/tag/NAME: public posts with a hashtag, or with one of `any`, and with all of `all` but none of
     `none`."""
@@ -142,6 +147,7 @@ class About(Paging, kw_only=True):
     url: str = ""
 
 
+@repeatable
 async def link(request: Request) -> Response:
     """GET /api/v1/timelines/link?url=…: public posts that are about a page or show its card."""
     asked = arguments.query(request, About)
