@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Insert,
+    Integer,
     LargeBinary,
     MetaData,
     Select,
@@ -68,8 +69,12 @@ Bytes = LargeBinary
 
 
 def id_column() -> Column[int]:
-    """The primary key: a time-ordered id that `storage.ids` made, never one of the database's."""
-    return Column("id", BigInteger, primary_key=True, autoincrement=False)
+    """The primary key: a time-ordered id that `storage.ids` made, never one of the database's.
+
+    On SQLite its type is INTEGER, which makes it the key of the table itself; a BIGINT would get an index beside it, and
+    each look-up take two steps.
+    """
+    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
 
 
 def columns(table: Table, row: type[Any]) -> list[Column[Any]]:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Index, Table, Text, delete, select, update
 
-from storage.metadata import Id, Time, Tx, all_of, columns, insert_new, metadata, one_of
+from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 
 troubles = Table(
     "troubles",
     metadata,
-    Column("id", Id, primary_key=True, autoincrement=False),
+    id_column(),
     Column("host", Text, nullable=False),
     Column("inbox", Text, nullable=False),
     Column("position", Id, nullable=False),
