@@ -4,6 +4,7 @@ One table for all kinds, as clients see one kind of account and names are unique
 local person has (password, role, affiliation) is in `storage.people`; what only a group has, in `storage.groups`.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from storage import held
 from storage.events import note
 from storage.metadata import (
     Json,
@@ -34,7 +36,9 @@ from storage.metadata import (
     metadata,
     one_of,
     set_columns,
+    set_later,
 )
+from storage.prepared import parts
 
 
 class NameTaken(Exception):
@@ -158,6 +162,7 @@ _BY_NAME = select(*_ROW).where(
 _FIGURES = frozenset({"followers_count", "following_count", "posts_count", "last_post_at", "fetched_at"})
 """Columns that an actor's document does not show."""
 GROUP = "Group"
+_NOTHING: Mapping[Any, Any] = {}
 
 
 def insert(tx: Tx, actor: Actor) -> None:
@@ -167,6 +172,10 @@ def insert(tx: Tx, actor: Actor) -> None:
 
 def by_id(tx: Tx, actor_id: int) -> Actor | None:
     """The actor with this id."""
+    known = _known(tx)
+    if actor_id in known:
+        found: Actor | None = known[actor_id]
+        return found
     return one_of(tx, _BY_ID, Actor, id=actor_id)
 
 
@@ -174,11 +183,18 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Actor]:
     """The actors of these ids, by id; those that do not exist are left out."""
     if not ids:
         return {}
-    return {actor.id: actor for actor in all_of(tx, _BY_IDS, Actor, ids=ids)}
+    known = _known(tx)
+    found = {one: known[one] for one in ids if known.get(one) is not None}
+    lacking = [one for one in ids if one not in known]
+    return found | {actor.id: actor for actor in all_of(tx, _BY_IDS, Actor, ids=lacking)} if lacking else found
 
 
 def by_iri(tx: Tx, iri: str) -> Actor | None:
     """The actor with this IRI."""
+    known = _known(tx)
+    if iri in known:
+        found: Actor | None = known[iri]
+        return found
     return one_of(tx, _BY_IRI, Actor, iri=iri)
 
 
@@ -186,7 +202,30 @@ def by_iris(tx: Tx, iris: list[str]) -> dict[str, Actor]:
     """The actors of these IRIs that are known, by IRI."""
     if not iris:
         return {}
-    return {actor.iri: actor for actor in all_of(tx, _BY_IRIS, Actor, iris=iris)}
+    known = _known(tx)
+    found = {one: known[one] for one in iris if known.get(one) is not None}
+    lacking = [one for one in iris if one not in known]
+    return found | {actor.iri: actor for actor in all_of(tx, _BY_IRIS, Actor, iris=lacking)} if lacking else found
+
+
+def remember(tx: Tx, iris: Collection[str]) -> list[Actor]:
+    """Read the actors of these IRIs at once, so that none is asked for again in this transaction; those that are known."""
+    holds = held.of(tx)
+    if holds is None:
+        return []
+    lacking = holds.lacks("actors", iris)
+    found: dict[Any, Any] = dict.fromkeys(lacking)
+    for some in parts(lacking):
+        for one in all_of(tx, _BY_IRIS, Actor, iris=some):
+            found[one.iri] = found[one.id] = one
+    holds.fill("actors", found)
+    known = holds.known["actors"]
+    return [known[iri] for iri in dict.fromkeys(iris) if known[iri] is not None]
+
+
+def _known(tx: Tx) -> Mapping[Any, Any]:
+    holds = held.of(tx)
+    return holds.known.get("actors", _NOTHING) if holds is not None else _NOTHING
 
 
 def by_name(tx: Tx, username: str, domain: str) -> Actor | None:
@@ -216,6 +255,12 @@ def count(tx: Tx, actor_id: int, *, followers: int = 0, following: int = 0, post
     """Add to the counts of an actor (negative to subtract); they never fall below zero."""
     added = {"followers_count": followers, "following_count": following, "posts_count": posts}
     add_to(tx, actors, actor_id, added)
+
+
+def posted(tx: Tx, actor_id: int, at: int) -> None:
+    """Count one post more of an actor, written at `at` ms."""
+    add_to(tx, actors, actor_id, {"posts_count": 1})
+    set_later(tx, actors, actor_id, {"last_post_at": at})
 
 
 def save_remote(tx: Tx, actor: Actor) -> Actor:

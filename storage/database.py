@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, exc, make_url, text
 
+from storage import held
 from storage.engines import sqlite_engine
 from storage.events import Events
 from storage.ids import Ids
@@ -116,6 +117,7 @@ class Database:
                 raise StorageUnavailable(str(problem)) from problem
             self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
             self.events.listen_on(address, lambda: self._renew(postgres_slot))
+        held.listen(self._write_engine)
         self._slot = slot
         self.ids = Ids(slot.number)
 
@@ -177,6 +179,7 @@ class Database:
 
     def _read(self, unit: Unit[T]) -> T:
         with _told_apart(), self._read_engine.connect() as tx:
+            held.begin(tx)
             return unit(tx)
 
     def _submit(self, unit: Unit[T]) -> "Future[T]":
@@ -194,16 +197,20 @@ class Database:
         self.ids.move_to(slot.number)
 
     def _write_postgres(self, unit: Unit[T]) -> T:
+        eager = False
         for attempt in range(_ATTEMPTS):
             try:
-                with _told_apart(), self._write_engine.connect() as tx, tx.begin():
+                with _told_apart(), self._write_engine.connect() as tx, _begun(tx, eager=eager) as holds:
                     after: list[tuple[str, str]] = []
                     tx.info["after"] = after
                     result = unit(tx)
+                    holds.flush(tx)
                     after = list(dict.fromkeys(after))
                     if after:
                         said = [self.events.said(topic, payload) for topic, payload in after]
                         tx.execute(_NOTIFY, {"said": said})
+            except held.Overtaken:
+                eager = True
             except exc.OperationalError as problem:
                 if getattr(problem.orig, "sqlstate", "") not in _RERUN:
                     raise
@@ -255,7 +262,7 @@ class Database:
                 failed: list[tuple[_Waiting, BaseException]] = []
             except _UnitFailed as problem:
                 after.clear()
-                if len(begun) == 1:
+                if len(begun) == 1 and not isinstance(problem.problem, held.Overtaken):
                     settled, failed = [], [(begun[0], problem.problem)]
                 else:
                     settled, failed = self._each(begun, after)
@@ -271,16 +278,18 @@ class Database:
 
     def _together(self, begun: "list[_Waiting]", after: list[tuple[str, str]]) -> "list[tuple[_Waiting, Any]]":
         """The results of all, committed. Raises _UnitFailed when one could not do its work: nothing is kept then."""
-        with _told_apart(), self._write_engine.connect() as tx, tx.begin():
+        with _told_apart(), self._write_engine.connect() as tx, _begun(tx) as holds:
             tx.info["after"] = after
             settled = []
-            for waiting in begun:
-                try:
+            try:
+                for waiting in begun:
                     settled.append((waiting, waiting.unit(tx)))
-                except BaseException as problem:
-                    if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
-                        raise  # the database itself can't go on (disk full, gone): the whole batch fails
-                    raise _UnitFailed(problem) from problem
+                    holds.known.clear()  # a batch's own, and no other's memory
+                holds.flush(tx)
+            except BaseException as problem:
+                if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
+                    raise  # the database itself can't go on (disk full, gone): the whole batch fails
+                raise _UnitFailed(problem) from problem
             self._say(tx, after)
         return settled
 
@@ -290,7 +299,7 @@ class Database:
         """The results of those that worked, committed, and what the others raised."""
         settled: list[tuple[_Waiting, Any]] = []
         failed: list[tuple[_Waiting, BaseException]] = []
-        with _told_apart(), self._write_engine.connect() as tx, tx.begin():
+        with _told_apart(), self._write_engine.connect() as tx, _begun(tx, eager=True):
             tx.info["after"] = after
             for waiting in begun:
                 said = len(after)
@@ -351,6 +360,17 @@ def _in_trouble(problem: exc.DBAPIError) -> bool:
     if problem.connection_invalidated or isinstance(problem, exc.InterfaceError):
         return True
     return isinstance(problem, exc.OperationalError) and getattr(orig, "sqlstate", "") not in _RERUN
+
+
+@contextlib.contextmanager
+def _begun(tx: Tx, *, eager: bool = False) -> Iterator[held.Held]:
+    """A transaction on this connection, and what it holds back; whoever is done writes that (`flush`)."""
+    holds = held.begin(tx, eager=eager)
+    try:
+        with tx.begin():
+            yield holds
+    finally:
+        holds.drop()
 
 
 @contextlib.contextmanager

@@ -1,14 +1,15 @@
 """Follows: who follows whom, and who asked to."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select, update
 
+from storage import held
 from storage.actors import GROUP, actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
-from storage.prepared import rows
+from storage.prepared import parts, rows
 from storage.timelines import Page
 
 follows = Table(
@@ -54,6 +55,7 @@ class Follow:
     languages: list[str] | None = None
 
 
+_NOTHING: Mapping[Any, Any] = {}
 _ROW = columns(follows, Follow)
 _BETWEEN = select(*_ROW).where(
     follows.c.follower_id == bindparam("follower"), follows.c.target_id == bindparam("target")
@@ -71,6 +73,20 @@ _FOLLOWS_LOCAL = (
     .where(follows.c.follower_id == bindparam("follower"), follows.c.state == "accepted", actors.c.local)
     .limit(1)
 )
+_TARGETS = bindparam("targets", type_=Id(), expanding=True)
+_FOLLOWED_HERE = (
+    select(follows.c.target_id)
+    .join(actors, actors.c.id == follows.c.follower_id)
+    .where(follows.c.target_id.in_(_TARGETS), follows.c.state == "accepted", actors.c.local)
+    .distinct()
+)
+_FOLLOWING_HERE = (
+    select(follows.c.follower_id)
+    .join(actors, actors.c.id == follows.c.target_id)
+    .where(follows.c.follower_id.in_(_TARGETS), follows.c.state == "accepted", actors.c.local)
+    .distinct()
+)
+_WITH_BELL = select(follows.c.target_id).where(follows.c.target_id.in_(_TARGETS), follows.c.notify).distinct()
 _TO_BE_TOLD = (
     select(follows.c.follower_id)
     .distinct()
@@ -125,12 +141,16 @@ def between(tx: Tx, viewer_id: int, others: list[int]) -> tuple[dict[int, Follow
 
 def to_be_told(tx: Tx, targets: list[int]) -> list[int]:
     """The people of this instance who want to be told of each post of one of `targets` (the bell of clients)."""
+    known = _known(tx)
+    if known and all(known.get(("bell", one)) is False for one in targets):
+        return []
     return [row[0] for row in rows(tx, _TO_BE_TOLD, {"targets": targets})]
 
 
 def has_local_follower(tx: Tx, target_id: int) -> bool:
     """Whether anyone of this instance follows `target_id`; what nobody here asked for is not kept."""
-    return bool(rows(tx, _A_LOCAL_FOLLOWER, {"target": target_id}))
+    found: bool | None = _known(tx).get(("followed", target_id))
+    return bool(rows(tx, _A_LOCAL_FOLLOWER, {"target": target_id})) if found is None else found
 
 
 def _page(tx: Tx, query: Any, limit: int, max_id: int | None, since_id: int | None, min_id: int | None) -> list[Follow]:
@@ -266,7 +286,27 @@ def count(tx: Tx, target_id: int, state: str) -> int:
 
 def follows_local(tx: Tx, follower_id: int) -> bool:
     """Whether `follower_id` follows anyone of this instance."""
-    return tx.scalar(_FOLLOWS_LOCAL, {"follower": follower_id}) is not None
+    found: bool | None = _known(tx).get(("following", follower_id))
+    return bool(rows(tx, _FOLLOWS_LOCAL, {"follower": follower_id})) if found is None else found
+
+
+def remember(tx: Tx, ids: Collection[int]) -> None:
+    """Read at once which of these actors somebody of this instance follows, which follow somebody here, and of which anybody
+    wants to be told, so that this transaction does not ask for each."""
+    holds = held.of(tx)
+    if holds is None:
+        return
+    found: dict[Any, Any] = {}
+    for some in parts([one for _, one in holds.lacks("follows", [("followed", one) for one in ids])]):
+        for name, query in (("followed", _FOLLOWED_HERE), ("following", _FOLLOWING_HERE), ("bell", _WITH_BELL)):
+            there = {row[0] for row in rows(tx, query, {"targets": some})}
+            found |= {(name, one): one in there for one in some}
+    holds.fill("follows", found)
+
+
+def _known(tx: Tx) -> Mapping[Any, Any]:
+    holds = held.of(tx)
+    return holds.known.get("follows", _NOTHING) if holds is not None else _NOTHING
 
 
 def groups_of(tx: Tx, person_id: int) -> set[int]:

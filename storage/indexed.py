@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
+from storage import held
 from storage.metadata import Json, Tx, metadata
 from storage.prepared import change, rows
 from storage.words import begins, parts_of, plain, words_of
@@ -151,13 +152,18 @@ def _marks(content: str, link: str | None, attachments: list[dict[str, Any]], *,
 
 def put(tx: Tx, post_id: int, found: Document, *, new: bool = False) -> None:
     """Index a post; `new`: it is not in the index yet."""
+    statement, row = _PUT_SQLITE, {"id": post_id, "words": " ".join(found.words)}
     if tx.dialect.name == "postgresql":
-        change(tx, _PUT_POSTGRESQL, {"id": post_id, "document": _vector(found)})
+        statement, row = _PUT_POSTGRESQL, {"id": post_id, "document": _vector(found)}
+    else:
+        row |= {"parts": " ".join(found.parts), "marks": " ".join(found.marks)}
+    holds = held.behind(tx)
+    if new and holds is not None:
+        holds.insert("searches", statement, row)  # FTS5 gathers words in memory, and many rows at once gain most
         return
-    if not new:
+    if not new and tx.dialect.name == "sqlite":
         remove(tx, post_id)
-    texts = {"words": " ".join(found.words), "parts": " ".join(found.parts), "marks": " ".join(found.marks)}
-    change(tx, _PUT_SQLITE, {"id": post_id, **texts})
+    change(tx, statement, row)
 
 
 def remove(tx: Tx, post_id: int) -> None:

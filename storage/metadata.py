@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage import held
 from storage.prepared import change, rows
 
 Tx = Connection
@@ -112,6 +113,25 @@ def insert_new(tx: Tx, table: Table, values: dict[str, Any] | Sequence[dict[str,
     return sum(max(change(tx, _insert_new(tx.dialect.name, table, tuple(row)), row), 0) for row in given)
 
 
+def insert_later(tx: Tx, table: Table, row: dict[str, Any]) -> bool:
+    """Insert a row that is new as far as this transaction can see, with others of its table before anybody asks for it.
+    False when it meets a unique constraint, where that is known at once."""
+    holds = held.behind(tx)
+    if holds is None:
+        return insert_new(tx, table, row) == 1
+    holds.insert(table.name, _insert_new(tx.dialect.name, table, tuple(row)), row)
+    return True
+
+
+def set_later(tx: Tx, table: Table, row_id: int, values: dict[str, Any]) -> None:
+    """Set columns of the row with this id, with others of its table before anybody asks for it."""
+    holds = held.behind(tx)
+    if holds is None:
+        set_columns(tx, table, table.c.id, row_id, values)
+    else:
+        holds.set(table, row_id, values)
+
+
 def upsert(tx: Tx, table: Table, values: dict[str, Any], key: Iterable[str]) -> None:
     """Insert a row, or where `key` (column names of a unique constraint) is taken, set the other columns."""
     names = tuple(key)
@@ -154,7 +174,10 @@ def set_columns(tx: Tx, table: Table, key: Column[Any], value: Any, values: dict
 def add_to(tx: Tx, table: Table, row_id: int, added: dict[str, int]) -> None:
     """Add to counts of the row with this id (negative to subtract); they never fall below zero."""
     added = {name: by for name, by in added.items() if by}
-    if added:
+    holds = held.behind(tx)
+    if holds is not None and added and min(added.values()) > 0:  # less and more of the same don't add up at zero
+        holds.add(table, row_id, added)
+    elif added:
         change(
             tx,
             _add_to(tx.dialect.name, table, tuple(added)),

@@ -1,11 +1,14 @@
 """Peers: every host we met, what it runs and how we stand to it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Table, Text, bindparam, select
+from sqlalchemy import Boolean, Column, Table, Text, bindparam, select, update
 
+from storage import held
 from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
+from storage.prepared import change_each, parts, rows
 
 peers = Table(
     "peers",
@@ -40,6 +43,12 @@ class Peer:
 
 
 _ROW = columns(peers, Peer)
+_BY_HOSTS = select(*_ROW).where(peers.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)))
+_HEARD = (
+    update(peers)
+    .where(peers.c.host == bindparam("key", type_=Text()))
+    .values(last_seen_at=bindparam("now", type_=Time()))
+)
 _BY_HOST = select(*_ROW).where(peers.c.host == bindparam("host"))
 
 
@@ -50,6 +59,11 @@ def meet(tx: Tx, host: str, now: int) -> bool:
 
 def by_host(tx: Tx, host: str) -> Peer | None:
     """The peer at this host."""
+    holds = held.of(tx)
+    known = holds.known.get("peers") if holds is not None else None
+    if known is not None and host in known:
+        found: Peer | None = known[host]
+        return found
     return one_of(tx, _BY_HOST, Peer, host=host)
 
 
@@ -57,7 +71,38 @@ def by_hosts(tx: Tx, hosts: list[str]) -> dict[str, Peer]:
     """The peers at these hosts, by host."""
     if not hosts:
         return {}
-    return {peer.host: peer for peer in all_of(tx, select(*_ROW).where(peers.c.host.in_(hosts)), Peer)}
+    return {peer.host: peer for peer in all_of(tx, _BY_HOSTS, Peer, hosts=hosts)}
+
+
+def remember(tx: Tx, hosts: Collection[str]) -> None:
+    """Read the peers at these hosts at once, so that none is asked for again in this transaction."""
+    holds = held.of(tx)
+    if holds is None:
+        return
+    found: dict[str, Peer | None] = dict.fromkeys(holds.lacks("peers", hosts))
+    for some in parts(list(found)):
+        found |= by_hosts(tx, some)
+    holds.fill("peers", found)
+
+
+def heard(tx: Tx, hosts: Collection[str], now: int) -> None:
+    """Note that authenticated activities came from these hosts, which may be new."""
+    known = by_hosts(tx, sorted(hosts))
+    for host in sorted(hosts):  # in one order: of two that note the same hosts none waits for what the other has
+        if host not in known:
+            meet(tx, host, now)
+    if hosts:
+        change_each(tx, _HEARD, [{"key": host, "now": now} for host in sorted(hosts)])
+
+
+_STANCES = select(peers.c.host, peers.c.stance).where(
+    peers.c.host.in_(bindparam("hosts", expanding=True)), peers.c.stance != "none"
+)
+
+
+def stances(tx: Tx, hosts: list[str]) -> dict[str, str]:
+    """How we stand to these hosts, by host; those with the stance `none` and those that we never met are left out."""
+    return {host: stance for host, stance in rows(tx, _STANCES, {"hosts": hosts})}
 
 
 def change(tx: Tx, host: str, **values: Any) -> None:

@@ -6,6 +6,7 @@ Not here: who may see a post (`fedi.visibility`), boosts and likes (`storage.rea
 
 import unicodedata
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from storage import indexed
+from storage import held, indexed
 from storage.metadata import (
     Id,
     Json,
@@ -37,12 +38,12 @@ from storage.metadata import (
     all_of,
     columns,
     id_column,
-    insert_new,
+    insert_later,
     metadata,
     one_of,
     set_columns,
 )
-from storage.prepared import rows
+from storage.prepared import parts, rows
 
 posts = Table(
     "posts",
@@ -254,6 +255,7 @@ class Revision:
 
 
 ROW = columns(posts, Post)
+_NAMES = [column.name for column in ROW]
 _REVISION = columns(revisions, Revision)
 _BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))
 _BY_IRI = select(*ROW).where(posts.c.iri == bindparam("iri"))
@@ -262,6 +264,12 @@ _MENTIONED = (
     select(mentions.c.post_id, mentions.c.actor_id).where(mentions.c.post_id.in_(_IDS)).order_by(mentions.c.actor_id)
 )
 _TAGGED = select(tags.c.post_id, tags.c.tag).where(tags.c.post_id.in_(_IDS)).order_by(tags.c.tag)
+_BY_IRIS = select(*ROW).where(posts.c.iri.in_(bindparam("iris", expanding=True)))
+_AWAITED = (
+    select(posts.c.reply_to_iri)
+    .where(posts.c.reply_to_iri.in_(bindparam("iris", expanding=True)), posts.c.reply_to_id.is_(None))
+    .distinct()
+)
 _ORPHANS = select(*ROW).where(posts.c.reply_to_iri == bindparam("parent"), posts.c.reply_to_id.is_(None))
 
 
@@ -272,9 +280,15 @@ def plain(tag: str) -> str:
 
 
 def insert_post(tx: Tx, post: Post, mentioned: list[int], tagged: list[str]) -> bool:
-    """Add a post with the actors it mentions and its hashtags; False when its IRI is known (nothing is changed)."""
-    if not insert_new(tx, posts, {column.name: getattr(post, column.name) for column in ROW}):
+    """Add a post, which is not known as far as this transaction sees, with the actors it mentions and its hashtags; False
+    when its IRI or its id is taken all the same (PostgreSQL; nothing is changed)."""
+    if not insert_later(tx, posts, {name: getattr(post, name) for name in _NAMES}):
         return False
+    holds = held.of(tx)
+    if holds is not None and "posts" in holds.known:
+        holds.fill("posts", {post.iri: post, post.id: post})
+        if post.reply_to_iri is not None and post.reply_to_id is None:
+            holds.fill("posts", {("awaited", post.reply_to_iri): True})
     _attach(tx, post.id, mentioned, tagged)
     if post.deleted_at is None:
         found = indexed.document(
@@ -301,11 +315,10 @@ def rewrite(tx: Tx, post: Post, mentioned: list[int], tagged: list[str], **value
 
 
 def _attach(tx: Tx, post_id: int, mentioned: list[int], tagged: list[str]) -> None:
-    if mentioned:
-        tx.execute(insert(mentions), [{"post_id": post_id, "actor_id": actor} for actor in dict.fromkeys(mentioned)])
-    if tagged:
-        names = dict.fromkeys(plain(tag) for tag in tagged)
-        tx.execute(insert(tags), [{"tag": tag, "post_id": post_id} for tag in names])
+    for actor in dict.fromkeys(mentioned):
+        insert_later(tx, mentions, {"post_id": post_id, "actor_id": actor})
+    for tag in dict.fromkeys(plain(tag) for tag in tagged):
+        insert_later(tx, tags, {"tag": tag, "post_id": post_id})
 
 
 def change(tx: Tx, post_id: int, **values: Any) -> None:
@@ -323,6 +336,11 @@ def count(tx: Tx, post_id: int, *, replies: int = 0, likes: int = 0, boosts: int
 
 def by_id(tx: Tx, post_id: int) -> Post | None:
     """The post with this id, deleted ones included (`deleted_at`)."""
+    holds = held.of(tx)
+    known = holds.known.get("posts") if holds is not None else None
+    if known is not None and post_id in known:
+        found: Post | None = known[post_id]
+        return found
     return one_of(tx, _BY_ID, Post, id=post_id)
 
 
@@ -336,7 +354,27 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Post]:
 
 def by_iri(tx: Tx, iri: str) -> Post | None:
     """The post with this IRI, deleted ones included (`deleted_at`)."""
+    holds = held.of(tx)
+    known = holds.known.get("posts") if holds is not None else None
+    if known is not None and iri in known:
+        found: Post | None = known[iri]
+        return found
     return one_of(tx, _BY_IRI, Post, iri=iri)
+
+
+def remember(tx: Tx, iris: Collection[str]) -> None:
+    """Read the posts of these IRIs at once, and whether any post waits for one of them, so that `by_iri`, `by_id` and
+    `orphans` don't ask for each in this transaction."""
+    holds = held.of(tx)
+    if holds is None or not (lacking := holds.lacks("posts", iris)):
+        return
+    found: dict[Any, Any] = dict.fromkeys(lacking)
+    for some in parts(lacking):
+        for one in all_of(tx, _BY_IRIS, Post, iris=some):
+            found[one.iri] = found[one.id] = one
+        awaited = {row[0] for row in rows(tx, _AWAITED, {"iris": some})}
+        found |= {("awaited", iri): iri in awaited for iri in some}
+    holds.fill("posts", found)
 
 
 def by_url(tx: Tx, url: str) -> Post | None:
@@ -410,6 +448,9 @@ def quoting(
 
 def orphans(tx: Tx, parent_iri: str) -> list[Post]:
     """The posts that reply to this IRI and came before their parent did."""
+    holds = held.of(tx)
+    if holds is not None and holds.known.get("posts", {}).get(("awaited", parent_iri)) is False:
+        return []
     return all_of(tx, _ORPHANS, Post, parent=parent_iri)
 
 

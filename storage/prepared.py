@@ -7,9 +7,10 @@ to a power of two so that there are few. Types, transactions and errors are SQLA
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, Update, exc
+from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, TableClause, TextClause, Update, exc
+from sqlalchemy.sql import visitors
 
 Query = Select[Any] | CompoundSelect[Any]
 Change = Insert | Update | Delete
@@ -27,15 +28,17 @@ class _Prepared:
     positions: tuple[str, ...] | None  # order of parameters where the driver takes them by place
     into: dict[str, Callable[[Any], Any]]  # parameters that the driver wants in another form
     out: tuple[tuple[int, Callable[[Any], Any]], ...]  # columns that come in another form
+    tables: frozenset[str] | None  # names of those that it reads or changes; None: who knows
 
 
 _kept: dict[tuple[Any, ...], _Prepared] = {}
 
 
 _PART = 2000
+V = TypeVar("V")
 
 
-def parts(values: Collection[int]) -> Iterator[list[int]]:
+def parts(values: Collection[V]) -> Iterator[list[V]]:
     """`values` in lists short enough for several `IN` of one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
     given = list(values)
     for at in range(0, len(given), _PART):
@@ -61,6 +64,9 @@ def rows(tx: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Se
         if len(_kept) >= _MOST:
             _kept.clear()
         _kept[key] = prepared
+    held = tx.info.get("held")  # `storage.held`, which is built on this
+    if held is not None:
+        held.before_reading(tx, prepared.tables)
     return _run(tx, prepared, values)
 
 
@@ -70,6 +76,46 @@ def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
     The statement is kept for good, as `rows` keeps its query. It has no lists: a value that is one is a column's (JSON).
     Raises what `tx.execute` raises.
     """
+    prepared = _of_change(tx, statement, values)
+    held = tx.info.get("held")  # `storage.held`, which is built on this
+    if held is not None:
+        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+    cursor = _execute(tx, prepared, values)
+    count: int = cursor.rowcount
+    cursor.close()
+    return count
+
+
+def change_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, Any]]) -> int:
+    """As `change`, once for each of `several` values (which have the same names), in one call of the driver; how many rows
+    were met in all comes back."""
+    held = tx.info.get("held")
+    if held is not None:
+        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+    return put_each(tx, statement, several)
+
+
+def put_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, Any]]) -> int:
+    """As `change_each`, for `storage.held` alone, which writes by this what it held back."""
+    prepared = _of_change(tx, statement, several[0])
+    constants, into = prepared.constants, prepared.into
+    names = [name for name in several[0] if name in constants]
+    changed = [(name, into[name]) for name in names if name in into]
+    parameters = []
+    for values in several:
+        named = constants.copy()
+        for name in names:
+            named[name] = values[name]
+        for name, change_of in changed:
+            named[name] = change_of(named[name])
+        parameters.append(named if prepared.positions is None else tuple(map(named.__getitem__, prepared.positions)))
+    cursor = _execute_each(tx, prepared.sql, parameters)
+    count: int = cursor.rowcount
+    cursor.close()
+    return count
+
+
+def _of_change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> _Prepared:
     key = (statement, tx.dialect.name)
     prepared = _kept.get(key)
     if prepared is None:
@@ -77,10 +123,7 @@ def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
         if len(_kept) >= _MOST:
             _kept.clear()
         _kept[key] = prepared
-    cursor = _execute(tx, prepared, values)
-    count: int = cursor.rowcount
-    cursor.close()
-    return count
+    return prepared
 
 
 def _run(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -127,6 +170,19 @@ def _execute(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> 
     return cursor
 
 
+def _execute_each(tx: Connection, sql: str, parameters: list[Any]) -> Any:
+    if not tx.in_transaction():
+        tx.begin()
+    driver: Any = tx.dialect.dbapi
+    cursor = tx.connection.cursor()
+    try:
+        cursor.executemany(sql, parameters)
+    except driver.Error as problem:
+        cursor.close()
+        raise exc.DBAPIError.instance(sql, parameters[:1], problem, driver.Error, dialect=tx.dialect) from problem
+    return cursor
+
+
 def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any]) -> _Prepared:
     reads = isinstance(query, Select | CompoundSelect)
     padded = {
@@ -159,4 +215,14 @@ def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any]) -
         if change is not None:
             out.append((index, change))
     positions = tuple(state.positiontup) if state.positiontup is not None else None
-    return _Prepared(state.statement, constants, lists, positions, into, tuple(out))
+    return _Prepared(state.statement, constants, lists, positions, into, tuple(out), _tables(query))
+
+
+def _tables(query: Query | Change) -> frozenset[str] | None:
+    found: set[str] = set()
+    for part in visitors.iterate(query):
+        if isinstance(part, TextClause):
+            return None
+        if isinstance(part, TableClause):
+            found.add(part.name)
+    return frozenset(found)

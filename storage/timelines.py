@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from storage.events import note
-from storage.metadata import Id, Tx, all_of, columns, insert_new, metadata, one_among
+from storage.metadata import Id, Tx, all_of, columns, insert_later, insert_new, metadata, one_among
 from storage.posts import plain, posts, tags
 
 entries = Table(
@@ -73,6 +73,7 @@ class Tagged:
 
 
 _ROW = columns(entries, Entry)
+_NAMES = [column.name for column in _ROW]
 WITH_FILES = type_coerce(posts.c.attachments, Text) != "[]"
 """The condition on rows of `posts` under which they have attachments."""
 _TAKE = (
@@ -87,9 +88,10 @@ _TAKE_POST = (
 )
 
 
-def insert(tx: Tx, entry: Entry) -> None:
-    """Put a post or boost before the actor's followers; again is nothing."""
-    if insert_new(tx, entries, {column.name: getattr(entry, column.name) for column in _ROW}):
+def insert(tx: Tx, entry: Entry, *, new: bool = False) -> None:
+    """Put a post or boost before the actor's followers; again is nothing. `new`: of what is kept in this transaction."""
+    add = insert_later if new else insert_new
+    if add(tx, entries, {name: getattr(entry, name) for name in _NAMES}):
         note(tx, "stream", f"entry {entry.actor_id} {entry.id} {entry.post_id}")
 
 

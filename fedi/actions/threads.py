@@ -30,12 +30,11 @@ _NEWS = 24 * 3600 * 1000
 def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) -> None:
     """A post was kept: count it, put it before the author's followers, notify `told` (local actors it mentions)."""
     if post.visibility in COUNTED:
-        actors.count(tx, author.id, posts=1)
-        actors.change(tx, author.id, last_post_at=post.published_at)
+        actors.posted(tx, author.id, post.published_at)
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=1)
     if post.visibility != "direct":
-        timelines.insert(tx, Entry(author.id, post.id, post.id, False, post.reply_to_actor_id))
+        timelines.insert(tx, Entry(author.id, post.id, post.id, False, post.reply_to_actor_id), new=True)
     else:
         direct_messages.published(tx, site, post, author)
     for actor in told:
