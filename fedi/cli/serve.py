@@ -4,11 +4,8 @@ import asyncio
 import contextlib
 import socket
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from fedi.cli.console import CommandError, ConfigPath, check_migrated, existing, settings
+from fedi.cli.console import CommandError, check_migrated, existing, settings
 from fedi.cli.processes import end_with_parent, log_to_stderr, supervise
 from fedi.config import Config
 
@@ -18,13 +15,17 @@ _FINISH = 8
 
 
 def serve(
-    workers: Annotated[int, typer.Option(min=1, max=32, help="Processes that answer requests.")] = 1,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave background work to «fedi worker».")] = False,
-    config: ConfigPath = None,
-    listening: Annotated[int | None, typer.Option("--socket", hidden=True)] = None,
-    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    workers: int = 1,
+    no_worker: bool = False,
+    config: Path | None = None,
+    listening: int | None = None,
+    parent: int | None = None,
 ) -> None:
-    """Serve this instance until told to end (SIGTERM, Ctrl-C); what was begun is finished first."""
+    """Serve this instance until told to end (SIGTERM, Ctrl-C); what was begun is finished first.
+
+    `workers` processes answer, and one works unless `no_worker`. `listening` is an open socket's descriptor, `parent` one
+    of a pipe that closes when the process ends that supervises this one.
+    """
     loaded = settings(config)
     log_to_stderr()
     if listening is not None:
@@ -76,7 +77,7 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
     import uvicorn
 
     from fedi.app import build
-    from fedi.cli import sockets
+    from fedi.cli import connections, sockets
 
     sockets.prepare(bound)
     app = build(config, worker=worker)
@@ -84,7 +85,7 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=connections.Http,
             ws=sockets.WebSocket,
             ws_max_size=sockets.MESSAGE,
             ws_ping_interval=sockets.PING,

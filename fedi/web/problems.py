@@ -3,7 +3,7 @@
 import logging
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from fedi.errors import Problem
@@ -62,6 +62,11 @@ async def unavailable(request: Request, exc: Exception) -> Response:
     return answer
 
 
+async def broke_off(request: Request, exc: Exception) -> Response:
+    """Who asked went away before the request was complete: nobody reads this, and there is nothing to log."""
+    return Response(status_code=400)
+
+
 async def broken(request: Request, exc: Exception) -> Response:
     """Answer for a fault of ours; the server's log has the cause."""
     return await _answer(request, 500, "This is our fault, not yours. It was noted; try again in a while.", "fault")
@@ -90,5 +95,6 @@ EXCEPTION_HANDLERS = {
     HTTPException: http,
     LogInFirst: log_in,
     StorageUnavailable: unavailable,
+    ClientDisconnect: broke_off,
     Exception: broken,
 }
