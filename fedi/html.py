@@ -7,16 +7,19 @@ import gzip
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi.context import Site
 from fedi.text import sanitise
+
+if TYPE_CHECKING:  # an instance that only programs ask has no use for it
+    from jinja2 import Environment
 
 WIRE = 14_336
 """Bytes of a page with its headers: what a server may send before the first answer of the other side (RFC 6928: ten
@@ -35,7 +38,10 @@ _UNCOMPRESSED = frozenset({"authorize.html", "native.html"})
 _POLICY = "default-src 'none'; style-src 'self'; img-src *; base-uri 'none'; frame-ancestors 'none'"
 
 
-def _environment() -> Environment:
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     made = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
@@ -87,9 +93,6 @@ def ago(at: int, now: int) -> str:
     return shown if now - at < 300 * 24 * 3600 * 1000 else f"{shown} {moment.year}"
 
 
-_templates = _environment()
-
-
 def page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
     """The page that `template` makes of `context`, compressed where the browser takes that.
 
@@ -114,7 +117,7 @@ def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[byt
     site: Site = request.app.state.site
     now = site.clock()
     shown = {"site": site.config, "me": getattr(request.state, "me", None), "path": request.url.path}
-    html = _templates.get_template(template).render(shown | {"ago": lambda at: ago(at, now)} | context)
+    html = _templates().get_template(template).render(shown | {"ago": lambda at: ago(at, now)} | context)
     # A lone surrogate can't be sent; no storage of ours takes one, so this is the last fence.
     body = html.encode("utf-8", "replace")
     wanted = "gzip" in request.headers.get("accept-encoding", "")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fedi.cli.main import app
+from fedi.cli.commands import build
 from fedi.config import load, names
 from fedi.inbox.table import HANDLERS, IGNORED
 from fedi.worker import jobs
@@ -40,6 +40,7 @@ def tracked() -> list[Path]:
 
 def commands() -> list[str]:
     """Every command as it is typed, without `fedi`."""
+    app = build()
     found = [command.name or "" for command in app.registered_commands]
     for group in app.registered_groups:
         assert group.typer_instance is not None
@@ -155,7 +156,7 @@ def test_every_command_explains_its_options() -> None:
                 if not hidden and parameter.param_type_name == "option" and not parameter.help:
                     yield f"{path} {parameter.opts[0]}"
 
-    assert list(visit("fedi", typer.main.get_command(app))) == []
+    assert list(visit("fedi", typer.main.get_command(build()))) == []
 
 
 def test_every_job_kind_is_documented() -> None:

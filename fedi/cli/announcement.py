@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedi.cli.console import AsJson, CommandError, ConfigPath, opened, print_json, print_rows, timestamp
+from fedi.cli.console import CommandError, opened, print_json, print_rows, timestamp
+from fedi.cli.options import AsJson, ConfigPath
 
 if TYPE_CHECKING:
     from storage.announcements import Announcement

@@ -1,4 +1,7 @@
-"""What commands share: the options `--config` and `--json`, an opened site, and how data is printed."""
+"""What commands share: the settings, an opened site, and how data is printed. Their options are in `options`.
+
+Nothing of typer is here: `fedi serve` starts without it.
+"""
 
 import asyncio
 import contextlib
@@ -6,10 +9,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
 
 from fedi.config import Config, load
 
@@ -17,13 +19,6 @@ if TYPE_CHECKING:
     from fedi.context import Site
     from storage.actors import Actor
     from storage.metadata import Tx
-
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option("--config", help="The settings' file; else FEDI_CONFIG, else ./fedi.toml.", show_default=False),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most, newest first.")]
 
 
 class CommandError(Exception):

@@ -223,13 +223,13 @@ def _fedi(instance: Instance, *words: str) -> str:
 
     It runs in this process, which saves the second that each process takes to import what it needs.
     """
-    from fedi.cli.main import app
+    from fedi.cli.commands import build
     from fedi.errors import Problem
 
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            app([*words, "--config", str(instance.config)], standalone_mode=False)
+            build(words[0])([*words, "--config", str(instance.config)], standalone_mode=False)
     except (CommandError, Problem) as problem:
         raise CommandError(f"{instance.university.name}: «fedi {' '.join(words[:3])}»: {problem}") from problem
     return printed.getvalue()

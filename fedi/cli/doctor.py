@@ -15,8 +15,9 @@ import msgspec
 import typer
 
 from fedi.cli import doctor_clients
-from fedi.cli.console import AsJson, ConfigPath, print_json, settings, timestamp
+from fedi.cli.console import print_json, settings, timestamp
 from fedi.cli.doctor_clients import Finding
+from fedi.cli.options import AsJson, ConfigPath
 from fedi.config import Config
 
 if TYPE_CHECKING:

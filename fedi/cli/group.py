@@ -4,17 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fedi.cli.console import (
-    AsJson,
-    CommandError,
-    ConfigPath,
-    local_actor,
-    opened,
-    print_fields,
-    print_json,
-    print_rows,
-    timestamp,
-)
+from fedi.cli.console import CommandError, local_actor, opened, print_fields, print_json, print_rows, timestamp
+from fedi.cli.options import AsJson, ConfigPath
 
 if TYPE_CHECKING:
     from fedi.context import Site

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from fedi.cli.console import CommandError, ConfigPath, settings
+from fedi.cli.console import CommandError, settings
+from fedi.cli.options import ConfigPath
 from fedi.config import Config
 
 

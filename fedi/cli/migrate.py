@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fedi.cli.console import AsJson, ConfigPath, print_json, settings
+from fedi.cli.console import print_json, settings
+from fedi.cli.options import AsJson, ConfigPath
 
 
 def migrate(

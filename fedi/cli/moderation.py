@@ -11,19 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedi.cli.console import (
-    AsJson,
-    CommandError,
-    ConfigPath,
-    Limit,
-    local_actor,
-    moment,
-    opened,
-    print_json,
-    print_rows,
-    timestamp,
-)
+from fedi.cli.console import CommandError, local_actor, moment, opened, print_json, print_rows, timestamp
 from fedi.cli.group import By, app, moderator
+from fedi.cli.options import AsJson, ConfigPath, Limit
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fedi.cli.console import (
-    AsJson,
     CommandError,
-    ConfigPath,
     fetched_actor,
     local_actor,
     opened,
@@ -17,6 +15,7 @@ from fedi.cli.console import (
     print_rows,
     timestamp,
 )
+from fedi.cli.options import AsJson, ConfigPath
 
 if TYPE_CHECKING:
     from storage.actors import Actor

@@ -5,17 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import typer
 
-from fedi.cli.console import (
-    AsJson,
-    CommandError,
-    ConfigPath,
-    Limit,
-    opened,
-    print_fields,
-    print_json,
-    print_rows,
-    timestamp,
-)
+from fedi.cli.console import CommandError, opened, print_fields, print_json, print_rows, timestamp
+from fedi.cli.options import AsJson, ConfigPath, Limit
 
 if TYPE_CHECKING:
     from storage.metadata import Tx

@@ -4,20 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fedi.cli.console import (
-    AsJson,
-    CommandError,
-    ConfigPath,
-    Limit,
-    local_actor,
-    opened,
-    print_fields,
-    print_json,
-    print_rows,
-    timestamp,
-)
+from fedi.cli.console import CommandError, local_actor, opened, print_fields, print_json, print_rows, timestamp
 from fedi.cli.group import PEOPLE, By
 from fedi.cli.moderation import group_of
+from fedi.cli.options import AsJson, ConfigPath, Limit
 
 if TYPE_CHECKING:
     from storage.metadata import Tx

@@ -2,7 +2,8 @@
 
 import typer
 
-from fedi.cli.console import ConfigPath, opened
+from fedi.cli.console import opened
+from fedi.cli.options import ConfigPath
 
 app = typer.Typer(help="The index of what posts say.", no_args_is_help=True)
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedi.cli.console import CommandError, ConfigPath, local_actor, opened
+from fedi.cli.console import CommandError, local_actor, opened
+from fedi.cli.options import ConfigPath
 
 if TYPE_CHECKING:
     from storage.metadata import Tx

@@ -4,17 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedi.cli.console import (
-    AsJson,
-    CommandError,
-    ConfigPath,
-    fetched_actor,
-    local_actor,
-    opened,
-    print_json,
-    print_rows,
-    timestamp,
-)
+from fedi.cli.console import CommandError, fetched_actor, local_actor, opened, print_json, print_rows, timestamp
+from fedi.cli.options import AsJson, ConfigPath
 
 if TYPE_CHECKING:
     from fedi.context import Site

@@ -2,20 +2,15 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from pathlib import Path
 
-import typer
-
-from fedi.cli.console import ConfigPath, check_migrated, existing, settings
+from fedi.cli.console import check_migrated, existing, settings
 from fedi.cli.processes import end_with_parent, log_to_stderr
 from fedi.config import Config
 
 
-def worker(
-    config: ConfigPath = None,
-    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
-) -> None:
-    """Deliver, work out what was received, do timed work. Any number may run beside each other."""
+def worker(config: Path | None = None, parent: int | None = None) -> None:
+    """Deliver, work out what was received, do timed work, until told to end. `parent` is a pipe that closes with it."""
     loaded = settings(config)
     log_to_stderr()
     import uvloop

@@ -429,7 +429,9 @@ def test_peers_are_listed_and_shown(operator: Operator) -> None:
 
 
 def test_every_command_has_help(operator: Operator) -> None:
-    from fedi.cli.main import app
+    from fedi.cli.commands import build
+
+    app = build()
 
     names = [command.name for command in app.registered_commands if command.name]
     for group in app.registered_groups:
