@@ -34,7 +34,9 @@ class Filled:
 class Crowd:
     """An instance's past year up to `now` (ms). `sparse`: whether columns that are mostly empty have anything at all."""
 
-    def __init__(self, scale: float, origin: str, now: int, *, sparse: bool = True, key: str = "", private: str = "") -> None:
+    def __init__(
+        self, scale: float, origin: str, now: int, *, sparse: bool = True, key: str = "", private: str = ""
+    ) -> None:
         """`key` and `private` are the PEM of everybody's keys."""
         self.origin, self.now, self.sparse, self.key, self.private = origin, now, sparse, key, private
         self.domain = origin.partition("://")[2]

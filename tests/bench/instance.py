@@ -21,7 +21,7 @@ from tests.servers import Server
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(slots=True)
+@dataclass
 class Bench:
     """An instance with ada, whom many follow and who follows a hundred; bob, whom nobody follows; and the group maths."""
 
@@ -96,11 +96,18 @@ class Bench:
         return (await self.db.read(received.totals)).get("done", 0)
 
     async def settled(self, at_least: int) -> float:
-        """Wait until nothing received waits and `at_least` are done; the moment when that was so."""
+        """Wait until nothing received waits and `at_least` are done; the moment when that was so.
+
+        Raises AssertionError when nothing was done for a minute.
+        """
+        last, since = -1, time.perf_counter()
         while True:
             totals = await self.db.read(received.totals)
             if not totals.get("new") and not totals.get("working") and totals.get("done", 0) >= at_least:
                 return time.perf_counter()
+            if totals.get("done", 0) != last:
+                last, since = totals.get("done", 0), time.perf_counter()
+            assert time.perf_counter() - since < 60, totals
             await asyncio.sleep(0.02)
 
 
