@@ -29,6 +29,7 @@ from storage.engines import sqlite_engine
 from storage.events import Events
 from storage.ids import Ids
 from storage.metadata import Tx
+from storage.outages import Outage
 from storage.said import Speaker
 from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
 from storage.versions import Watch
@@ -40,6 +41,16 @@ Unit = Callable[[Tx], T]
 
 _GATHER = 256
 """Units in one commit at most, so that a burst cannot hold the write lock for long."""
+_WAITING = 4096
+"""Units that may wait for a thread; more are refused, or a database that hangs would fill the memory with them."""
+_NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""How long a PostgreSQL server that gives no sign of life is waited for (seconds, the last in ms); the URL may say else."""
 _ATTEMPTS = 6
 """Runs of a unit on PostgreSQL at most, while deadlocks and serialisation failures undo it."""
 _RERUN = ("40001", "40P01")
@@ -80,8 +91,10 @@ class Database:
         self.url = url
         self.events = Events()
         self._closed = False
+        self._changed = False  # by the last units, during an outage
         self._watch: Watch | None = None
-        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
+        self.reading, self.writing = Outage("read"), Outage("written to")
+        self._readers = _Threads(readers, thread_name_prefix="read")
         if kind == "sqlite":
             path = make_url(url).database or ""
             if path in ("", ":memory:"):
@@ -102,12 +115,16 @@ class Database:
             self._watch = Watch(Path(path))
         else:
             address = url.replace("postgresql://", "postgresql+psycopg://", 1)
-            self._write_engine = create_engine(address, pool_size=writers, max_overflow=2, pool_pre_ping=True)
+            patience = {name: value for name, value in _NETWORK.items() if name not in make_url(url).query}
+            self._write_engine = create_engine(
+                address, pool_size=writers, max_overflow=2, pool_pre_ping=True, connect_args=patience
+            )
             self._read_engine = create_engine(
                 address,
                 pool_size=readers,
                 max_overflow=2,
                 pool_pre_ping=True,
+                connect_args=patience,
                 execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
             )
             try:
@@ -115,7 +132,7 @@ class Database:
                     slot = postgres_slot = PostgresSlot(self._write_engine)
             except NoSlot as problem:
                 raise StorageUnavailable(str(problem)) from problem
-            self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
+            self._writers = _Threads(writers, thread_name_prefix="write")
             self.events.listen_on(address, lambda: self._renew(postgres_slot))
         held.listen(self._write_engine)
         self._slot = slot
@@ -175,18 +192,36 @@ class Database:
     def _ask(self, unit: Unit[T]) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
+        if self._readers.waiting >= _WAITING:
+            raise self._too_many(self.reading)
         return self._readers.submit(self._read, unit)
 
+    def _too_many(self, outage: Outage) -> StorageUnavailable:
+        text = f"{_WAITING} units of work wait for it already"
+        outage.failed(text)
+        return StorageUnavailable(text)
+
     def _read(self, unit: Unit[T]) -> T:
-        with _told_apart(), self._read_engine.connect() as tx:
-            held.begin(tx)
-            return unit(tx)
+        try:
+            with _told_apart(), self._read_engine.connect() as tx:
+                held.begin(tx)
+                found = unit(tx)
+        except StorageUnavailable as problem:
+            self.reading.failed(str(problem))
+            raise
+        if self.reading.lasts:
+            self.reading.over()
+        return found
 
     def _submit(self, unit: Unit[T]) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
         if self._writers is not None:
+            if self._writers.waiting >= _WAITING:
+                raise self._too_many(self.writing)
             return self._writers.submit(self._write_postgres, unit)
+        if self._waiting.qsize() >= _WAITING:
+            raise self._too_many(self.writing)
         result: Future[T] = Future()
         self._waiting.put(_Waiting(unit, result))
         return result
@@ -217,7 +252,12 @@ class Database:
                 if attempt == _ATTEMPTS - 1:
                     raise StorageUnavailable(f"undone {_ATTEMPTS} times: {problem.orig}") from problem
                 time.sleep(0.005 * 2**attempt)
+            except StorageUnavailable as problem:
+                self.writing.failed(str(problem))
+                raise
             else:
+                if self.writing.lasts:
+                    self.writing.over()
                 self._tell(after)
                 return result
         raise AssertionError("unreachable")
@@ -266,10 +306,17 @@ class Database:
                     settled, failed = [], [(begun[0], problem.problem)]
                 else:
                     settled, failed = self._each(begun, after)
+        except StorageUnavailable as problem:
+            self.writing.failed(str(problem), len(begun))
+            for waiting in begun:  # to each its own, as each adds where it passed
+                waiting.failed(StorageUnavailable(str(problem)))
+            return
         except BaseException as problem:  # noqa: BLE001 - whoever waits is told
             for waiting in begun:
                 waiting.failed(problem)
             return
+        if self.writing.lasts and self._changed:
+            self.writing.over()
         for waiting, own in failed:
             waiting.failed(own)
         for waiting, result in settled:
@@ -278,7 +325,7 @@ class Database:
 
     def _together(self, begun: "list[_Waiting]", after: list[tuple[str, str]]) -> "list[tuple[_Waiting, Any]]":
         """The results of all, committed. Raises _UnitFailed when one could not do its work: nothing is kept then."""
-        with _told_apart(), self._write_engine.connect() as tx, _begun(tx) as holds:
+        with _told_apart(), self._watched() as tx, _begun(tx) as holds:
             tx.info["after"] = after
             settled = []
             try:
@@ -299,7 +346,7 @@ class Database:
         """The results of those that worked, committed, and what the others raised."""
         settled: list[tuple[_Waiting, Any]] = []
         failed: list[tuple[_Waiting, BaseException]] = []
-        with _told_apart(), self._write_engine.connect() as tx, _begun(tx, eager=True):
+        with _told_apart(), self._watched() as tx, _begun(tx, eager=True):
             tx.info["after"] = after
             for waiting in begun:
                 said = len(after)
@@ -318,9 +365,31 @@ class Database:
             self._say(tx, after)
         return settled, failed
 
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[Tx]:
+        """The writing connection. During an outage it is noted whether anything is written: who finds nothing to do
+        succeeds on a full disk as well."""
+        with self._write_engine.connect() as tx:
+            if not self.writing.lasts:
+                yield tx
+                return
+            raw: Any = tx.connection.driver_connection
+            before = raw.total_changes
+            yield tx
+            self._changed = raw.total_changes > before
+
     def _say(self, tx: Tx, after: list[tuple[str, str]]) -> None:
         if after and self._slot.others():
             self._speaker.say(tx, list(dict.fromkeys(after)))
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads, with the number of what waits for one."""
+
+    @property
+    def waiting(self) -> int:
+        """About how many units were submitted and not begun."""
+        return self._work_queue.qsize()
 
 
 class _UnitFailed(Exception):

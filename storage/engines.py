@@ -8,18 +8,21 @@ from sqlalchemy import Engine, create_engine, event
 
 from storage.metadata import Tx
 
+BUSY_MS = 10_000
+"""How long another process that writes is waited for. Who asked waits as long, and then hears that it was in vain."""
+
 
 def sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
     """An engine of `size` connections to the file of `url` (`sqlite:///path`); those that may not write can't."""
     engine = create_engine(
-        url, pool_size=size, max_overflow=0, connect_args={"check_same_thread": False, "timeout": 30}
+        url, pool_size=size, max_overflow=0, connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000}
     )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         for pragma in (
-            "busy_timeout=30000",
+            f"busy_timeout={BUSY_MS}",
             # FULL: an acknowledged write survives a power cut. Group commit keeps it quick.
             "synchronous=FULL",
             "foreign_keys=ON",

@@ -168,6 +168,10 @@ class Events:
                                 self.tell(topic, payload)
             except Exception as problem:  # noqa: BLE001 - this thread must outlive whatever happens to the database
                 # Listeners poll as well, so nothing is lost meanwhile; only slower.
+                log.log(
+                    logging.DEBUG if broke else logging.WARNING,
+                    "listening to PostgreSQL broke off, trying again: %s",
+                    problem,
+                )
                 broke = True
-                log.warning("listening to PostgreSQL broke off, trying again: %s", problem)
                 self._stop.wait(1)

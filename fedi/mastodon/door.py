@@ -189,8 +189,8 @@ class Door:
             return self._refuse(Problem("Remote data could not be fetched", status=503, code="remote"))
         except ClientDisconnect:
             return self._refuse(Problem("The request broke off"))  # nobody is there to read it
-        except StorageUnavailable:
-            log.exception("%s %s (%s)", method, path, name)
+        except StorageUnavailable as failed:
+            log.debug("%s %s (%s): %s", method, path, name, failed)  # `storage.outages` says it once
             return self._refuse(
                 Problem("The database can't be reached; try again in a moment", status=503, code="database")
             )

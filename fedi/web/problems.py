@@ -54,7 +54,7 @@ async def http(request: Request, exc: Exception) -> Response:
 
 async def unavailable(request: Request, exc: Exception) -> Response:
     """Answer while the database can't be reached or written to."""
-    log.error("storage: %s", exc)
+    log.debug("storage: %s", exc)  # `storage.outages` says it once, not for each who asks
     answer = await _answer(
         request, 503, "The server can't reach its database. Nothing was lost; try again in a minute.", "storage"
     )

@@ -13,6 +13,7 @@ from fedi.context import Site
 from fedi.outbox import fanout, send, synchronising
 from fedi.worker import jobs
 from storage import links, peers
+from storage.database import StorageUnavailable
 from storage.links import Link
 from storage.metadata import Tx
 
@@ -78,6 +79,8 @@ class Deliveries:
             if turn.ask_first:
                 turn = await self._asked(turn)
             await send.run(self.site, turn, self.traffic)
+        except StorageUnavailable as problem:
+            log.info("the turn of %s was broken off, and is tried again: %s", turn.link.host, problem)
         except Exception:
             # Its claim runs out, and it is tried again then.
             log.exception("the turn of %s failed", turn.link.host)

@@ -17,6 +17,7 @@ from fedi.worker import jobs as job_kinds
 from fedi.worker import schedule
 from fedi.worker.deliveries import LEASE, Deliveries
 from storage import jobs, links, received
+from storage.database import StorageUnavailable
 from storage.jobs import Job
 from storage.metadata import Tx
 from storage.received import Received
@@ -150,6 +151,8 @@ async def _logged(name: str, work: Awaitable[None]) -> None:
     """A piece of work whose failure is its own: its claim runs out, and it is tried again."""
     try:
         await work
+    except StorageUnavailable as problem:
+        log.info("%s: broken off, and tried again: %s", name, problem)
     except Exception:
         log.exception("%s: a piece of work failed", name)
 
@@ -166,8 +169,11 @@ async def _forever(
             try:
                 worked = await work()
                 failures = 0
-            except Exception:
-                log.exception("%s: looking for work failed", topic)
+            except Exception as problem:
+                if isinstance(problem, StorageUnavailable):
+                    log.debug("%s: %s", topic, problem)  # `storage.outages` says it once
+                else:
+                    log.exception("%s: looking for work failed", topic)
                 await _pause(_PAUSES[min(failures, len(_PAUSES) - 1)], stop)
                 failures += 1
                 continue
@@ -194,6 +200,8 @@ async def _every(seconds: float, name: str, work: Callable[[], Awaitable[int]], 
     while not stop.is_set():
         try:
             await work()
+        except StorageUnavailable as problem:
+            log.debug("%s: %s", name, problem)
         except Exception:
             log.exception("%s: failed", name)
         await _pause(seconds, stop)

@@ -1,0 +1,75 @@
+"""Outages: whether the database can be used at the moment, what is wrong when it can't, and that the log says so once.
+
+A server whose database is gone refuses thousands of requests a second, each for the same reason: one line when it begins,
+one a minute, and one when it is over tell an operator more than a trace for each.
+"""
+
+import logging
+import threading
+import time
+
+log = logging.getLogger("fedi.database")
+
+_SAY_EVERY = 60.0
+_FRESH = 30.0
+"""Seconds after the last failure for which it is still what is the matter: where nothing is asked, nothing succeeds either."""
+
+
+class Outage:
+    """One way to use the database (`read`, `write`); called by its threads."""
+
+    def __init__(self, cannot: str) -> None:
+        """`cannot`: what the database can't be while it lasts, as «read»."""
+        self._cannot = cannot
+        self._lock = threading.Lock()
+        self._since: float | None = None
+        self._last = 0.0
+        self._said = 0.0
+        self._failed = 0
+        self._reason = ""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the last use failed."""
+        return self._since is not None
+
+    @property
+    def problem(self) -> str:
+        """What is wrong now, in words; "" when nothing is."""
+        if self._since is None or time.monotonic() - self._last > _FRESH:
+            return ""
+        return f"it can't be {self._cannot}: {self._reason}"
+
+    def failed(self, reason: str, units: int = 1) -> None:
+        """So many units of work could not be done."""
+        now = time.monotonic()
+        with self._lock:
+            began = self._since is None
+            if began:
+                self._since, self._failed = now, 0
+            self._last, self._reason = now, " ".join(reason.split())[:300]
+            self._failed += units
+            if not began and now - self._said < _SAY_EVERY:
+                return
+            self._said = now
+            failed = self._failed
+        log.error(
+            "the database can't be %s: %s (%d times so far). Whoever asks is told to come again, nothing accepted is lost, "
+            "and it is tried again by itself",
+            self._cannot,
+            self._reason,
+            failed,
+        )
+
+    def over(self) -> None:
+        """A unit of work was done."""
+        with self._lock:
+            since, self._since = self._since, None
+            failed = self._failed
+        if since is not None:
+            log.warning(
+                "the database can be %s again, after %.0f s and %d failures",
+                self._cannot,
+                time.monotonic() - since,
+                failed,
+            )
