@@ -22,7 +22,7 @@ from fedi.actions.groups import settle_all as settle_groups
 from fedi.actions.people import ensure_instance_actor
 from fedi.config import Config
 from fedi.context import Site, close_site, open_site
-from fedi.inbox import door as inbox
+from fedi.inbox import door as inboxes
 from fedi.mastodon.door import Door
 from fedi.outbox import documents, quotes
 from fedi.signin import password
@@ -32,6 +32,9 @@ from storage.database import StorageUnavailable
 
 log = logging.getLogger(__name__)
 
+_ANSWER_SECONDS = 5.0
+"""For the database, when it is asked whether it is there."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -40,10 +43,15 @@ class Fedi(Starlette):
 
     client_api: Door
     own_api: Door
+    inbox: inboxes.Inbox
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: those of the two APIs at their doors, everything else by the routes."""
+        """Answer one request: those of the inboxes and of the two APIs at their doors, everything else by the routes."""
         path: str = scope.get("path", "")
+        if scope["type"] == "http" and scope["method"] == "POST" and self.inbox.takes(path):
+            scope["app"] = self
+            await self.inbox(scope, receive, send)
+            return
         if scope["type"] == "http" and path.startswith(api.BASE + "/"):
             scope["app"] = self
             await self.own_api(scope, receive, send)
@@ -85,7 +93,9 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
             if site is None:
                 await close_site(running)
 
-    app = Fedi(routes=_routes(), lifespan=life, exception_handlers=web.EXCEPTION_HANDLERS)
+    inbox = inboxes.Inbox()
+    app = Fedi(routes=_routes(inbox), lifespan=life, exception_handlers=web.EXCEPTION_HANDLERS)
+    app.inbox = inbox
     app.client_api = Door(mastodon.ROUTES)
     app.own_api = Door(api.ROUTES, api.refuse)
     if site is not None:
@@ -93,12 +103,12 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
     return app
 
 
-def _routes() -> list[BaseRoute]:
+def _routes(inbox: inboxes.Inbox) -> list[BaseRoute]:
     return [
         Route("/people/{name}", negotiated(people.show, documents.person)),
         Route("/groups/{name}", negotiated(groups.show, documents.group)),
         Route("/people/{name}/posts/{post_id:int}", negotiated(posts.show, documents.post)),
-        *inbox.ROUTES,
+        *inboxes.routes(inbox),
         *documents.ROUTES,
         *quotes.ROUTES,
         *password.ROUTES,
@@ -143,9 +153,14 @@ async def ready(request: Request) -> Response:
     site: Site = request.app.state.site
     wrong: list[str] = []
     try:
-        await site.db.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar())
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await site.db.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar())
     except StorageUnavailable as problem:
         wrong.append(f"database: {problem}")
+    except TimeoutError:
+        wrong.append(f"database: it gives no answer within {_ANSWER_SECONDS:.0f} s")
+    if site.db.writing.problem:
+        wrong.append(f"database: {site.db.writing.problem}")
     task: asyncio.Task[None] | None = getattr(request.app.state, "worker", None)
     if task is not None and task.done():
         wrong.append("worker: it has stopped; restart the server and look into its log")

@@ -38,12 +38,21 @@ def now() -> int:
 
 
 @dataclass(slots=True)
+class Turns:
+    """The questions to one host: how many run or wait, and the few that may run at once."""
+
+    free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    wanted: int = 0
+
+
+@dataclass(slots=True)
 class Questions:
     """What `fedi.fetching` asks other servers right now, and what it asked in vain (until when in ms, and why)."""
 
     running: dict[str, "asyncio.Task[Any]"] = field(default_factory=dict)
     failed: dict[str, tuple[int, FederationError]] = field(default_factory=dict)
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(24))
+    queues: dict[str, Turns] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 The rules are `federation.policy` (pure); here they meet the stance to a peer that the database holds.
 """
 
+from collections.abc import Collection
+
 from federation.policy import Decision, Policy, Verdict, decide
 from fedi.context import Site
 from storage import decisions, peers
@@ -18,6 +20,14 @@ def current(site: Site) -> Policy:
 def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
     """Whether an activity of this type is taken from this host."""
     return decide(current(site), host, _stance(tx, host), type)
+
+
+def receiving_all(tx: Tx, site: Site, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], Decision]:
+    """`receiving` for many pairs of host and type at once, by pair."""
+    known, rules = peers.by_hosts(tx, sorted({host for host, _ in asked})), current(site)
+    return {
+        (host, type): decide(rules, host, known[host].stance if host in known else "none", type) for host, type in asked
+    }
 
 
 def fetching(tx: Tx, site: Site, host: str) -> Decision:

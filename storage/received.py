@@ -5,13 +5,14 @@ try. A row that is `working` belongs to a worker until `claimed_until`; then it 
 is lost when a worker dies.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Index, Integer, Table, Text, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from storage.batches import insert_together
 from storage.events import note
 from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_among, one_of
 
@@ -40,6 +41,7 @@ Index(
     "ix_received_due",
     received.c.due_at,
     received.c.id,
+    received.c.state,
     sqlite_where=received.c.state.in_(("new", "working")),
     postgresql_where=received.c.state.in_(("new", "working")),
 )
@@ -47,6 +49,7 @@ Index(
 Index(
     "ix_received_settled",
     received.c.settled_at,
+    received.c.state,
     sqlite_where=received.c.settled_at.isnot(None),
     postgresql_where=received.c.settled_at.isnot(None),
 )
@@ -90,6 +93,31 @@ def insert(tx: Tx, row: Received) -> bool:
     """Keep an activity; False when the same (authenticated) one is here already."""
     fresh = insert_new(tx, received, {column.name: getattr(row, column.name) for column in _ROW}) == 1
     if fresh and row.state == "new":
+        note(tx, "received")
+    return fresh
+
+
+class Arrived(NamedTuple):
+    """What is stored of an activity that was proven as it came; times in ms."""
+
+    id: int
+    activity_id: str
+    type: str
+    host: str
+    actor: str
+    key_id: str
+    via: str
+    body: bytes
+    due_at: int
+    received_at: int
+    state: str = "new"
+    attempts: int = 0
+
+
+def insert_arrived(tx: Tx, several: Sequence[Arrived]) -> int:
+    """Keep activities that came in together; how many were not here already comes back."""
+    fresh = insert_together(tx, received, Arrived._fields, several)
+    if fresh:
         note(tx, "received")
     return fresh
 
@@ -211,10 +239,15 @@ def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
     return tx.execute(delete(received).where(received.c.settled_at < rows_before)).rowcount
 
 
-def totals(tx: Tx) -> dict[str, int]:
-    """How many rows are in each state."""
-    query = select(received.c.state, func.count()).group_by(received.c.state)
-    return {row[0]: row[1] for row in tx.execute(query)}
+def totals(tx: Tx, since: int = 0) -> dict[str, int]:
+    """How many rows are in each state; of those that are settled, only those settled since then (ms)."""
+    waiting = select(received.c.state, func.count()).where(one_among(received.c.state, "new", "working"))
+    settled = select(received.c.state, func.count()).where(received.c.settled_at >= since)
+    both = waiting.group_by(received.c.state).union_all(settled.group_by(received.c.state))
+    found: dict[str, int] = {}
+    for state, number in tx.execute(both):
+        found[state] = found.get(state, 0) + number
+    return found
 
 
 def oldest_due(tx: Tx, now: int) -> int | None:

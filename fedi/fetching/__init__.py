@@ -7,7 +7,7 @@ at once is one request; what could not be had is not asked for again for a minut
 from fedi.fetching.activities import activity, proven
 from fedi.fetching.actors import ACTOR_KINDS, MAX_MODERATORS, actor, interaction, keep_actor, moderators
 from fedi.fetching.asking import document, instance_key
-from fedi.fetching.keys import key, rotated_key
+from fedi.fetching.keys import check_failed, key, rotated_key
 from fedi.fetching.posts import MAX_PARENTS, post, resolve
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "MAX_PARENTS",
     "activity",
     "actor",
+    "check_failed",
     "document",
     "instance_key",
     "interaction",

@@ -2,7 +2,8 @@
 policy permits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from federation.hosts import host_of
 from federation.policy import Verdict
 from federation.signatures.keys import PrivateKey
 from fedi import policy
-from fedi.context import Site
+from fedi.context import Site, Turns
 
 T = TypeVar("T")
 
@@ -26,19 +27,18 @@ ROTATIONS = (6, 12)
 changed, or a host asked for keys that it does not have: so many a minute, so many at once."""
 
 
-async def once(site: Site, question: str, ask: Callable[[], Awaitable[T]]) -> T:
-    """Run `ask` unless the same question runs already (share its answer) or failed within the last minute."""
+async def once(site: Site, question: str, ask: Callable[[], Awaitable[T]], host: str | None = None) -> T:
+    """Run `ask` unless the same question runs already (share its answer) or failed within the last minute.
+
+    With `host`, only some questions to it run at a time, so that a crowd of them does not take the turns of others.
+    """
     asked = site.questions
-    known = asked.failed.get(question)
-    if known is not None:
-        if known[0] > site.clock():
-            raise known[1]
-        del asked.failed[question]
+    check_question(site, question)
     task = asked.running.get(question)
     if task is None:
 
         async def run() -> T:
-            async with asked.slots:
+            async with _turn(site, host), asked.slots:
                 return await ask()
 
         task = asyncio.get_running_loop().create_task(run())
@@ -49,6 +49,36 @@ async def once(site: Site, question: str, ask: Callable[[], Awaitable[T]]) -> T:
     except FederationError as problem:
         remember(site, question, problem)
         raise
+
+
+@contextlib.asynccontextmanager
+async def _turn(site: Site, host: str | None) -> AsyncIterator[None]:
+    """Hold one of the turns of a host; the last who leaves takes its queue down."""
+    if host is None:
+        yield
+        return
+    queues = site.questions.queues
+    queue = queues.setdefault(host, Turns())
+    queue.wanted += 1
+    try:
+        async with queue.free:
+            yield
+    finally:
+        queue.wanted -= 1
+        if not queue.wanted:
+            del queues[host]
+
+
+def check_question(site: Site, question: str) -> None:
+    """Raises the problem that a question failed with, if that was within the last minute."""
+    failed = site.questions.failed
+    known = failed.get(question)
+    if known is None:
+        return
+    if known[0] > site.clock():
+        # Without where it passed before: each raise adds to that, and what is held there would stay in memory.
+        raise known[1].with_traceback(None)
+    del failed[question]
 
 
 def remember(site: Site, question: str, problem: FederationError) -> None:

@@ -14,9 +14,12 @@ from federation.signatures.keys import PublicKey, load_public
 from federation.vocabulary.actor import owner_of_key
 from fedi.context import Site
 from fedi.fetching.actors import keep_actor
-from fedi.fetching.asking import ROTATIONS, instance_key, once, permitted, remember
+from fedi.fetching.asking import ROTATIONS, check_question, instance_key, once, permitted, remember
 from storage import keys
 from storage.keys import Key
+
+_ROTATED = (1, 1)
+"""How often one key is read again because a signature did not fit: once a minute."""
 
 
 async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
@@ -29,23 +32,29 @@ async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
         if known is not None:
             return known
     host = host_of(key_id)
-    _check_answers(site, host)
-    asked = f"key {key_id}"
-    known_to_fail = asked in site.questions.failed
-    try:
-        return await once(site, asked, lambda: _fetch_key(site, key_id))
-    except FederationError as problem:
-        if not known_to_fail:
-            _note_failure(site, host, problem)
-        raise
+    _check_host(site, host)
+    return await once(site, f"key {key_id}", lambda: _ask(site, host, key_id), host)
 
 
-def _check_answers(site: Site, host: str) -> None:
+def check_failed(site: Site, key_id: str) -> None:
+    """Raises what the key was asked for in vain with, it or its host, within the last minute."""
+    _check_host(site, host_of(key_id))
+    check_question(site, f"key {key_id}")
+
+
+def _check_host(site: Site, host: str) -> None:
     """Raises KeyUnavailable for a host that was asked for keys in vain lately, whichever key is wanted now: everybody may
     name any number of keys there, and each would cost it, and us, a request (CVE-2026-34148)."""
-    failed = site.questions.failed.get(f"host {host}")
-    if failed is not None and failed[0] > site.clock():
-        raise failed[1]
+    check_question(site, f"host {host}")
+
+
+async def _ask(site: Site, host: str, key_id: str) -> PublicKey:
+    _check_host(site, host)  # whoever was before us in its queue may have found that it does not answer
+    try:
+        return await _fetch_key(site, key_id)
+    except FederationError as problem:
+        _note_failure(site, host, problem)
+        raise
 
 
 def _note_failure(site: Site, host: str, problem: FederationError) -> None:
@@ -59,9 +68,15 @@ def _note_failure(site: Site, host: str, problem: FederationError) -> None:
 async def rotated_key(site: Site, key_id: str) -> PublicKey | None:
     """The key as its owner gives it now, for a signature that did not fit: it may have been changed since we read it.
 
-    None when it can't be had, or its host was asked too often lately: each forgery would make us ask.
+    None when it can't be had, or was read again within the last minute, or its host was asked too often: each forgery
+    would make us ask. Who comes while it is being read shares the answer.
     """
-    if not site.rotations.allow(host_of(key_id), *ROTATIONS, site.clock()):
+    now, question = site.clock(), f"key {key_id}"
+    if question not in site.questions.running and not (
+        # By its hash: an id may be two thousand characters long.
+        site.rotations.allow(f"key {hash(key_id)}", *_ROTATED, now)
+        and site.rotations.allow(host_of(key_id), *ROTATIONS, now)
+    ):
         return None
     try:
         return await key(site, key_id, fresh=True)

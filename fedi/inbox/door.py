@@ -1,236 +1,221 @@
 """POST /inbox: prove who sent it, keep it, answer 202. What it means is worked out later (`fedi.inbox.process`).
 
-Cheap refusals come first. The signature is verified here; only the key of somebody unknown is fetched first, once
-however many wait for it. A key that can't be had now does not lose the activity: it is kept and verified later.
-Every refusal tells its reason (problem details, RFC 9457) and is kept for the operator, within a bound.
+A plain ASGI application, asked by `fedi.app` before any router. Cheap refusals come first; the signature is verified here,
+which takes less time than to hand it to a thread; only the key of somebody unknown is fetched first, once however many wait
+for it (`fedi.inbox.unknown`). What is proven is stored together with what else came within some ms (`fedi.inbox.gather`).
+Every refusal tells its reason and is kept for the operator, within a bound (`fedi.inbox.refusals`).
 """
 
-import contextlib
-from typing import Any
+import asyncio
+import logging
+import re
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
-from federation.activity import Activity
-from federation.errors import BadSignature, FederationError, KeyUnavailable, TooLarge
+from federation.activity import Activity, Authentic
+from federation.errors import BadSignature, FederationError, TooLarge
 from federation.hosts import host_of
 from federation.parse import MAX_BYTES, parse
-from federation.policy import Decision, Verdict
-from federation.signatures.keys import PublicKey
+from federation.policy import Verdict
 from federation.signatures.verify import Claim, verify
-from federation.synchronisation import HEADER, read_header
-from fedi import fetching, policy
-from fedi.actions import followers
+from federation.synchronisation import HEADER
+from fedi import fetching
 from fedi.context import Site
-from fedi.signatures import claim_of, target
-from storage import actors, links, received
-from storage.metadata import Tx
-from storage.received import Received
+from fedi.inbox import refusals
+from fedi.inbox.answers import ACCEPTED, Answer, busy, refusal
+from fedi.inbox.gather import Gatherer, Proven
+from fedi.inbox.room import Room
+from fedi.inbox.unknown import key_of_unknown
+from fedi.signatures import claim_in, target
+from storage.database import StorageUnavailable
+from storage.received import Arrived
 
-REFUSALS = (30, 60)
-"""Refusals of one sender that are kept: so many a minute, so many at once."""
+log = logging.getLogger(__name__)
 
+PROVEN = 16 << 20
+"""Bytes of activities in memory at most that are proven and wait for the disk, by the host that sent them."""
+UNPROVEN = 16 << 20
+"""The same of bodies that are still coming and of those that wait for a key, by the address that sent them."""
+OVERHEAD = 2048
+"""Bytes that an activity which waits takes beside its body."""
+SLOWEST = 30.0
+"""Seconds that a body may take to come."""
 
-async def inbox(request: Request) -> Response:
-    """202 when the activity is kept (or was before); else the status and reason of `federation.errors`."""
-    site: Site = request.app.state.site
-    try:
-        raw = await _body(request)
-    except TooLarge as problem:
-        return _problem(problem.status, problem.code, problem.text)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in ("application/activity+json", "application/ld+json", "application/json"):
-        return _problem(415, "wrong-content-type", f"send application/activity+json, not {kind or 'nothing'}")
-    activity: Activity | None = None
-    claim: Claim | None = None
-    try:
-        activity = parse(raw)
-        claim = claim_of(request)
-        return await _take(site, request, raw, activity, claim)
-    except FederationError as problem:
-        address = request.client.host if request.client is not None else ""
-        await _keep_refusal(site, address, raw, activity, claim, problem)
-        return _problem(problem.status, problem.code, problem.text)
+_KINDS = frozenset({"application/activity+json", "application/ld+json", "application/json"})
+_PATH = re.compile(r"/(?:actor/|(?:people|groups)/[^/]+/)?inbox")
+_HEADER = HEADER.encode()
 
 
-async def _take(site: Site, request: Request, raw: bytes, activity: Activity, claim: Claim) -> Response:
-    now = site.clock()
-    host = host_of(claim.key_id)
-    key = site.cached_public_key(claim.key_id)
-    if key is None:
-        key, decision, deletes_unknown = await site.db.read(lambda tx: _known(tx, site, claim, host, activity))
-        if decision.verdict is Verdict.REJECT:
-            return await _reject(site, decision, host, activity)
-        if deletes_unknown:
-            return Response(status_code=202)
-    if key is None:
+class Inbox:
+    """All inboxes of one instance: the shared one, and those of its people, groups and of itself. For one event loop."""
+
+    def __init__(self) -> None:
+        self._proven = Room(PROVEN)
+        self._unproven = Room(UNPROVEN)
+        self._gatherer: Gatherer | None = None
+
+    def takes(self, path: str) -> bool:
+        """Whether a POST to this path is for an inbox."""
+        return path == "/inbox" or _PATH.fullmatch(path) is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one POST: 202 when the activity is kept (or was before); else the status and reason of
+        `federation.errors`; 503 with Retry-After when it can't be kept now."""
+        site: Site = scope["app"].state.site
+        site.pressure.arrived()
+        if self._gatherer is None:
+            self._gatherer = Gatherer(site)
         try:
-            key = await fetching.key(site, claim.key_id)
-        except KeyUnavailable as unavailable:
-            why = unavailable.text
-            address = request.client.host if request.client is not None else ""
-            # Nothing of it is proven: what anybody can make us keep has a bound. Who is honest tries again.
-            if not site.refusals.allow(f"unproven {address}", *REFUSALS, now):
-                return _problem(503, unavailable.code, why, {"retry-after": "60"})
-            headers = {"method": request.method, "target": target(request), "headers": _kept_headers(request)}
-            await site.db.write(lambda tx: _keep(tx, site, raw, activity, host, claim.key_id, None, headers, why))
-            return Response(status_code=202)
-    try:
-        authentic = verify(claim, key, raw, now, activity)
-    except BadSignature:
-        key = await fetching.rotated_key(site, claim.key_id)
+            answer = await self._answer(site, self._gatherer, scope, receive)
+        except StorageUnavailable as problem:
+            log.debug("nothing can be stored: %s", problem)  # `storage.outages` says it, once
+            answer = busy("unavailable", "the database can't be reached or written to; what you sent was not kept")
+        except Exception:
+            log.exception("the inbox failed")
+            answer = refusal(500, "fault", "this is our fault; what you sent was not kept")
+        if answer is not None:
+            await send(answer.start)
+            await send(answer.body)
+
+    async def _answer(self, site: Site, gatherer: Gatherer, scope: Scope, receive: Receive) -> Answer | None:
+        """The answer; None for a sender who has gone."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        address = scope["client"][0] if scope.get("client") else ""
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > MAX_BYTES:
+            return refusal(413, TooLarge.code, f"an activity has at most {MAX_BYTES} bytes, not {int(length)}")
+        kind = headers.get(b"content-type", b"").partition(b";")[0].decode("latin-1").strip().lower()
+        if kind not in _KINDS:
+            return refusal(415, "wrong-content-type", f"send application/activity+json, not {kind or 'nothing'}")
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        raw: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            read = await self._rest(address, raw, receive)
+            if not isinstance(read, bytes):
+                return read
+            raw = read
+        activity: Activity | None = None
+        claim: Claim | None = None
+        try:
+            if len(raw) > MAX_BYTES:
+                raise TooLarge(f"an activity has at most {MAX_BYTES} bytes")
+            activity = parse(raw)
+            claim = claim_in(site, scope["method"], target(scope), scope["headers"])
+            return await self._take(site, gatherer, scope, headers, address, activity, claim)
+        except FederationError as problem:
+            await refusals.keep(site, address, raw, activity, claim, problem)
+            return refusal(problem.status, problem.code, problem.text)
+
+    async def _rest(self, address: str, begun: bytes, receive: Receive) -> bytes | Answer | None:
+        """The whole body of which `begun` is the first part."""
+        pieces, size, who = [begun], len(begun), refusals.sender(address)
+        if not self._unproven.enter(who, size):
+            return _full()
+        try:
+            async with asyncio.timeout(SLOWEST):
+                while True:
+                    message: Message = await receive()
+                    if message["type"] != "http.request":
+                        return None
+                    piece: bytes = message.get("body", b"")
+                    if size + len(piece) > MAX_BYTES:
+                        return refusal(413, TooLarge.code, f"an activity has at most {MAX_BYTES} bytes")
+                    if not self._unproven.enter(who, len(piece)):
+                        return _full()
+                    pieces.append(piece)
+                    size += len(piece)
+                    if not message.get("more_body"):
+                        return b"".join(pieces)
+        except TimeoutError:
+            return refusal(408, "too-slow", f"the body took longer than {SLOWEST:.0f} seconds")
+        finally:
+            self._unproven.leave(who, size)
+
+    async def _take(
+        self,
+        site: Site,
+        gatherer: Gatherer,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        address: str,
+        activity: Activity,
+        claim: Claim,
+    ) -> Answer:
+        """Prove it, store it, answer. Raises the errors of `federation.errors` for what is refused."""
+        host = host_of(claim.key_id)
+        raw = activity.raw
+        size = len(raw) + OVERHEAD
+        # Not proven yet, but only who is flooding, or lies about itself, hears of it; and it costs no proof.
+        if not self._proven.fits(host, size):
+            return _full()
+        now = site.clock()
+        key = site.cached_public_key(claim.key_id)
         if key is None:
-            raise
-        authentic = verify(claim, key, raw, now, activity)
-    via = authentic.via
-    told = request.headers.get(HEADER) if HEADER in claim.covered else None
+            who = refusals.sender(address)
+            if not self._unproven.enter(who, size):
+                return _full()
+            try:
+                found = await key_of_unknown(site, scope, who, activity, claim, host)
+            finally:
+                self._unproven.leave(who, size)
+            if isinstance(found, Answer):
+                return found
+            key = found
+        try:
+            authentic = verify(claim, key, raw, now, activity)
+        except BadSignature:
+            authentic = await self._with_new_key(site, address, activity, claim)
+        told = headers[_HEADER].decode("latin-1") if _HEADER in headers and HEADER in claim.covered else None
+        if not self._proven.enter(host, size):
+            return _full()
+        try:
+            decision = await gatherer.store(Proven(_row(site, authentic, claim, host), told))
+        finally:
+            self._proven.leave(host, size)
+        if decision.verdict is Verdict.REJECT:
+            await refusals.keep_decision(site, decision, host, activity)
+            return refusal(403, decision.code, decision.text)
+        return ACCEPTED
 
-    def keep(tx: Tx) -> Decision:
-        decision = policy.receiving(tx, site, host, activity.type)
-        if not policy.refuses(decision):
-            _keep(tx, site, raw, activity, host, claim.key_id, via, None, None)
-            if told is not None:
-                with contextlib.suppress(FederationError):  # it is an offer; what can't be read is passed over
-                    followers.heard(tx, site, authentic.signer, read_header(told))
-        return decision
+    async def _with_new_key(self, site: Site, address: str, activity: Activity, claim: Claim) -> Authentic:
+        """Prove it by the key as its owner gives it now, as it may have been changed. Raises as `verify`."""
+        who, size = refusals.sender(address), len(activity.raw) + OVERHEAD
+        if not self._unproven.enter(who, size):
+            raise BadSignature("the signature does not fit")
+        try:
+            key = await fetching.rotated_key(site, claim.key_id)
+        finally:
+            self._unproven.leave(who, size)
+        if key is None:
+            raise BadSignature("the signature does not fit")
+        return verify(claim, key, activity.raw, site.clock(), activity)
 
-    decision = await site.db.write(keep)
-    if decision.verdict is Verdict.REJECT:
-        return await _reject(site, decision, host, activity)
-    return Response(status_code=202)
 
-
-def _known(tx: Tx, site: Site, claim: Claim, host: str, activity: Activity) -> tuple[PublicKey | None, Decision, bool]:
-    """(the key if we have it, what policy says of its host, whether it is a Delete of somebody we never heard of)."""
-    key = site.public_key(tx, claim.key_id)
-    decision = policy.receiving(tx, site, host, activity.type)
-    # The whole network hears when an account ends. Of one that was never known there is nothing to delete, and its
-    # key is gone with it, so nothing is asked (Mastodon answers 202 as well).
-    object_id = activity.object if isinstance(activity.object, str) else None
-    unknown = (
-        key is None
-        and activity.type == "Delete"
-        and object_id == activity.actor
-        and actors.by_iri(tx, activity.actor) is None
+def _row(site: Site, authentic: Authentic, claim: Claim, host: str) -> Arrived:
+    """What is stored of it. Its id is made in this moment, so that ids of an actor are in the order of arrival."""
+    now, activity = site.clock(), authentic.activity
+    return Arrived(
+        site.db.ids.next(now),
+        activity.id,
+        activity.type[:60],
+        host,
+        activity.actor,
+        claim.key_id,
+        authentic.via,
+        activity.raw,
+        now,
+        now,
     )
-    return key, decision, unknown
 
 
-def _keep(
-    tx: Tx,
-    site: Site,
-    raw: bytes,
-    activity: Activity,
-    host: str,
-    key_id: str,
-    via: str | None,
-    headers: dict[str, Any] | None,
-    problem: str | None,
-) -> None:
-    now = site.clock()
-    due = now if via is not None else now + 60_000
-    row = Received(
-        id=site.new_id(),
-        activity_id=activity.id,
-        type=activity.type[:60],
-        host=host,
-        actor=activity.actor,
-        key_id=key_id,
-        via=via,
-        body=raw,
-        headers=headers,
-        state="new",
-        attempts=0,
-        due_at=due,
-        claimed_until=None,
-        received_at=now,
-        settled_at=None,
-        code=None,
-        problem=problem,
-    )
-    received.insert(tx, row)
-    if via is not None:
-        links.wake(tx, host, now)  # who speaks is awake: try what waits for them
+def _full() -> Answer:
+    return busy("busy", "more than can be stored at once came from you; send it again in a moment")
 
 
-async def _reject(site: Site, decision: Decision, host: str, activity: Activity) -> Response:
-    def keep(tx: Tx) -> None:
-        policy.keep(tx, site, decision, "in", host, actor=activity.actor, activity_id=activity.id, type=activity.type)
-
-    if site.refusals.allow(host, *REFUSALS, site.clock()):
-        await site.db.write(keep)
-    return _problem(403, decision.code, decision.text)
-
-
-async def _keep_refusal(
-    site: Site, address: str, raw: bytes, activity: Activity | None, claim: Claim | None, problem: FederationError
-) -> None:
-    """Keep what was refused, for the operator: a few per sender and minute, since anybody can send rubbish."""
-    code, text = problem.code, problem.text
-    host = ""
-    with contextlib.suppress(FederationError):
-        host = host_of(claim.key_id) if claim is not None else (host_of(activity.actor) if activity is not None else "")
-    now = site.clock()
-    # By the address that it came from: the host is only what it claims.
-    if not site.refusals.allow(address, *REFUSALS, now):
-        return
-    row = Received(
-        id=site.new_id(),
-        activity_id=activity.id if activity else "",
-        type=activity.type[:60] if activity else "",
-        host=host,
-        actor=activity.actor if activity else "",
-        key_id=claim.key_id if claim else None,
-        via=None,
-        body=raw[:10_000],
-        headers=None,
-        state="refused",
-        attempts=0,
-        due_at=now,
-        claimed_until=None,
-        received_at=now,
-        settled_at=now,
-        code=code,
-        problem=text[:500],
-    )
-    decision = Decision(Verdict.REJECT, code, text[:500])
-
-    def keep(tx: Tx) -> None:
-        received.insert(tx, row)
-        policy.keep(tx, site, decision, "in", host, actor=row.actor, activity_id=row.activity_id, type=row.type)
-
-    await site.db.write(keep)
-
-
-async def _body(request: Request) -> bytes:
-    """The whole body. Raises TooLarge past the limit, before more of it is read."""
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_BYTES:
-        raise TooLarge(f"an activity has at most {MAX_BYTES} bytes, not {length}")
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > MAX_BYTES:
-            raise TooLarge(f"an activity has at most {MAX_BYTES} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _kept_headers(request: Request) -> list[list[str]]:
-    """The headers, to verify the signature by later."""
-    return [[name.decode("latin-1"), value.decode("latin-1")] for name, value in request.headers.raw][:100]
-
-
-def _problem(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> Response:
-    body = {"type": f"urn:fedi:{code}", "title": code.replace("-", " "), "status": status, "detail": text}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
-
-
-ROUTES = [
-    Route("/inbox", inbox, methods=["POST"]),
-    Route("/actor/inbox", inbox, methods=["POST"]),
-    Route("/people/{name}/inbox", inbox, methods=["POST"]),
-    Route("/groups/{name}/inbox", inbox, methods=["POST"]),
-]
+def routes(inbox: Inbox) -> list[Route]:
+    """The addresses of inboxes, for the methods that they don't take: what is POSTed there never reaches the router."""
+    paths = ("/inbox", "/actor/inbox", "/people/{name}/inbox", "/groups/{name}/inbox")
+    return [Route(path, inbox, methods=["POST"]) for path in paths]
