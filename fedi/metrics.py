@@ -11,7 +11,8 @@ from fedi.context import Site
 from storage import jobs, links, outbox, people, posts, received
 from storage.metadata import Tx
 
-_MONTH = 30 * 24 * 3600 * 1000
+_HOUR = 3600 * 1000
+_MONTH = 30 * 24 * _HOUR
 
 
 class Streams(Protocol):
@@ -41,8 +42,8 @@ def _collect(tx: Tx, site: Site, streams: dict[str, int]) -> bytes:
 
     made: dict[str, Gauge] = {}
     now = site.clock()
-    for state, number in received.totals(tx).items():
-        gauge("fedi_received", "Activities received, by state", number, state=state)
+    for state, number in received.totals(tx, now - _HOUR).items():
+        gauge("fedi_received", "Activities that wait, and that were settled in the last hour", number, state=state)
     oldest = received.oldest_due(tx, now)
     gauge(
         "fedi_received_oldest_seconds", "Age of the oldest activity that waits", (now - oldest) / 1000 if oldest else 0

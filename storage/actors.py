@@ -20,6 +20,7 @@ from sqlalchemy import (
     false,
     func,
     select,
+    text,
 )
 
 from storage import held
@@ -94,6 +95,15 @@ actors = Table(
 )
 # A name is found whatever the case of its letters.
 Index("ix_actors_name", func.lower(actors.c.username), actors.c.domain)
+# Of all that are known few are here, and few are groups.
+Index(
+    "ix_actors_local",
+    actors.c.kind,
+    actors.c.id,
+    sqlite_where=text("local = 1"),  # as SQLAlchemy asks for it
+    postgresql_where=actors.c.local,
+)
+Index("ix_actors_groups", actors.c.id, sqlite_where=actors.c.kind == "Group", postgresql_where=actors.c.kind == "Group")
 
 
 @dataclass(frozen=True, slots=True)

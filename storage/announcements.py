@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, ForeignKey, Table, Text, and_, delete, func, insert, or_, select
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, and_, delete, func, insert, or_, select
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of, set_columns
 
@@ -26,6 +26,7 @@ announcement_reads = Table(
         "announcement_id", Id, ForeignKey("announcements.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     ),
     Column("person_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Index("ix_announcement_reads_person_id", "person_id", "announcement_id"),
 )
 
 announcement_reactions = Table(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table, Text, bindparam, delete, select, update
+from sqlalchemy import Column, Index, Table, Text, bindparam, delete, select, update
 
 from storage.metadata import Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, upsert
 
@@ -17,6 +17,7 @@ cards = Table(
     Column("description", Text, nullable=False),
     Column("more", Json, nullable=False),  # {"author_name", "provider_name", "image", "width", "height", "language", …}
     Column("fetched_at", Time),
+    Index("ix_cards_fetched_at", "fetched_at"),
 )
 
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Table, Text, bindparam, exists, func, select, update
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, exists, func, literal, select, text, update
 
 from storage.actors import GROUP, Actor, actors
 from storage.events import note
 from storage.follows import follows
-from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_of, upsert
+from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_among, one_of, upsert
 
 groups = Table(
     "groups",
@@ -20,6 +20,15 @@ groups = Table(
     Column("rules", Json, nullable=False),  # [text]
     Column("creator_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),
     Column("created_at", Time, nullable=False),
+)
+
+# Few groups are not for everyone.
+_PRIVATE = groups.c.see != literal("public", literal_execute=True)
+Index(
+    "ix_groups_private",
+    groups.c.actor_id,
+    sqlite_where=text("see != 'public'"),
+    postgresql_where=text("see != 'public'"),
 )
 
 JOIN_MODES = ("open", "approval", "invite")
@@ -49,7 +58,7 @@ _IN_PUBLIC = (
     .where(
         follows.c.follower_id == bindparam("follower", type_=Id()),
         follows.c.state == "accepted",
-        follows.c.target_id.not_in(select(groups.c.actor_id).where(groups.c.see != "public")),
+        follows.c.target_id.not_in(select(groups.c.actor_id).where(_PRIVATE)),
     )
 )
 
@@ -88,7 +97,7 @@ def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None) -> lis
     that someone here is in. `before`: only those whose id is below this one.
     """
     query = select(*columns(actors, Actor)).where(
-        actors.c.kind == GROUP, actors.c.local == local, actors.c.state == "active", actors.c.discoverable
+        one_among(actors.c.kind, GROUP), actors.c.local == local, actors.c.state == "active", actors.c.discoverable
     )
     if not local:
         query = query.where(exists().where(follows.c.target_id == actors.c.id, follows.c.state == "accepted"))

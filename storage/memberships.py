@@ -19,6 +19,13 @@ memberships = Table(
     Column("reason", Text),  # of a ban
     Index("ix_memberships_actor_id", "actor_id"),
 )
+# Few bans end by themselves.
+Index(
+    "ix_memberships_until",
+    memberships.c.until,
+    sqlite_where=memberships.c.until.isnot(None),
+    postgresql_where=memberships.c.until.isnot(None),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ mutes = Table(
     Index("uq_mutes_pair", "person_id", "actor_id", unique=True),
     Index("ix_mutes_actor_id", "actor_id"),
 )
+Index(
+    "ix_mutes_until", mutes.c.until, sqlite_where=mutes.c.until.isnot(None), postgresql_where=mutes.c.until.isnot(None)
+)
 
 thread_mutes = Table(
     "thread_mutes",

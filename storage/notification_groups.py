@@ -7,7 +7,7 @@ and the grouped one can't differ, and what waited in a request is in its group o
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
 from storage.actors import actors
 from storage.ids import first_at
@@ -195,7 +195,8 @@ def unread(
 
 
 def _by_active() -> ColumnElement[bool]:
-    return _N.actor_id.in_(select(actors.c.id).where(one_among(actors.c.state, *DOERS)))
+    # One look for each: IN would gather all actors there are first.
+    return exists(select(actors.c.id).where(actors.c.id == _N.actor_id, one_among(actors.c.state, *DOERS)))
 
 
 def _exactly(key: Key) -> ColumnElement[bool]:

@@ -24,6 +24,7 @@ outbox = Table(
     Column("post_id", Id),  # the post it is about: asked at the gate when it is sent or fetched
     Column("body", Bytes, nullable=False),
     Column("created_at", Time, nullable=False),
+    Index("ix_outbox_actor_id", "actor_id", "position"),
     sqlite_autoincrement=True,  # a position is never used twice
 )
 # What a group passed on about each post of a thread, for who joins late.

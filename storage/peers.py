@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Table, Text, bindparam, select, update
+from sqlalchemy import Boolean, Column, Index, Table, Text, bindparam, func, select, update
 
 from storage import held
 from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
@@ -22,6 +22,7 @@ peers = Table(
     Column("last_seen_at", Time),  # last authenticated activity from there
     Column("reason", Text),  # why it is limited or blocked
     Column("ed25519", Boolean),  # whether it says that it reads RFC 9421 with such keys (FEP-844e)
+    Index("ix_peers_stance", "stance", "host"),
 )
 
 STANCES = ("none", "agreed", "limited", "blocked")
@@ -95,19 +96,25 @@ def heard(tx: Tx, hosts: Collection[str], now: int) -> None:
         change_each(tx, _HEARD, [{"key": host, "now": now} for host in sorted(hosts)])
 
 
-_STANCES = select(peers.c.host, peers.c.stance).where(
-    peers.c.host.in_(bindparam("hosts", expanding=True)), peers.c.stance != "none"
-)
-
-
-def stances(tx: Tx, hosts: list[str]) -> dict[str, str]:
-    """How we stand to these hosts, by host; those with the stance `none` and those that we never met are left out."""
-    return {host: stance for host, stance in rows(tx, _STANCES, {"hosts": hosts})}
-
-
 def change(tx: Tx, host: str, **values: Any) -> None:
     """Set columns of a peer."""
     set_columns(tx, peers, peers.c.host, host, values)
+
+
+def with_stance(tx: Tx, stances: Collection[str]) -> list[Peer]:
+    """The peers to which we stand so, by host."""
+    return all_of(tx, select(*_ROW).where(peers.c.stance.in_(stances)).order_by(peers.c.host), Peer)
+
+
+def beginning(tx: Tx, letters: str, limit: int) -> list[str]:
+    """The hosts that begin so, but for blocked ones, in order."""
+    query = select(peers.c.host).where(peers.c.host.startswith(letters, autoescape=True), peers.c.stance != "blocked")
+    return list(tx.scalars(query.order_by(peers.c.host).limit(limit)))
+
+
+def total(tx: Tx) -> int:
+    """How many there are."""
+    return tx.scalar(select(func.count()).select_from(peers)) or 0
 
 
 def everyone(tx: Tx) -> list[Peer]:

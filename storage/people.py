@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Table, Text, func, select, update
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, func, select, update
 
 from storage.actors import actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_of
@@ -19,6 +19,7 @@ people = Table(
     Column("state", Text, nullable=False),  # active pending (waits for approval) suspended
     Column("settings", Json, nullable=False),  # {"visibility", "sensitive", "language", ...}
     Column("created_at", Time, nullable=False),
+    Index("ix_people_role", "role", "actor_id"),
 )
 
 ROLES = ("member", "moderator", "admin")

@@ -25,6 +25,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -126,6 +127,17 @@ Index(
     postgresql_where=posts.c.visibility == "public",
 )
 
+# Of all that are known few were written here; with what is counted of them.
+Index(
+    "ix_posts_local",
+    posts.c.local,
+    posts.c.deleted_at,
+    posts.c.id,
+    posts.c.visibility,
+    posts.c.reply_to_iri,
+    sqlite_where=text("local = 1"),  # as SQLAlchemy asks for it
+    postgresql_where=posts.c.local,
+)
 Index(
     "ix_posts_link",
     posts.c.link,
@@ -170,7 +182,8 @@ mentions = Table(
 tags = Table(
     "tags",
     metadata,
-    Column("tag", Text, primary_key=True),  # lower case, without #
+    # Lower case, without #. In the order of its bytes, or PostgreSQL could not look for beginnings in the index.
+    Column("tag", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
     Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Index("ix_tags_post_id", "post_id"),
 )
@@ -497,11 +510,11 @@ def tags_of(tx: Tx, ids: list[int]) -> dict[int, list[str]]:
 
 def find_tags(tx: Tx, beginning: str, limit: int, visible: ColumnElement[bool], offset: int = 0) -> list[str]:
     """Hashtags that begin so, most used first, of posts that meet the gate's condition `visible`."""
-    wanted = beginning.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    wanted = beginning.lower()
     query = (
         select(tags.c.tag)
         .join(posts, posts.c.id == tags.c.post_id)
-        .where(tags.c.tag.like(f"{wanted}%", escape="\\"), visible)
+        .where(tags.c.tag >= wanted, tags.c.tag < f"{wanted}\U0010ffff", visible)
         .group_by(tags.c.tag)
         .order_by(func.count().desc(), tags.c.tag)
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Table, Text, delete, select, update
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select, update
 
 from storage.apps import hashed
 from storage.metadata import Id, Time, Tx, all_of, columns, metadata, one_of
@@ -16,6 +16,7 @@ sessions = Table(
     Column("seen_at", Time, nullable=False),
     Column("expires_at", Time, nullable=False),
     Column("agent", Text, nullable=False),  # the browser's own name, shown to the person
+    Index("ix_sessions_expires_at", "expires_at"),
 )
 
 

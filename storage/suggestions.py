@@ -17,6 +17,8 @@ from storage.peers import peers
 ACTOR = columns(actors, Actor)
 NEAR = 500
 """Whom somebody follows, or shares groups with, as far as they are looked at."""
+ROWS = 10_000
+"""Memberships or followings that are looked at for one answer: groups may have everybody in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,14 @@ def near(tx: Tx, person_id: int, limit: int) -> list[Candidate]:
 
 def _companions(tx: Tx, person_id: int, limit: int) -> list[int]:
     mine = select(memberships.c.group_id).where(memberships.c.actor_id == person_id, memberships.c.state == "accepted")
-    query = (
+    some = (
         select(memberships.c.actor_id)
         .where(memberships.c.group_id.in_(mine), memberships.c.state == "accepted", memberships.c.actor_id != person_id)
-        .group_by(memberships.c.actor_id)
-        .order_by(func.count().desc(), memberships.c.actor_id)
+        .order_by(memberships.c.group_id.desc(), memberships.c.actor_id.desc())
+        .limit(ROWS)
+        .subquery()
     )
+    query = select(some.c.actor_id).group_by(some.c.actor_id).order_by(func.count().desc(), some.c.actor_id)
     return list(tx.scalars(query.limit(limit)))
 
 
@@ -102,17 +106,19 @@ def _followed_by_followed(tx: Tx, person_id: int, limit: int) -> list[int]:
         .order_by(follows.c.id.desc())
         .limit(NEAR)
     )
-    query = (
+    some = (
         select(follows.c.target_id)
-        .join(actors, actors.c.id == follows.c.target_id)
-        .where(
-            follows.c.follower_id.in_(mine),
-            follows.c.state == "accepted",
-            follows.c.target_id != person_id,
-            actors.c.kind != "Group",
-        )
-        .group_by(follows.c.target_id)
-        .order_by(func.count().desc(), follows.c.target_id)
+        .where(follows.c.follower_id.in_(mine), follows.c.state == "accepted", follows.c.target_id != person_id)
+        .order_by(follows.c.follower_id.desc(), follows.c.target_id.desc())
+        .limit(ROWS)
+        .subquery()
+    )
+    query = (
+        select(some.c.target_id)
+        .join(actors, actors.c.id == some.c.target_id)
+        .where(actors.c.kind != "Group")
+        .group_by(some.c.target_id)
+        .order_by(func.count().desc(), some.c.target_id)
     )
     return list(tx.scalars(query.limit(limit)))
 

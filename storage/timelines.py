@@ -145,9 +145,12 @@ def of_actor(
     if visible is not None:
         query = query.where(visible)
     if media:
-        query = query.where(entries.c.post_id.in_(select(posts.c.id).where(WITH_FILES)))
+        # One look for each: IN would gather all posts with files first.
+        query = query.where(exists(select(posts.c.id).where(posts.c.id == entries.c.post_id, WITH_FILES)))
     if tag is not None:
-        query = query.where(entries.c.post_id.in_(select(tags.c.post_id).where(tags.c.tag == plain(tag))))
+        query = query.where(
+            exists(select(tags.c.post_id).where(tags.c.post_id == entries.c.post_id, tags.c.tag == plain(tag)))
+        )
     if not boosts:
         query = query.where(~entries.c.boost)
     if not replies:

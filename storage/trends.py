@@ -34,13 +34,14 @@ def _recent(now: int, visible: ColumnElement[bool], days: int = DAYS) -> ColumnE
 def hashtags(tx: Tx, now: int, visible: ColumnElement[bool], limit: int) -> list[str]:
     """Hashtags that most people used, in posts that are `visible` (the gate's condition for nobody)."""
     authors = func.count(posts.c.author_id.distinct())
+    tag = tags.c.tag + ""  # or SQLite would read all hashtags there ever were, as their index has them in groups
     query = (
-        select(tags.c.tag)
+        select(tag)
         .join(posts, posts.c.id == tags.c.post_id)
-        .where(_recent(now, visible))
-        .group_by(tags.c.tag)
+        .where(tags.c.post_id >= first_at(now - DAYS * _DAY), _recent(now, visible))
+        .group_by(tag)
         .having(authors >= PEOPLE)
-        .order_by(authors.desc(), func.count().desc(), tags.c.tag)
+        .order_by(authors.desc(), func.count().desc(), tag)
     )
     return list(tx.scalars(query.limit(limit)))
 

@@ -70,7 +70,7 @@ def _listing(
 
         def unit(tx: Tx) -> list[Peer]:
             staff(tx, token, f"admin:read:{kind}", admin=True)
-            return [one for one in peers.everyone(tx) if one.stance in stances]
+            return peers.with_stance(tx, stances)
 
         found = await site.db.read(unit)
         return Json([entity(one) for one in found[: asked.limit if asked.limit and asked.limit > 0 else None]])
@@ -89,8 +89,8 @@ def _listing(
 
 
 def _one(tx: Tx, wanted: str, stances: tuple[str, ...]) -> Peer:
-    for peer in peers.everyone(tx):
-        if peer.stance in stances and host_id(peer.host) == wanted:
+    for peer in peers.with_stance(tx, stances):
+        if host_id(peer.host) == wanted:
             return peer
     raise NotFound
 

@@ -59,7 +59,7 @@ async def facts(site: Site) -> Facts:
         total, active = people.totals(tx, now - _MONTH)
         admins = people.by_role(tx, "admin")
         contact = actors.by_id(tx, admins[0]) if admins else None
-        hosts = len(peers.everyone(tx))
+        hosts = peers.total(tx)
         return Facts(total, active, posts.local_total(tx), hosts, contact, push_keys.public(tx, site))
 
     return await site.recent.get("instance", now, _KEPT, lambda: site.db.read(unit))

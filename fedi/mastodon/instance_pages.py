@@ -46,15 +46,14 @@ async def search_peers(request: Request) -> Response:
     beginning = asked.q.strip().lower()
     if not beginning:
         return public([])
-    rows = await site.db.read(peers.everyone)
-    found = [row.host for row in rows if row.stance != "blocked" and row.host.startswith(beginning)]
-    return public(found[: max(1, min(asked.limit, 10))])
+    limit = max(1, min(asked.limit, 10))
+    return public(await site.db.read(lambda tx: peers.beginning(tx, beginning, limit)))
 
 
 async def domain_blocks(request: Request) -> Response:
     """GET /api/v1/instance/domain_blocks: hosts that are blocked or limited here, and why."""
     site: Site = request.app.state.site
-    rows = await site.db.read(peers.everyone)
+    rows = await site.db.read(lambda tx: peers.with_stance(tx, tuple(_SEVERITY)))
     return public(
         [
             {

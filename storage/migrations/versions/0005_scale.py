@@ -18,6 +18,42 @@ def upgrade() -> None:
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
         _integer_ids(connection)
+    else:
+        op.execute('ALTER TABLE tags ALTER COLUMN tag TYPE TEXT COLLATE "C"')
+    _index("ix_actors_local", "actors", "kind", "id", where=("local = 1", "local"))
+    _index("ix_actors_groups", "actors", "id", where="kind = 'Group'")
+    _index(
+        "ix_posts_local",
+        "posts",
+        "local",
+        "deleted_at",
+        "id",
+        "visibility",
+        "reply_to_iri",
+        where=("local = 1", "local"),
+    )
+    _index("ix_people_role", "people", "role", "actor_id")
+    _index("ix_peers_stance", "peers", "stance", "host")
+    _index("ix_groups_private", "groups", "actor_id", where="see != 'public'")
+    _index("ix_outbox_actor_id", "outbox", "actor_id", "position")
+    _index("ix_sessions_expires_at", "sessions", "expires_at")
+    _index("ix_memberships_until", "memberships", "until", where="until IS NOT NULL")
+    _index("ix_mutes_until", "mutes", "until", where="until IS NOT NULL")
+    _index("ix_cards_fetched_at", "cards", "fetched_at")
+    _index("ix_announcement_reads_person_id", "announcement_reads", "person_id", "announcement_id")
+    op.drop_index("ix_received_settled", "received")
+    _index("ix_received_settled", "received", "settled_at", "state", where="settled_at IS NOT NULL")
+    op.drop_index("ix_received_due", "received")
+    _index("ix_received_due", "received", "due_at", "id", "state", where="state IN ('new', 'working')")
+
+
+def _index(name: str, table: str, *columns: str, where: str | tuple[str, str] | None = None) -> None:
+    """An index; `where` of a partial one, for both databases or for SQLite and for PostgreSQL."""
+    sqlite, postgresql = (where, where) if where is None or isinstance(where, str) else where
+    conditions = {}
+    if sqlite is not None and postgresql is not None:
+        conditions = {"sqlite_where": text(sqlite), "postgresql_where": text(postgresql)}
+    op.create_index(name, table, list(columns), **conditions)
 
 
 def _integer_ids(connection: Connection) -> None:
