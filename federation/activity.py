@@ -26,6 +26,8 @@ class Activity:
     published: int | None
     raw: bytes = field(repr=False)
     document: Json = field(repr=False)
+    read: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was read from the document so far, by whoever reads it, so that it is read once."""
 
 
 @dataclass(frozen=True, slots=True)

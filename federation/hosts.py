@@ -16,6 +16,7 @@ from federation.errors import AddressForbidden, Malformed, UnsupportedHost
 
 MAX_IRI = 2048
 """Longest IRI that we take, in characters: Mastodon's and most proxies' limit."""
+_KEPT_IRI = 256
 
 _IRI = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"\ud800-\udfff]")
@@ -60,6 +61,10 @@ def split_iri(iri: str) -> tuple[str, str, str]:
 
     Raises Malformed when it is not such an IRI (other scheme, userinfo, blanks, too long), UnsupportedHost for its host.
     """
+    return _split_kept(iri) if len(iri) <= _KEPT_IRI else _split(iri)
+
+
+def _split(iri: str) -> tuple[str, str, str]:
     if len(iri) > MAX_IRI:
         raise Malformed("an IRI longer than 2048 characters")
     found = _IRI.fullmatch(iri)
@@ -67,6 +72,10 @@ def split_iri(iri: str) -> tuple[str, str, str]:
         raise Malformed(f"not an http(s) IRI: {iri[:200]!r}")
     scheme = found[1].lower()
     return scheme, _normal_authority(scheme, found[2]), found[3]
+
+
+# Each activity names the same few a dozen times. Not those that are long, so that what is kept stays below a megabyte.
+_split_kept = lru_cache(maxsize=1024)(_split)
 
 
 @lru_cache(maxsize=4096)

@@ -21,6 +21,7 @@ from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.reactions import Boost
+from storage.savepoints import savepoint
 
 MAX_BATCH = 100
 """Activities that a group may pass on at once; what is beyond is left out."""
@@ -110,15 +111,12 @@ def _batch(
     first: Problem | FederationError | Ignored | None = None
     kept = 0
     for one in inner:
-        tx.exec_driver_sql("SAVEPOINT part")
         try:
-            passed_on.handle(tx, site, received, group, one, fetched)
-        except (Problem, FederationError, Ignored) as problem:
-            tx.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
-            first = first or problem
-        else:
-            tx.exec_driver_sql("RELEASE SAVEPOINT part")
+            with savepoint(tx):
+                passed_on.handle(tx, site, received, group, one, fetched)
             kept += 1
+        except (Problem, FederationError, Ignored) as problem:
+            first = first or problem
     if not kept and first is not None:
         raise first
 

@@ -37,7 +37,7 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
     if KEPT.isdisjoint(wire.types(document)):
         return NOTHING
     try:
-        read = read_post(_addressed(document, received))
+        read = _read(document, received)
     except FederationError:
         return NOTHING  # `handle` refuses it, with the reason
     if read.vote or not remote_posts.relevant(tx, site, read, author):
@@ -70,7 +70,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if KEPT.isdisjoint(wire.types(document)):
         raise Ignored("unsupported-type", f"a Create of {', '.join(wire.types(document)) or 'nothing'} is not kept")
     check_authorship(received.activity)
-    read = read_post(_addressed(document, received))
+    read = _read(document, received)
     check_author(read, received)
     if read.vote:
         _vote(tx, site, author, read, vouched_by)
@@ -116,6 +116,15 @@ def _known_before(
         raise Ignored("known", "this post is removed, or its group passed it on already")
     not_banned(tx, site, known, author)
     _pass_on(tx, site, group, received, known)
+
+
+def _read(document: dict[str, Any], received: Authentic) -> PostDocument:
+    """The post that is the one object of a Create: read once, though `needs` and `handle` both ask. Raises what `read_post`
+    does."""
+    found: PostDocument | None = received.activity.read.get("post")
+    if found is None:
+        found = received.activity.read["post"] = read_post(_addressed(document, received))
+    return found
 
 
 def _addressed(document: dict[str, Any], received: Authentic) -> dict[str, Any]:

@@ -1,16 +1,14 @@
-"""What was received, worked out: verify, decide, fetch what is needed, handle, settle. The pipeline, top to bottom.
+"""What was received, worked out: verify, decide, fetch what is needed, handle (`settling`). The pipeline, top to bottom.
 
-A batch is read once, its needs are fetched side by side, and all of it is handled in one transaction, each activity in a
-savepoint of its own, in the order of arrival. Settled and handled are committed together: after a crash an activity is
-handled once more or not at all, never half.
+A batch is read once, and all of it that needs nothing from elsewhere is handled in one transaction, in the order of
+arrival. What needs something is fetched meanwhile, and holds up what came from the same host after it, and no other.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-
-from sqlalchemy.exc import InterfaceError, OperationalError
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import perf_counter
 
 from federation import fields as wire
 from federation.activity import Activity, Authentic
@@ -22,49 +20,94 @@ from federation.signatures.verify import authentic_stored, signature_of, verify
 from fedi import fetching, policy
 from fedi.context import Site
 from fedi.errors import Problem
-from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Inner, Needs
+from fedi.inbox import ahead
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Inner, Needs
+from fedi.inbox.settling import ATTEMPTS, Item, handle_all
 from fedi.inbox.table import HANDLERS, IGNORED
-from storage import peers, received
+from storage import received
 from storage.metadata import Tx
 from storage.received import Received
+from storage.savepoints import is_trouble
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 8
-"""Tries for what can't be fetched now: with the delays below that is about a day."""
-
-_DELAYS = (60, 300, 900, 3600, 2 * 3600, 6 * 3600, 12 * 3600)
 _FETCH_SECONDS = 60.0
 
 
-@dataclass(slots=True)
-class _Item:
-    """One row on its way through the pipeline."""
+async def process(site: Site, rows: Sequence[Received], quick: Callable[[], None] = lambda: None) -> None:
+    """Work these claimed rows out and settle each as done, refused, failed, or for a later try.
 
-    row: Received
-    authentic: Authentic | None = None
-    handler: Handler | None = None
-    needs: Needs = NOTHING
-    fetched: Fetched = field(default_factory=Fetched)
-    problem: Exception | None = None
+    `quick` is called when only those are left that wait for other servers.
+    """
+    late = {row.host for row in rows if row.via is None}
+    items = [Item(row) for row in rows]
+    waiting = await _begin(site, [item for item in items if item.row.host not in late])
+    tasks = [asyncio.create_task(_fetch_and_handle(site, group)) for group in waiting]
+    tasks += [asyncio.create_task(_begin_late(site, [one for one in items if one.row.host == host])) for host in late]
+    quick()
+    if tasks:
+        await asyncio.wait(tasks)
+        for task in tasks:
+            task.result()
 
 
-async def process(site: Site, rows: Sequence[Received]) -> None:
-    """Work these claimed rows out and settle each as done, refused, failed, or for a later try."""
-    items = [_Item(row) for row in rows]
+async def _begin(site: Site, items: list[Item]) -> list[list[Item]]:
+    """Handle what needs nothing; the others, in groups that don't depend on each other, come back."""
+    if not items:
+        return []
+    for item in items:
+        if item.row.via is not None:
+            _read(item)
+    await site.db.read(lambda tx: _ask_needs(tx, site, items))
+    ready, waiting = _parted(items)
+    if ready:
+        await _handle(site, ready)
+    return waiting
+
+
+async def _begin_late(site: Site, items: list[Item]) -> None:
+    """What a host sent of which something could not be verified when it came."""
     for item in items:
         if item.row.via is None:
             await _verify_late(site, item)
-        else:
-            _read(item)
-    await site.db.read(lambda tx: _ask_needs(tx, site, items))
-    needy = [item for item in items if item.needs and item.problem is None]
-    if needy:
-        await asyncio.gather(*(_fetch(site, item) for item in needy))
-    await site.db.write(lambda tx: _handle_all(tx, site, items))
+    for group in await _begin(site, items):
+        await _fetch_and_handle(site, group)
 
 
-def _read(item: _Item) -> None:
+async def _fetch_and_handle(site: Site, items: list[Item]) -> None:
+    await asyncio.gather(*(_fetch(site, item) for item in items if item.needs and item.problem is None))
+    await _handle(site, items)
+
+
+async def _handle(site: Site, items: list[Item]) -> None:
+    begun = perf_counter()
+    await site.db.write(lambda tx: handle_all(tx, site, items))
+    site.steps.add("inbox.process", perf_counter() - begun, len(items))
+
+
+def _parted(items: list[Item]) -> tuple[list[Item], list[list[Item]]]:
+    """Those of hosts of which nothing needs anything; and the others, by host, or by several where one's activity relies
+    on what comes with another's."""
+    needy = {item.row.host for item in items if item.needs and item.problem is None}
+    if not needy:
+        return items, []
+    groups: dict[str, set[str]] = {host: {host} for host in needy}
+    grown = True
+    while grown:
+        grown = False
+        for item in items:
+            for host in item.relies_on & groups.keys():
+                mine = groups.setdefault(item.row.host, {item.row.host})
+                if mine is not groups[host]:
+                    joined = mine | groups[host]
+                    groups.update(dict.fromkeys(joined, joined))
+                    grown = True
+    ready = [item for item in items if item.row.host not in groups]
+    several = {id(group): group for group in groups.values()}
+    return ready, [[item for item in items if item.row.host in group] for group in several.values()]
+
+
+def _read(item: Item) -> None:
     """What the door verified is authentic: the row says how and by which key."""
     try:
         item.authentic = authentic_stored(parse(item.row.body), item.row.key_id or "", item.row.via or "")
@@ -72,7 +115,7 @@ def _read(item: _Item) -> None:
         item.problem = problem
 
 
-async def _verify_late(site: Site, item: _Item) -> None:
+async def _verify_late(site: Site, item: Item) -> None:
     """Verify what came while its key could not be had; as of the time it came."""
     row = item.row
     kept = row.headers or {}
@@ -92,9 +135,11 @@ async def _verify_late(site: Site, item: _Item) -> None:
         item.problem = Ignored("known", "the same activity was taken already")
 
 
-def _ask_needs(tx: Tx, site: Site, items: list[_Item]) -> None:
+def _ask_needs(tx: Tx, site: Site, items: list[Item]) -> None:
     """Decide by policy, find the handler, and ask it what must be fetched; what comes in the same batch is not."""
-    coming: set[str] = set()
+    coming: dict[str, str] = {}
+    decided: dict[tuple[str, str], Decision] = {}
+    ahead.remember(tx, [item.authentic for item in items if item.authentic is not None])
     for item in items:
         if item.problem is not None or item.authentic is None:
             continue
@@ -105,19 +150,23 @@ def _ask_needs(tx: Tx, site: Site, items: list[_Item]) -> None:
                 "ignored-type", IGNORED.get(activity.type, f"activities of type {activity.type[:40]!r} are not known")
             )
             continue
-        decision = policy.receiving(tx, site, item.row.host, activity.type)
+        asked = (item.row.host, activity.type)
+        decision = decided.get(asked)
+        if decision is None:
+            decision = decided[asked] = policy.receiving(tx, site, *asked)
         if decision.verdict is Verdict.REJECT:
             item.problem = Problem(decision.text, code=decision.code, status=403)
             continue
         try:
-            item.needs = _without(item.handler.needs(tx, site, item.authentic), coming)
+            item.needs = _without(item, item.handler.needs(tx, site, item.authentic), coming)
         except (FederationError, Problem, Ignored) as problem:
             item.problem = problem
         except Exception as problem:
-            if _is_database_trouble(problem):
+            if is_trouble(problem):
                 raise
-            _fault(item, problem)
-        coming |= _published(activity)
+            item.problem = problem
+        for iri in _published(activity):
+            coming.setdefault(iri, item.row.host)
 
 
 def _published(activity: Activity) -> set[str]:
@@ -126,13 +175,14 @@ def _published(activity: Activity) -> set[str]:
     return {found for one in wire.as_objects(activity.object) if (found := wire.id_of(one)) is not None}
 
 
-def _without(needs: Needs, coming: set[str]) -> Needs:
-    if not needs or coming.isdisjoint(needs.posts):
+def _without(item: Item, needs: Needs, coming: dict[str, str]) -> Needs:
+    if not needs or coming.keys().isdisjoint(needs.posts):
         return needs
+    item.relies_on |= {coming[one] for one in needs.posts if one in coming}
     return replace(needs, posts=tuple(one for one in needs.posts if one not in coming))
 
 
-async def _fetch(site: Site, item: _Item) -> None:
+async def _fetch(site: Site, item: Item) -> None:
     """Fetch what an activity needs. A parent or group that is not there is no reason to lose the activity; one that
     can't be asked now is a reason to try later."""
     activities: dict[str, Authentic] = {}
@@ -160,13 +210,13 @@ async def _fetch(site: Site, item: _Item) -> None:
     except TimeoutError:
         log.info("%s: what it needs did not come in time", item.row.activity_id)
     except Exception as problem:
-        if _is_database_trouble(problem):
+        if is_trouble(problem):
             raise
-        _fault(item, problem)
+        item.problem = problem
     item.fetched = Fetched(activities, frozenset(gone))
 
 
-async def _ask_moderators(site: Site, item: _Item, needs: Needs, *, patient: bool) -> None:
+async def _ask_moderators(site: Site, item: Item, needs: Needs, *, patient: bool) -> None:
     """Ask who moderates; without an answer nobody can tell whether somebody may, so that it is waited for."""
     for iri in needs.moderators:
         try:
@@ -218,63 +268,3 @@ async def _proven(site: Site, body: bytes, inner: Inner) -> Authentic | None:
 async def _needs_of(site: Site, proven: Authentic) -> Needs:
     handler = HANDLERS.get(proven.activity.type)
     return await site.db.read(lambda tx: handler.needs(tx, site, proven)) if handler is not None else NOTHING
-
-
-def _handle_all(tx: Tx, site: Site, items: list[_Item]) -> None:
-    done: list[int] = []
-    seen: set[str] = set()
-    for item in items:
-        if item.problem is None and item.handler is not None and item.authentic is not None:
-            tx.exec_driver_sql("SAVEPOINT item")
-            try:
-                item.handler.handle(tx, site, item.authentic, item.fetched)
-                tx.exec_driver_sql("RELEASE SAVEPOINT item")
-                done.append(item.row.id)
-                seen.add(item.row.host)
-                continue
-            except (FederationError, Problem, Ignored) as problem:
-                tx.exec_driver_sql("ROLLBACK TO SAVEPOINT item")
-                item.problem = problem
-            except Exception as problem:
-                if _is_database_trouble(problem):
-                    raise
-                tx.exec_driver_sql("ROLLBACK TO SAVEPOINT item")
-                _fault(item, problem)
-        _settle(tx, site, item)
-    now = site.clock()
-    if done:
-        received.settle(tx, done, "done", now)
-    for host in seen:
-        peers.meet(tx, host, now)
-        peers.change(tx, host, last_seen_at=now)
-
-
-def _settle(tx: Tx, site: Site, item: _Item) -> None:
-    """End a row that was not handled, or plan its next try."""
-    now = site.clock()
-    row, problem = item.row, item.problem
-    if isinstance(problem, Ignored):
-        received.settle(tx, [row.id], "done", now, code=problem.code, problem=problem.text)
-        return
-    retry = not isinstance(problem, Problem) and (not isinstance(problem, FederationError) or problem.retry)
-    text = str(problem)[:500] or type(problem).__name__
-    if retry and row.attempts < ATTEMPTS:
-        received.later(tx, row.id, now + 1000 * _DELAYS[min(row.attempts, len(_DELAYS)) - 1], text)
-        return
-    code = problem.code if isinstance(problem, FederationError | Problem) else "internal-error"
-    state = "failed" if retry else "refused"
-    received.settle(tx, [row.id], state, now, code=code, problem=text)
-    if state == "refused":
-        decision = Decision(Verdict.REJECT, code, text)
-        policy.keep(tx, site, decision, "in", row.host, actor=row.actor, activity_id=row.activity_id, type=row.type)
-
-
-def _fault(item: _Item, problem: Exception) -> None:
-    """A fault of ours with one activity: it is tried again by itself, and the others of its batch are not held up."""
-    log.error("handling %s failed", item.row.activity_id, exc_info=problem)
-    item.problem = problem
-
-
-def _is_database_trouble(problem: Exception) -> bool:
-    """Errors of the connection, deadlocks and serialisation failures concern the whole unit, not this activity."""
-    return isinstance(problem, OperationalError | InterfaceError)

@@ -1,0 +1,150 @@
+"""A batch of activities handled in one transaction, and each settled as done, refused, failed, or for a later try.
+
+First all of them run as if none could fail, with no savepoint, since those cost more than the handlers do. When one raises
+after it wrote something, all is undone and runs again with a savepoint around that one; an activity that fails leaves
+nothing behind, and holds up no other. Settled and handled are committed together: after a crash an activity is handled
+once more or not at all, never half.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from federation.activity import Authentic
+from federation.errors import FederationError
+from federation.policy import Decision, Verdict
+from fedi import policy
+from fedi.context import Site
+from fedi.errors import Problem
+from fedi.inbox import ahead
+from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
+from storage import held, peers, received
+from storage.held import Overtaken
+from storage.metadata import Tx
+from storage.received import Received
+from storage.savepoints import is_trouble, savepoint
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 8
+"""Tries for what can't be fetched now: with the delays below that is about a day."""
+
+_DELAYS = (60, 300, 900, 3600, 2 * 3600, 6 * 3600, 12 * 3600)
+_RUNS = 4
+"""Runs of a batch with savepoints around some; after those each has its own, and nothing is held back."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One row on its way through the pipeline. `relies_on` are hosts of whose activities in the batch it needs a post."""
+
+    row: Received
+    authentic: Authentic | None = None
+    handler: Handler | None = None
+    needs: Needs = NOTHING
+    fetched: Fetched = field(default_factory=Fetched)
+    problem: Exception | None = None
+    relies_on: set[str] = field(default_factory=set)
+
+
+class _Again(Exception):
+    """The batch must run again, with a savepoint around this row (None: around each)."""
+
+    def __init__(self, row_id: int | None) -> None:
+        super().__init__()
+        self.row_id = row_id
+
+
+def handle_all(tx: Tx, site: Site, items: Sequence[Item]) -> None:
+    """Handle and settle these, in their order, in this transaction."""
+    careful: set[int] = set()
+    for _ in range(_RUNS):
+        try:
+            with savepoint(tx, "batch"):
+                _run(tx, site, items, careful)
+            return
+        except _Again as again:
+            if again.row_id is None:
+                break
+            careful.add(again.row_id)
+        except (Overtaken, SQLAlchemyError) as problem:
+            if is_trouble(problem):
+                raise
+            break
+    holds = held.of(tx)
+    eager = holds.eager if holds is not None else True
+    if holds is not None:
+        holds.eager = True
+    try:
+        _run(tx, site, items, {item.row.id for item in items})
+    finally:
+        if holds is not None:
+            holds.eager = eager
+
+
+def _run(tx: Tx, site: Site, items: Sequence[Item], careful: set[int]) -> None:
+    ahead.remember(tx, [item.authentic for item in items if item.handler is not None and item.authentic is not None])
+    done: list[int] = []
+    seen: set[str] = set()
+    failed: list[tuple[Item, Exception]] = []
+    for item in items:
+        problem = item.problem or _handled(tx, site, item, careful)
+        if problem is None:
+            done.append(item.row.id)
+            seen.add(item.row.host)
+        else:
+            failed.append((item, problem))
+    now = site.clock()
+    received.settle(tx, done, "done", now)
+    for item, problem in failed:
+        _settle(tx, site, item.row, problem, now)
+    peers.heard(tx, seen, now)
+
+
+def _handled(tx: Tx, site: Site, item: Item, careful: set[int]) -> Exception | None:
+    """Run the handler of one; what it raised. Raises _Again when that left something behind."""
+    if item.handler is None or item.authentic is None:
+        return Ignored("unknown-type", "it was not read")
+    holds = held.of(tx)
+    before = holds.writes if holds is not None else -1
+    try:
+        if item.row.id in careful:
+            with savepoint(tx, "item"):
+                item.handler.handle(tx, site, item.authentic, item.fetched)
+        else:
+            item.handler.handle(tx, site, item.authentic, item.fetched)
+    except Exception as problem:
+        if is_trouble(problem):
+            raise
+        if holds is not None and holds.broken:
+            raise _Again(None) from problem  # it is another's, that was held back until now
+        if item.row.id in careful:
+            return problem
+        if isinstance(problem, SQLAlchemyError) or holds is None or holds.writes != before:
+            raise _Again(item.row.id) from problem  # it wrote something, or PostgreSQL goes no further
+        return problem
+    return None
+
+
+def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> None:
+    """End a row that was not handled, or plan its next try."""
+    if isinstance(problem, Ignored):
+        received.settle(tx, [row.id], "done", now, code=problem.code, problem=problem.text)
+        return
+    expected = isinstance(problem, FederationError | Problem)
+    if not expected:
+        # A fault of ours with one activity: it is tried again by itself, and the others of its batch are not held up.
+        log.error("handling %s failed", row.activity_id, exc_info=problem)
+    retry = not isinstance(problem, Problem) and (not isinstance(problem, FederationError) or problem.retry)
+    text = str(problem)[:500] or type(problem).__name__
+    if retry and row.attempts < ATTEMPTS:
+        received.later(tx, row.id, now + 1000 * _DELAYS[min(row.attempts, len(_DELAYS)) - 1], text)
+        return
+    code = problem.code if isinstance(problem, FederationError | Problem) else "internal-error"
+    state = "failed" if retry else "refused"
+    received.settle(tx, [row.id], state, now, code=code, problem=text)
+    if state == "refused":
+        decision = Decision(Verdict.REJECT, code, text)
+        policy.keep(tx, site, decision, "in", row.host, actor=row.actor, activity_id=row.activity_id, type=row.type)
