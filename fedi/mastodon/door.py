@@ -131,8 +131,8 @@ class Door:
         request = Request(scope, _limited(receive, _most(path)))
         ends, scope["path_params"] = self.find(path)
         endpoint = ends.get("GET" if method == "HEAD" else method) or ends.get(self._same.get(method, ""))
-        repeats = method == "GET" and is_repeatable(endpoint)
-        moment = self._kept.begin(site) if repeats else None
+        repeats = method in ("GET", "HEAD") and is_repeatable(endpoint)
+        moment = self._kept.begin(site) if repeats and method == "GET" else None
         if not count.allowed:
             response = self._refuse(Problem("Too many requests", status=429, code="too-many-requests"))
         else:
