@@ -20,6 +20,8 @@ _KEY = "held"
 _READS = ("SELECT", "WITH", "EXPLAIN")
 _LATE: Final = "searches"
 """The index of words: nothing refers to its rows, and it is the one that gains most by writing many at once."""
+_FIRST = frozenset({"posts", "outbox"})
+"""What rows of other tables refer to."""
 
 
 class Overtaken(Exception):
@@ -151,8 +153,7 @@ class Held:
                 self._rows[statement] = rows.pop(statement)
                 self._tables.add(_LATE)
         try:
-            # Posts first: the others refer to them.
-            for statement in sorted(rows, key=lambda one: one.table.name != "posts"):
+            for statement in sorted(rows, key=lambda one: one.table.name not in _FIRST):
                 several = rows[statement]
                 if put_each(tx, statement, several) < len(several):
                     raise Overtaken(statement.table.name)

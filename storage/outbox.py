@@ -5,12 +5,33 @@ moment, so that who was removed a second ago gets nothing more. The state of sen
 """
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, func, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Insert,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
+from storage import held
 from storage.actors import actors
 from storage.events import note
-from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, metadata, one_among, one_of
+from storage.follows import follows
+from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, insert_later, metadata, one_among, one_of
+from storage.prepared import returned, rows
 
 _Position = BigInteger().with_variant(Integer, "sqlite")
 outbox = Table(
@@ -85,6 +106,13 @@ class Audience:
 
 
 _SENT = columns(outbox, Sent)
+_A_FOLLOW = select(follows.c.id).where(follows.c.target_id == bindparam("target", type_=Id())).limit(1)
+_REMOTE = select(actors.c.id, actors.c.host).where(
+    actors.c.id.in_(bindparam("ids", type_=Id(), expanding=True)), ~actors.c.local
+)
+_GIVEN = table("sqlite_sequence", column("name", Text), column("seq", BigInteger))
+_NEWEST = select(_GIVEN.c.seq).where(_GIVEN.c.name == bindparam("table", type_=Text()))
+"""SQLite's own note of the highest position that was ever given (AUTOINCREMENT)."""
 
 
 def append(
@@ -98,12 +126,11 @@ def append(
     now: int,
     post_id: int | None = None,
     form: str = "any",
+    fresh: bool = False,
 ) -> int | None:
-    """Add a row to the log; its position comes back, or None when this activity was added before."""
-    if tx.dialect.name == "postgresql":
-        # A cursor must not pass a row that is not committed yet, so positions are given and committed one after another.
-        tx.execute(text("SELECT pg_advisory_xact_lock(7042)"))
-    values = {
+    """Add a row to the log; its position comes back, or None when this activity was added before. `fresh`: it was not, as
+    its id was made just now."""
+    values: dict[str, Any] = {
         "activity_id": activity_id,
         "actor_id": actor_id,
         "type": type,
@@ -112,23 +139,53 @@ def append(
         "body": body,
         "created_at": now,
     }
-    if tx.scalar(select(outbox.c.position).where(outbox.c.activity_id == activity_id)) is not None:
-        return None
-    position = tx.execute(insert(outbox).values(values).returning(outbox.c.position)).scalar_one()
-    rows: list[dict[str, object]] = [
-        {"position": position, "followers_of": actor, "actor_id": None, "host": None, "but_not": audience.but_not}
-        for actor in audience.followers_of
-    ]
-    if audience.actors:
-        found = select(actors.c.id, actors.c.host).where(actors.c.id.in_(audience.actors), ~actors.c.local)
-        rows += [
-            {"position": position, "followers_of": None, "actor_id": row.id, "host": row.host, "but_not": None}
-            for row in tx.execute(found)
-        ]
-    if rows:
-        tx.execute(insert(audiences), rows)
+    position = _later(tx, values) if fresh else None
+    if position is None:
+        if tx.dialect.name == "postgresql":
+            # A cursor must not pass a row that is not committed yet, so positions are given and committed one after another.
+            tx.execute(text("SELECT pg_advisory_xact_lock(7042)"))
+        found = returned(tx, _append(tx.dialect.name), values)
+        if not found:
+            return None
+        position = int(found[0][0])
+    told = False
+    for actor in audience.followers_of:
+        if not rows(tx, _A_FOLLOW, {"target": actor}):
+            continue  # nobody: who follows it later gets what is written then
+        told = True
+        row = {"position": position, "followers_of": actor, "actor_id": None, "host": None, "but_not": audience.but_not}
+        insert_later(tx, audiences, row)
+    for actor, host in rows(tx, _REMOTE, {"ids": list(audience.actors)}) if audience.actors else ():
+        told = True
+        row = {"position": position, "followers_of": None, "actor_id": actor, "host": host, "but_not": None}
+        insert_later(tx, audiences, row)
+    if told:
         note(tx, "outbox")
-    return int(position)
+    return position
+
+
+def _later(tx: Tx, values: dict[str, Any]) -> int | None:
+    """The position of a row that is written with others at the end of the transaction; None where each is written at once.
+
+    SQLite has one writer at a time, so what follows the newest position is known as long as a transaction lasts.
+    """
+    holds = held.behind(tx)
+    if holds is None or tx.dialect.name != "sqlite":
+        return None
+    if holds.position is None:
+        newest = rows(tx, _NEWEST, {"table": outbox.name})
+        holds.position = newest[0][0] if newest else 0
+    holds.position += 1
+    insert_later(tx, outbox, {"position": holds.position, **values})
+    return holds.position
+
+
+@cache
+def _append(dialect: str) -> Insert:
+    insert = postgresql.insert(outbox) if dialect == "postgresql" else sqlite.insert(outbox)
+    names = (column.name for column in outbox.c if column.name != "position")
+    values = {name: bindparam(name, type_=outbox.c[name].type) for name in names}
+    return insert.values(values).on_conflict_do_nothing(index_elements=["activity_id"]).returning(outbox.c.position)
 
 
 def by_activity(tx: Tx, activity_id: str) -> Sent | None:

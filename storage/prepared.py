@@ -86,6 +86,15 @@ def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
     return count
 
 
+def returned(tx: Connection, statement: Change, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+    """As `change`, for a statement with RETURNING: what it returns, as the driver gives it."""
+    prepared = _of_change(tx, statement, values)
+    held = tx.info.get("held")  # `storage.held`, which is built on this
+    if held is not None:
+        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+    return _run(tx, prepared, values)
+
+
 def change_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, Any]]) -> int:
     """As `change`, once for each of `several` values (which have the same names), in one call of the driver; how many rows
     were met in all comes back."""

@@ -279,7 +279,7 @@ def announce(
     body = announce_raw(iri, group.iri, to, cc, activity, site.clock(), context=context)
     # Once deleted, nobody may see the post, and everyone must hear of it.
     about = None if post is None or kind == "delete" else post.id
-    sending.append(tx, site, group, "Announce", iri, body, audience, post_id=about, form="forum")
+    sending.append(tx, site, group, "Announce", iri, body, audience, post_id=about, form="forum", fresh=True)
     if post is not None and "microblog" in announce_forms("thread" if kind == "thread" else "other"):
         boost(tx, site, group, post)
         author = actors.by_id(tx, post.author_id) if private else None

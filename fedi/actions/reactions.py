@@ -78,6 +78,7 @@ def _cast(tx: Tx, site: Site, actor: Actor, post: Post, kind: str) -> None:
         to=[author.iri] if author else [],
         cc=[],
         activity_id=made.iri,
+        fresh=True,
         audience=_remote(author, group),
         group=group,
         post_id=post.id,  # who may see the post may read who voted on it, and a group passes that on
@@ -130,6 +131,7 @@ def boost(tx: Tx, site: Site, actor: Actor, post: Post, visibility: str = "publi
         to=to,
         cc=[*cc, *([author.iri] if author else [])],
         activity_id=made.iri,
+        fresh=True,
         post_id=post.id,
         audience=outbox.Audience(followers_of=(actor.id,), actors=(author.id,) if author else ()),
         published=sending.timestamp(made.created_at),

@@ -31,13 +31,15 @@ def send(
     form: str = "any",
     group: Actor | None = None,
     context: Any = PLAIN,
+    fresh: bool = False,
     **more: Any,
 ) -> tuple[str, bytes]:
     """Append `type` of `object` by `actor` to the log; (its IRI, its JSON as it will be sent) come back.
 
     `object` is a document or an IRI; `group` is the one it happens in (its `audience` on the wire, FEP-1b12); `more` are
     further properties (`published`, `target`, ...), whose terms `context` must have. A context that
-    `object` carries moves to the top. The activity is served at its IRI to whoever may see its post.
+    `object` carries moves to the top. The activity is served at its IRI to whoever may see its post. `fresh`: `activity_id` was
+    made in this transaction, so that nothing can have it yet.
     """
     iri = activity_id or site.iri(f"/activities/{site.new_id()}")
     if isinstance(object, dict) and "@context" in object:
@@ -51,7 +53,8 @@ def send(
         document["audience"] = group.iri
         document = _proven(tx, site, actor, document)
     body = msgspec.json.encode(document)
-    append(tx, site, actor, type, iri, body, audience, post_id=post_id, form=form)
+    fresh = fresh or activity_id is None
+    append(tx, site, actor, type, iri, body, audience, post_id=post_id, form=form, fresh=fresh)
     return iri, body
 
 
@@ -78,8 +81,9 @@ def append(
     *,
     post_id: int | None = None,
     form: str = "any",
+    fresh: bool = False,
 ) -> None:
-    """Append ready JSON to the log."""
+    """Append ready JSON to the log; `fresh` as in `send`."""
     outbox.append(
         tx,
         activity_id=iri,
@@ -90,4 +94,5 @@ def append(
         now=site.clock(),
         post_id=post_id,
         form=form,
+        fresh=fresh,
     )
