@@ -27,6 +27,9 @@ def check_digest(value: str, body: bytes) -> None:
 
     Raises BadSignature.
     """
+    if value[:8] in ("SHA-256=", "sha-256=") and "," not in value:  # as all send it
+        _check([("sha-256", value[8:].strip())], body)
+        return
     pairs = (part.strip().partition("=") for part in value.split(","))
     _check([(name.lower(), encoded) for name, _, encoded in pairs], body)
 

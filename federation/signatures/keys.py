@@ -1,7 +1,7 @@
 """Keys: made, read from PEM or Multikey (FEP-521a), and held as objects, as reading one costs more than using it."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from federation.errors import Malformed
+from federation.hosts import same_origin
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE58_VALUES = {character: value for value, character in enumerate(_BASE58)}
@@ -62,19 +63,25 @@ class PublicKey:
     id: str
     owner: str
     key: RSAPublicKey | Ed25519PublicKey
+    algorithm: str = field(init=False)
+    """The name of its signatures in RFC 9421."""
+    of_its_owner: bool = field(init=False)
+    """Whether the key is of the origin of its owner, as every key must be (FEP-fe34)."""
 
-    @property
-    def algorithm(self) -> str:
-        """The name of its signatures in RFC 9421."""
-        return "rsa-v1_5-sha256" if isinstance(self.key, RSAPublicKey) else "ed25519"
+    def __post_init__(self) -> None:
+        # Worked out once: a key proves thousands of activities.
+        rsa = isinstance(self.key, RSAPublicKey)
+        object.__setattr__(self, "algorithm", "rsa-v1_5-sha256" if rsa else "ed25519")
+        object.__setattr__(self, "of_its_owner", same_origin(self.id, self.owner))
 
     def verify(self, signature: bytes, message: bytes) -> bool:
         """Whether this is the key's signature of the message."""
+        key: Any = self.key
         try:
-            if isinstance(self.key, RSAPublicKey):
-                self.key.verify(signature, message, _PKCS1V15, _SHA256)
+            if self.algorithm == "ed25519":
+                key.verify(signature, message)
             else:
-                self.key.verify(signature, message)
+                key.verify(signature, message, _PKCS1V15, _SHA256)
         except InvalidSignature:
             return False
         return True

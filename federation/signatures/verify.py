@@ -6,7 +6,7 @@ actor and the key must be of one origin (FEP-fe34), so that nobody speaks for an
 """
 
 from calendar import timegm
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_tz
@@ -83,12 +83,15 @@ def signature_of(method: str, target: str, headers: Headers) -> Claim:
 
 
 def _fields(headers: Headers) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    for name, value in pairs:
-        key = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
-        fields[key] = f"{fields[key]}, {text}" if key in fields else text
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("latin-1")) if isinstance(name, bytes) else (name.lower(), value)
+        for name, value in (headers.items() if isinstance(headers, Mapping) else headers)
+    ]
+    fields: dict[str, str] = dict(pairs)
+    if len(fields) < len(pairs):
+        fields = {}
+        for name, value in pairs:
+            fields[name] = f"{fields[name]}, {value}" if name in fields else value
     return fields
 
 
@@ -104,10 +107,9 @@ def _check_key_id(key_id: str) -> None:
 def _cavage(method: str, target: str, host: str, fields: dict[str, str], header: str) -> Claim:
     parsed = cavage.parse_signature(header)
     _check_key_id(parsed.key_id)
-    covered = frozenset(parsed.covered)
+    covered = parsed.covered
     _require(covered, "(request-target)", "host")
-    posted = method.upper() != "GET" and method.upper() != "HEAD"
-    if posted:
+    if method not in ("GET", "HEAD", "get", "head"):
         _require(covered, "digest")
     if "date" in covered:
         signed_at = _read_date(fields.get("date", ""))
@@ -115,24 +117,24 @@ def _cavage(method: str, target: str, host: str, fields: dict[str, str], header:
         signed_at = parsed.created * 1000
     else:
         raise BadSignature("the time is not signed")
-    targets = [target]
+    messages: tuple[bytes, ...] = (
+        cavage.signing_string(covered, method, target, fields, parsed.created, parsed.expires),
+    )
     path, query, _ = target.partition("?")
     if query:
-        targets.append(path)  # GoToSocial and Mastodon take signatures over the bare path, so some peers make them
+        # GoToSocial and Mastodon take signatures over the bare path, so some peers make them.
+        messages += (cavage.signing_string(covered, method, path, fields, parsed.created, parsed.expires),)
     return Claim(
         key_id=parsed.key_id,
         scheme="cavage",
-        covered=parsed.covered,
+        covered=covered,
         host=host,
         signed_at=signed_at,
         expires=None if parsed.expires is None else parsed.expires * 1000,
         algorithm=None,
-        digest=fields["digest"] if "digest" in covered and "digest" in fields else None,
+        digest=fields.get("digest") if "digest" in covered else None,
         signature=parsed.signature,
-        messages=tuple(
-            cavage.signing_string(parsed.covered, method, one, fields, parsed.created, parsed.expires)
-            for one in targets
-        ),
+        messages=messages,
     )
 
 
@@ -167,7 +169,7 @@ def _rfc9421(method: str, target: str, host: str, fields: dict[str, str], declar
     )
 
 
-def _require(covered: frozenset[str], *names: str) -> None:
+def _require(covered: Collection[str], *names: str) -> None:
     for name in names:
         if name not in covered:
             raise BadSignature(f"{name} is not signed")
@@ -211,7 +213,7 @@ def _check(claim: Claim, key: PublicKey, body: bytes | None, now: int) -> None:
         (check_digest if claim.scheme == "cavage" else check_content_digest)(claim.digest, body)
     if not any(key.verify(claim.signature, message) for message in claim.messages):
         raise BadSignature("the signature does not fit")
-    if not same_origin(key.id, key.owner):
+    if not key.of_its_owner:
         raise WrongOrigin("the key is of another origin than its owner")
 
 
@@ -238,7 +240,7 @@ def authentic_proof(activity: Activity, key: PublicKey, now: int) -> Authentic:
     Raises MissingSignature, BadSignature or WrongOrigin.
     """
     check_proof(activity.document, key, now)
-    if not same_origin(key.id, key.owner):
+    if not key.of_its_owner:
         raise WrongOrigin("the key is of another origin than its owner")
     return _authentic(activity, key.owner, key.id, "proof")
 
