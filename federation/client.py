@@ -13,6 +13,7 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
+from federation.dates import Dates
 from federation.errors import (
     AddressForbidden,
     Busy,
@@ -95,6 +96,7 @@ class Client:
         self.networks = networks
         self.user_agent = user_agent
         self.clock = clock
+        self.dates = Dates()
         self._no_ed25519: dict[str, bool] = {}  # hosts that say that they read its signatures, and do not
         self._rfc9421: dict[str, bool] = {}  # hosts that refused the draft's signatures and took RFC 9421's
 
@@ -206,6 +208,7 @@ class Client:
         """
         rfc9421 = host in self._rfc9421
         answer = await attempt(rfc9421)
+        self.dates.hear(host, answer.headers, self.clock())
         if answer.status not in (400, 401):
             return answer
         second = await attempt(not rfc9421)
@@ -233,8 +236,8 @@ class Client:
         With 400 or 401 it is sent once more with the other kind of signature. `digest` is the Digest header's value, if
         it is at hand; `headers` are further ones, names in lower case, that are signed as well; `quick_key` is an Ed25519
         key of the same actor, for a peer that says that it reads RFC 9421 with such keys (FEP-844e), and is tried first.
-        Raises Unreachable (no answer, 408, 5xx), Busy (429, 503), Gone (410), Refused (all else), or what speaks against
-        the URL.
+        Raises Unreachable (no answer, 408, 5xx, or 401 while our clock is wrong), Busy (429, 503), Gone (410), Refused
+        (all else), or what speaks against the URL.
         """
         url = _sendable(self.networks.check_iri(inbox))
 
@@ -254,6 +257,7 @@ class Client:
         host = split_iri(url)[1]
         if quick_key is not None and host not in self._no_ed25519:
             answer = await attempt(True, quick_key)
+            self.dates.hear(host, answer.headers, self.clock())
             if answer.status not in (400, 401):
                 _check_status(answer, url, self.clock)
                 return
@@ -262,6 +266,8 @@ class Client:
                 _remember(self._no_ed25519, host)
         else:
             answer = await self._knock(host, attempt)
+        if answer.status == 401 and self.dates.blame(answer.headers, self.clock()):
+            raise Unreachable(f"401 from {url[:200]}, whose clock differs much from ours", code="clock")
         _check_status(answer, url, self.clock)
 
     async def push(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> None:

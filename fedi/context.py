@@ -1,10 +1,13 @@
 """`Site`: what every door and every action is handed: configuration, database, clock, client, keys."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from federation.client import Client
 from federation.errors import FederationError
@@ -13,12 +16,14 @@ from federation.signatures.keys import PrivateKey, PublicKey, load_private, load
 from federation.transport import SocketTransport, Transport
 from fedi import VERSION
 from fedi.caches import Cache, Recent
+from fedi.clock import WRONG, Doubt
 from fedi.config import Config
 from fedi.limits import Limits
 from fedi.pressure import Pressure
 from fedi.steps import Steps
 from storage import keys
 from storage.database import Database
+from storage.ids import newest
 from storage.metadata import Tx
 
 Clock = Callable[[], int]
@@ -72,6 +77,7 @@ class Site:
     client: Client
     clock: Clock = now
     questions: Questions = field(default_factory=Questions)
+    doubt: Doubt = field(default_factory=Doubt)
     pressure: Pressure = field(default_factory=Pressure)
     refusals: Limits = field(default_factory=Limits)
     rotations: Limits = field(default_factory=Limits)
@@ -92,6 +98,18 @@ class Site:
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: dict[str, PublicKey] = field(default_factory=dict)
+
+    def surely(self) -> int:
+        """The time (ms) that it is by now at least: behind `clock` while that stands in doubt after a step far forward.
+
+        For what ends by time and can't be brought back: what is deleted, sent no more, or published.
+        """
+        return self.clock() - self.doubt.ms
+
+    @property
+    def clock_in_doubt(self) -> bool:
+        """Whether our clock was just set far forward, or is far from those of the servers that we hear from."""
+        return self.doubt.ms > 0 or abs(self.client.dates.off(self.clock()) or 0) >= WRONG
 
     def new_id(self) -> int:
         """A new time-ordered id."""
@@ -176,7 +194,10 @@ def open_site(config: Config, *, transport: Transport | None = None, clock: Cloc
     agent = f"fedi/{VERSION} (+{config.origin})"
     services = transport or SocketTransport(Networks(("0.0.0.0/0", "::/0")), ca_file)
     client = Client(transport or SocketTransport(networks, ca_file), networks, agent, clock, services=services)
-    return Site(config, Database(config.database), client, clock)
+    db = Database(config.database)
+    with contextlib.suppress(DBAPIError):  # there are no tables yet
+        db.ids.after(db.read_now(newest))
+    return Site(config, db, client, clock)
 
 
 async def close_site(site: Site) -> None:

@@ -6,6 +6,8 @@ id tells its time. A process holds one of 64 slots (`storage.slots`), so two pro
 
 import threading
 
+from storage.metadata import Tx
+
 SLOTS = 64
 _SEQUENCE = 1 << 10
 
@@ -26,6 +28,12 @@ class Ids:
             raise ValueError(f"an id slot is 0 to {SLOTS - 1}, not {slot}")
         self._slot = slot
 
+    def after(self, made: int) -> None:
+        """Make no id before this one: what was made by a clock that has been set back since must not be made again."""
+        with self._lock:
+            if time_of(made) >= self._last:
+                self._last, self._sequence = time_of(made) + 1, 0
+
     def next(self, at: int) -> int:
         """A new id for something that happened now, at `at` ms; greater than all that this returned before."""
         with self._lock:
@@ -44,6 +52,22 @@ class Ids:
         sequence of that moment is not known any more.
         """
         return max(at, 0) << 16 | spread % 0xFFFF
+
+
+_NEWEST = (
+    "SELECT max(newest) FROM (SELECT max(id) AS newest FROM received UNION ALL SELECT max(id) FROM jobs "
+    "UNION ALL SELECT max(id) FROM notifications UNION ALL SELECT max(id) FROM decisions "
+    "UNION ALL SELECT max(created_at) * 65536 FROM (SELECT created_at FROM outbox ORDER BY position DESC LIMIT 1) AS last"
+    ") AS every"
+)
+
+
+def newest(tx: Tx) -> int:
+    """The largest id that was made for anything here, 0 when there is nothing: time was at least so far then.
+
+    Posts and actors of others have the times that others say, so they don't count. Raises DBAPIError without tables.
+    """
+    return int(tx.exec_driver_sql(_NEWEST).scalar() or 0)
 
 
 _PLACE = 1 << 62

@@ -62,8 +62,8 @@ class Windows:
     def count(self, key: str, allowance: Allowance, now: int) -> Count:
         """Count one request of `key` at `now` ms."""
         end, used = self._seen.get(key, (0, 0))
-        if end <= now:
-            length = allowance.seconds * 1000
+        length = allowance.seconds * 1000
+        if end <= now or end > now + length:  # over, or of a clock that was set back
             end, used = (now // length + 1) * length, 0
             # Begun anew it goes to the end, so that the first is always the one whose window ended longest ago.
             self._seen.pop(key, None)

@@ -194,7 +194,7 @@ def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, peer: Peer 
         )
     if not inboxes:
         return Parcel(row)
-    if expired(row.created_at, site.clock(), agreed):
+    if expired(row.created_at, site.surely(), agreed):
         return Parcel(row, over=("expired", "it could not be delivered within the time for it"))
     key = known.keys.get(row.actor_id)
     if key is None:

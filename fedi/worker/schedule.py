@@ -51,7 +51,7 @@ async def run_due(site: Site) -> int:
     """Do what is due; how much that was comes back. Work and its mark are committed together."""
     done = 0
     for timed in SCHEDULE:
-        if await site.db.read(lambda tx, timed=timed: _due(tx, timed, site.clock())):  # type: ignore[misc]
+        if await site.db.read(lambda tx, timed=timed: _due(tx, timed, site.surely())):  # type: ignore[misc]
             done += await site.db.write(lambda tx, timed=timed: _run(tx, site, timed))  # type: ignore[misc]
     return done
 
@@ -61,7 +61,7 @@ def _due(tx: Tx, timed: Timed, now: int) -> bool:
 
 
 def _run(tx: Tx, site: Site, timed: Timed) -> int:
-    now = site.clock()
+    now = site.surely()
     if not cursors.advance(tx, f"schedule: {timed.name}", now - timed.every, now):
         return 0  # another worker was first
     if timed.unit is not None:

@@ -1,0 +1,28 @@
+"""Whether the clock can be believed: a clock that is set in one step (by a person, by NTP, by a broken one) is noticed by one
+that nobody sets, and a step far forward is not believed at once where that could not be undone.
+"""
+
+import time
+from dataclasses import dataclass
+
+STEP = 2_000
+"""Ms by which the clock may go on differently than time did, between two looks, before it counts as set."""
+FAR = 3_600_000
+"""A step forward of so many ms is not believed for as long as `BELIEVED` says."""
+WRONG = 60_000
+"""Ms that our clock may differ from those of other servers before it is said."""
+BELIEVED = 3_600_000
+"""Ms after which a step is taken for right, when the clock was not set back."""
+
+
+def elapsed() -> int:
+    """Ms since some moment, by a clock that nobody sets; it goes on while the machine sleeps, where the system can tell."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
+
+
+@dataclass(slots=True)
+class Doubt:
+    """How far forward (ms) the clock was set in steps that are not believed yet, and until when (by `elapsed`)."""
+
+    ms: int = 0
+    until: int = 0
