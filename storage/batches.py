@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, LargeBinary, Table, exc
 
+from storage import held
 from storage.metadata import Tx
 
 _MOST = 512
@@ -23,6 +24,9 @@ def insert_together(tx: Tx, table: Table, names: tuple[str, ...], several: Seque
 
     The statement is as long as a power of two, so that there are few to compile: 37 rows are three of them.
     """
+    holds = held.of(tx)
+    if holds is not None:
+        holds.before_writing(tx, table.name)
     if not tx.in_transaction():
         tx.begin()  # as SQLAlchemy would at the first statement; ends with the connection
     changes = _changes(tx.dialect, table, names)

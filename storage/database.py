@@ -298,8 +298,7 @@ class Database:
         after: list[tuple[str, str]] = []
         try:
             try:
-                settled = self._together(begun, after)
-                failed: list[tuple[_Waiting, BaseException]] = []
+                settled, failed = self._together(begun, after)
             except _UnitFailed as problem:
                 after.clear()
                 if len(begun) == 1 and not isinstance(problem.problem, held.Overtaken):
@@ -323,14 +322,25 @@ class Database:
             waiting.done(result)
         self._tell(after)
 
-    def _together(self, begun: "list[_Waiting]", after: list[tuple[str, str]]) -> "list[tuple[_Waiting, Any]]":
-        """The results of all, committed. Raises _UnitFailed when one could not do its work: nothing is kept then."""
+    def _together(
+        self, begun: "list[_Waiting]", after: list[tuple[str, str]]
+    ) -> "tuple[list[tuple[_Waiting, Any]], list[tuple[_Waiting, BaseException]]]":
+        """The results of all, committed, and what those raised that wrote nothing: a refusal undoes nobody's work. Raises
+        _UnitFailed when one failed on its way: nothing is kept then."""
+        settled: list[tuple[_Waiting, Any]] = []
+        refused: list[tuple[_Waiting, BaseException]] = []
         with _told_apart(), self._watched() as tx, _begun(tx) as holds:
             tx.info["after"] = after
-            settled = []
             try:
                 for waiting in begun:
-                    settled.append((waiting, waiting.unit(tx)))
+                    wrote, said = holds.writes, len(after)
+                    try:
+                        settled.append((waiting, waiting.unit(tx)))
+                    except Exception as problem:
+                        if isinstance(problem, exc.DBAPIError) or holds.broken or holds.writes != wrote:
+                            raise
+                        del after[said:]
+                        refused.append((waiting, problem))
                     holds.known.clear()  # a batch's own, and no other's memory
                 holds.flush(tx)
             except BaseException as problem:
@@ -338,7 +348,7 @@ class Database:
                     raise  # the database itself can't go on (disk full, gone): the whole batch fails
                 raise _UnitFailed(problem) from problem
             self._say(tx, after)
-        return settled
+        return settled, refused
 
     def _each(
         self, begun: "list[_Waiting]", after: list[tuple[str, str]]
