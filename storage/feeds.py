@@ -10,7 +10,20 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Text, bindparam, literal_column, null, or_, select, type_coerce, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    null,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 
 from storage.actors import GROUP, actors
 from storage.follows import follows
@@ -25,8 +38,11 @@ from storage.timelines import Entry, Page, bounded_by, entries
 
 REPEAT = 3 * 24 * 3600 * 1000
 """Milliseconds within which a post is not shown again in a feed; Mastodon counts 40 to 80 entries (REBLOG_FALLOFF)."""
-_WALK = 1500
-"""Entries looked at from the newest on before the index per actor is asked: quick for a busy home, bounded for a quiet one."""
+_WALKS = (200, 1500)
+"""Entries looked at from the newest on, in two goes, before each actor's own are: quick for a busy home, bounded for a quiet
+one."""
+_ACTORS = 64
+"""Actors whose entries one question asks for."""
 _MOST_TAGS = 256
 """Followed hashtags that are looked for, the first ones followed."""
 
@@ -64,6 +80,7 @@ _ROW = columns(entries, Entry)
 _PERSON = bindparam("person", type_=Id())
 _LIST = bindparam("list", type_=Id())
 _FOLLOWED = select(follows.c.target_id).where(follows.c.follower_id == _PERSON, follows.c.state == "accepted")
+_MEMBERS = select(list_members.c.actor_id).where(list_members.c.list_id == _LIST)
 _APART = (
     select(list_members.c.actor_id)
     .join(lists, lists.c.id == list_members.c.list_id)
@@ -112,13 +129,43 @@ def read(tx: Tx, reads: Reads, page: Page) -> list[Entry]:
     """
     bounds = (page.max_id is not None, page.since_id is not None, page.min_id is not None)
     values = _values(reads) | {"limit": page.limit, "max": page.max_id, "since": page.since_id, "min": page.min_id}
-    found = all_of(tx, _query(reads.form, bounds, walk=True), Entry, **values)
-    if len(found) < page.limit:
-        # A quiet feed: the newest entries of the whole server hold too few; ask the index of each followed actor.
-        found = all_of(tx, _query(reads.form, bounds, walk=False), Entry, **values)
+    found = _walked(tx, reads, bounds, values)
+    if found is None:
+        found = _by_actor(tx, reads, bounds, values)
     if reads.tags:
         found = _merged(found, _tagged(tx, reads, bounds, values), page)
     return found[::-1] if page.min_id is not None else found
+
+
+def _walked(tx: Tx, reads: Reads, bounds: tuple[bool, bool, bool], values: dict[str, Any]) -> list[Entry] | None:
+    """The page out of the newest entries of the whole server; None where these hold too few."""
+    for walk in _WALKS:
+        end = rows(tx, _end(bounds), values | {"walk": walk})
+        values = values | {"end": end[0][0] if end else None}
+        found = all_of(tx, _walk(reads.form, bounds, ended=bool(end)), Entry, **values)
+        if not end or len(found) >= values["limit"]:
+            return found
+    return None
+
+
+def _by_actor(tx: Tx, reads: Reads, bounds: tuple[bool, bool, bool], values: dict[str, Any]) -> list[Entry]:
+    """The page of a quiet feed, whatever its actors did long ago: one step in the index for each of them finds out whose
+    entries can be in it at all, since each of these has one that is newer than the page's last, or is it. Of each of them
+    no more is read than fits on the page."""
+    firsts = [one for one in rows(tx, _firsts(reads.form, bounds), values) if one[1] is not None]
+    if not firsts:
+        return []
+    values = values | {"end": firsts[-1][1]}
+    full = len(firsts) >= values["limit"]
+    found: dict[int, Entry] = {}
+    for at in range(0, len(firsts), _ACTORS):
+        whose = [actor_id for actor_id, _ in firsts[at : at + _ACTORS]]
+        many = 1 << (len(whose) - 1).bit_length()
+        whose += whose[-1:] * (many - len(whose))
+        named = {f"actor{index}": actor_id for index, actor_id in enumerate(whose)}
+        for row in rows(tx, _of_actors(many, reads.form, bounds, full=full), values | named):
+            found[row[1]] = Entry(*row)
+    return sorted(found.values(), key=lambda entry: entry.id, reverse=not bounds[2])[: values["limit"]]
 
 
 def repeats(tx: Tx, reads: Reads, found: list[Entry], within: int, hidden: frozenset[int] = frozenset()) -> set[int]:
@@ -147,19 +194,56 @@ def _values(reads: Reads) -> dict[str, Any]:
 
 
 @cache
-def _query(form: tuple[str | None, bool, bool], bounds: tuple[bool, bool, bool], *, walk: bool) -> Select[Any]:
-    """The query of a page, made once for each form and set of bounds (`max`, `since`, `min`); `walk` as `_WALK` says."""
-    limits = _limits(bounds)
-    if not walk:
-        return bounded_by(_belonging(entries.c, form), entries.c.id, bindparam("limit"), *limits)
-    newest = bounded_by(select(*_ROW), entries.c.id, _WALK, *limits).subquery()
-    return bounded_by(_belonging(newest.c, form), newest.c.id, bindparam("limit"), *limits)
+def _end(bounds: tuple[bool, bool, bool]) -> Select[Any]:
+    """The id of the entry behind the first `walk` within the bounds (`max`, `since`, `min`)."""
+    return bounded_by(select(entries.c.id), entries.c.id, 1, *_limits(bounds)).offset(bindparam("walk"))
+
+
+@cache
+def _walk(form: tuple[str | None, bool, bool], bounds: tuple[bool, bool, bool], *, ended: bool) -> Select[Any]:
+    """The page from among the entries before `end`, made once for each form and set of bounds."""
+    query = _belonging(form)
+    if ended:
+        query = query.where(_before_end(entries.c.id, bounds))
+    return bounded_by(query, entries.c.id, bindparam("limit"), *_limits(bounds))
+
+
+@cache
+def _firsts(form: tuple[str | None, bool, bool], bounds: tuple[bool, bool, bool]) -> Select[Any]:
+    """(actor, first entry of it that belongs into the feed, or NULL), those first whose entry is."""
+    mine = select(_PERSON.label("actor_id"))
+    whose = (_MEMBERS if form[0] is not None else union_all(_FOLLOWED, mine)).subquery()
+    theirs = whose.c[0]
+    first = bounded_by(
+        select(entries.c.id).where(entries.c.actor_id == theirs, _belongs(form)), entries.c.id, 1, *_limits(bounds)
+    ).scalar_subquery()
+    shown = first.label("first")
+    ordered = shown.asc() if bounds[2] else shown.desc()
+    return select(theirs, shown).order_by(ordered.nulls_last()).limit(bindparam("limit"))
+
+
+@cache
+def _of_actors(many: int, form: tuple[str | None, bool, bool], bounds: tuple[bool, bool, bool], *, full: bool) -> Any:
+    """The first entries of each of `many` actors, to `end` where `full` pages are certain to end there."""
+    parts = []
+    for index in range(many):
+        query = _belonging(form).where(entries.c.actor_id == bindparam(f"actor{index}", type_=Id()))
+        if full:
+            query = query.where(or_(_before_end(entries.c.id, bounds), entries.c.id == bindparam("end", type_=Id())))
+        part = bounded_by(query, entries.c.id, bindparam("limit"), *_limits(bounds)).subquery()
+        parts.append(select(*part.c))
+    return union_all(*parts) if many > 1 else parts[0]
+
+
+def _before_end(column: ColumnElement[int], bounds: tuple[bool, bool, bool]) -> ColumnElement[bool]:
+    end = bindparam("end", type_=Id())
+    return column < end if bounds[2] else column > end
 
 
 @cache
 def _repeats(form: tuple[str | None, bool, bool]) -> Select[Any]:
     return (
-        _belonging(entries.c, form)
+        _belonging(form)
         .where(entries.c.post_id.in_(bindparam("posts", expanding=True)), entries.c.id > bindparam("since"))
         .order_by(entries.c.id.desc())
         .limit(1000)
@@ -173,54 +257,65 @@ def _limits(bounds: tuple[bool, bool, bool]) -> list[Any]:
     ]
 
 
-def _belonging(entry: Any, form: tuple[str | None, bool, bool]) -> Select[Any]:
-    """The rows of `entry` (columns of `entries` or of a part of it) that belong into the feed."""
+def _belonging(form: tuple[str | None, bool, bool]) -> Select[Any]:
+    """The entries that belong into the feed."""
+    return select(*_ROW).where(_belongs(form))
+
+
+def _belongs(form: tuple[str | None, bool, bool]) -> ColumnElement[bool]:
+    """The condition on `entries` under which one belongs into the feed. It looks each row up: where a person follows
+    hundreds, a set of them would be made for every question."""
     policy, exclusive, groups = form
     if policy is not None:
-        return _in_list(entry, policy)
-    put = _FOLLOWED
+        return _belongs_in_list(policy)
+    put = [or_(~entries.c.boost, follows.c.reblogs)]
     if not groups:
-        put = put.join(actors, actors.c.id == follows.c.target_id).where(actors.c.kind != GROUP)
+        put.append(~exists(select(actors.c.id).where(actors.c.id == follows.c.target_id, actors.c.kind == GROUP)))
     if exclusive:
-        put = put.where(follows.c.target_id.not_in(_APART))
-    return select(entry.actor_id, entry.id, entry.post_id, entry.boost, entry.reply_to_actor_id).where(
-        or_(entry.actor_id == _PERSON, entry.actor_id.in_(put)),
-        or_(~entry.boost, entry.actor_id == _PERSON, entry.actor_id.in_(_FOLLOWED.where(follows.c.reblogs))),
+        put.append(follows.c.target_id.not_in(_APART))
+    return and_(
+        or_(entries.c.actor_id == _PERSON, _follows(entries.c.actor_id, *put)),
         or_(
-            entry.reply_to_actor_id.is_(None),
-            entry.boost,
-            entry.actor_id == _PERSON,
-            entry.reply_to_actor_id == entry.actor_id,
-            entry.reply_to_actor_id == _PERSON,
-            entry.reply_to_actor_id.in_(_FOLLOWED),
+            entries.c.reply_to_actor_id.is_(None),
+            entries.c.boost,
+            entries.c.actor_id == _PERSON,
+            entries.c.reply_to_actor_id == entries.c.actor_id,
+            entries.c.reply_to_actor_id == _PERSON,
+            _follows(entries.c.reply_to_actor_id),
         ),
     )
 
 
-def _in_list(entry: Any, policy: str) -> Select[Any]:
-    members = select(list_members.c.actor_id).where(
-        list_members.c.list_id == _LIST,
-        # Who has not let the person follow them yet may be in a list already.
-        or_(list_members.c.actor_id == _PERSON, list_members.c.actor_id.in_(_FOLLOWED)),
+def _follows(actor_id: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the person follows this actor, under conditions on that row of `follows`."""
+    found = select(follows.c.id).where(
+        follows.c.follower_id == _PERSON, follows.c.target_id == actor_id, follows.c.state == "accepted", *conditions
     )
-    boosts = _FOLLOWED.join(actors, actors.c.id == follows.c.target_id).where(
-        or_(follows.c.reblogs, actors.c.kind == GROUP)
-    )
+    return exists(found.correlate(entries))
+
+
+def _belongs_in_list(policy: str) -> ColumnElement[bool]:
+    member = exists(_MEMBERS.where(list_members.c.actor_id == entries.c.actor_id).correlate(entries))
+    a_group = exists(select(actors.c.id).where(actors.c.id == follows.c.target_id, actors.c.kind == GROUP))
     replies = [
-        entry.reply_to_actor_id.is_(None),
-        entry.boost,
-        entry.reply_to_actor_id == entry.actor_id,
-        entry.reply_to_actor_id == _PERSON,
+        entries.c.reply_to_actor_id.is_(None),
+        entries.c.boost,
+        entries.c.reply_to_actor_id == entries.c.actor_id,
+        entries.c.reply_to_actor_id == _PERSON,
     ]
     if policy == "followed":
-        replies.append(entry.reply_to_actor_id.in_(_FOLLOWED))
+        replies.append(_follows(entries.c.reply_to_actor_id))
     elif policy == "list":
         replies.append(
-            entry.reply_to_actor_id.in_(select(list_members.c.actor_id).where(list_members.c.list_id == _LIST))
+            exists(_MEMBERS.where(list_members.c.actor_id == entries.c.reply_to_actor_id).correlate(entries))
         )
-    return select(entry.actor_id, entry.id, entry.post_id, entry.boost, entry.reply_to_actor_id).where(
-        entry.actor_id.in_(members),
-        or_(~entry.boost, entry.actor_id == _PERSON, entry.actor_id.in_(boosts)),
+    return and_(
+        member,
+        # Who has not let the person follow them yet may be in a list already.
+        or_(
+            entries.c.actor_id == _PERSON,
+            _follows(entries.c.actor_id, or_(~entries.c.boost, follows.c.reblogs, a_group)),
+        ),
         or_(*replies),
     )
 
