@@ -3,15 +3,18 @@
 Browsers with a session cookie are `fedi.sessions`, peers with a signature `fedi.outbox.signed`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import Request
 
+from fedi.caches import Cache, shared
 from fedi.context import Site
 from fedi.errors import Forbidden, Problem, Unauthenticated
 from fedi.visibility import NOBODY, Viewer, person
 from storage import apps
 from storage.actors import Actor
+from storage.apps import App, Bearer
 from storage.metadata import Tx
 
 # Mastodon's scopes (doorkeeper.rb of 4.5), and `groups` of mastodon/mastodon#19059: `read` holds every `read:…`, and
@@ -71,6 +74,10 @@ class Caller:
     app_id: int
     token_id: int
     scopes: frozenset[str]
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The person's, where they were asked for (`identify_writer`)."""
+    app: App | None = None
+    """The same of the app."""
 
     @property
     def me(self) -> Actor:
@@ -105,9 +112,16 @@ def identify(tx: Tx, token: str | None, *scopes: str) -> Caller | None:
     Raises Unauthenticated for a token that is unknown or revoked, Forbidden for a person who may not act now and for a
     token that holds none of `scopes`. The texts are Mastodon's, which clients show or compare.
     """
-    if token is None:
-        return None
-    found = apps.bearer(tx, token)
+    return None if token is None else _live(apps.bearer(tx, token), scopes)
+
+
+def identify_writer(tx: Tx, token: str | None, *scopes: str) -> Caller:
+    """As `identify`, for who writes a post: a person, with settings and app. Raises Unauthenticated for no token as well."""
+    return known(None if token is None else _live(apps.writer(tx, token), scopes))
+
+
+def _live(found: Bearer | None, scopes: tuple[str, ...]) -> Caller:
+    """Who is behind a token, if they may do this."""
     if found is None:
         raise Unauthenticated("The access token is invalid", code="token")
     if found.token.revoked_at is not None:
@@ -118,9 +132,17 @@ def identify(tx: Tx, token: str | None, *scopes: str) -> Caller | None:
         if found.actor is None or found.state == "suspended" or found.actor.state != "active":
             raise Forbidden("Your login is currently disabled", code="suspended")
     scopes_held = frozenset(found.token.scopes.split())
-    known = Caller(found.actor, found.role or "member", found.token.app_id, found.token.id, scopes_held)
-    known.demand(scopes)
-    return known
+    made = Caller(
+        found.actor,
+        found.role or "member",
+        found.token.app_id,
+        found.token.id,
+        scopes_held,
+        found.settings or {},
+        found.app,
+    )
+    made.demand(scopes)
+    return made
 
 
 def known(caller: Caller | None) -> Caller:
@@ -134,6 +156,24 @@ def known(caller: Caller | None) -> Caller:
 def viewer(caller: Caller | None) -> Viewer:
     """How the gate knows who asks, with or without a token."""
     return NOBODY if caller is None else caller.viewer
+
+
+async def admit(request: Request, *scopes: str) -> str:
+    """The token of a request that will be identified in the unit of work that writes: who brings one that was not live
+    lately is asked here who they are, before anything of theirs is read or waits for the writer. Raises as `require`."""
+    token = bearer(request)
+    if token is None:
+        raise Unauthenticated("This method requires an authenticated user")
+    site: Site = request.app.state.site
+    key = (site.config.origin, apps.hashed(token))
+    if _seen.get(key) is None:
+        await site.db.read(lambda tx: known(identify(tx, token, *scopes)))
+        _seen.put(key, True, 250)
+    return token
+
+
+_seen: Cache[tuple[str, str], bool] = shared("tokens", 20_000, 4 << 20)
+"""Tokens (as they are kept) that were live when they came first. It lets nobody do anything: each unit asks again."""
 
 
 async def caller(request: Request, *scopes: str) -> Caller | None:

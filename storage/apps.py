@@ -106,6 +106,20 @@ _BEARER = (
     .outerjoin(people, people.c.actor_id == tokens.c.person_id)
     .where(tokens.c.token_hash == bindparam("token_hash"))
 )
+_WRITER = (
+    select(
+        *_TOKEN,
+        *_ACTOR,
+        people.c.state.label("person_state"),
+        people.c.role.label("person_role"),
+        people.c.settings,
+        *(column.label(f"app_{column.name}") for column in _APP),
+    )
+    .join(apps, apps.c.id == tokens.c.app_id)
+    .outerjoin(actors, actors.c.id == tokens.c.person_id)
+    .outerjoin(people, people.c.actor_id == tokens.c.person_id)
+    .where(tokens.c.token_hash == bindparam("token_hash"))
+)
 _LIVE = (
     select(tokens.c.id)
     .join(actors, actors.c.id == tokens.c.person_id)
@@ -130,12 +144,15 @@ class LetIn:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who stands behind an access token: the person (None for the app itself) with state and role in `people`."""
+    """Who stands behind an access token: the person (None for the app itself) with state and role in `people`; for who
+    writes (`writer`) also the person's settings and the app."""
 
     token: Token
     actor: Actor | None
     state: str | None
     role: str | None
+    settings: dict[str, Any] | None = None
+    app: App | None = None
 
 
 def hashed(secret: str) -> str:
@@ -217,6 +234,18 @@ def bearer(tx: Tx, secret: str) -> Bearer | None:
     split, end = len(_TOKEN), len(_TOKEN) + len(_ACTOR)
     actor = None if values[split] is None else Actor(*values[split:end])
     return Bearer(Token(*values[:split]), actor, values[end], values[end + 1])
+
+
+def writer(tx: Tx, secret: str) -> Bearer | None:
+    """As `bearer`, with what is asked of who writes a post: settings and app, in the same query."""
+    found = rows(tx, _WRITER, {"token_hash": hashed(secret)})
+    if not found:
+        return None
+    values = found[0]
+    split, end = len(_TOKEN), len(_TOKEN) + len(_ACTOR)
+    actor = None if values[split] is None else Actor(*values[split:end])
+    state, role, settings, *app = values[end:]
+    return Bearer(Token(*values[:split]), actor, state, role, settings, App(*app))
 
 
 def revoke(tx: Tx, now: int, **which: Any) -> int:

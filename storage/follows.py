@@ -4,7 +4,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from storage import held
 from storage.actors import GROUP, actors
@@ -74,28 +87,26 @@ _FOLLOWS_LOCAL = (
     .limit(1)
 )
 _TARGETS = bindparam("targets", type_=Id(), expanding=True)
-_FOLLOWED_HERE = (
-    select(follows.c.target_id)
-    .join(actors, actors.c.id == follows.c.follower_id)
-    .where(follows.c.target_id.in_(_TARGETS), follows.c.state == "accepted", actors.c.local)
-    .distinct()
+_ONE = actors.alias()
+# The first that is found will do: DISTINCT would read all followers of all of them.
+_FOLLOWED_HERE = select(_ONE.c.id).where(
+    _ONE.c.id.in_(_TARGETS),
+    exists(select(follows.c.id).join(actors, actors.c.id == follows.c.follower_id)).where(
+        follows.c.target_id == _ONE.c.id, follows.c.state == "accepted", actors.c.local
+    ),
 )
-_FOLLOWING_HERE = (
-    select(follows.c.follower_id)
-    .join(actors, actors.c.id == follows.c.target_id)
-    .where(follows.c.follower_id.in_(_TARGETS), follows.c.state == "accepted", actors.c.local)
-    .distinct()
+_FOLLOWING_HERE = select(_ONE.c.id).where(
+    _ONE.c.id.in_(_TARGETS),
+    exists(select(follows.c.id).join(actors, actors.c.id == follows.c.target_id)).where(
+        follows.c.follower_id == _ONE.c.id, follows.c.state == "accepted", actors.c.local
+    ),
 )
 _WITH_BELL = select(follows.c.target_id).where(follows.c.target_id.in_(_TARGETS), follows.c.notify).distinct()
 _TO_BE_TOLD = (
     select(follows.c.follower_id)
     .distinct()
-    .join(actors, actors.c.id == follows.c.follower_id)
     .where(
-        follows.c.target_id.in_(bindparam("targets", expanding=True)),
-        follows.c.notify,
-        follows.c.state == "accepted",
-        actors.c.local,
+        follows.c.target_id.in_(bindparam("targets", expanding=True)), follows.c.notify, follows.c.state == "accepted"
     )
 )
 
@@ -140,7 +151,7 @@ def between(tx: Tx, viewer_id: int, others: list[int]) -> tuple[dict[int, Follow
 
 
 def to_be_told(tx: Tx, targets: list[int]) -> list[int]:
-    """The people of this instance who want to be told of each post of one of `targets` (the bell of clients)."""
+    """Who wants to be told of each post of one of `targets` (the bell of clients); only people of this instance can."""
     known = _known(tx)
     if known and all(known.get(("bell", one)) is False for one in targets):
         return []

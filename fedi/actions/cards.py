@@ -5,6 +5,7 @@ once for all posts with its link, some seconds after the first, as many servers 
 """
 
 import random
+from dataclasses import replace
 
 from fedi.context import Site
 from fedi.text.preview import first_link
@@ -25,22 +26,25 @@ DELAY = (1000, 10_000)
 """Between these many ms after a post its page is asked."""
 
 
-def ask(tx: Tx, site: Site, post: Post) -> None:
-    """See to the card of a post that is new, or says something else now."""
+def ask(tx: Tx, site: Site, post: Post) -> Post:
+    """See to the card of a post that is new, or says something else now. The post comes back as it is then."""
     url = page_of(site, post)
     if post.card_url is not None and post.card_url != url:
         posts.change(tx, post.id, card_url=None)
+        post = replace(post, card_url=None)
     if url is None or post.card_url == url:
-        return
+        return post
     now = site.clock()
     known = cards.by_url(tx, url)
     if known is not None and is_fresh(known, now):
         if known.state == "ready":
             posts.change(tx, post.id, card_url=url)
-        return
+            return replace(post, card_url=url)
+        return post
     if now - post.published_at < OLD:
         due_at = now + random.randint(*DELAY)  # noqa: S311 - nobody gains by guessing it
         jobs.add(tx, site.new_id(), "card", str(post.id), {"post": post.id}, now, due_at)
+    return post
 
 
 def page_of(site: Site, post: Post) -> str | None:

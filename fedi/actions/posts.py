@@ -5,7 +5,7 @@ mentions. The same rules for local and remote posts about threads, groups, notif
 `fedi.actions.threads`.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fedi import visibility as gate
@@ -14,6 +14,7 @@ from fedi.actions.drafts import CLIENT_VISIBILITIES, MAX_CHARACTERS, Draft, Poll
 from fedi.actions.publishing import tell
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
+from fedi.rendering.posts import Around
 from fedi.text import mentions as mention_text
 from fedi.text.plain import to_html
 from storage import actors, groups, idempotency, posts, timelines
@@ -26,14 +27,34 @@ __all__ = [
     "CLIENT_VISIBILITIES",
     "MAX_CHARACTERS",
     "Draft",
+    "KeyTaken",
     "PollDraft",
+    "Written",
     "delete",
     "delete_all",
     "edit",
     "handles_in",
     "mentioned",
     "publish",
+    "write",
 ]
+
+
+class KeyTaken(Invalid):
+    """An Idempotency-Key that gave something else: `earlier` is its id."""
+
+    def __init__(self, earlier: int) -> None:
+        super().__init__("This Idempotency-Key was used for a post that does not exist any more; use a new one.")
+        self.earlier = earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A post as it was kept. `around` is what is around it, for who shows it at once; None when the post was there already
+    (the same key)."""
+
+    post: Post
+    around: Around | None
 
 
 def handles_in(text: str) -> list[str]:
@@ -47,43 +68,51 @@ def publish(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key:
     A poll that opens a thread in a group becomes two posts: the thread, and the poll as an answer to it, since forums drop
     a Question (Lemmy) and show what it answers; the poll comes back.
 
-    Raises Invalid for an empty or overlong text, NotFound for a reply to what the author may not see, Forbidden where
-    a group does not take it, or the author of what it quotes does not want that.
+    Raises Invalid for an empty or overlong text (KeyTaken where the key gave what is no post any more, or not yet), NotFound
+    for a reply to what the author may not see, Forbidden where a group does not take it, or the author of what it quotes
+    does not want that.
     """
-    if idempotency_key is not None:
-        known = idempotency.find(tx, author.id, idempotency_key)
-        post = posts.by_id(tx, known) if known is not None else None
-        if post is not None:
-            return post
+    return write(tx, site, author, draft, idempotency_key=idempotency_key).post
+
+
+def write(tx: Tx, site: Site, author: Actor, draft: Draft, *, idempotency_key: str | None = None) -> Written:
+    """As `publish`, with what is around the post."""
     if not draft.text.strip() and draft.summary.strip():
         draft = replace(draft, text=draft.summary, summary="")  # as Mastodon takes a post that is all warning
     now = site.clock()
-    check(draft, now)
+    try:
+        check(draft, now)
+    except Invalid:
+        # What was published once is answered once more, whatever comes with its key.
+        known = _of_key(tx, author, idempotency_key) if idempotency_key is not None else None
+        if known is None:
+            raise
+        return Written(known, None)
     opener_id, post_id = (site.new_id() if draft.poll is not None else 0), site.new_id()
     if idempotency_key is not None and not idempotency.claim(tx, author.id, idempotency_key, post_id, now):
-        known = idempotency.find(tx, author.id, idempotency_key)
-        first = posts.by_id(tx, known) if known is not None else None
+        first = _of_key(tx, author, idempotency_key)
         if first is None:
-            raise Invalid("This Idempotency-Key was used for a post that does not exist any more; use a new one.")
-        return first
+            raise KeyTaken(idempotency.find(tx, author.id, idempotency_key) or 0)
+        return Written(first, None)
     if draft.poll is not None and draft.reply_to_id is None:
         mentioned = _mentioned(tx, site, draft.text)
         if _group(tx, site, author, draft, None, mentioned) is not None:
-            opener = _publish(tx, site, author, replace(draft, poll=None), opener_id, now)
+            opener = _publish(tx, site, author, replace(draft, poll=None), opener_id, now).post
             question = opener.title or draft.text
-            return _publish(
-                tx,
-                site,
-                author,
-                replace(draft, text=question, title=None, reply_to_id=opener.id),
-                post_id,
-                now,
-                opens=True,
-            )
+            answer = replace(draft, text=question, title=None, reply_to_id=opener.id)
+            return _publish(tx, site, author, answer, post_id, now, opens=True)
     return _publish(tx, site, author, draft, post_id, now)
 
 
-def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now: int, *, opens: bool = False) -> Post:
+def _of_key(tx: Tx, author: Actor, key: str) -> Post | None:
+    """The post that this key of this person gave."""
+    known = idempotency.find(tx, author.id, key)
+    return posts.by_id(tx, known) if known is not None else None
+
+
+def _publish(
+    tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now: int, *, opens: bool = False
+) -> Written:
     parent = _parent(tx, author, draft)
     mentioned = _mentioned(tx, site, draft.text)
     group = _group(tx, site, author, draft, parent, mentioned)
@@ -133,16 +162,19 @@ def _publish(tx: Tx, site: Site, author: Actor, draft: Draft, post_id: int, now:
         quote_id=quoted.id if quoted is not None else None,
         quote_state="pending" if quoted is not None else None,
     )
-    posts.insert_post(tx, post, list(everyone), mention_text.hashtags_in(draft.text))
+    tags = mention_text.hashtags_in(draft.text)
+    posts.insert_post(tx, post, list(everyone), tags)
     if draft.poll is not None:
         polls.begin(tx, site, post, draft.poll)
     if quoted is not None:
         post = quotes.decide(tx, site, author, post, quoted)
-    threads.published(tx, site, post, author, [actor for actor in everyone.values() if actor.local])
-    tell(tx, site, "Create", post, author, group, opens=opens or parent is None)
+    post = threads.published(tx, site, post, author, [actor for actor in everyone.values() if actor.local])
+    # What is around it is known: nothing of what was just written is read back.
+    known = Around(sorted(everyone), sorted({posts.plain(tag) for tag in tags}), {**everyone, author.id: author})
+    tell(tx, site, "Create", post, author, group, opens=opens or parent is None, known=known)
     if quoted is not None and post.quote_state == "pending":
         quotes.ask(tx, site, author, post, quoted)
-    return post
+    return Written(post, known)
 
 
 def edit(tx: Tx, site: Site, post: Post, draft: Draft, *, with_media: bool = False, with_poll: bool = False) -> Post:

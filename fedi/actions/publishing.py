@@ -6,6 +6,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import sending
 from fedi.context import Site
 from fedi.rendering import posts as rendering
+from fedi.rendering.posts import Around
 from storage import outbox, posts
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -23,13 +24,15 @@ def tell(
     opens: bool = False,
     also: tuple[int, ...] = (),
     updated: int | None = None,
+    known: Around | None = None,
 ) -> None:
     """Send Create, Update or Delete of a post by a local actor to everyone it concerns; its group, if ours, passes it on.
 
     `opens`: the group puts it before its followers as what opens a thread. `also` are further actors (ids) who get it.
     `updated` (ms) is when something beside its words changed, as the votes of a poll.
+    `known` is what is around the post, of one that was just kept; else it is read.
     """
-    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    involved = posts.mentioned_in(tx, [post.id]).get(post.id, []) if known is None else known.mentions
     if group is not None and not group.local:
         involved = [*involved, group.id]
     followers_of = (post.author_id,) if post.visibility in ("public", "unlisted", "followers") else ()
@@ -40,7 +43,7 @@ def tell(
         document: Any = {"id": post.iri, "type": "Tombstone"}
         activity_id = None
     else:
-        document = rendering.document(tx, site, post)
+        document = rendering.document(tx, site, post, known)
         if updated is not None:
             document["updated"] = sending.timestamp(updated)
         to, cc = document["to"], document["cc"]
@@ -55,6 +58,7 @@ def tell(
         cc=cc,
         audience=audience,
         activity_id=activity_id,
+        fresh=known is not None,
         # Once deleted, nobody may see the post, and everyone must hear of it.
         post_id=None if type == "Delete" else post.id,
         published=sending.timestamp(site.clock()),

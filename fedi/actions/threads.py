@@ -27,8 +27,9 @@ _NAMED = 100
 _NEWS = 24 * 3600 * 1000
 
 
-def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) -> None:
-    """A post was kept: count it, put it before the author's followers, notify `told` (local actors it mentions)."""
+def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) -> Post:
+    """A post was kept: count it, put it before the author's followers, notify `told` (local actors it mentions). The post
+    comes back, with the card that it has at once."""
     if post.visibility in COUNTED:
         actors.posted(tx, author.id, post.published_at)
     if post.reply_to_id is not None:
@@ -41,7 +42,7 @@ def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) 
         notifying.tell(tx, site, actor, "mention", author, post.id)
     if post.reply_to_iri is None and post.visibility != "direct":
         ring(tx, site, post, author, [author.id, *([post.group_id] if post.group_id is not None else [])])
-    cards.ask(tx, site, post)
+    return cards.ask(tx, site, post)
 
 
 def adopt(tx: Tx, site: Site, post: Post) -> Post:

@@ -16,6 +16,13 @@ ASKING = (60, 60)
 """How often other servers are asked for what one person mentions: so many times a minute, so many at once."""
 
 
+def strangers_in(text: str) -> list[str]:
+    """The handles in a text that may be somebody's elsewhere, each once, as many as are asked for."""
+    if "@" not in text:
+        return []  # as of most texts, which need not be cut into words for it
+    return [handle for handle in dict.fromkeys(handles_in(text)) if "@" in handle][:_HANDLES]
+
+
 async def meet(site: Site, person_id: int, text: str) -> None:
     """Ask for the actors that a text of this person's mentions and we don't know, at once; one that can't be had stays text,
     and so do those of a person who mentions more strangers than anybody does."""
@@ -27,7 +34,7 @@ async def meet(site: Site, person_id: int, text: str) -> None:
         except (FederationError, NotFound, TimeoutError):
             return
 
-    handles = [handle for handle in dict.fromkeys(handles_in(text)) if "@" in handle][:_HANDLES]
+    handles = strangers_in(text)
     if not handles:
         return
     strangers = await site.db.read(lambda tx: [handle for handle in handles if not _is_known(tx, site, handle)])

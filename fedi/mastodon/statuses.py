@@ -13,11 +13,12 @@ from starlette.routing import Route
 from fedi.actions import moderation
 from fedi.actions import posts as actions
 from fedi.actions import scheduled as scheduled_actions
+from fedi.actions.posts import KeyTaken
 from fedi.actions.scheduled import draft_of
-from fedi.callers import Caller, bearer, identify, known, viewer
+from fedi.callers import Caller, admit, bearer, identify, identify_writer, known, viewer
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound, Problem
-from fedi.fetching.mentioned import meet
+from fedi.fetching.mentioned import meet, strangers_in
 from fedi.mastodon import arguments, scheduled
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account
@@ -26,11 +27,10 @@ from fedi.mastodon.groups import posted_in
 from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.threads import around
 from fedi.mastodon.writing import GROUP, Writing, time_of
-from storage import idempotency, people
+from fedi.mastodon.written import answer
 from storage import scheduled as scheduled_rows
 from storage.metadata import Tx
 from storage.posts import Post
-from storage.scheduled import Scheduled
 
 _KEY = 255
 
@@ -41,23 +41,19 @@ async def create(request: Request) -> Response:
     With an Idempotency-Key the same request again gives the same one.
     """
     site: Site = request.app.state.site
-    token = bearer(request)
-
-    def who(tx: Tx) -> tuple[Caller, dict[str, Any]]:
-        caller = known(identify(tx, token, "write:statuses"))
-        person = people.by_id(tx, caller.me.id)
-        return caller, person.settings if person is not None else {}
-
-    caller, settings = await site.db.read(who)
+    token = await admit(request, "write:statuses")
     asked = await arguments.read(request, Writing)
     key = request.headers.get("idempotency-key") or None
     if key is not None and len(key) > _KEY:
         raise Problem("The Idempotency-Key is longer than 255 characters")
-    params = asked.params(settings)
     due_at = time_of(asked.scheduled_at)
-    await meet(site, caller.me.id, asked.status)
+    if strangers_in(asked.status):
+        me = await site.db.read(lambda tx: known(identify(tx, token, "write:statuses")).me)
+        await meet(site, me.id, asked.status)
 
     def unit(tx: Tx) -> Any:
+        caller = identify_writer(tx, token, "write:statuses")
+        params = asked.params(caller.settings)
         if asked.quoted_status_id is not None:
             found = find(tx, caller.viewer, asked.quoted_status_id)  # a client may quote by the id of a boost
             if found is None:
@@ -75,16 +71,20 @@ async def create(request: Request) -> Response:
         if due_at is not None and due_at > site.clock():
             made = scheduled_actions.schedule(tx, site, caller.me, draft, params, due_at, idempotency_key=key)
             return _shown(tx, site, caller, made) if isinstance(made, Post) else scheduled.shown(tx, site, [made])[0]
-        earlier = _scheduled(tx, caller, key)
-        if earlier is not None:
-            return scheduled.shown(tx, site, [earlier])[0]
-        return _shown(tx, site, caller, actions.publish(tx, site, caller.me, draft, idempotency_key=key))
+        try:
+            written = actions.write(tx, site, caller.me, draft, idempotency_key=key)
+        except KeyTaken as taken:
+            earlier = scheduled_rows.by_id(tx, taken.earlier, caller.me.id)
+            if earlier is None:
+                raise
+            return scheduled.shown(tx, site, [earlier])[0]  # what this key gave is still to be published
+        return answer(tx, site, caller, written) or _shown(tx, site, caller, written.post)
 
-    answer = await site.db.write(unit)
-    if isinstance(answer, list):
-        refused = {"error": "Post would be sent to unexpected accounts", "unexpected_accounts": answer}
+    answered = await site.db.write(unit)
+    if isinstance(answered, list):
+        refused = {"error": "Post would be sent to unexpected accounts", "unexpected_accounts": answered}
         return Json(refused, 422)
-    return Json(answer)
+    return Json(answered)
 
 
 def _unexpected(tx: Tx, site: Site, asked: Writing) -> list[msgspec.Raw]:
@@ -93,12 +93,6 @@ def _unexpected(tx: Tx, site: Site, asked: Writing) -> list[msgspec.Raw]:
         return []
     named = actions.mentioned(tx, site, asked.status)
     return [account(site.config.origin, one) for one in named if str(one.id) not in asked.allowed_mentions]
-
-
-def _scheduled(tx: Tx, caller: Caller, key: str | None) -> Scheduled | None:
-    """What this key gave, if that is a post that is still scheduled."""
-    earlier = idempotency.find(tx, caller.me.id, key) if key is not None else None
-    return None if earlier is None else scheduled_rows.by_id(tx, earlier, caller.me.id)
 
 
 async def show(request: Request) -> Response:

@@ -1,6 +1,7 @@
 """A post as an ActivityStreams object, and whom it is addressed to."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Any, cast
 from urllib.parse import quote
@@ -21,6 +22,23 @@ from storage.posts import Post
 
 EXCERPT = 500
 """Characters of an Article's `summary`: what microblogs show of it, beside title and link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is said with a post beside its row: the actors it names (`mentions`, ids in order), its hashtags (sorted, as
+    `storage.posts.plain` has them), and of all `actors` concerned the rows by id: author, group, who is named."""
+
+    mentions: list[int]
+    tags: list[str]
+    actors: Mapping[int, Actor]
+
+
+def around(tx: Tx, post: Post) -> Around:
+    """What is around a post, from the database."""
+    named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    known = actors.by_ids(tx, [post.author_id, *named, *([post.group_id] if post.group_id else [])])
+    return Around(named, sorted(posts.tags_of(tx, [post.id]).get(post.id, [])), known)
 
 
 def addressed(tx: Tx, site: Site, post: Post, group: Actor | None) -> tuple[list[str], list[str]]:
@@ -54,20 +72,20 @@ def _addressed(
     return list(dict.fromkeys(to)), [one for one in dict.fromkeys(cc) if one not in to]
 
 
-def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
+def document(tx: Tx, site: Site, post: Post, known: Around | None = None) -> dict[str, Any]:
     """A local post as a Note (with a `name` where it opens a thread), an Article or a Question; a Tombstone once deleted.
 
     A Note shows its full text on every peer; forums take `name`, or its first line, as the title (PROTOCOL section 7). Of
-    an Article, microblogs show title, `summary` and link, so that `summary` is an excerpt that stands alone.
+    an Article, microblogs show title, `summary` and link, so that `summary` is an excerpt that stands alone. What is
+    around it is read, where it is not `known`.
     """
     if post.deleted_at is not None:
         return build_tombstone(post.iri, post.kind, post.deleted_at)
-    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
-    known = actors.by_ids(tx, [post.author_id, *involved, *([post.group_id] if post.group_id else [])])
-    group = known.get(post.group_id) if post.group_id else None
-    author = known[post.author_id]
-    to, cc = _addressed(post, group, involved, known)
-    names = sorted(posts.tags_of(tx, [post.id]).get(post.id, []))
+    known = known or around(tx, post)
+    involved, everyone = known.mentions, known.actors
+    group = everyone.get(post.group_id) if post.group_id else None
+    author = everyone[post.author_id]
+    to, cc = _addressed(post, group, involved, everyone)
     quotes = post.quote_iri is not None and post.quote_state in ("pending", "accepted")
     context = threads.context_of(tx, site, post, group)
     made = build_post(
@@ -88,8 +106,8 @@ def document(tx: Tx, site: Site, post: Post) -> dict[str, Any]:
         context=context,
         group=group.iri if group is not None else None,
         updated=post.edited_at,
-        mentions=[(known[one].iri, f"@{known[one].handle}") for one in involved if one in known],
-        hashtags=[(name, site.iri(f"/tags/{quote(name)}")) for name in names],
+        mentions=[(everyone[one].iri, f"@{everyone[one].handle}") for one in involved if one in everyone],
+        hashtags=[(name, site.iri(f"/tags/{quote(name)}")) for name in known.tags],
         attachments=post.attachments,
         link=post.link,
         replies=f"{post.iri}/replies",
