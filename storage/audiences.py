@@ -1,4 +1,4 @@
-"""Who gets what: the rows of the outbox log that are next for a host, and its inboxes that get each of them.
+"""Who gets what: the inboxes that get a row of the outbox log. Which rows are next for a host is `storage.due`.
 
 Asked at the moment of sending. A follower gets what was written since it follows, and only as long as it does.
 """
@@ -10,20 +10,11 @@ from sqlalchemy import Subquery, and_, func, literal, or_, select, union, update
 
 from storage.actors import actors
 from storage.follows import follows
-from storage.links import Link, by_host, links
+from storage.links import by_host
 from storage.metadata import Tx, all_of, columns
 from storage.outbox import Sent, audiences, outbox
 
 _SENT = columns(outbox, Sent)
-_LINK = columns(links, Link)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """What a host gets next: `positions` in order; when they are settled, all up to `looked` is."""
-
-    positions: tuple[int, ...]
-    looked: int
 
 
 def _followed_from(hosts: list[str]) -> Subquery:
@@ -36,40 +27,6 @@ def _followed_from(hosts: list[str]) -> Subquery:
         .group_by(actors.c.host, follows.c.target_id)
         .subquery()
     )
-
-
-def due(tx: Tx, hosts: list[str], limit: int, window: int = 1000) -> dict[str, Due]:
-    """The next rows for each of these hosts: those whose audience has, at this moment, somebody there who was in it
-    when the row was written. At most `limit` each, looked for in the next `window` rows of the log.
-    """
-    followed = _followed_from(hosts)
-    near = and_(
-        links.c.host.in_(hosts),
-        audiences.c.position > links.c.cursor,
-        audiences.c.position <= links.c.cursor + window,
-        audiences.c.position <= links.c.wanted,
-    )
-    of_followers = (
-        select(followed.c.host, audiences.c.position)
-        .select_from(followed)
-        .join(links, links.c.host == followed.c.host)
-        .join(audiences, audiences.c.followers_of == followed.c.target_id)
-        .join(outbox, outbox.c.position == audiences.c.position)
-        .where(near, followed.c.since <= outbox.c.created_at)
-    )
-    of_actors = select(links.c.host, audiences.c.position).join(links, links.c.host == audiences.c.host).where(near)
-    found: dict[str, list[int]] = {host: [] for host in hosts}
-    for host, position in tx.execute(union(of_followers, of_actors)):
-        found[host].append(position)
-    reached: dict[str, Due] = {}
-    for state in all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)), Link):
-        positions = sorted(found[state.host])
-        looked = min(state.cursor + window, state.wanted)
-        if len(positions) > limit:
-            del positions[limit:]
-            looked = positions[-1]
-        reached[state.host] = Due(tuple(positions), looked)
-    return reached
 
 
 def due_to(tx: Tx, host: str, after: int, limit: int) -> list[Sent]:

@@ -4,37 +4,29 @@ A link that is claimed belongs to one worker until `claimed_until`; then it may 
 when a worker dies.
 """
 
-import random
-import re
-from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
     Index,
     Integer,
+    Select,
     Table,
     Text,
     and_,
     bindparam,
     case,
-    exists,
     null,
     or_,
     select,
-    union,
     update,
 )
 
-from storage.actors import actors
-from storage.cursors import cursors
 from storage.events import note
-from storage.follows import follows
-from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of, upsert
-from storage.outbox import audiences, outbox
-from storage.posts import posts
-from storage.prepared import change, rows
+from storage.metadata import Time, Tx, all_of, columns, metadata, one_of
+from storage.prepared import change, change_each, rows
 
 links = Table(
     "links",
@@ -89,125 +81,30 @@ def everyone(tx: Tx) -> list[Link]:
     return all_of(tx, select(*_LINK).order_by(links.c.host), Link)
 
 
-MANY = 64
-"""Hosts that hear at once of somebody else's post that links to a page; more hear of it one after another ..."""
-_APART = 40
-"""... so many ms apart ..."""
-_AT_MOST = 30_000
-"""... but all within so many ms."""
-_STEPS = 32
-
-
-def spread(tx: Tx, limit: int, now: int | None = None) -> int:
-    """Wake the links that the next rows of the log concern; how many rows were looked at comes back.
-
-    A host that was never sent anything gets its link here, with its cursor just before the row.
-
-    With the time `now` (ms), many hosts that are told of a new post elsewhere which links to a page are told over some
-    seconds: each may fetch that page for a preview, and a group must not turn its followers' servers on whatever somebody
-    links to (PROTOCOL section 5). What makes nobody fetch, votes and edits and plain words, goes at once.
-    """
-    at = tx.scalar(select(cursors.c.position).where(cursors.c.name == "spread").with_for_update()) or 0
-    positions = list(
-        tx.scalars(select(outbox.c.position).where(outbox.c.position > at).order_by(outbox.c.position).limit(limit))
+def _ready(failing: bool | None) -> Select[Any]:
+    of_kind = [] if failing is None else [links.c.failures > 0 if failing else links.c.failures == 0]
+    return (
+        select(*_LINK)
+        .where(
+            links.c.wanted > links.c.cursor,
+            links.c.state == "open",
+            links.c.next_attempt_at <= bindparam("now", type_=BigInteger),
+            or_(links.c.claimed_until.is_(None), links.c.claimed_until <= bindparam("now", type_=BigInteger)),
+            *of_kind,
+        )
+        .order_by(links.c.next_attempt_at, links.c.host)  # longest waiting first
+        .limit(bindparam("most", type_=BigInteger))
+        .with_for_update(skip_locked=True)
     )
-    if not positions:
-        return 0
-    of_followers = (
-        select(actors.c.host, audiences.c.position)
-        .select_from(audiences)
-        .join(follows, and_(follows.c.target_id == audiences.c.followers_of, follows.c.state == "accepted"))
-        .join(actors, actors.c.id == follows.c.follower_id)
-        .where(audiences.c.position.in_(positions), ~actors.c.local)
-    )
-    of_actors = select(audiences.c.host, audiences.c.position).where(
-        audiences.c.position.in_(positions), audiences.c.host.isnot(None)
-    )
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    found = tx.execute(union(of_followers, of_actors)).fetchall()
-    inviting = _inviting(tx, positions) if now is not None and len(found) > MANY else set()
-    soon: set[str] = set()
-    for host, position in found:
-        if position not in inviting:
-            soon.add(host)
-        first[host] = min(first.get(host, position), position)
-        last[host] = max(last.get(host, 0), position)
-    by_span: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for host, position in last.items():
-        by_span[first[host], position].append(host)
-    for (begin, end), hosts in by_span.items():
-        for part in range(0, len(hosts), 500):
-            names = hosts[part : part + 500]
-            # A link at rest begins at the first of these rows: what came before concerned nobody there when it was sent,
-            # though it may concern somebody who follows since.
-            tx.execute(
-                update(links)
-                .where(links.c.host.in_(names), links.c.wanted < end)
-                .values(
-                    wanted=end,
-                    cursor=case(
-                        (and_(links.c.cursor >= links.c.wanted, links.c.cursor < begin), begin - 1),
-                        else_=links.c.cursor,
-                    ),
-                )
-            )
-            known = set(tx.scalars(select(links.c.host).where(links.c.host.in_(names))))
-            insert_new(
-                tx,
-                links,
-                [
-                    {
-                        "host": host,
-                        "cursor": begin - 1,
-                        "wanted": end,
-                        "failures": 0,
-                        "refused_in_row": 0,
-                        "next_attempt_at": 0,
-                        "state": "open",
-                    }
-                    for host in names
-                    if host not in known
-                ],
-            )
-    if now is not None and len(last) - len(soon) > MANY:
-        _apart(tx, [host for host in last if host not in soon], now)
-    upsert(tx, cursors, {"name": "spread", "position": positions[-1]}, ["name"])
-    return len(positions)
 
 
-def _inviting(tx: Tx, positions: list[int]) -> set[int]:
-    """The rows by which a post of another instance is passed on for the first time, if it links to a page."""
-    before = outbox.alias()
-    passed_on_before = (
-        exists()
-        .where(before.c.post_id == outbox.c.post_id, before.c.position < outbox.c.position)
-        .where(before.c.type == "Announce", before.c.actor_id == outbox.c.actor_id, before.c.form == outbox.c.form)
-    )
-    query = (
-        select(outbox.c.position, posts.c.link, posts.c.content)
-        .join(posts, posts.c.id == outbox.c.post_id)
-        .where(outbox.c.position.in_(positions), outbox.c.type == "Announce", ~posts.c.local, ~passed_on_before)
-    )
-    return {position for position, link, content in tx.execute(query) if link is not None or _links(content)}
-
-
-def _links(content: str) -> bool:
-    """Whether some HTML links to more than people and tags, whose servers see no previews in them."""
-    return any(not re.search(r"\b(?:mention|hashtag|u-url)\b", tag) for tag in re.findall(r"<a\s[^>]*>", content))
-
-
-def _apart(tx: Tx, hosts: list[str], now: int) -> None:
-    """Give these hosts their turns over some time, in another order each time; not those that wait longer anyhow."""
-    within = min(len(hosts) * _APART, _AT_MOST)
-    random.shuffle(hosts)
-    for step in range(1, _STEPS):
-        names = hosts[step::_STEPS]
-        for part in range(0, len(names), 500):
-            later = update(links).where(
-                links.c.host.in_(names[part : part + 500]), links.c.failures == 0, links.c.next_attempt_at <= now
-            )
-            tx.execute(later.values(next_attempt_at=now + within * step // _STEPS))
+_READY = {failing: _ready(failing) for failing in (None, False, True)}
+_CLAIM = (
+    update(links)
+    .where(links.c.host == bindparam("of_host", type_=Text))
+    .values(claimed_until=bindparam("until", type_=BigInteger))
+)
+_RENEW = _CLAIM.where(links.c.claimed_until.isnot(None))
 
 
 def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = None) -> list[Link]:
@@ -215,28 +112,16 @@ def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = No
 
     `failing`: only those whose last attempt failed, or only the others, so that neither waits for the other.
     """
-    due = [
-        links.c.wanted > links.c.cursor,
-        links.c.state == "open",
-        links.c.next_attempt_at <= now,
-        or_(links.c.claimed_until.is_(None), links.c.claimed_until <= now),
-    ]
-    if failing is not None:
-        due.append(links.c.failures > 0 if failing else links.c.failures == 0)
-    longest_waiting = (links.c.next_attempt_at, links.c.host)
-    ready = select(links.c.host).where(*due).order_by(*longest_waiting).limit(limit).with_for_update(skip_locked=True)
-    hosts = list(tx.scalars(ready))
-    if not hosts:
-        return []
-    tx.execute(update(links).where(links.c.host.in_(hosts)).values(claimed_until=until))
-    return all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)).order_by(*longest_waiting), Link)
+    found = all_of(tx, _READY[failing], Link, now=now, most=limit)
+    if found:
+        change_each(tx, _CLAIM, [{"of_host": link.host, "until": until} for link in found])
+    return [replace(link, claimed_until=until) for link in found]
 
 
 def renew_claims(tx: Tx, hosts: list[str], until: int) -> None:
     """Hold these links until `until` ms, for a worker that is still at work on them; not those given up meanwhile."""
     if hosts:
-        held = (links.c.host.in_(hosts), links.c.claimed_until.isnot(None))
-        tx.execute(update(links).where(*held).values(claimed_until=until))
+        change_each(tx, _RENEW, [{"of_host": host, "until": until} for host in sorted(hosts)])
 
 
 _STATE = (
@@ -245,6 +130,9 @@ _STATE = (
 
 
 _REACHED = bindparam("reached", type_=BigInteger)
+_TO_NEXT = bindparam("to_next_attempt_at", type_=BigInteger)
+# A healthy link that waits longer than its turn says was put off meanwhile (`storage.spreading`).
+_PUT_OFF = and_(bindparam("to_failures", type_=Integer) == 0, links.c.next_attempt_at > _TO_NEXT)
 
 
 _SAVE = (
@@ -253,14 +141,26 @@ _SAVE = (
     .values(
         {name: bindparam(f"to_{name}", type_=links.c[name].type) for name in _STATE}
         | {"cursor": case((links.c.cursor < _REACHED, _REACHED), else_=links.c.cursor), "claimed_until": null()}
+        | {"next_attempt_at": case((_PUT_OFF, links.c.next_attempt_at), else_=_TO_NEXT)}
     )
 )
 
 
 def save(tx: Tx, state: Link) -> None:
     """Write a link back and give up the claim; what `spread` changed meanwhile is kept."""
-    values = {f"to_{name}": getattr(state, name) for name in _STATE}
-    change(tx, _SAVE, values | {"of_host": state.host, "reached": state.cursor})
+    save_all(tx, [state])
+
+
+def save_all(tx: Tx, states: list[Link]) -> None:
+    """As `save`, for several hosts at once."""
+    if states:
+        # In one order everywhere, so that two workers that write many never wait for each other.
+        change_each(tx, _SAVE, [_values(state) for state in sorted(states, key=lambda state: state.host)])
+
+
+def _values(state: Link) -> dict[str, Any]:
+    values: dict[str, Any] = {f"to_{name}": getattr(state, name) for name in _STATE}
+    return values | {"of_host": state.host, "reached": state.cursor}
 
 
 _ASLEEP = and_(

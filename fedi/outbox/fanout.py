@@ -13,7 +13,7 @@ from federation.signatures.keys import PrivateKey
 from fedi import policy
 from fedi.context import PROOF_KEY, Site
 from fedi.visibility import NOBODY, Viewer, seen
-from storage import actors, audiences, groups, memberships, outbox, peers, posts, twins
+from storage import actors, audiences, due, groups, memberships, outbox, peers, posts, twins
 from storage.audiences import Recipient
 from storage.links import Link
 from storage.metadata import Tx
@@ -94,8 +94,8 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     decisions = {
         host: decide_delivery(policy.current(site), host, met[host].stance if host in met else "none") for host in hosts
     }
-    due = audiences.due(tx, hosts, ROWS)
-    wanted = sorted({position for one in due.values() for position in one.positions})
+    next_rows = due.by_hosts(tx, hosts, ROWS)
+    wanted = sorted({position for one in next_rows.values() for position in one.positions})
     known = _read(tx, site, wanted, hosts, met)
     turns = []
     for link in links:
@@ -104,7 +104,7 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
         if decisions[link.host].verdict is Verdict.REJECT:
             turns.append(Turn(link, link.wanted, agreed, refused=decisions[link.host]))
             continue
-        here = due[link.host]
+        here = next_rows[link.host]
         rows = [known.rows[position] for position in here.positions]
         parcels = tuple(_parcel(tx, site, known, row, link.host, peer, agreed=agreed) for row in rows)
         never = peer is None or peer.nodeinfo_at is None

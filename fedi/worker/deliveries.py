@@ -12,7 +12,7 @@ from functools import partial
 from fedi.context import Site
 from fedi.outbox import fanout, send, synchronising
 from fedi.worker import jobs
-from storage import links, peers
+from storage import links, peers, spreading
 from storage.database import StorageUnavailable
 from storage.links import Link
 from storage.metadata import Tx
@@ -44,7 +44,7 @@ class Deliveries:
 
     async def begin(self) -> int:
         """Wake the links that new rows concern and begin as many turns as there is room for; how many begun."""
-        while await self.site.db.write(lambda tx: links.spread(tx, _SPREAD, self.site.clock())) == _SPREAD:
+        while await self.site.db.write(lambda tx: spreading.spread(tx, _SPREAD, self.site.clock())) == _SPREAD:
             pass
         begun = await self._begin(self.well, TURNS, failing=False)
         return begun + await self._begin(self.failing, FAILING_TURNS, failing=True)

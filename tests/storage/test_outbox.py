@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage import actors, audiences, follows, links, outbox
+from storage import actors, audiences, due, follows, links, outbox, spreading
 from storage.actors import Actor
 from storage.database import Database
 from storage.links import Link
@@ -17,7 +17,7 @@ Connect = Callable[..., Database]
 
 
 def _spread(db: Database) -> None:
-    while db.write_now(lambda tx: links.spread(tx, 100)):
+    while db.write_now(lambda tx: spreading.spread(tx, 100)):
         pass
 
 
@@ -28,7 +28,7 @@ def _link(db: Database, host: str) -> Link:
 
 
 def _due(db: Database, host: str, limit: int = 50) -> list[int]:
-    return list(db.read_now(lambda tx: audiences.due(tx, [host], limit))[host].positions)
+    return list(db.read_now(lambda tx: due.by_hosts(tx, [host], limit))[host].positions)
 
 
 def _settle(db: Database, host: str) -> None:
@@ -152,12 +152,12 @@ def test_due_is_cut_and_says_how_far_it_looked(db: Database, ada: Actor) -> None
     mine = [db.write_now(lambda tx: said(tx, by)) for by in (ada, eve, eve, ada, eve, ada)]
     _spread(db)
 
-    def due(limit: int, window: int) -> audiences.Due:
-        return db.read_now(lambda tx: audiences.due(tx, ["b.example"], limit, window))["b.example"]
+    def looked(limit: int, window: int) -> due.Due:
+        return db.read_now(lambda tx: due.by_hosts(tx, ["b.example"], limit, window))["b.example"]
 
-    assert due(2, 1000) == audiences.Due((mine[0], mine[3]), mine[3])
-    assert due(9, 1000) == audiences.Due((mine[0], mine[3], mine[5]), mine[5])
-    assert due(9, 3) == audiences.Due((mine[0],), mine[2])  # of the window nothing more concerns the host: it may pass
+    assert looked(2, 1000) == due.Due((mine[0], mine[3]), mine[3])
+    assert looked(9, 1000) == due.Due((mine[0], mine[3], mine[5]), mine[5])
+    assert looked(9, 3) == due.Due((mine[0],), mine[2])  # of the window nothing more concerns the host: it may pass
 
 
 def test_the_same_activity_is_in_the_log_once(db: Database, ada: Actor) -> None:

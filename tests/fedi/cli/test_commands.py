@@ -13,7 +13,7 @@ from fedi.actions.posts import Draft
 from fedi.cli import init, person
 from fedi.cli.console import opened
 from fedi.context import Site
-from storage import actors, apps, audiences, decisions, keys, links, people, received, troubles
+from storage import actors, apps, audiences, decisions, keys, links, people, received, spreading, troubles
 from storage.actors import Actor
 from storage.decisions import DecisionRow
 from storage.received import Received
@@ -307,7 +307,6 @@ def test_what_was_received_is_shown_and_taken_again(operator: Operator) -> None:
             state="failed",
             attempts=7,
             due_at=site.clock(),
-            claimed_until=None,
             received_at=site.clock(),
             settled_at=site.clock(),
             code="unreachable",
@@ -365,7 +364,7 @@ def test_deliveries_are_shown_retried_and_dropped(operator: Operator) -> None:
         ada = actor(site, "ada")
         remote_follower(site, ada)
         site.db.write_now(lambda tx: posts.publish(tx, site, ada, Draft("Hello")))
-        site.db.write_now(lambda tx: links.spread(tx, 100))
+        site.db.write_now(lambda tx: spreading.spread(tx, 100))
         link = site.db.read_now(lambda tx: links.by_host(tx, "peer.example"))
         assert link is not None
         waiting = site.db.read_now(lambda tx: audiences.due_to(tx, "peer.example", link.cursor, 100))
@@ -401,7 +400,7 @@ def test_a_host_that_was_given_up_is_tried_again(operator: Operator) -> None:
     operator.person("ada")
     with opened(None) as site:
         remote_follower(site, actor(site, "ada"))
-        site.db.write_now(lambda tx: links.spread(tx, 100))
+        site.db.write_now(lambda tx: spreading.spread(tx, 100))
         later = site.clock() + 10_000_000
         values = "state = 'suspended', failures = 9, problem = '500', next_attempt_at = "
         site.db.write_now(lambda tx: tx.execute(text(f"UPDATE links SET {values} {later}")))

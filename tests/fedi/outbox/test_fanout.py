@@ -18,7 +18,7 @@ from fedi.context import Site
 from fedi.worker import deliveries
 from fedi.worker.deliveries import Deliveries
 from storage import groups as group_rows
-from storage import links, memberships, outbox, peers
+from storage import links, memberships, outbox, peers, spreading
 from storage import posts as post_rows
 from storage import twins as twin_rows
 from storage.actors import Actor
@@ -210,7 +210,7 @@ async def test_members_own_inboxes_get_what_is_private_and_shared_ones_where_tha
 
 def test_many_hosts_hear_of_anothers_post_one_after_another(site: Site, ada: Actor, clock: Clock) -> None:
     mlops = group(site, ada)
-    hosts = [f"h{number}.example" for number in range(links.MANY * 4)]
+    hosts = [f"h{number}.example" for number in range(spreading.MANY * 4)]
 
     again = itertools.count()
 
@@ -223,7 +223,7 @@ def test_many_hosts_hear_of_anothers_post_one_after_another(site: Site, ada: Act
         )  # fmt: skip
 
     def due(tx: Tx) -> list[int]:
-        links.spread(tx, 500, clock.at)
+        spreading.spread(tx, 500, clock.at)
         return sorted({link.next_attempt_at - clock.at for link in links.everyone(tx) if link.wanted > link.cursor})
 
     def settle(tx: Tx) -> None:
