@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from federation.audience import Audience
-from federation.fields import Json
+from federation.audience import Audience, read_audience
+from federation.fields import Json, milliseconds
 
 Via = Literal["cavage", "rfc9421", "proof", "fetched"]
 """How it was proven: an HTTP signature of either kind, an integrity proof, or an answer of its own origin."""
@@ -15,19 +15,30 @@ class Activity:
     """One activity as it came. Nothing in it is proven.
 
     `actor` is one IRI; `object` is what the property held (an IRI, an object, a list of both, or None), untouched;
-    `published` in ms; `raw` the very bytes, which a group must pass on unchanged; `document` the decoded whole.
+    `raw` the very bytes, which a group must pass on unchanged; `document` the decoded whole.
     """
 
     id: str
     type: str
     actor: str
     object: Any
-    audience: Audience
-    published: int | None
     raw: bytes = field(repr=False)
     document: Json = field(repr=False)
     read: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What was read from the document so far, by whoever reads it, so that it is read once."""
+
+    @property
+    def audience(self) -> Audience:
+        """Whom it is addressed to."""
+        found: Audience | None = self.read.get("audience")
+        if found is None:
+            found = self.read["audience"] = read_audience(self.document)
+        return found
+
+    @property
+    def published(self) -> int | None:
+        """When it was said, in ms, by its own word."""
+        return milliseconds(self.document.get("published"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -31,6 +32,7 @@ from federation.nodeinfo import NodeInfo, read_index, read_nodeinfo
 from federation.parse import MAX_BYTES, parse_document
 from federation.signatures.keys import PrivateKey
 from federation.signatures.sign import sign_get, sign_get_rfc9421, sign_post, sign_post_rfc9421
+from federation.signatures.threads import Signers
 from federation.transport import Response, Transport
 from federation.vocabulary.actor import ActorDocument, handle_host
 from federation.webfinger import (
@@ -99,6 +101,8 @@ class Client:
         self.dates = Dates()
         self._no_ed25519: dict[str, bool] = {}  # hosts that say that they read its signatures, and do not
         self._rfc9421: dict[str, bool] = {}  # hosts that refused the draft's signatures and took RFC 9421's
+        self._signers = Signers()
+        self._inboxes: dict[str, tuple[str, str]] = {}  # as others write them -> (as it is asked, its host)
 
     async def get_document(self, iri: str, key: PrivateKey | None = None) -> Document:
         """The ActivityPub object at an IRI (a fragment is left out), asked for with a signature when a key is given.
@@ -192,7 +196,12 @@ class Client:
         headers = {"accept": accept, "user-agent": self.user_agent}
 
         async def attempt(rfc9421: bool) -> Response:
-            signed = {} if key is None else (sign_get_rfc9421 if rfc9421 else sign_get)(key, sent, self.clock())
+            if key is None:
+                signed = {}
+            else:
+                signed = await self._sign(
+                    key, partial(sign_get_rfc9421 if rfc9421 else sign_get, key, sent, self.clock())
+                )
             return await self.transport.send(
                 "GET", sent, {**headers, **signed}, None, timeout=GET_SECONDS, limit=MAX_BYTES
             )
@@ -239,13 +248,14 @@ class Client:
         Raises Unreachable (no answer, 408, 5xx, or 401 while our clock is wrong), Busy (429, 503), Gone (410), Refused
         (all else), or what speaks against the URL.
         """
-        url = _sendable(self.networks.check_iri(inbox))
+        url, host = self._inbox(inbox)
 
         async def attempt(rfc9421: bool, key: PrivateKey = key) -> Response:
             if rfc9421:
-                signed = sign_post_rfc9421(key, url, body, self.clock(), headers)
+                signing = partial(sign_post_rfc9421, key, url, body, self.clock(), headers)
             else:
-                signed = sign_post(key, url, body, self.clock(), digest, headers)
+                signing = partial(sign_post, key, url, body, self.clock(), digest, headers)
+            signed = await self._sign(key, signing)
             sent = {"user-agent": self.user_agent, "accept": ACTIVITY_JSON, **signed}
             try:
                 return await self.transport.send("POST", url, sent, body, timeout=POST_SECONDS, limit=MAX_ANSWER)
@@ -254,7 +264,6 @@ class Client:
                     raise
                 return Response(error.answered, {}, b"")  # the status is what counts, not what is said at length
 
-        host = split_iri(url)[1]
         if quick_key is not None and host not in self._no_ed25519:
             answer = await attempt(True, quick_key)
             self.dates.hear(host, answer.headers, self.clock())
@@ -269,6 +278,22 @@ class Client:
         if answer.status == 401 and self.dates.blame(answer.headers, self.clock()):
             raise Unreachable(f"401 from {url[:200]}, whose clock differs much from ours", code="clock")
         _check_status(answer, url, self.clock)
+
+    async def _sign(self, key: PrivateKey, signing: Callable[[], dict[str, str]]) -> dict[str, str]:
+        """The headers of a signed request; with RSA in a thread."""
+        return signing() if key.algorithm == "ed25519" else await self._signers.run(signing)
+
+    def _inbox(self, inbox: str) -> tuple[str, str]:
+        """(the URL as it is asked and signed, its host) of an inbox. Raises what speaks against the URL."""
+        known = self._inboxes.get(inbox)
+        if known is None:
+            url = _sendable(self.networks.check_iri(inbox))
+            known = url, split_iri(url)[1]
+            if len(inbox) < 256:
+                if len(self._inboxes) >= 4096:
+                    self._inboxes.pop(next(iter(self._inboxes)))
+                self._inboxes[inbox] = known
+        return known
 
     async def push(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> None:
         """Hand a sealed message to a push service (RFC 8030 section 5); returns when it took it (2xx).

@@ -13,9 +13,8 @@ from typing import Any
 import msgspec
 
 from federation.activity import Activity
-from federation.audience import read_audience
 from federation.errors import FederationError, Malformed, TooLarge
-from federation.fields import Json, as_list, as_objects, first_id, id_of, ids, milliseconds, string, text_of, types
+from federation.fields import Json, as_list, as_objects, first_id, id_of, ids, string, text_of, types
 from federation.hosts import host_of
 from federation.vocabulary.context import AS2
 
@@ -197,8 +196,6 @@ def read_activity(document: Json, raw: bytes) -> Activity:
         type=type_,
         actor=actors[0],
         object=document.get("object"),
-        audience=read_audience(document),
-        published=milliseconds(document.get("published")),
         raw=raw,
         document=document,
     )

@@ -5,6 +5,7 @@ Nothing here reads a clock, a database or a socket, so a decision can be replaye
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Literal
 
 Mode = Literal["open", "peers", "closed"]
@@ -68,13 +69,15 @@ def decide(policy: Policy, host: str, stance: str, activity: str) -> Decision:
     refused = _refusal(policy, host, stance)
     if refused is not None:
         return refused
+    if not policy.rules and stance != "limited":
+        return _accepted(policy.version)
     hits = [rule for rule in policy.rules if rule.matches(host, activity)]
     verdict = max((rule.verdict for rule in hits), key=_STRICTNESS.__getitem__, default=Verdict.ACCEPT)
     if stance == "limited" and verdict in (Verdict.ACCEPT, Verdict.LIMIT):
         return Decision(Verdict.LIMIT, "host-limited", f"{host} is limited here", policy=policy.version)
     because = tuple(rule for rule in hits if rule.verdict is verdict)
     if not because:
-        return Decision(Verdict.ACCEPT, "accepted", "nothing speaks against it", policy=policy.version)
+        return _accepted(policy.version)
     return Decision(verdict, f"rule-{verdict.value}", because[0].reason, because, policy.version)
 
 
@@ -83,7 +86,12 @@ def decide_delivery(policy: Policy, host: str, stance: str) -> Decision:
     refused = _refusal(policy, host, stance)
     if refused is not None:
         return refused
-    return Decision(Verdict.ACCEPT, "accepted", "nothing speaks against it", policy=policy.version)
+    return _accepted(policy.version)
+
+
+@lru_cache(maxsize=16)
+def _accepted(version: int) -> Decision:
+    return Decision(Verdict.ACCEPT, "accepted", "nothing speaks against it", policy=version)
 
 
 def _refusal(policy: Policy, host: str, stance: str) -> Decision | None:

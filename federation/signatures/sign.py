@@ -18,6 +18,8 @@ CONTENT_TYPE = "application/activity+json"
 
 _POST = ("(request-target)", "host", "date", "digest", "content-type")
 _GET = ("(request-target)", "host", "date")
+_USUAL = 256
+"""Length of a URL up to which what it means is kept: the same inboxes are written to again and again."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -35,9 +37,16 @@ def http_date(now: int) -> str:
 
 def _place(url: str) -> tuple[str, str, str]:
     """(scheme, host, path with query) of a URL. Raises Malformed or UnsupportedHost."""
+    return _usual_place(url) if len(url) < _USUAL else _read_place(url)
+
+
+def _read_place(url: str) -> tuple[str, str, str]:
     scheme, host, rest = split_iri(url)
     target = rest.partition("#")[0]
     return scheme, host, target if target.startswith("/") else f"/{target}"
+
+
+_usual_place = lru_cache(maxsize=4096)(_read_place)
 
 
 def sign_post(
