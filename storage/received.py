@@ -1,20 +1,53 @@
 """Received: every activity that peers sent us, with its state, so that an operator sees what became of it.
 
-`new` -> `working` -> `done`, or `refused` (will never be taken), `failed` (tried to the end), back to `new` for a later
-try. A row that is `working` belongs to a worker until `claimed_until`; then it may be claimed again, so that nothing
-is lost when a worker dies.
+`new` -> `done`, or `refused` (will never be taken), `failed` (tried to the end); put off for a later try it is still `new`.
+A row is written twice, when it comes and when it is settled: which worker has it in hand is a matter of its host
+(`storage.claims`), so that nothing is lost when a worker dies, and an index that a change of state would touch has none in
+its condition.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Index, Integer, Table, Text, delete, func, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
+from storage import claims
 from storage.batches import insert_together
 from storage.events import note
-from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_among, one_of
+from storage.metadata import (
+    Bytes,
+    Id,
+    Json,
+    Time,
+    Tx,
+    all_of,
+    columns,
+    id_column,
+    insert_new,
+    metadata,
+    one_of,
+)
+from storage.prepared import parts, rows
 
 received = Table(
     "received",
@@ -31,19 +64,33 @@ received = Table(
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Time, nullable=False),
-    Column("claimed_until", Time),
     Column("received_at", Time, nullable=False),
     Column("settled_at", Time),
     Column("code", Text),  # reason code of a refusal
     Column("problem", Text),  # the same in words
+    Column("void", Boolean, nullable=False, server_default=false()),  # refused: another may come with its id
 )
+_NEW = received.c.state == literal_column("'new'")  # written out: SQLite uses a partial index only where it sees it
+_IS_FRESH = and_(_NEW, received.c.attempts == literal_column("0"), received.c.via.isnot(None))
+IS_AGAIN = and_(_NEW, or_(received.c.attempts > literal_column("0"), received.c.via.is_(None)))
+"""The condition under which a row waits for its time: it was tried before, or could not be verified when it came."""
+# Hosts that have something new, and of each the oldest; those that are tried again, or were not verified yet, by their time.
+Index("ix_received_fresh", received.c.host, received.c.id, sqlite_where=_IS_FRESH, postgresql_where=_IS_FRESH)
+Index(
+    "ix_received_again",
+    received.c.due_at,
+    received.c.id,
+    received.c.host,
+    sqlite_where=IS_AGAIN,
+    postgresql_where=IS_AGAIN,
+)
+# For those who look how much waits, and since when.
 Index(
     "ix_received_due",
     received.c.due_at,
-    received.c.id,
     received.c.state,
-    sqlite_where=received.c.state.in_(("new", "working")),
-    postgresql_where=received.c.state.in_(("new", "working")),
+    sqlite_where=_IS_FRESH,
+    postgresql_where=_IS_FRESH,
 )
 # Not by state: SQLite would then read all that wait by it and sort them, instead of walking the index above.
 Index(
@@ -58,8 +105,8 @@ Index(
     "uq_received_activity",
     received.c.activity_id,
     unique=True,
-    sqlite_where=received.c.state.not_in(("refused", "unverified")) & received.c.via.isnot(None),
-    postgresql_where=received.c.state.not_in(("refused", "unverified")) & received.c.via.isnot(None),
+    sqlite_where=~received.c.void & received.c.via.isnot(None),
+    postgresql_where=~received.c.void & received.c.via.isnot(None),
 )
 
 
@@ -79,7 +126,6 @@ class Received:
     state: str
     attempts: int
     due_at: int
-    claimed_until: int | None
     received_at: int
     settled_at: int | None
     code: str | None
@@ -87,11 +133,56 @@ class Received:
 
 
 _ROW = columns(received, Received)
+_VOID = ("refused", "unverified")
+_HOSTS = 128
+"""Hosts in one claim at most."""
+_BYTES = 4 * 1024 * 1024
+"""Bodies of one claim at most, unless a single one has more."""
+_TRIED = 1000
+"""Rows that are due again of which one claim chooses."""
+_BY_IDS = select(*_ROW).where(received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)))
+_SIZES = (
+    select(received.c.id, func.length(received.c.body))
+    .where(received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)))
+    .order_by(received.c.id)
+)
+_FRESH = (
+    select(received.c.id, func.length(received.c.body))
+    .where(_IS_FRESH, received.c.host == bindparam("host", type_=Text()))
+    .order_by(received.c.id)
+    .limit(bindparam("most", type_=Integer()))
+)
+_AGAIN = (
+    select(received.c.id, received.c.host)
+    .where(IS_AGAIN, received.c.due_at <= bindparam("now", type_=Time()))
+    .order_by(received.c.due_at, received.c.id)
+    .limit(_TRIED)
+)
+
+
+def _fresh_hosts() -> Select[tuple[str]]:
+    """The hosts with something new after the host `after`, in their order: one look into the index for each, however many
+    rows it has."""
+    first = select(received.c.host).where(_IS_FRESH, received.c.host > bindparam("after", type_=Text()))
+    hosts = select(first.order_by(received.c.host).limit(1).scalar_subquery().label("host")).cte(
+        "hosts", recursive=True
+    )
+    other = received.alias("following")
+    is_fresh = and_(
+        other.c.state == literal_column("'new'"), other.c.attempts == literal_column("0"), other.c.via.isnot(None)
+    )
+    following = select(other.c.host).where(is_fresh, other.c.host > hosts.c.host).order_by(other.c.host).limit(1)
+    every = hosts.union_all(select(following.correlate(hosts).scalar_subquery()).where(hosts.c.host.isnot(None)))
+    return select(every.c.host).where(every.c.host.isnot(None)).limit(bindparam("most", type_=Integer()))
+
+
+_FRESH_HOSTS = _fresh_hosts()
 
 
 def insert(tx: Tx, row: Received) -> bool:
     """Keep an activity; False when the same (authenticated) one is here already."""
-    fresh = insert_new(tx, received, {column.name: getattr(row, column.name) for column in _ROW}) == 1
+    values = {column.name: getattr(row, column.name) for column in _ROW} | {"void": row.state in _VOID}
+    fresh = insert_new(tx, received, values) == 1
     if fresh and row.state == "new":
         note(tx, "received")
     return fresh
@@ -122,59 +213,85 @@ def insert_arrived(tx: Tx, several: Sequence[Arrived]) -> int:
     return fresh
 
 
-def claim(tx: Tx, now: int, until: int, limit: int, *, but_hosts: Collection[str] = ()) -> list[Received]:
-    """Take up to `limit` due rows, oldest first, for one worker until `until` ms; others pass them by.
+def claim(tx: Tx, now: int, until: int, limit: int, *, by: int = 0) -> list[Received]:
+    """As `claim_next`, from the first host on."""
+    return claim_next(tx, now, until, limit, by=by)[0]
 
-    Rows of `but_hosts` are left: what came from there before is still being worked out.
+
+def claim_next(tx: Tx, now: int, until: int, limit: int, *, by: int = 0, after: str = "") -> tuple[list[Received], str]:
+    """Take up to `limit` due rows, of no more than some megabytes, for the claim `by` until `until` ms; in the order of
+    arrival, with the host to go on after next time.
+
+    Hosts have their turn one after the other, beginning after `after`, and each gets a share: a million rows of one don't
+    keep ten of another. Rows of a host that another claim has are left (`storage.claims`). Nothing is written of the rows.
     """
-    ready = (
-        select(received.c.id)
-        .where(
-            one_among(received.c.state, "new", "working"),
-            received.c.due_at <= now,
-            or_(received.c.claimed_until.is_(None), received.c.claimed_until <= now),
-            *([received.c.host.not_in(but_hosts)] if but_hosts else []),
-        )
-        .order_by(received.c.due_at, received.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(tx.scalars(ready))
-    if not ids:
+    again: dict[str, list[int]] = {}
+    for row_id, host in rows(tx, _AGAIN, {"now": now}):
+        again.setdefault(host, []).append(row_id)
+    most = min(limit, _HOSTS)
+    fresh = [row[0] for row in rows(tx, _FRESH_HOSTS, {"after": after, "most": most})]
+    if after and len(fresh) < most:
+        fresh += [row[0] for row in rows(tx, _FRESH_HOSTS, {"after": "", "most": most}) if row[0] <= after]
+    wanted = list(dict.fromkeys([*list(again)[: most // 2], *fresh]))[:most]
+    got = claims.take(tx, by, wanted, now, until)
+    chosen = _shared(tx, got, again, limit)
+    found: list[Received] = []
+    for some in parts(chosen):
+        found += all_of(tx, _BY_IDS, Received, ids=some)
+    hosts = {row.host for row in found}
+    claims.release(tx, by, [host for host in got if host not in hosts])
+    last = next((host for host in reversed(fresh) if host in hosts), fresh[-1] if fresh else "")
+    mine = sorted((replace(row, attempts=row.attempts + 1) for row in found), key=lambda row: row.id)
+    return mine, last
+
+
+def _shared(tx: Tx, hosts: list[str], again: dict[str, list[int]], limit: int) -> list[int]:
+    """The ids of `limit` rows of these hosts at most, the same number of each as far as they have so many."""
+    if not hosts:
         return []
-    tx.execute(
-        update(received)
-        .where(received.c.id.in_(ids))
-        .values(state="working", claimed_until=until, attempts=received.c.attempts + 1)
+    share, chosen = (
+        max(limit // len(hosts), 1),
+        {host: _of_host(tx, host, again, limit // len(hosts)) for host in hosts},
     )
-    return all_of(tx, select(*_ROW).where(received.c.id.in_(ids)).order_by(received.c.id), Received)
+    full = [host for host in hosts if len(chosen[host]) == share]
+    left = limit - sum(map(len, chosen.values()))
+    if full and left >= len(full):
+        for host in full:
+            chosen[host] = _of_host(tx, host, again, share + left // len(full))
+    ids: list[int] = []
+    size = 0
+    for row_id, length in (one for of_host in chosen.values() for one in of_host):
+        size += length
+        if ids and size > _BYTES:
+            break
+        ids.append(row_id)
+    return ids
 
 
-def renew(tx: Tx, ids: Collection[int], until: int) -> None:
-    """Hold claimed rows until `until` ms, for a worker that is still at work on them."""
-    if ids:
-        mine = (received.c.id.in_(ids), received.c.state == "working")
-        tx.execute(update(received).where(*mine).values(claimed_until=until))
+def _of_host(tx: Tx, host: str, again: dict[str, list[int]], most: int) -> list[tuple[int, int]]:
+    """(id, size of the body) of due rows of a host, those that were tried before first."""
+    tried = again.get(host, [])[:most]
+    found = [(row[0], row[1]) for row in rows(tx, _SIZES, {"ids": tried})] if tried else []
+    if len(found) < most:
+        found += [(row[0], row[1]) for row in rows(tx, _FRESH, {"host": host, "most": most - len(found)})]
+    return found
 
 
 def settle(
     tx: Tx, ids: Iterable[int], state: str, now: int, *, code: str | None = None, problem: str | None = None
 ) -> None:
     """End rows as `done`, `refused` or `failed`."""
-    tx.execute(
-        update(received)
-        .where(received.c.id.in_(list(ids)))
-        .values(state=state, settled_at=now, claimed_until=None, headers=None, code=code, problem=problem)
-    )
+    values: dict[str, Any] = {"state": state, "settled_at": now, "headers": None, "code": code, "problem": problem}
+    if state in _VOID:
+        values["void"] = True
+    for some in parts(list(ids)):
+        tx.execute(update(received).where(received.c.id.in_(some)).values(values))
 
 
-def later(tx: Tx, row_id: int, due_at: int, problem: str) -> None:
-    """Try a row again at `due_at` ms."""
-    tx.execute(
-        update(received)
-        .where(received.c.id == row_id)
-        .values(state="new", due_at=due_at, claimed_until=None, problem=problem)
-    )
+def later(tx: Tx, row: Received, due_at: int, problem: str) -> None:
+    """Try a row that was claimed again at `due_at` ms."""
+    values = {"state": "new", "due_at": due_at, "attempts": row.attempts, "problem": problem}
+    tx.execute(update(received).where(received.c.id == row.id).values(values))
 
 
 def verified(tx: Tx, row_id: int, via: str, key_id: str) -> bool:
@@ -219,7 +336,7 @@ def replay(tx: Tx, row_id: int, now: int) -> bool:
     changed = tx.execute(
         update(received)
         .where(received.c.id == row_id, received.c.via.isnot(None), received.c.body != b"")
-        .values(state="new", due_at=now, claimed_until=None, attempts=0, settled_at=None, code=None, problem=None)
+        .values(state="new", void=False, due_at=now, attempts=0, settled_at=None, code=None, problem=None)
     )
     if changed.rowcount:
         note(tx, "received")
@@ -241,9 +358,9 @@ def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
 
 def totals(tx: Tx, since: int = 0) -> dict[str, int]:
     """How many rows are in each state; of those that are settled, only those settled since then (ms)."""
-    waiting = select(received.c.state, func.count()).where(one_among(received.c.state, "new", "working"))
-    settled = select(received.c.state, func.count()).where(received.c.settled_at >= since)
-    both = waiting.group_by(received.c.state).union_all(settled.group_by(received.c.state))
+    parts_of = [select(received.c.state, func.count()).where(one) for one in (_IS_FRESH, IS_AGAIN)]
+    parts_of.append(select(received.c.state, func.count()).where(received.c.settled_at >= since))
+    both = union_all(*(one.group_by(received.c.state) for one in parts_of))
     found: dict[str, int] = {}
     for state, number in tx.execute(both):
         found[state] = found.get(state, 0) + number
@@ -252,8 +369,5 @@ def totals(tx: Tx, since: int = 0) -> dict[str, int]:
 
 def oldest_due(tx: Tx, now: int) -> int | None:
     """Since when the oldest row that is due at `now` waits, in ms; None when none does. Later tries don't count."""
-    query = select(func.min(received.c.due_at)).where(
-        one_among(received.c.state, "new", "working"), received.c.due_at <= now
-    )
-    oldest: int | None = tx.scalar(query)
-    return oldest
+    each = [select(func.min(received.c.due_at)).where(one, received.c.due_at <= now) for one in (_IS_FRESH, IS_AGAIN)]
+    return min((one for one in map(tx.scalar, each) if one is not None), default=None)

@@ -20,7 +20,7 @@ RowId = Annotated[int, typer.Argument(metavar="ID", help="The row's id, as «fed
 @app.command("list")
 def list_(
     state: Annotated[
-        Literal["new", "working", "done", "refused", "failed", "unverified"] | None,
+        Literal["new", "done", "refused", "failed", "unverified"] | None,
         typer.Option(help="Only those in this state."),
     ] = None,
     host: Annotated[str | None, typer.Option(help="Only those from this host.")] = None,

@@ -34,16 +34,20 @@ log = logging.getLogger(__name__)
 _FETCH_SECONDS = 60.0
 
 
-async def process(site: Site, rows: Sequence[Received], quick: Callable[[], None] = lambda: None) -> None:
-    """Work these claimed rows out and settle each as done, refused, failed, or for a later try.
+async def process(
+    site: Site, rows: Sequence[Received], claim: int = 0, quick: Callable[[], None] = lambda: None
+) -> None:
+    """Work these rows of a claim out and settle each as done, refused, failed, or for a later try.
 
     `quick` is called when only those are left that wait for other servers.
     """
     late = {row.host for row in rows if row.via is None}
     items = [Item(row) for row in rows]
-    waiting = await _begin(site, [item for item in items if item.row.host not in late])
-    tasks = [asyncio.create_task(_fetch_and_handle(site, group)) for group in waiting]
-    tasks += [asyncio.create_task(_begin_late(site, [one for one in items if one.row.host == host])) for host in late]
+    waiting = await _begin(site, [item for item in items if item.row.host not in late], claim)
+    tasks = [asyncio.create_task(_fetch_and_handle(site, group, claim)) for group in waiting]
+    tasks += [
+        asyncio.create_task(_begin_late(site, [one for one in items if one.row.host == host], claim)) for host in late
+    ]
     quick()
     if tasks:
         await asyncio.wait(tasks)
@@ -51,7 +55,7 @@ async def process(site: Site, rows: Sequence[Received], quick: Callable[[], None
             task.result()
 
 
-async def _begin(site: Site, items: list[Item]) -> list[list[Item]]:
+async def _begin(site: Site, items: list[Item], claim: int) -> list[list[Item]]:
     """Handle what needs nothing; the others, in groups that don't depend on each other, come back."""
     if not items:
         return []
@@ -61,27 +65,27 @@ async def _begin(site: Site, items: list[Item]) -> list[list[Item]]:
     await site.db.read(lambda tx: _ask_needs(tx, site, items))
     ready, waiting = _parted(items)
     if ready:
-        await _handle(site, ready)
+        await _handle(site, ready, claim)
     return waiting
 
 
-async def _begin_late(site: Site, items: list[Item]) -> None:
+async def _begin_late(site: Site, items: list[Item], claim: int) -> None:
     """What a host sent of which something could not be verified when it came."""
     for item in items:
         if item.row.via is None:
             await _verify_late(site, item)
-    for group in await _begin(site, items):
-        await _fetch_and_handle(site, group)
+    for group in await _begin(site, items, claim):
+        await _fetch_and_handle(site, group, claim)
 
 
-async def _fetch_and_handle(site: Site, items: list[Item]) -> None:
+async def _fetch_and_handle(site: Site, items: list[Item], claim: int) -> None:
     await asyncio.gather(*(_fetch(site, item) for item in items if item.needs and item.problem is None))
-    await _handle(site, items)
+    await _handle(site, items, claim)
 
 
-async def _handle(site: Site, items: list[Item]) -> None:
+async def _handle(site: Site, items: list[Item], claim: int) -> None:
     begun = perf_counter()
-    await site.db.write(lambda tx: handle_all(tx, site, items))
+    await site.db.write(lambda tx: handle_all(tx, site, items, claim))
     site.steps.add("inbox.process", perf_counter() - begun, len(items))
 
 

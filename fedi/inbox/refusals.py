@@ -54,7 +54,6 @@ async def keep(
         state="refused",
         attempts=0,
         due_at=now,
-        claimed_until=None,
         received_at=now,
         settled_at=now,
         code=code,

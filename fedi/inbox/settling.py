@@ -20,7 +20,7 @@ from fedi.context import Site
 from fedi.errors import Problem
 from fedi.inbox import ahead
 from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
-from storage import held, peers, received
+from storage import claims, held, peers, received
 from storage.held import Overtaken
 from storage.metadata import Tx
 from storage.received import Received
@@ -57,8 +57,16 @@ class _Again(Exception):
         self.row_id = row_id
 
 
-def handle_all(tx: Tx, site: Site, items: Sequence[Item]) -> None:
-    """Handle and settle these, in their order, in this transaction."""
+def handle_all(tx: Tx, site: Site, items: Sequence[Item], claim: int = 0) -> None:
+    """Handle and settle these, in their order, in this transaction, and let go of their hosts. What `claim` has no more is
+    left: another worker has it in hand, or is done with it."""
+    hosts = claims.mine(tx, claim, {item.row.host for item in items})
+    items = [item for item in items if item.row.host in hosts]
+    _handle(tx, site, items)
+    claims.release(tx, claim, hosts)
+
+
+def _handle(tx: Tx, site: Site, items: Sequence[Item]) -> None:
     careful: set[int] = set()
     for _ in range(_RUNS):
         try:
@@ -97,7 +105,8 @@ def _run(tx: Tx, site: Site, items: Sequence[Item], careful: set[int]) -> None:
         else:
             failed.append((item, problem))
     now = site.clock()
-    received.settle(tx, done, "done", now)
+    if done:
+        received.settle(tx, done, "done", now)
     for item, problem in failed:
         _settle(tx, site, item.row, problem, now)
     peers.heard(tx, seen, now)
@@ -140,7 +149,7 @@ def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> 
     retry = not isinstance(problem, Problem) and (not isinstance(problem, FederationError) or problem.retry)
     text = str(problem)[:500] or type(problem).__name__
     if retry and row.attempts < ATTEMPTS:
-        received.later(tx, row.id, now + 1000 * _DELAYS[min(row.attempts, len(_DELAYS)) - 1], text)
+        received.later(tx, row, now + 1000 * _DELAYS[min(row.attempts, len(_DELAYS)) - 1], text)
         return
     code = problem.code if isinstance(problem, FederationError | Problem) else "internal-error"
     state = "failed" if retry else "refused"

@@ -89,7 +89,6 @@ async def _keep(
         state="new",
         attempts=0,
         due_at=now + PATIENCE,
-        claimed_until=None,
         received_at=now,
         settled_at=None,
         code=None,

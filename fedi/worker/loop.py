@@ -13,23 +13,24 @@ from dataclasses import dataclass, field
 
 from fedi.context import Site
 from fedi.inbox.process import process
+from fedi.worker import clock, schedule
 from fedi.worker import jobs as job_kinds
-from fedi.worker import schedule
 from fedi.worker.deliveries import LEASE, Deliveries
-from storage import jobs, links, received
+from storage import claims, jobs, links, received
 from storage.database import StorageUnavailable
 from storage.jobs import Job
 from storage.metadata import Tx
-from storage.received import Received
 
 log = logging.getLogger(__name__)
 
 POLL = 0.5
 """Seconds between looks, when nothing wakes a loop."""
-BATCH = 100
+BATCH = 256
 """Received activities handled in one transaction."""
-BATCHES = 4
-"""Batches at once, so that one that waits for a slow host does not hold up the others."""
+BATCHES = 3
+"""Batches that are worked out at once: one is read while another is written."""
+SLOW = 16
+"""Batches at once, with those that are done but for what waits for other servers."""
 JOBS = 16
 _LEASE = LEASE
 _HOLD = 5.0
@@ -45,11 +46,17 @@ async def run(site: Site, stop: asyncio.Event) -> None:
         _forever(site, "received", work.receive, work.receive_again, stop),
         _forever(site, "outbox", work.deliver, work.deliveries.again, stop),
         _forever(site, "jobs", work.do_jobs, work.jobs_again, stop),
+        _every(clock.EVERY, "clock", clock.Watch(site).look, stop),
         _every(_HOLD, "leases", work.hold, stop),
         _every(_SCHEDULE, "schedule", lambda: schedule.run_due(site), stop),
     ]
     await asyncio.gather(*loops)
     await work.finish(_STOP_SECONDS)
+
+
+async def watch_clock(site: Site, stop: asyncio.Event) -> None:
+    """What every process does that does not `run` the background work, until `stop` is set."""
+    await _every(clock.EVERY, "clock", clock.Watch(site).look, stop)
 
 
 async def step(site: Site) -> int:
@@ -65,12 +72,21 @@ async def step(site: Site) -> int:
 
 
 @dataclass(slots=True)
+class _Batch:
+    """A claim on received activities; `slow` when only those are left that wait for other servers."""
+
+    claim: int
+    slow: bool = False
+
+
+@dataclass(slots=True)
 class Work:
     """What this process has under way. Each method begins what there is room for and says how much that was."""
 
     site: Site
     deliveries: Deliveries = field(init=False)
-    batches: dict["asyncio.Task[None]", list[Received]] = field(default_factory=dict)
+    batches: dict["asyncio.Task[None]", "_Batch"] = field(default_factory=dict)
+    after: str = ""  # the host after which the next batch begins
     receive_again: asyncio.Event = field(default_factory=asyncio.Event)
     jobs: dict["asyncio.Task[None]", Job] = field(default_factory=dict)
     jobs_again: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,16 +96,25 @@ class Work:
 
     async def receive(self) -> int:
         """Begin to work received activities out. Those of one host are never in two batches: they stay in order."""
-        if len(self.batches) >= BATCHES:
+        if len(self.batches) >= SLOW or sum(not batch.slow for batch in self.batches.values()) >= BATCHES:
             return 0
-        busy = list({row.host for rows in self.batches.values() for row in rows})
-        now = self.site.clock()
-        rows = await self.site.db.write(lambda tx: received.claim(tx, now, now + _LEASE, BATCH, but_hosts=busy))
+        await self.site.pressure.room()
+        now, claim, after = self.site.clock(), self.site.new_id(), self.after
+        rows, self.after = await self.site.db.write(
+            lambda tx: received.claim_next(tx, now, now + _LEASE, BATCH, by=claim, after=after)
+        )
         if rows:
-            task = asyncio.create_task(_logged("received", process(self.site, rows)))
-            self.batches[task] = rows
+            batch = _Batch(claim)
+            task = asyncio.create_task(
+                _logged("received", process(self.site, rows, claim, lambda: self._batch_slow(batch)))
+            )
+            self.batches[task] = batch
             task.add_done_callback(self._batch_ended)
         return len(rows)
+
+    def _batch_slow(self, batch: "_Batch") -> None:
+        batch.slow = True
+        self.receive_again.set()
 
     def _batch_ended(self, task: "asyncio.Task[None]") -> None:
         del self.batches[task]
@@ -121,18 +146,18 @@ class Work:
         return await self._claim_until(self.site.clock() + _LEASE)
 
     async def _claim_until(self, until: int) -> int:
-        rows = [row.id for batch in self.batches.values() for row in batch]
+        held = [batch.claim for batch in self.batches.values()]
         running = [job.id for job in self.jobs.values()]
         hosts = self.deliveries.hosts
 
         def renew(tx: Tx) -> None:
-            received.renew(tx, rows, until)
+            claims.renew(tx, held, until)
             jobs.renew(tx, running, until)
             links.renew_claims(tx, hosts, until)
 
-        if rows or running or hosts:
+        if held or running or hosts:
             await self.site.db.write(renew)
-        return len(rows) + len(running) + len(hosts)
+        return len(held) + len(running) + len(hosts)
 
     async def finish(self, seconds: float = 60.0) -> None:
         """Wait for what is under way. What takes longer than `seconds` is broken off, and free for others to claim."""

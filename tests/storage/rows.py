@@ -91,7 +91,6 @@ def activity(number: int, **more: Any) -> Received:
         "new",
         0,
         0,
-        None,
         0,
         None,
         None,

@@ -2,6 +2,7 @@
 
 import re
 
+import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Connection, text
 
@@ -40,20 +41,48 @@ def upgrade() -> None:
     _index("ix_memberships_until", "memberships", "until", where="until IS NOT NULL")
     _index("ix_mutes_until", "mutes", "until", where="until IS NOT NULL")
     _index("ix_cards_fetched_at", "cards", "fetched_at")
+    _index("ix_likes_actor_id", "likes", "actor_id", "id")
+    _index("ix_bookmarks_person_id", "bookmarks", "person_id", "id")
+    _index("ix_boosts_followers", "boosts", "id", where="visibility = 'followers'")
     _index("ix_announcement_reads_person_id", "announcement_reads", "person_id", "announcement_id")
     op.drop_index("ix_received_settled", "received")
     _index("ix_received_settled", "received", "settled_at", "state", where="settled_at IS NOT NULL")
+    _claimed_by_host()
+
+
+def _claimed_by_host() -> None:
+    """Of what is received a host is claimed, not each row; whether its id is taken is no matter of its state."""
+    op.create_table(
+        "claims",
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("claim", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("host", name="pk_claims"),
+    )
     op.drop_index("ix_received_due", "received")
-    _index("ix_received_due", "received", "due_at", "id", "state", where="state IN ('new', 'working')")
+    op.drop_index("uq_received_activity", "received")
+    op.add_column("received", sa.Column("void", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.execute("UPDATE received SET state = 'new' WHERE state = 'working'")
+    op.execute("UPDATE received SET void = true WHERE state IN ('refused', 'unverified')")
+    op.drop_column("received", "claimed_until")
+    taken = ("void = 0 AND via IS NOT NULL", "NOT void AND via IS NOT NULL")
+    _index("uq_received_activity", "received", "activity_id", where=taken, unique=True)
+    fresh = "state = 'new' AND attempts = 0 AND via IS NOT NULL"
+    _index("ix_received_due", "received", "due_at", "state", where=fresh)
+    _index("ix_received_fresh", "received", "host", "id", where=fresh)
+    again = "state = 'new' AND (attempts > 0 OR via IS NULL)"
+    _index("ix_received_again", "received", "due_at", "id", "host", where=again)
 
 
-def _index(name: str, table: str, *columns: str, where: str | tuple[str, str] | None = None) -> None:
+def _index(
+    name: str, table: str, *columns: str, where: str | tuple[str, str] | None = None, unique: bool = False
+) -> None:
     """An index; `where` of a partial one, for both databases or for SQLite and for PostgreSQL."""
     sqlite, postgresql = (where, where) if where is None or isinstance(where, str) else where
     conditions = {}
     if sqlite is not None and postgresql is not None:
         conditions = {"sqlite_where": text(sqlite), "postgresql_where": text(postgresql)}
-    op.create_index(name, table, list(columns), **conditions)
+    op.create_index(name, table, list(columns), unique=unique, **conditions)
 
 
 def _integer_ids(connection: Connection) -> None:

@@ -101,7 +101,6 @@ async def test_rows_of_a_worker_that_died_are_taken_up(site: Site) -> None:
         await until(lambda: not {"new", "working"} & set(site.db.read_now(received.totals)))
     settled = site.db.read_now(lambda tx: received.by_id(tx, row.id))
     assert settled is not None
-    assert settled.attempts == 2
     assert (settled.settled_at or 0) >= dead_until
 
 
@@ -148,8 +147,8 @@ async def test_a_host_is_in_one_batch_at_a_time_so_that_its_activities_stay_in_o
     for number in range(1, 5):
         host = f"h{number % 2}.example"
         site.db.write_now(lambda tx: received.insert(tx, _received(number, host=host)))
-    first = site.db.write_now(lambda tx: received.claim(tx, now(), 2**60, 1))
-    rest = site.db.write_now(lambda tx: received.claim(tx, now(), 2**60, 10, but_hosts=[first[0].host]))
+    first = site.db.write_now(lambda tx: received.claim(tx, now(), 2**60, 1, by=1))
+    rest = site.db.write_now(lambda tx: received.claim(tx, now(), 2**60, 10, by=2))
     assert {row.host for row in first}.isdisjoint(row.host for row in rest)
     assert len(rest) == 2
 
