@@ -24,10 +24,8 @@ def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
 
 def receiving_all(tx: Tx, site: Site, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], Decision]:
     """`receiving` for many pairs of host and type at once, by pair."""
-    known, rules = peers.by_hosts(tx, sorted({host for host, _ in asked})), current(site)
-    return {
-        (host, type): decide(rules, host, known[host].stance if host in known else "none", type) for host, type in asked
-    }
+    known, rules = peers.stances(tx, sorted({host for host, _ in asked})), current(site)
+    return {(host, type): decide(rules, host, known.get(host, "none"), type) for host, type in asked}
 
 
 def fetching(tx: Tx, site: Site, host: str) -> Decision:

@@ -75,6 +75,16 @@ def by_hosts(tx: Tx, hosts: list[str]) -> dict[str, Peer]:
     return {peer.host: peer for peer in all_of(tx, _BY_HOSTS, Peer, hosts=hosts)}
 
 
+_STANCES = select(peers.c.host, peers.c.stance).where(
+    peers.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)), peers.c.stance != "none"
+)
+
+
+def stances(tx: Tx, hosts: list[str]) -> dict[str, str]:
+    """How we stand to these hosts, by host, but for those with the stance `none` or none at all: hardly any is left."""
+    return {row[0]: row[1] for row in rows(tx, _STANCES, {"hosts": hosts})}
+
+
 def remember(tx: Tx, hosts: Collection[str]) -> None:
     """Read the peers at these hosts at once, so that none is asked for again in this transaction."""
     holds = held.of(tx)
