@@ -73,7 +73,7 @@ class Server:
     def fedi(self, *words: str) -> str:
         """What a command prints. Raises AssertionError with its error when it fails."""
         done = subprocess.run(
-            [*self._command(), *words, "--config", self.config],
+            [*self.command, *words, "--config", self.config],
             capture_output=True,
             text=True,
             timeout=120,
@@ -88,7 +88,9 @@ class Server:
         self.fedi("person", "create", name, "--email", f"{name}@example.edu", "--password", f"{name}-password", *more)
         return self.fedi("token", "create", name).strip()
 
-    def _command(self) -> list[str | Path]:
+    @property
+    def command(self) -> list[str | Path]:
+        """How a command of `fedi` begins."""
         if not self.before:
             return [FEDI]
         return [sys.executable, "-c", f"{self.before}\nfrom fedi.cli.main import main\nmain()"]
@@ -104,7 +106,7 @@ class Server:
         """Run `fedi serve` until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._command(), "serve", *options, "--config", self.config],
+                [*self.command, "serve", *options, "--config", self.config],
                 stdout=log,
                 stderr=log,
                 env=_environ(),

@@ -33,7 +33,8 @@ def serve(
     else:
         _check(loaded)
         bound = _bind(loaded)
-        print(f"fedi: {loaded.url} on {loaded.listen}", flush=True)
+        with contextlib.suppress(OSError):  # the disk of the log is full: no reason not to serve
+            print(f"fedi: {loaded.url} on {loaded.listen}", flush=True)
     if workers == 1:
         if parent is not None:
             end_with_parent(parent)
