@@ -30,10 +30,10 @@ from storage.actors import Actor, actors
 from storage.blocks import blocks
 from storage.follows import follows
 from storage.memberships import accepted_among, memberships
-from storage.metadata import Id, Tx, all_of
+from storage.metadata import Id, Tx, one_among
 from storage.peers import peers
 from storage.people import people
-from storage.posts import ROW, Post, mentions, posts
+from storage.posts import ROW, SAME, Post, mentions, posts
 from storage.prepared import parts, rows
 from storage.reactions import Boost, boosts
 from storage.timelines import entries
@@ -65,7 +65,7 @@ def entry_visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on rows of `storage.timelines.entries` under which `viewer` may see them: the post, and of a boost that
     it was boosted (as `unseen_boosts` has it)."""
     post = exists(select(posts.c.id).where(posts.c.id == entries.c.post_id, visible_to(viewer)))
-    private = [boosts.c.id == entries.c.id, boosts.c.visibility == "followers"]
+    private = [boosts.c.id == entries.c.id, one_among(boosts.c.visibility, "followers")]
     if viewer.person_id is not None:
         followed = select(follows.c.target_id).where(
             follows.c.follower_id == viewer.person_id, follows.c.state == "accepted"
@@ -183,8 +183,8 @@ def seen(tx: Tx, viewer: Viewer, ids: list[int]) -> dict[int, Post]:
     kind = "person" if viewer.person_id is not None else ("host" if viewer.host is not None else "nobody")
     if kind == "host" and viewer.actor_iri is not None:
         kind = "asker"
-    found = all_of(tx, _SEEN[kind], Post, ids=ids, person=viewer.person_id, host=viewer.host, asker=viewer.actor_iri)
-    return {post.id: post for post in found}
+    values = {"ids": ids, "person": viewer.person_id, "host": viewer.host, "asker": viewer.actor_iri}
+    return {post.id: post for post in SAME.all_of(tx, _SEEN[kind], values)}
 
 
 def _seen_by(person: Any, host: Any, asker: Any = None) -> Select[Any]:

@@ -22,8 +22,8 @@ SPAN = 12 * 3600 * 1000
 """Milliseconds that a group spans."""
 SAMPLE = 8
 """Accounts shown of a group."""
-_WALK = 3000
-"""Notifications looked at, from the newest on, before all of a person's are put into groups."""
+_WALKS = (200, 3000, None)
+"""Notifications looked at, from the newest on, until there are groups enough for a page; in the end all of a person's."""
 _LEEWAY = 3600 * 1000
 """How far the time in an id may be from the time beside it, in ms; far more than it ever is."""
 
@@ -88,9 +88,12 @@ def page_of(
     """
     conditions = [*wanted(person_id, kinds, without, actor_id, filtered=filtered), _by_active()]
     upwards = page.min_id is not None
-    found = _places(tx, conditions, page, grouped, _WALK)
-    if len(found) < page.limit:
-        found = _places(tx, conditions, page, grouped, None)
+    found: list[Place] = []
+    for walk in _WALKS:
+        # What a walk leaves out is beyond all that it saw, so a page that it fills is the right one.
+        found = _places(tx, conditions, page, grouped, walk)
+        if len(found) >= page.limit:
+            break
     return found[::-1] if upwards else found
 
 

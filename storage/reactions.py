@@ -35,6 +35,7 @@ likes = Table(
     Column("emoji_url", Text),  # the image of a custom one
     Index("uq_likes_pair", "actor_id", "post_id", unique=True),
     Index("ix_likes_post_id", "post_id", "id"),
+    Index("ix_likes_actor_id", "actor_id", "id"),
 )
 # Few likes are emoji: their counts are asked for with every page of posts.
 Index(
@@ -57,6 +58,14 @@ boosts = Table(
     Index("ix_boosts_post_id", "post_id", "id"),
 )
 
+# Few are for followers alone, and each page asks which.
+Index(
+    "ix_boosts_followers",
+    boosts.c.id,
+    sqlite_where=boosts.c.visibility == "followers",
+    postgresql_where=boosts.c.visibility == "followers",
+)
+
 bookmarks = Table(
     "bookmarks",
     metadata,
@@ -64,6 +73,7 @@ bookmarks = Table(
     Column("person_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),
     Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
     Index("uq_bookmarks_pair", "person_id", "post_id", unique=True),
+    Index("ix_bookmarks_person_id", "person_id", "id"),
 )
 
 

@@ -74,7 +74,6 @@ def _companions(tx: Tx, person_id: int, limit: int) -> list[int]:
     some = (
         select(memberships.c.actor_id)
         .where(memberships.c.group_id.in_(mine), memberships.c.state == "accepted", memberships.c.actor_id != person_id)
-        .order_by(memberships.c.group_id.desc(), memberships.c.actor_id.desc())
         .limit(ROWS)
         .subquery()
     )
@@ -109,7 +108,6 @@ def _followed_by_followed(tx: Tx, person_id: int, limit: int) -> list[int]:
     some = (
         select(follows.c.target_id)
         .where(follows.c.follower_id.in_(mine), follows.c.state == "accepted", follows.c.target_id != person_id)
-        .order_by(follows.c.follower_id.desc(), follows.c.target_id.desc())
         .limit(ROWS)
         .subquery()
     )
