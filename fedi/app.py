@@ -84,12 +84,15 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
         stop = asyncio.Event()
         task = asyncio.create_task(worker_loop.run(running, stop)) if worker else None
         app.state.worker = task
+        watching = None if worker else asyncio.create_task(worker_loop.watch_clock(running, stop))
         try:
             yield
         finally:
             stop.set()
             if task is not None:
                 await task
+            if watching is not None:
+                await watching
             if site is None:
                 await close_site(running)
 

@@ -106,6 +106,8 @@ class Inbox:
             claim = claim_in(site, scope["method"], target(scope), scope["headers"])
             return await self._take(site, gatherer, scope, headers, address, activity, claim)
         except FederationError as problem:
+            if problem.code == "bad-date" and site.clock_in_doubt:
+                return busy("clock", "our clock seems to be wrong, so signatures can't be checked; try again", 300)
             await refusals.keep(site, address, raw, activity, claim, problem)
             return refusal(problem.status, problem.code, problem.text)
 
