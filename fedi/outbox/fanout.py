@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from federation.delivery import expired
 from federation.groups import MICROBLOGS, inner_type, keeps_private, picky, wants
 from federation.policy import Decision, Verdict, decide_delivery
+from federation.signatures.digest import digest
 from federation.signatures.keys import PrivateKey
 from fedi import policy
 from fedi.context import PROOF_KEY, Site
@@ -34,7 +35,7 @@ class Parcel:
     """One row of the log for one host: the inboxes that get it (none: nobody there gets it) and the key that signs it.
 
     `over` says why it is not sent at all, where that must stay visible: (kind of trouble, reason). `headers` go with it
-    (`fedi.outbox.synchronising`).
+    (`fedi.outbox.synchronising`). `digest` is the Digest header of the row's body.
     """
 
     row: Sent
@@ -43,6 +44,7 @@ class Parcel:
     quick_key: PrivateKey | None = None
     over: tuple[str, str] | None = None
     headers: Mapping[str, str] | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class _Known:
     private: _Private
     twins: dict[tuple[int, str], list[str]]
     inner: dict[int, str | None] = field(default_factory=dict)
+    digests: dict[int, str] = field(default_factory=dict)
     by_host: dict[str, set[int]] = field(default_factory=dict)
 
 
@@ -95,8 +98,8 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
         host: decide_delivery(policy.current(site), host, met[host].stance if host in met else "none") for host in hosts
     }
     next_rows = due.by_hosts(tx, hosts, ROWS)
-    wanted = sorted({position for one in next_rows.values() for position in one.positions})
-    known = _read(tx, site, wanted, hosts, met)
+    inboxes = {(host, position): found for host, one in next_rows.items() for position, found in one.inboxes.items()}
+    known = _read(tx, site, sorted({position for _, position in inboxes}), hosts, met, inboxes)
     turns = []
     for link in links:
         peer = met.get(link.host)
@@ -118,7 +121,7 @@ def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
     """One row for one host by itself, as it is to be sent now; None when the row is not there any more."""
     met = peers.by_hosts(tx, [host])
     peer = met.get(host)
-    known = _read(tx, site, [position], [host], met)
+    known = _read(tx, site, [position], [host], met, audiences.recipients(tx, [position], [host]))
     row = known.rows.get(position)
     if row is None:
         return None
@@ -128,7 +131,14 @@ def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
     return _parcel(tx, site, known, row, host, peer, agreed=peer is not None and peer.stance == "agreed")
 
 
-def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str], met: dict[str, Peer]) -> _Known:
+def _read(
+    tx: Tx,
+    site: Site,
+    positions: list[int],
+    hosts: list[str],
+    met: dict[str, Peer],
+    inboxes: dict[tuple[str, int], dict[str, bool]],
+) -> _Known:
     rows = outbox.by_positions(tx, positions)
     about = [row.post_id for row in rows.values() if row.post_id is not None]
     signers = actors.by_ids(tx, list({row.actor_id for row in rows.values()}))
@@ -147,7 +157,7 @@ def _read(tx: Tx, site: Site, positions: list[int], hosts: list[str], met: dict[
     microblogs = [host for host, peer in met.items() if peer.software in MICROBLOGS] if passed_on else []
     return _Known(
         rows=rows,
-        inboxes=audiences.recipients(tx, positions, hosts),
+        inboxes=inboxes,
         posts=found,
         public=set(seen(tx, NOBODY, about)),
         keys=keys,
@@ -200,7 +210,9 @@ def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, peer: Peer 
     if key is None:
         return Parcel(row, over=("dropped", "its actor has no key any more"))
     quick = known.quick_keys.get(row.actor_id) if peer is not None and peer.ed25519 else None
-    return Parcel(row, inboxes, key, quick)
+    if row.position not in known.digests:
+        known.digests[row.position] = digest(row.body)
+    return Parcel(row, inboxes, key, quick, digest=known.digests[row.position])
 
 
 def _inner(known: _Known, row: Sent) -> str | None:

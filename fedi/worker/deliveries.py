@@ -1,4 +1,5 @@
-"""Deliveries: which links have their turn now. Dead peers have a small pool of their own, so they never slow others.
+"""Deliveries: which links have their turn now. Dead peers have a small pool of their own, so they never slow others, and a
+host that is only slow gives its place to others after a moment.
 
 A link is claimed for some seconds, and the claim is renewed while its turn runs; when this process dies, another worker has
 it after that.
@@ -6,30 +7,45 @@ it after that.
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from time import perf_counter
 
 from fedi.context import Site
 from fedi.outbox import fanout, send, synchronising
+from fedi.outbox.ledger import Entry, Ledger
+from fedi.outbox.traffic import Traffic
 from fedi.worker import jobs
 from storage import links, peers, spreading
-from storage.database import StorageUnavailable
 from storage.links import Link
 from storage.metadata import Tx
 
 log = logging.getLogger(__name__)
 
-TURNS = 192
+TURNS = 256
 """Links that have their turn at once ..."""
 FAILING_TURNS = 19
-"""... and those of them whose last delivery failed: a tenth."""
-POSTS = 192
-"""POSTs under way at once, to all hosts; fewer than the client has connections, so that fetches find one."""
+"""... beside those whose last delivery failed ..."""
+SLOW_AFTER = 1.0
+"""... and those whose turn takes longer than so many seconds ..."""
+SLOW_TURNS = 256
+"""... as long as these are not more."""
 LEASE = 20_000
 ASK_SECONDS = 5.0
 """How long a first delivery waits for what its host says it runs."""
 _PLANNED = 64
+_AT_ONCE = 16
+"""Turns that begin in one round of the event loop: a request that waits for an answer waits for no more of them."""
 _SPREAD = 500
+
+
+@dataclass(slots=True)
+class _Next:
+    """What one look at the log and the links found."""
+
+    looked: int
+    well: list[Link]
+    failing: list[Link]
 
 
 @dataclass(slots=True)
@@ -37,81 +53,107 @@ class Deliveries:
     """The turns that run in this process."""
 
     site: Site
-    traffic: send.Traffic = field(default_factory=lambda: send.Traffic(asyncio.Semaphore(POSTS)))
-    well: dict["asyncio.Task[None]", str] = field(default_factory=dict)
-    failing: dict["asyncio.Task[None]", str] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
+    ledger: Ledger = field(init=False)
+    well: dict["asyncio.Task[None]", tuple[str, float]] = field(default_factory=dict)  # host, and since when
+    slow: dict["asyncio.Task[None]", tuple[str, float]] = field(default_factory=dict)
+    failing: dict["asyncio.Task[None]", tuple[str, float]] = field(default_factory=dict)
     again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.site)
 
     async def begin(self) -> int:
         """Wake the links that new rows concern and begin as many turns as there is room for; how many begun."""
-        while await self.site.db.write(lambda tx: spreading.spread(tx, _SPREAD, self.site.clock())) == _SPREAD:
-            pass
-        begun = await self._begin(self.well, TURNS, failing=False)
-        return begun + await self._begin(self.failing, FAILING_TURNS, failing=True)
-
-    async def _begin(self, pool: dict["asyncio.Task[None]", str], size: int, *, failing: bool) -> int:
         begun = 0
-        if len(pool) > size * 3 // 4:
-            return 0  # planning for many at once is cheaper than for each
-        while (room := min(size - len(pool), _PLANNED)) > 0:
-            claimed = await self.site.db.write(lambda tx, room=room: self._claim(tx, room, failing=failing))  # type: ignore[misc]
-            if not claimed:
-                break
-            turns = await self.site.db.read(lambda tx, claimed=claimed: self._plan(tx, claimed))  # type: ignore[misc]
-            for turn in turns:
-                task = asyncio.create_task(self._run(turn))
-                pool[task] = turn.link.host
-                task.add_done_callback(partial(self._ended, pool))
-            begun += len(turns)
-            if len(claimed) < room:
-                break
+        looked = _SPREAD
+        while looked == _SPREAD:
+            self._make_way()
+            # Planning for many at once is cheaper than for each.
+            room = 0 if len(self.well) > TURNS * 3 // 4 else TURNS - len(self.well)
+            few = 0 if len(self.failing) > FAILING_TURNS * 3 // 4 else FAILING_TURNS - len(self.failing)
+            found = await self.site.db.write(partial(self._next, room=room, few=few))
+            looked = found.looked
+            begun += await self._begin(self.well, found.well)
+            begun += await self._begin(self.failing, found.failing)
         return begun
 
-    def _claim(self, tx: Tx, room: int, *, failing: bool) -> list[Link]:
+    def _next(self, tx: Tx, *, room: int, few: int) -> _Next:
         now = self.site.clock()
-        return links.claim(tx, now, now + LEASE, room, failing=failing)
+        looked = spreading.spread(tx, _SPREAD, now)
+        well = links.claim(tx, now, now + LEASE, room, failing=False) if room else []
+        failing = links.claim(tx, now, now + LEASE, few, failing=True) if few else []
+        return _Next(looked, well, failing)
+
+    async def _begin(self, pool: dict["asyncio.Task[None]", tuple[str, float]], claimed: list[Link]) -> int:
+        """Begin a turn of each of these links, some planned while the first are under way."""
+        loop = asyncio.get_running_loop()
+        for part in range(0, len(claimed), _PLANNED):
+            begun = perf_counter()
+            several = claimed[part : part + _PLANNED]
+            turns = await self.site.db.read(partial(self._plan, claimed=several))
+            self.site.steps.add("deliver.plan", perf_counter() - begun, len(turns))
+            for number, turn in enumerate(turns):
+                if number and number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                task = asyncio.create_task(self._run(turn))
+                pool[task] = turn.link.host, loop.time()
+                task.add_done_callback(self._ended)
+        return len(claimed)
 
     def _plan(self, tx: Tx, claimed: list[Link]) -> list[fanout.Turn]:
         return synchronising.marked(tx, self.site, fanout.plan(tx, self.site, claimed))
 
+    def _make_way(self) -> None:
+        """Turns that take long don't hold the places of others."""
+        until = asyncio.get_running_loop().time() - SLOW_AFTER
+        for task, (_, since) in list(self.well.items()):
+            if since > until or len(self.slow) >= SLOW_TURNS:
+                break  # those behind began later
+            self.slow[task] = self.well.pop(task)
+
     async def _run(self, turn: fanout.Turn) -> None:
         try:
             if turn.ask_first:
-                turn = await self._asked(turn)
-            await send.run(self.site, turn, self.traffic)
-        except StorageUnavailable as problem:
-            log.info("the turn of %s was broken off, and is tried again: %s", turn.link.host, problem)
+                await self._ask(turn.link.host)
+                # Nothing is settled: it is planned again, together with others.
+                await self.ledger.write(Entry(replace(turn, ask_software=False)))
+            else:
+                await send.run(self.site, turn, self.traffic, self.ledger)
         except Exception:
             # Its claim runs out, and it is tried again then.
             log.exception("the turn of %s failed", turn.link.host)
 
-    async def _asked(self, turn: fanout.Turn) -> fanout.Turn:
-        """Ask a host what it runs, before it gets the first of a group, which depends on that; what it gets then.
+    async def _ask(self, host: str) -> None:
+        """Ask a host what it runs, before it gets the first of a group, which depends on that.
 
         Who does not say so soon gets both forms, as whoever does not say it at all, and is asked again in a day.
         """
-        host = turn.link.host
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 await jobs.nodeinfo(self.site, {"host": host})
         except TimeoutError:
-            await self.site.db.write(lambda tx: peers.change(tx, host, nodeinfo_at=self.site.clock()))
-        [again] = await self.site.db.read(lambda tx: self._plan(tx, [turn.link]))
-        return again
+            await self.site.db.write(partial(self._asked, host=host))
 
-    def _ended(self, pool: dict["asyncio.Task[None]", str], task: "asyncio.Task[None]") -> None:
-        del pool[task]
+    def _asked(self, tx: Tx, host: str) -> None:
+        now = self.site.clock()
+        peers.meet(tx, host, now)
+        peers.change(tx, host, nodeinfo_at=now)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        for pool in (self.well, self.slow, self.failing):
+            pool.pop(task, None)
         self.again.set()
 
     @property
     def hosts(self) -> list[str]:
         """The hosts that have their turn now."""
-        return [*self.well.values(), *self.failing.values()]
+        return [host for pool in (self.well, self.slow, self.failing) for host, _ in pool.values()]
 
     @property
     def running(self) -> list["asyncio.Task[None]"]:
         """The turns that run now."""
-        return [*self.well, *self.failing]
+        return [*self.well, *self.slow, *self.failing]
 
     async def finish(self) -> None:
         """Wait for the turns that run; each is at most some seconds from its end."""
