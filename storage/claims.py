@@ -6,11 +6,13 @@ dies, another may take the host after that. Who finds out too late that a claim 
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from sqlalchemy import Column, Table, Text, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.metadata import Id, Time, Tx, metadata
+from storage.prepared import change_among, change_each, rows
 
 claims = Table(
     "claims",
@@ -23,32 +25,48 @@ claims = Table(
 _TAKEN = select(claims.c.host).where(
     claims.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)), claims.c.until > bindparam("now", type_=Time())
 )
-_MINE = (
-    select(claims.c.host)
-    .where(claims.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)), claims.c.claim == bindparam("claim"))
-    .order_by(claims.c.host)
-    .with_for_update()
+_GOT = select(claims.c.host).where(
+    claims.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)),
+    claims.c.claim == bindparam("claim", type_=Id()),
+)
+_MINE = _GOT.order_by(claims.c.host).with_for_update()
+_RELEASE = delete(claims).where(
+    claims.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)),
+    claims.c.claim == bindparam("claim", type_=Id()),
 )
 
 
 def take(tx: Tx, claim: int, hosts: Sequence[str], now: int, until: int) -> list[str]:
     """Claim those of `hosts` that nobody has, until `until` ms; they come back in the order they were given."""
-    taken = set(tx.scalars(_TAKEN, {"hosts": list(hosts), "now": now})) if hosts else set()
+    if not hosts:
+        return []
+    taken = {row[0] for row in rows(tx, _TAKEN, {"hosts": list(hosts), "now": now})}
     # In one order: of two workers that want the same hosts neither waits for what the other has.
     free = sorted({host for host in hosts if host not in taken})
     if not free:
         return []
-    insert = postgresql.insert(claims) if tx.dialect.name == "postgresql" else sqlite.insert(claims)
-    values = insert.values([{"host": host, "claim": claim, "until": until} for host in free])
-    new = {"claim": values.excluded.claim, "until": values.excluded.until}
-    wanted = values.on_conflict_do_update(index_elements=["host"], set_=new, where=claims.c.until <= now)
-    got = set(tx.scalars(wanted.returning(claims.c.host)))
+    row = {"claim": claim, "until": until, "now": now}
+    change_each(tx, _take(tx.dialect.name), [{"host": host, **row} for host in free])
+    got = {row[0] for row in rows(tx, _GOT, {"hosts": free, "claim": claim})}
     return [host for host in hosts if host in got]
+
+
+@cache
+def _take(dialect: str) -> postgresql.Insert | sqlite.Insert:
+    insert = postgresql.insert(claims) if dialect == "postgresql" else sqlite.insert(claims)
+    made = insert.values(
+        {name: bindparam(name, type_=claims.c[name].type) for name in ("host", "claim", "until")}
+    ).inline()
+    new = {"claim": made.excluded.claim, "until": made.excluded.until}
+    # Whoever came first has it: its end is later than the beginning of ours.
+    return made.on_conflict_do_update(
+        index_elements=["host"], set_=new, where=claims.c.until <= bindparam("now", type_=Time())
+    )
 
 
 def mine(tx: Tx, claim: int, hosts: Collection[str]) -> set[str]:
     """Those of `hosts` that are still in this claim; nobody takes them before the end of this transaction."""
-    return set(tx.scalars(_MINE, {"hosts": sorted(hosts), "claim": claim})) if hosts else set()
+    return {row[0] for row in rows(tx, _MINE, {"hosts": sorted(hosts), "claim": claim})} if hosts else set()
 
 
 def renew(tx: Tx, held: Collection[int], until: int) -> None:
@@ -60,4 +78,4 @@ def renew(tx: Tx, held: Collection[int], until: int) -> None:
 def release(tx: Tx, claim: int, hosts: Collection[str]) -> None:
     """Let go of these hosts of a claim."""
     if hosts:
-        tx.execute(delete(claims).where(claims.c.host.in_(sorted(hosts)), claims.c.claim == claim))
+        change_among(tx, _RELEASE, {"hosts": sorted(hosts), "claim": claim})

@@ -5,8 +5,11 @@ SQLAlchemy takes 0.1 to 0.2 ms to run a statement that SQLite answers in 0.01 ms
 to a power of two so that there are few. Types, transactions and errors are SQLAlchemy's as ever.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, TableClause, TextClause, Update, exc
@@ -16,6 +19,10 @@ Query = Select[Any] | CompoundSelect[Any]
 Change = Insert | Update | Delete
 
 _MOST = 2000
+_TOGETHER = 64
+"""Rows of one INSERT at most."""
+BEGUN = "begun"
+"""Set in `tx.info` of a connection on which whoever opened it begins and ends transactions, past SQLAlchemy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +34,8 @@ class _Prepared:
     lists: dict[str, list[str]]  # name of an expanding parameter -> names of its places
     positions: tuple[str, ...] | None  # order of parameters where the driver takes them by place
     into: dict[str, Callable[[Any], Any]]  # parameters that the driver wants in another form
-    out: tuple[tuple[int, Callable[[Any], Any]], ...]  # columns that come in another form
     tables: frozenset[str] | None  # names of those that it reads or changes; None: who knows
+    converted: Callable[[Sequence[Any]], Sequence[Any]]  # a row as the driver gives it -> with its cells in their form
 
 
 _kept: dict[tuple[Any, ...], _Prepared] = {}
@@ -45,17 +52,25 @@ def parts(values: Collection[V]) -> Iterator[list[V]]:
         yield given[at : at + _PART]
 
 
-def rows(tx: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+def rows(tx: Connection, query: Query, values: Mapping[str, Any], *, behind: bool = False) -> Sequence[Sequence[Any]]:
     """The rows of `query` with these values of its `bindparam`s, as SQLAlchemy would give them, as plain sequences.
 
     The query is kept for good, so it must be one that is built once (at the top of a module). Raises what `tx.execute`
-    raises.
+    raises. `behind`: without what is held back (`storage.held`), which the caller adds.
     """
+    found, converted = raw(tx, query, values, behind=behind)
+    return found if converted is _as_it_is else [converted(row) for row in found]
+
+
+def raw(
+    tx: Connection, query: Query, values: Mapping[str, Any], *, behind: bool = False
+) -> tuple[Sequence[Sequence[Any]], Callable[[Sequence[Any]], Sequence[Any]]]:
+    """As `rows`, but as the driver gives them (so that they can be compared), and what makes of one of them what `rows` gives."""
     sizes: list[tuple[str, int]] = []  # with names: callers may give the same lists in another order
     for name, value in values.items():
         if isinstance(value, (list, tuple)):
             if not value:
-                return tx.execute(query, dict(values)).all()  # an empty IN is written in another way
+                return tx.execute(query, dict(values)).all(), _as_it_is  # an empty IN is written in another way
             sizes.append((name, 1 << (len(value) - 1).bit_length()))
     key = (query, tx.dialect.name, *sizes)
     prepared = _kept.get(key)
@@ -65,9 +80,13 @@ def rows(tx: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Se
             _kept.clear()
         _kept[key] = prepared
     held = tx.info.get("held")  # `storage.held`, which is built on this
-    if held is not None:
+    if held is not None and not behind:
         held.before_reading(tx, prepared.tables)
-    return _run(tx, prepared, values)
+    return _fetched(tx, prepared, values), prepared.converted
+
+
+def _as_it_is(row: Sequence[Any]) -> Sequence[Any]:
+    return row
 
 
 def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
@@ -92,7 +111,8 @@ def returned(tx: Connection, statement: Change, values: Mapping[str, Any]) -> Se
     held = tx.info.get("held")  # `storage.held`, which is built on this
     if held is not None:
         held.before_writing(tx, None if statement.is_delete else statement.table.name)
-    return _run(tx, prepared, values)
+    found = _fetched(tx, prepared, values)
+    return found if prepared.converted is _as_it_is else [prepared.converted(row) for row in found]
 
 
 def change_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, Any]]) -> int:
@@ -118,7 +138,56 @@ def put_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, A
         for name, change_of in changed:
             named[name] = change_of(named[name])
         parameters.append(named if prepared.positions is None else tuple(map(named.__getitem__, prepared.positions)))
+    if tx.dialect.name == "sqlite" and len(parameters) > 1:
+        count = 0
+        for sql, several_at_once in _together(prepared, parameters):
+            cursor = _execute_each(tx, sql, several_at_once)
+            count += cursor.rowcount
+            cursor.close()
+        return count
     cursor = _execute_each(tx, prepared.sql, parameters)
+    count = cursor.rowcount
+    cursor.close()
+    return count
+
+
+_VALUES = re.compile(r" VALUES (\([?, ]+\))")
+
+
+def _together(prepared: _Prepared, parameters: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Rows to insert as few statements of many rows: for each statement the driver gives the interpreter away, and waits for
+    it up to 5 ms when the process answers requests meanwhile. As long as a power of two, so that there are few to compile."""
+    found = _VALUES.search(prepared.sql)
+    if found is None or found[1].count("?") != len(prepared.positions or ()):
+        yield prepared.sql, parameters
+        return
+    at = 0
+    while at < len(parameters):
+        count = min(1 << ((len(parameters) - at).bit_length() - 1), _TOGETHER)
+        sql = _of_many(prepared.sql, found.start(1), found.end(1), count)
+        yield sql, [tuple(chain.from_iterable(parameters[at : at + count]))]
+        at += count
+
+
+@lru_cache(maxsize=256)
+def _of_many(sql: str, start: int, end: int, count: int) -> str:
+    return sql[:start] + ", ".join([sql[start:end]] * count) + sql[end:]
+
+
+def change_among(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
+    """As `change`, where each value that is a list is that of an `IN`, and has something in it."""
+    sizes = [(name, 1 << (len(one) - 1).bit_length()) for name, one in values.items() if isinstance(one, list)]
+    key = (statement, tx.dialect.name, *sizes)
+    prepared = _kept.get(key)
+    if prepared is None:
+        prepared = _prepare(tx, statement, values, lists=True)
+        if len(_kept) >= _MOST:
+            _kept.clear()
+        _kept[key] = prepared
+    held = tx.info.get("held")
+    if held is not None:
+        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+    cursor = _execute(tx, prepared, values)
     count: int = cursor.rowcount
     cursor.close()
     return count
@@ -135,21 +204,16 @@ def _of_change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> 
     return prepared
 
 
-def _run(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+def _fetched(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
     cursor = _execute(tx, prepared, values)
+    driver: Any = tx.dialect.dbapi
     try:
         found: Sequence[Sequence[Any]] = cursor.fetchall()
+    except driver.Error as problem:
+        raise exc.DBAPIError.instance(prepared.sql, None, problem, driver.Error, dialect=tx.dialect) from problem
     finally:
         cursor.close()
-    if not prepared.out:
-        return found
-    changed: list[list[Any]] = []
-    for row in found:
-        cells = list(row)
-        for index, change in prepared.out:
-            cells[index] = change(cells[index])
-        changed.append(cells)
-    return changed
+    return found
 
 
 def _execute(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> Any:
@@ -167,7 +231,7 @@ def _execute(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> 
         for place in places[len(given) :]:
             named[place] = given[-1]
     parameters = named if prepared.positions is None else tuple(map(named.__getitem__, prepared.positions))
-    if not tx.in_transaction():
+    if not tx.in_transaction() and not tx.info.get(BEGUN):
         tx.begin()  # as SQLAlchemy would at the first statement; ends with the connection
     driver: Any = tx.dialect.dbapi
     cursor = tx.connection.cursor()
@@ -192,8 +256,8 @@ def _execute_each(tx: Connection, sql: str, parameters: list[Any]) -> Any:
     return cursor
 
 
-def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any]) -> _Prepared:
-    reads = isinstance(query, Select | CompoundSelect)
+def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any], *, lists: bool = False) -> _Prepared:
+    reads = lists or isinstance(query, Select | CompoundSelect)
     padded = {
         name: [*value, *[value[-1]] * ((1 << (len(value) - 1).bit_length()) - len(value))]
         if isinstance(value, (list, tuple)) and reads
@@ -203,14 +267,14 @@ def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any]) -
     dialect = tx.dialect
     compiled: Any = query.compile(dialect=dialect)
     state = compiled.construct_expanded_state(padded, escape_names=False)
-    lists = {name: list(places) for name, places in state.parameter_expansion.items() if name in values}
+    places_of = {name: list(places) for name, places in state.parameter_expansion.items() if name in values}
     into: dict[str, Callable[[Any], Any]] = {}
     for name, bound in compiled.binds.items():
         processor = bound.type.dialect_impl(dialect).bind_processor(dialect)
         if processor is not None:
             into[name] = processor
     into.update(state.processors)
-    for name, places in lists.items():
+    for name, places in places_of.items():
         change = into.get(places[0])
         if change is not None:
             into[name] = change
@@ -224,7 +288,21 @@ def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any]) -
         if change is not None:
             out.append((index, change))
     positions = tuple(state.positiontup) if state.positiontup is not None else None
-    return _Prepared(state.statement, constants, lists, positions, into, tuple(out), _tables(query))
+    return _Prepared(state.statement, constants, places_of, positions, into, _tables(query), _converting(out))
+
+
+def _converting(out: list[tuple[int, Callable[[Any], Any]]]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What changes the cells of a row that come in another form than they are wanted in."""
+    if not out:
+        return _as_it_is
+
+    def converted(row: Sequence[Any]) -> Sequence[Any]:
+        cells = list(row)
+        for index, change in out:
+            cells[index] = change(cells[index])
+        return cells
+
+    return converted
 
 
 def _tables(query: Query | Change) -> frozenset[str] | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    DDL,
     Boolean,
     Column,
     Index,
@@ -21,17 +22,20 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    event,
     false,
     func,
     literal_column,
+    null,
     or_,
     select,
+    true,
     union_all,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
-from storage import claims
+from storage import claims, partitions
 from storage.batches import insert_together
 from storage.events import note
 from storage.metadata import (
@@ -47,7 +51,7 @@ from storage.metadata import (
     metadata,
     one_of,
 )
-from storage.prepared import parts, rows
+from storage.prepared import change_among, parts, rows
 
 received = Table(
     "received",
@@ -69,7 +73,10 @@ received = Table(
     Column("code", Text),  # reason code of a refusal
     Column("problem", Text),  # the same in words
     Column("void", Boolean, nullable=False, server_default=false()),  # refused: another may come with its id
+    postgresql_partition_by="RANGE (id)",  # `storage.partitions`
 )
+for _statement in partitions.POSTGRESQL:
+    event.listen(received, "after_create", DDL(_statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 _NEW = received.c.state == literal_column("'new'")  # written out: SQLite uses a partial index only where it sees it
 _IS_FRESH = and_(_NEW, received.c.attempts == literal_column("0"), received.c.via.isnot(None))
 IS_AGAIN = and_(_NEW, or_(received.c.attempts > literal_column("0"), received.c.via.is_(None)))
@@ -101,13 +108,13 @@ Index(
     postgresql_where=received.c.settled_at.isnot(None),
 )
 # The same activity twice has one effect; only what was authenticated counts, so that nobody can take an id from others.
+# On PostgreSQL a trigger of `storage.partitions` sees to that.
 Index(
     "uq_received_activity",
     received.c.activity_id,
     unique=True,
     sqlite_where=~received.c.void & received.c.via.isnot(None),
-    postgresql_where=~received.c.void & received.c.via.isnot(None),
-)
+).ddl_if(dialect="sqlite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,20 @@ _AGAIN = (
     .order_by(received.c.due_at, received.c.id)
     .limit(_TRIED)
 )
+
+
+_SETTLED = (
+    update(received)
+    .where(received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)))
+    .values(
+        state=bindparam("state", type_=Text()),
+        settled_at=bindparam("now", type_=Time()),
+        headers=null(),
+        code=bindparam("code", type_=Text()),
+        problem=bindparam("problem", type_=Text()),
+    )
+)
+_VOIDED = _SETTLED.values(void=true())
 
 
 def _fresh_hosts() -> Select[tuple[str]]:
@@ -281,11 +302,9 @@ def settle(
     tx: Tx, ids: Iterable[int], state: str, now: int, *, code: str | None = None, problem: str | None = None
 ) -> None:
     """End rows as `done`, `refused` or `failed`."""
-    values: dict[str, Any] = {"state": state, "settled_at": now, "headers": None, "code": code, "problem": problem}
-    if state in _VOID:
-        values["void"] = True
+    values: dict[str, Any] = {"state": state, "now": now, "code": code, "problem": problem}
     for some in parts(list(ids)):
-        tx.execute(update(received).where(received.c.id.in_(some)).values(values))
+        change_among(tx, _VOIDED if state in _VOID else _SETTLED, {"ids": some, **values})
 
 
 def later(tx: Tx, row: Received, due_at: int, problem: str) -> None:
@@ -296,20 +315,12 @@ def later(tx: Tx, row: Received, due_at: int, problem: str) -> None:
 
 def verified(tx: Tx, row_id: int, via: str, key_id: str) -> bool:
     """Note that a row was verified after it was stored; False when the same activity was taken from another row."""
-    row = by_id(tx, row_id)
-    if row is None:
-        return False
-    known = select(received.c.id).where(
-        received.c.activity_id == row.activity_id, received.c.via.isnot(None), received.c.state != "refused"
-    )
-    if tx.scalar(known) is not None:
-        return False
     try:
         with tx.begin_nested():
-            tx.execute(update(received).where(received.c.id == row_id).values(via=via, key_id=key_id, headers=None))
-    except IntegrityError:  # another worker took the same activity in this moment
+            change = update(received).where(received.c.id == row_id).values(via=via, key_id=key_id, headers=None)
+            return tx.execute(change).rowcount == 1
+    except IntegrityError:
         return False
-    return True
 
 
 def by_id(tx: Tx, row_id: int) -> Received | None:
@@ -346,14 +357,19 @@ def replay(tx: Tx, row_id: int, now: int) -> bool:
 def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
     """Empty the bodies of rows settled before `bodies_before` ms, and drop rows settled before `rows_before` ms.
 
-    How many rows were dropped comes back. Until a row is dropped, its activity is recognised when it comes again.
+    How many rows were dropped comes back, on PostgreSQL without those of whole weeks. Until a row is dropped, its activity is recognised when it comes again.
     """
     tx.execute(
         update(received)
         .where(received.c.settled_at < bodies_before, received.c.settled_at >= rows_before, received.c.body != b"")
         .values(body=b"")
     )
-    return tx.execute(delete(received).where(received.c.settled_at < rows_before)).rowcount
+    query = delete(received).where(received.c.settled_at < rows_before)
+    if tx.dialect.name == "postgresql":
+        left = partitions.drop(tx, rows_before)
+        if left is not None:  # what is in a week that is not over goes with it
+            query = query.where(received.c.id < left)
+    return tx.execute(query).rowcount
 
 
 def totals(tx: Tx, since: int = 0) -> dict[str, int]:
@@ -371,3 +387,11 @@ def oldest_due(tx: Tx, now: int) -> int | None:
     """Since when the oldest row that is due at `now` waits, in ms; None when none does. Later tries don't count."""
     each = [select(func.min(received.c.due_at)).where(one, received.c.due_at <= now) for one in (_IS_FRESH, IS_AGAIN)]
     return min((one for one in map(tx.scalar, each) if one is not None), default=None)
+
+
+def newest_hosts(tx: Tx, among: int) -> list[tuple[str, int, int]]:
+    """Which hosts the newest `among` rows are of: (host, how many, since when in ms), most first."""
+    last = select(received.c.host, received.c.received_at).order_by(received.c.id.desc()).limit(among).subquery()
+    number = func.count()
+    query = select(last.c.host, number, func.min(last.c.received_at)).group_by(last.c.host).order_by(number.desc())
+    return [(host, count, first) for host, count, first in tx.execute(query)]
