@@ -206,7 +206,12 @@ class Client:
                 "GET", sent, {**headers, **signed}, None, timeout=GET_SECONDS, limit=MAX_BYTES
             )
 
-        return await attempt(False) if key is None else await self._knock(split_iri(sent)[1], attempt)
+        host = split_iri(sent)[1]
+        if key is not None:
+            return await self._knock(host, attempt)
+        answer = await attempt(False)
+        self.dates.hear(host, answer.headers, self.clock())
+        return answer
 
     async def _knock(self, host: str, attempt: Callable[[bool], Awaitable[Response]]) -> Response:
         """The answer to a signed request: in the draft's way first, with RFC 9421 after 400 or 401 (or the other way round

@@ -1,6 +1,5 @@
 """What time it is, by the Date headers of other servers (RFC 9110 section 6.6.1): each may be wrong, most are not."""
 
-import statistics
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
@@ -53,13 +52,20 @@ class Dates:
         if ahead is None or abs(ahead) < FAR:
             return False
         found = [other for when, other in self._heard.values() if abs(now - when) < FRESH]
-        return bool(found) and abs(statistics.median(found)) >= FAR
+        return bool(found) and abs(_median(found)) >= FAR
 
     def forget(self) -> None:
         """Begin anew: our own clock was set."""
         self._heard.clear()
 
-    def off(self, now: int) -> int | None:
-        """By how many ms most are ahead of ours (less than 0: behind); None when too few were heard lately."""
+    def off(self, now: int, fewest: int = FEWEST) -> int | None:
+        """By how many ms most are ahead of ours (less than 0: behind); None when fewer were heard lately."""
         found = [ahead for when, ahead in self._heard.values() if abs(now - when) < FRESH]
-        return int(statistics.median(found)) if len(found) >= FEWEST else None
+        return int(_median(found)) if len(found) >= fewest else None
+
+
+def _median(numbers: list[int]) -> float:
+    """What `statistics` would say, which takes ten modules for it."""
+    ordered = sorted(numbers)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

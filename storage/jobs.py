@@ -135,3 +135,9 @@ def by_id(tx: Tx, job_id: int) -> Job | None:
 def totals(tx: Tx) -> dict[str, int]:
     """How many jobs are in each state."""
     return {row[0]: row[1] for row in tx.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state))}
+
+
+def oldest_due(tx: Tx, now: int) -> int | None:
+    """Since when the oldest job that is due at `now` waits, in ms; None when none does."""
+    oldest: int | None = tx.scalar(select(func.min(jobs.c.due_at)).where(jobs.c.state == "due", jobs.c.due_at <= now))
+    return oldest

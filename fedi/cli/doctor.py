@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from fedi.cli import doctor_clients
+from fedi.cli import doctor_clients, doctor_load
 from fedi.cli.console import print_json, settings, timestamp
 from fedi.cli.doctor_clients import Finding
 from fedi.cli.options import AsJson, ConfigPath
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _NETWORK_DISKS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs"})
 _FREE_BYTES = 1 << 30
-_LATE_MS = 5 * 60 * 1000
+_NONE_BYTES = 64 << 20
 _EXPIRING_MS = 14 * 24 * 3600 * 1000
 
 
@@ -141,6 +141,9 @@ def _filesystem(folder: Path) -> str:
 
 def _space(about: str, folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
+    if free < _NONE_BYTES or os.statvfs(folder).f_favail == 0 < os.statvfs(folder).f_files:
+        text = f"the disk of {folder} is full ({free >> 20} MiB are free at {folder}): nothing is accepted"
+        return Finding("broken", about, f"{text}; make room, and it goes on by itself")
     if free < _FREE_BYTES:
         return Finding("look", about, f"{free >> 20} MiB are free at {folder}; when none is, nothing can be accepted")
     return Finding("fine", about, f"{free >> 30} GiB free at {folder}")
@@ -162,6 +165,10 @@ def _database(config: Config) -> Iterator[Finding]:
         return
     try:
         yield from _tables(site)
+    except StorageUnavailable as problem:
+        yield Finding(
+            "broken", "database", f"it can't be read: {problem}; see its own log, and whether its disk is full"
+        )
     finally:
         asyncio.run(close_site(site))
 
@@ -177,6 +184,9 @@ def _tables(site: "Site") -> Iterator[Finding]:
         yield Finding("broken", "database", f"it is at step {current}, this version needs {migrations.NEWEST}; {need}")
         return
     yield from site.db.read_now(lambda tx: [*_contents(tx, site), *doctor_clients.of_database(tx, site)])
+    hosts = site.db.read_now(doctor_load.peers_that_answer)
+    if hosts:
+        yield from doctor_load.of_peers_clocks(site, hosts)
 
 
 def _version(tx: "Tx") -> str:
@@ -186,7 +196,7 @@ def _version(tx: "Tx") -> str:
 
 
 def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
-    from storage import actors, links, people, received
+    from storage import actors, people
 
     if tx.dialect.name == "postgresql":
         encoding = tx.exec_driver_sql("SHOW server_encoding").scalar()
@@ -210,20 +220,9 @@ def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
     admins = [person for person in people.everyone(tx) if person.role == "admin" and person.state == "active"]
     if not admins:
         yield Finding("look", "people", "nobody is admin; «fedi person create NAME --email E --role admin»")
-    oldest = received.oldest_due(tx, site.clock())
-    if oldest is not None and oldest < site.clock() - _LATE_MS:
-        yield Finding(
-            "look",
-            "worker",
-            f"something received at {timestamp(oldest)} still waits; does «fedi serve» or «fedi worker» run?",
-        )
-    failed = received.totals(tx).get("failed", 0)
-    if failed:
-        yield Finding("look", "received", f"{failed} activities were given up; «fedi received list --state failed»")
-    stuck = [link for link in links.everyone(tx) if link.wanted > link.cursor and link.failures > 2]
-    if stuck:
-        hosts = ", ".join(link.host for link in stuck[:5])
-        yield Finding("look", "delivery", f"{len(stuck)} hosts don't answer ({hosts}); «fedi delivery list»")
+    yield from doctor_load.of_queues(tx, site)
+    yield from doctor_load.of_floods(tx, site)
+    yield from doctor_load.of_clock(tx, site)
 
 
 def _answers(config: Config) -> Iterator[Finding]:

@@ -85,6 +85,8 @@ class Hostile:
         self.port = 0
         self.answers: dict[tuple[str, str], Answer | Callable[[str], Answer]] = {}
         self.asked: list[Asked] = []
+        self.taken: list[Asked] = []
+        self.posted = Answer(b"", 202)  # what a POST is answered
         self.connections = 0
         self.keys: dict[str, PrivateKey] = {}
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -124,9 +126,12 @@ class Hostile:
             named = {one.partition(":")[0].lower(): one.partition(":")[2].strip() for one in head[1:] if one}
             body = await reader.readexactly(int(named.get("content-length", "0")))
             host = named.get("host", "")
-            self.asked.append(Asked(method, host, target, body))
+            asked = Asked(method, host, target, body)
+            self.asked.append(asked)
             if method == "POST":
-                given = Answer(b"", 202)
+                given = self.posted
+                if given.status < 300:
+                    self.taken.append(asked)
             else:
                 found = self.answers.get((host, target), Answer({"error": "not here"}, 404))
                 given = found(target) if callable(found) else found

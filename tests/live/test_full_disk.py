@@ -2,8 +2,6 @@
 a time to come again, and once there is room all goes on by itself."""
 
 import contextlib
-import json
-import os
 import resource
 import subprocess
 import tempfile
@@ -17,6 +15,7 @@ import pytest
 from tests.attacks.hostile import Hostile, Target
 from tests.clients import pictures
 from tests.live.client import wait_until
+from tests.live.faults import doctor
 from tests.live.traffic import asked, away, running
 from tests.servers import Server
 
@@ -108,16 +107,6 @@ def test_a_log_on_a_full_disk_stops_nothing(hostile: Hostile, tmp_path: Path) ->
             target.find("@nobody@127.0.0.1:1")
         assert len(target.api("GET", "/api/v1/timelines/home")) == 20
         assert server.memory < 250
-
-
-def doctor(server: Server) -> str:
-    """What `fedi doctor` says that is not fine."""
-    done = subprocess.run(
-        [*server.command, "doctor", "--json", "--config", server.config],
-        capture_output=True, text=True, timeout=60, check=False, env={**os.environ},
-    )  # fmt: skip
-    found = json.loads(done.stdout)
-    return "\n".join(f"{one['about']}: {one['text']}" for one in found if one["state"] != "fine")
 
 
 def upload(target: Target) -> int:
