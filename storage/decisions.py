@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, Integer, Table, Text, select
+from sqlalchemy import Column, Index, Integer, Table, Text, delete, select
 
+from storage.ids import first_at
 from storage.metadata import Time, Tx, all_of, columns, id_column, insert_new, metadata
 
 decisions = Table(
@@ -47,6 +48,11 @@ _ROW = columns(decisions, DecisionRow)
 def insert(tx: Tx, decision: DecisionRow) -> None:
     """Keep a decision."""
     insert_new(tx, decisions, {column.name: getattr(decision, column.name) for column in _ROW})
+
+
+def forget(tx: Tx, before: int) -> None:
+    """Forget what was decided before `before` ms."""
+    tx.execute(delete(decisions).where(decisions.c.id < first_at(before)))
 
 
 def newest(tx: Tx, limit: int, host: str | None = None) -> list[DecisionRow]:

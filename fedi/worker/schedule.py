@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from fedi.actions import announcements
 from fedi.actions.cards import KEPT
 from fedi.context import Site
-from storage import apps, backfills, cards, cursors, idempotency, jobs, memberships, mutes, received, sessions, twins
+from storage import (
+    apps,
+    backfills,
+    cards,
+    cursors,
+    decisions,
+    idempotency,
+    jobs,
+    memberships,
+    mutes,
+    partitions,
+    received,
+    sessions,
+    twins,
+)
 from storage.metadata import Tx
 
 _HOUR = 3600 * 1000
@@ -16,6 +30,8 @@ BODIES = 14 * _DAY
 """How long the text of a settled activity is kept, for operators to look into and to replay."""
 ROWS = 37 * _DAY
 """How long a settled activity is recognised when it comes again: longer than any peer goes on trying (30 days)."""
+DECISIONS = 180 * _DAY
+"""How long operators can see why something was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,8 @@ SCHEDULE: Sequence[Timed] = (
     Timed("forget what was backfilled", _HOUR, lambda tx, now: backfills.forget(tx, now - 7 * _DAY)),
     Timed("sweep media", _HOUR, job="sweep"),
     Timed("forget cards", _HOUR, lambda tx, now: cards.forget(tx, now - KEPT)),
+    Timed("make room for what is received", _HOUR, partitions.make),
+    Timed("forget decisions", _HOUR, lambda tx, now: decisions.forget(tx, now - DECISIONS)),
     Timed(
         "prune received activities",
         _HOUR,

@@ -60,10 +60,12 @@ def upgrade(engine: Engine) -> list[str]:
             driver = connection.connection.dbapi_connection
             assert driver is not None  # noqa: S101 - a checked-out connection has one
             driver.cursor().execute("PRAGMA foreign_keys=OFF")
+            driver.cursor().execute("PRAGMA cache_size=-256000")  # or making indexes anew reads the file over and over
             try:
                 _run(connection)
             finally:
                 driver.cursor().execute("PRAGMA foreign_keys=ON")
+                driver.cursor().execute("PRAGMA cache_size=-16000")
         else:
             _run(connection)
     return todo

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Connection, text
 
+from storage import partitions
+
 revision = "0005_scale"
 down_revision = "0004_search"
 branch_labels = None
@@ -66,7 +68,10 @@ def _claimed_by_host() -> None:
     op.execute("UPDATE received SET void = true WHERE state IN ('refused', 'unverified')")
     op.drop_column("received", "claimed_until")
     taken = ("void = 0 AND via IS NOT NULL", "NOT void AND via IS NOT NULL")
-    _index("uq_received_activity", "received", "activity_id", where=taken, unique=True)
+    if op.get_bind().dialect.name == "sqlite":
+        _index("uq_received_activity", "received", "activity_id", where=taken, unique=True)
+    else:
+        _by_week()
     fresh = "state = 'new' AND attempts = 0 AND via IS NOT NULL"
     _index("ix_received_due", "received", "due_at", "state", where=fresh)
     _index("ix_received_fresh", "received", "host", "id", where=fresh)
@@ -83,6 +88,20 @@ def _index(
     if sqlite is not None and postgresql is not None:
         conditions = {"sqlite_where": text(sqlite), "postgresql_where": text(postgresql)}
     op.create_index(name, table, list(columns), unique=unique, **conditions)
+
+
+def _by_week() -> None:
+    """On PostgreSQL a table of partitions takes the place of `received`, and has it as the rest, which any row may be in."""
+    op.execute("DROP INDEX ix_received_settled")
+    op.execute("ALTER TABLE received RENAME TO received_rest")
+    op.execute("ALTER TABLE received_rest RENAME CONSTRAINT pk_received TO received_rest_pkey")
+    op.execute("CREATE TABLE received (LIKE received_rest INCLUDING DEFAULTS) PARTITION BY RANGE (id)")
+    op.execute("ALTER TABLE received ADD CONSTRAINT pk_received PRIMARY KEY (id)")
+    op.execute("ALTER TABLE received ATTACH PARTITION received_rest DEFAULT")
+    _index("ix_received_settled", "received", "settled_at", "state", where="settled_at IS NOT NULL")
+    for statement in partitions.POSTGRESQL[1:]:
+        op.execute(statement)
+    op.execute(partitions.FILL)
 
 
 def _integer_ids(connection: Connection) -> None:
