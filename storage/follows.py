@@ -74,6 +74,7 @@ _BETWEEN = select(*_ROW).where(
     follows.c.follower_id == bindparam("follower"), follows.c.target_id == bindparam("target")
 )
 _BY_IRI = select(*_ROW).where(follows.c.iri == bindparam("iri"))
+_A_FOLLOW = select(follows.c.id).where(follows.c.target_id == bindparam("target", type_=Id())).limit(1)
 _A_LOCAL_FOLLOWER = (
     select(follows.c.id)
     .join(actors, actors.c.id == follows.c.follower_id)
@@ -155,7 +156,24 @@ def to_be_told(tx: Tx, targets: list[int]) -> list[int]:
     known = _known(tx)
     if known and all(known.get(("bell", one)) is False for one in targets):
         return []
-    return [row[0] for row in rows(tx, _TO_BE_TOLD, {"targets": targets})]
+    holds, key = held.of(tx), tuple(targets)
+    found: list[int] | None = holds.answered("bells", key) if holds is not None else None
+    if found is None:
+        found = [row[0] for row in rows(tx, _TO_BE_TOLD, {"targets": targets})]
+        if holds is not None:
+            holds.answer("bells", key, found)
+    return found
+
+
+def is_followed(tx: Tx, target_id: int) -> bool:
+    """Whether anyone follows `target_id`, here or elsewhere, or asked to."""
+    holds = held.of(tx)
+    found: bool | None = holds.answered("followed", target_id) if holds is not None else None
+    if found is None:
+        found = bool(rows(tx, _A_FOLLOW, {"target": target_id}))
+        if holds is not None:
+            holds.answer("followed", target_id, found)
+    return found
 
 
 def has_local_follower(tx: Tx, target_id: int) -> bool:

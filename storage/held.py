@@ -22,6 +22,15 @@ _LATE: Final = "searches"
 """The index of words: nothing refers to its rows, and it is the one that gains most by writing many at once."""
 _FIRST = frozenset({"posts", "outbox"})
 """What rows of other tables refer to."""
+_ASKED: Final = {
+    "writers": frozenset({"tokens", "people", "apps", "actors"}),  # who is behind a token
+    "followed": frozenset({"follows"}),  # whether anybody follows an actor
+    "bells": frozenset({"follows"}),  # who wants to be told of each post of some actors
+}
+"""Answers that units of one transaction share, with the tables that each depends on."""
+
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Overtaken(Exception):
@@ -31,7 +40,7 @@ class Overtaken(Exception):
 class Held:
     """What one transaction holds. `eager`: nothing is held back, as every insert must tell at once whether it was new."""
 
-    __slots__ = ("_added", "_broken", "_rows", "_set", "_tables", "eager", "known", "position", "writes")
+    __slots__ = ("_added", "_answers", "_broken", "_rows", "_set", "_tables", "eager", "known", "position", "writes")
 
     def __init__(self, *, eager: bool = False) -> None:
         self.eager = eager
@@ -45,6 +54,7 @@ class Held:
         self._rows: dict[Insert, list[Mapping[str, Any]]] = {}
         self._added: dict[tuple[Table, int], dict[str, int]] = {}
         self._set: dict[tuple[Table, int], dict[str, Any]] = {}
+        self._answers: dict[str, dict[Any, Any]] = {}
         self._broken: Exception | None = None
 
     @property
@@ -63,12 +73,31 @@ class Held:
         known = self.known.get(table)
         return list(dict.fromkeys(keys if known is None else (key for key in keys if key not in known)))
 
+    def answered(self, kind: str, key: Any) -> Any:
+        """What was answered to this before, in this transaction, if it still holds; else None."""
+        known = self._answers.get(kind)
+        return None if known is None else known.get(key)
+
+    def answer(self, kind: str, key: Any, value: Any) -> None:
+        """Remember an answer, as the tables have it; what is held back for a row of it comes on top (`pending`)."""
+        self._answers.setdefault(kind, {})[key] = value
+
+    def _forget(self, table: str | None) -> None:
+        for kind in [one for one in self._answers if table is None or table in _ASKED[one]]:
+            del self._answers[kind]
+
     # What is written later.
+
+    def pending(self, table: Table, row_id: int) -> tuple[Mapping[str, int], Mapping[str, Any]]:
+        """(what is to be added to columns of a row, what others are to be set to) of what is held back."""
+        return self._added.get((table, row_id), _NOTHING), self._set.get((table, row_id), _NOTHING)
 
     def insert(self, table: str, statement: Insert, row: Mapping[str, Any]) -> None:
         """Insert a row that is known to be new, later. `statement` leaves out what meets a constraint."""
         self.writes += 1
         self._tables.add(table)
+        if self._answers:
+            self._forget(table)
         several = self._rows.get(statement)
         if several is None:
             self._rows[statement] = [row]
@@ -117,6 +146,8 @@ class Held:
         self.writes += 1
         if self._tables:
             self.flush(tx, late=table is None or table == _LATE)
+        if self._answers:
+            self._forget(table)
         if self.known:
             if table is None:
                 self.known.clear()
@@ -125,7 +156,7 @@ class Held:
 
     def before_statement(self, tx: Connection, sql: str) -> None:
         """The same for a statement of which only the text is known."""
-        if not (self._tables or self.known):
+        if not (self._tables or self.known or self._answers):
             if not sql.startswith(_READS):
                 self.writes += 1
             return
@@ -136,6 +167,7 @@ class Held:
             self.flush(tx)
             if not sql.startswith(("SAVEPOINT", "RELEASE")):
                 self.known.clear()
+                self._answers.clear()
         elif any(table in sql for table in self._tables):
             self.flush(tx, late=_LATE in sql)
 
@@ -158,6 +190,9 @@ class Held:
                 if put_each(tx, statement, several) < len(several):
                     raise Overtaken(statement.table.name)
             _write_changes(tx, added, changed)
+            if self._answers:
+                for name in {table.name for table, _ in (*added, *changed)}:
+                    self._forget(name)
         except Exception as problem:
             self._broken = problem
             raise
@@ -165,6 +200,7 @@ class Held:
     def drop(self) -> None:
         """Forget everything: it was undone."""
         self.known.clear()
+        self._answers.clear()
         self.position = None
         self._rows, self._added, self._set, self._tables = {}, {}, {}, set()
         self._broken = None

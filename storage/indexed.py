@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from storage import held
 from storage.metadata import Json, Tx, metadata
 from storage.prepared import change, rows
-from storage.words import begins, parts_of, plain, words_of
+from storage.words import COMPOUND, begins, parts_of, plain, words_of
 
 SQLITE = "CREATE VIRTUAL TABLE IF NOT EXISTS searches USING fts5(words, parts, marks, tokenize='ascii', columnsize=0)"
 """`words` in the order of the text, `parts` of compounds, `marks` of what is attached. They come separated by spaces and
@@ -136,7 +136,10 @@ def document(
     words = words_of("\n".join([*texts, link or ""]))
     known = set(words)
     words += [word for tag in tags for word in words_of(tag) if word not in known]
-    parts = dict.fromkeys(part for word in known for part in parts_of(word))
+    parts: dict[str, None] = {}
+    for word in known:
+        if len(word) >= COMPOUND:
+            parts.update(dict.fromkeys(parts_of(word)))
     return Document(words, list(parts), _marks(content, link, attachments, card=card))
 
 

@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from storage import held
 from storage.actors import actors
 from storage.events import note
-from storage.follows import follows
+from storage.follows import is_followed
 from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, insert_later, metadata, one_among, one_of
 from storage.prepared import returned, rows
 
@@ -106,7 +106,6 @@ class Audience:
 
 
 _SENT = columns(outbox, Sent)
-_A_FOLLOW = select(follows.c.id).where(follows.c.target_id == bindparam("target", type_=Id())).limit(1)
 _REMOTE = select(actors.c.id, actors.c.host).where(
     actors.c.id.in_(bindparam("ids", type_=Id(), expanding=True)), ~actors.c.local
 )
@@ -150,7 +149,7 @@ def append(
         position = int(found[0][0])
     told = False
     for actor in audience.followers_of:
-        if not rows(tx, _A_FOLLOW, {"target": actor}):
+        if not is_followed(tx, actor):
             continue  # nobody: who follows it later gets what is written then
         told = True
         row = {"position": position, "followers_of": actor, "actor_id": None, "host": None, "but_not": audience.but_not}

@@ -13,7 +13,7 @@ LONGEST = 40
 """Letters of a word that count; a longer one is found by these."""
 MOST = 8_000
 """Words of one text at most, since PostgreSQL takes no more than a megabyte of them."""
-_COMPOUND, _HEAD, _TAIL = 9, 3, 4
+COMPOUND, _HEAD, _TAIL = 9, 3, 4
 """A word of so many letters may be a compound; its parts begin after so many letters and have so many at least."""
 
 # Thai to Lao, Burmese, Khmer, Japanese kana, Chinese, Korean, and the Chinese letters beyond the first plane.
@@ -75,7 +75,7 @@ def unspaced(word: str) -> bool:
 
 def parts_of(word: str) -> list[str]:
     """The ends of a long word: what a question for a later part of a compound begins with."""
-    if len(word) < _COMPOUND or not word.isalpha() or unspaced(word):
+    if len(word) < COMPOUND or not word.isalpha() or unspaced(word):
         return []
     return [word[at:] for at in range(_HEAD, len(word) - _TAIL + 1)]
 

@@ -38,6 +38,10 @@ _TOKEN = re.compile(
 )
 
 
+_SIGNS = ("@", "#", "://", "＃")
+"""One of these is in every link, mention and hashtag."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A piece of text: `text` as typed; `name` is the URL, the handle or the tag, without its sigil."""
@@ -49,6 +53,10 @@ class Token:
 
 def tokens(text: str) -> Iterator[Token]:
     """The pieces of `text` in order; their `text` joined gives the whole again."""
+    if not any(sign in text for sign in _SIGNS):  # as of most lines
+        if text:
+            yield Token("text", text, "")
+        return
     done = 0
     for found in _TOKEN.finditer(text):
         token = _token(found)
