@@ -5,7 +5,6 @@ or separated by commas. Relative paths (in `data`, `database`, `privacy_policy`,
 the folder of `fedi.toml` when they stand there, and at the current folder when they come from a variable or are defaults.
 """
 
-import difflib
 import ipaddress
 import os
 import re
@@ -237,7 +236,10 @@ def _listed(variable: str, text: str) -> list[str]:
 def _nearest(name: str, known: list[str]) -> str:
     # `mode` is nearer to `federation.mode` than to `name`.
     near = [other for other in known if re.split(r"\.|__", other)[-1].lower() == re.split(r"\.|__", name)[-1].lower()]
-    near = near or difflib.get_close_matches(name, known, 1, 0.5)
+    if not near:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, 1, 0.5)
     return f"; did you mean «{near[0]}»?" if near else f". There are: {', '.join(sorted(known))}"
 
 

@@ -3,8 +3,13 @@
 import asyncio
 import contextlib
 import socket
+import sys
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
+from typing import cast
 
+from fedi.cli import memory
 from fedi.cli.console import CommandError, check_migrated, existing, settings
 from fedi.cli.processes import end_with_parent, log_to_stderr, supervise
 from fedi.config import Config
@@ -75,7 +80,9 @@ def _bind(config: Config) -> socket.socket:
 
 
 def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
-    import uvicorn
+    memory.prepare()
+    _load_uvicorn()
+    from uvicorn import config as uvicorn_config
 
     from fedi.app import build
     from fedi.cli import connections, sockets
@@ -83,11 +90,11 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
     sockets.prepare(bound)
     app = build(config, worker=worker)
     server = sockets.Server(
-        uvicorn.Config(
+        uvicorn_config.Config(
             app,
             loop="uvloop",
             http=connections.Http,
-            ws=sockets.WebSocket,
+            ws=cast("type[asyncio.Protocol]", sockets.websocket),
             ws_max_size=sockets.MESSAGE,
             ws_ping_interval=sockets.PING,
             ws_ping_timeout=sockets.PING,
@@ -112,6 +119,16 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
         server.run(sockets=[bound])
     if not server.started:
         raise CommandError("the server could not start; the lines above say why")
+
+
+def _load_uvicorn() -> None:
+    """Import uvicorn with what its package has, but for its command line: click, reloaders, processes; 2 MB of each server."""
+    spec = find_spec("uvicorn")
+    if "uvicorn" in sys.modules or spec is None:
+        return
+    package = sys.modules["uvicorn"] = module_from_spec(spec)
+    for name, module in (("Config", "uvicorn.config"), ("Server", "uvicorn.server")):
+        setattr(package, name, getattr(import_module(module), name))
 
 
 def _text(path: Path | None) -> str | None:

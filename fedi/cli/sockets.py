@@ -4,17 +4,18 @@ WebSockets and server-sent events end before anything else does, with the code f
 logged; a connection whose other side takes nothing any more is cut off instead of waited for.
 """
 
+import asyncio
 import contextlib
 import logging
 import resource
 import socket
 from typing import Any
 
-import uvicorn
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+import uvicorn.server
+from uvicorn.config import Config
 
 from fedi.app import Fedi
+from fedi.cli import memory
 from fedi.mastodon.streaming.hub import hub_of
 
 PING = 30.0
@@ -25,32 +26,24 @@ _STALLED = 60_000
 """Milliseconds that sent data may wait for the other side to take it."""
 
 
-class WebSocket(WebSocketsSansIOProtocol):
-    """One WebSocket."""
+def websocket(*args: Any, **kwargs: Any) -> asyncio.Protocol:
+    """A WebSocket's protocol, as uvicorn calls its class. What it needs is imported with the first of them."""
+    from fedi.cli.websocket import WebSocket
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # uvicorn's own logs each handshake with its query, where megalodon puts the token.
-        self.logger = self.conn.logger = logging.getLogger("fedi.sockets")
-
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send what the application says; a refusal ends the handshake, which uvicorn's own would miss."""
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body":
-            self.handshake_complete = True
-
-    def keepalive_timeout(self) -> None:
-        """No answer to a ping: the connection is cut off, since who takes nothing would not take a goodbye either."""
-        super().keepalive_timeout()
-        self.transport.abort()
+    return WebSocket(*args, **kwargs)
 
 
-class Server(uvicorn.Server):
+class Server(uvicorn.server.Server):
     """uvicorn, told what to serve."""
 
-    def __init__(self, config: uvicorn.Config, app: Fedi) -> None:
+    def __init__(self, config: Config, app: Fedi) -> None:
         super().__init__(config)
         self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets=sockets)
+        memory.settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what streams, which would else be waited for; then everything."""

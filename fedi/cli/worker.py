@@ -4,6 +4,7 @@ import asyncio
 import signal
 from pathlib import Path
 
+from fedi.cli import memory
 from fedi.cli.console import check_migrated, existing, settings
 from fedi.cli.processes import end_with_parent, log_to_stderr
 from fedi.config import Config
@@ -13,6 +14,7 @@ def worker(config: Path | None = None, parent: int | None = None) -> None:
     """Deliver, work out what was received, do timed work, until told to end. `parent` is a pipe that closes with it."""
     loaded = settings(config)
     log_to_stderr()
+    memory.prepare()
     import uvloop
 
     if parent is not None:
@@ -32,6 +34,7 @@ async def _run(config: Config) -> None:
         stop = asyncio.Event()
         for how in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(how, stop.set)
+        memory.settle()
         await loop.run(site, stop)
     finally:
         await close_site(site)
