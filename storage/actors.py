@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from storage import held
 from storage.events import note
+from storage.interned import Interned
 from storage.metadata import (
     Json,
     Time,
@@ -162,6 +163,7 @@ class Actor:
 
 
 _ROW = columns(actors, Actor)
+_SAME: Interned[Actor] = Interned(Actor, 4_000, 3 << 20)
 _BY_ID = select(*_ROW).where(actors.c.id == bindparam("id"))
 _BY_IDS = select(*_ROW).where(actors.c.id.in_(bindparam("ids", expanding=True)))
 _BY_IRI = select(*_ROW).where(actors.c.iri == bindparam("iri"))
@@ -196,7 +198,7 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Actor]:
     known = _known(tx)
     found = {one: known[one] for one in ids if known.get(one) is not None}
     lacking = [one for one in ids if one not in known]
-    return found | {actor.id: actor for actor in all_of(tx, _BY_IDS, Actor, ids=lacking)} if lacking else found
+    return found | {actor.id: actor for actor in _SAME.all_of(tx, _BY_IDS, {"ids": lacking})} if lacking else found
 
 
 def by_iri(tx: Tx, iri: str) -> Actor | None:

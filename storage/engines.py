@@ -7,9 +7,14 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 
 from storage.metadata import Tx
+from storage.prepared import BEGUN
 
 BUSY_MS = 10_000
 """How long another process that writes is waited for. Who asked waits as long, and then hears that it was in vain."""
+
+WRITER_CACHE, READER_CACHE = 8 << 20, 1 << 20
+"""Bytes of pages that a connection keeps. Small, since each has its own, and the system keeps the file's pages once for all of
+them: a page from there costs a microsecond."""
 
 
 def sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
@@ -27,7 +32,7 @@ def sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "temp_store=MEMORY",
-            "cache_size=-16000",
+            f"cache_size=-{(WRITER_CACHE if writable else READER_CACHE) >> 10}",
         ):
             connection.execute(f"PRAGMA {pragma}")
         _use_wal(connection)
@@ -37,7 +42,10 @@ def sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Tx) -> None:
         # IMMEDIATE: a read lock that is later raised to a write lock fails at once instead of waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
+        if writable:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif not connection.info.get(BEGUN):  # else `storage.views` has said it
+            connection.exec_driver_sql("BEGIN")
 
     return engine
 

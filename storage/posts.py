@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from storage import held, indexed
+from storage.interned import Interned
 from storage.metadata import (
     Id,
     Json,
@@ -268,6 +269,8 @@ class Revision:
 
 
 ROW = columns(posts, Post)
+SAME: Interned[Post] = Interned(Post, 4_000, 6 << 20)
+"""Posts that were read before, for queries of `ROW`."""
 _NAMES = [column.name for column in ROW]
 _REVISION = columns(revisions, Revision)
 _BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))

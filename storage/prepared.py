@@ -291,7 +291,7 @@ def _prepare(tx: Connection, query: Query | Change, values: Mapping[str, Any], *
     return _Prepared(state.statement, constants, places_of, positions, into, _tables(query), _converting(out))
 
 
-def _converting(out: list[tuple[int, Callable[[Any], Any]]]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+def _converting(out: Sequence[tuple[int, Callable[[Any], Any]]]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """What changes the cells of a row that come in another form than they are wanted in."""
     if not out:
         return _as_it_is

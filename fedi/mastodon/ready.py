@@ -30,7 +30,7 @@ def plain(post: Post) -> bool:
 def ready(origin: str, post: Post) -> Pieces | None:
     """What was rendered of this post at this instance; None when it was not, or the row changed."""
     known = _kept.get((origin, post.id))
-    return known[1] if known is not None and known[0] == post else None
+    return known[1] if known is not None and (known[0] is post or known[0] == post) else None
 
 
 def keep(origin: str, post: Post, pieces: Pieces) -> None:

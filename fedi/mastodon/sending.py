@@ -46,7 +46,7 @@ class Whole:
     def __init__(self, response: Json, *, tagged: bool, compressed: bool) -> None:
         """`tagged`: with an ETag, and 304 for who has it; `compressed`: for who takes that."""
         self.status = response.status_code
-        self.body: bytes = response.body
+        self.body = bytes(response.body)
         self._packed: bytes | None = None if compressed and len(self.body) >= SMALLEST else b""
         self._headers = [one for one in response.raw_headers if one[0] != b"content-length"]
         if not any(name == b"cache-control" for name, _ in self._headers):

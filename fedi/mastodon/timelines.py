@@ -47,7 +47,7 @@ async def home(request: Request) -> Response:
         me = known(identify(tx, token, "read:statuses")).me
         return home_page(tx, site, me.id, page)
 
-    found, first, last = await site.db.read(unit)
+    found, first, last = await site.db.read_quickly(unit)
     return Json(found, headers=links(request, first, last))
 
 
@@ -92,7 +92,7 @@ async def of_list(request: Request) -> Response:
             raise NotFound
         return feed_page(tx, site, feeds.of_list(tx, found, site.clock()), page)
 
-    found, first, last = await site.db.read(unit)
+    found, first, last = await site.db.read_quickly(unit)
     return Json(found, headers=links(request, first, last))
 
 
@@ -177,7 +177,7 @@ async def _public(request: Request, page: Page, fetch: Any) -> Response:
         filled = fill(page, lambda at: fetch(tx, at, looks), lambda one: one, keep)
         return shows(tx, site, looks, [Shown(one, one) for one in filled.items], filled, seen)
 
-    found, first, last = await site.db.read(unit)
+    found, first, last = await site.db.read_quickly(unit)
     return Json(found, headers=links(request, first, last))
 
 

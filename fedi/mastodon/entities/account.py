@@ -29,7 +29,7 @@ def account(origin: str, actor: Actor) -> msgspec.Raw:
     """The Account as ready JSON. Kept while the row stays the same, as the same few authors fill every timeline."""
     key = (origin, actor.id)
     known = _rendered.get(key)
-    if known is not None and known[0] == actor:
+    if known is not None and (known[0] is actor or known[0] == actor):
         return known[1]
     encoded = _encode(account_dict(origin, actor))
     made = msgspec.Raw(encoded)

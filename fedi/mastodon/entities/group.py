@@ -59,7 +59,7 @@ def group(origin: str, actor: Actor, row: Group | None = None) -> dict[str, Any]
 def of_status(origin: str, actor: Actor) -> bytes:
     """The Group in a status, as ready JSON; kept while the row stays the same."""
     known = _rendered.get((origin, actor.id))
-    if known is not None and known[0] == actor:
+    if known is not None and (known[0] is actor or known[0] == actor):
         return known[1]
     made = _encode(group(origin, actor))
     _rendered.put((origin, actor.id), (actor, made), 2 * len(made) + 1500)

@@ -13,6 +13,7 @@ import pytest
 
 from fedi.actions import people, reactions
 from fedi.app import build
+from fedi.compression import packed
 from fedi.mastodon import kept, limits, sending
 from fedi.mastodon.answers import Json
 from fedi.mastodon.kept import Kept
@@ -162,13 +163,13 @@ async def test_kept_answers_are_read_from_memory(
     """Where the version of the database is known; where it is not, nothing is kept."""
     token = await api.token(ada)
     asked = []
-    read = Database.read
+    read = Database.read_quickly
 
     async def counted(self: Database, unit: Any) -> Any:
         asked.append(unit)
         return await read(self, unit)
 
-    monkeypatch.setattr(Database, "read", counted)
+    monkeypatch.setattr(Database, "read_quickly", counted)
     first = await api.get(HOME, token)
     once = len(asked)
     again = await api.get(HOME, token)
@@ -225,9 +226,13 @@ async def test_who_has_it_already_gets_304(path: str, api: Api, ada: Actor, ben:
 async def test_gzip_only_for_who_takes_it_from_the_same_entry(
     api: Api, ada: Actor, ben: Actor, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = []
-    pack = sending.packed
-    monkeypatch.setattr(sending, "packed", lambda body: done.append(body) or pack(body))
+    done: list[bytes] = []
+
+    def counted(body: bytes) -> bytes:
+        done.append(body)
+        return packed(body)
+
+    monkeypatch.setattr(sending, "packed", counted)
     await api.publish(ben, "long " * 300)
     token = await api.token(ada)
     plain = [await api.get(HOME, token) for _ in range(2)]
@@ -254,7 +259,7 @@ async def test_what_is_read_while_something_is_committed_is_not_taken_for_new(
 ) -> None:
     """A commit between the reading and the answer: the version of the answer is the one before the reading."""
     token = await api.token(ada)
-    read, held = Database.read, True
+    read, held = Database.read_quickly, True
 
     async def late(self: Database, unit: Any) -> Any:
         nonlocal held
@@ -264,7 +269,7 @@ async def test_what_is_read_while_something_is_committed_is_not_taken_for_new(
             await api.publish(ben, "in between")
         return found
 
-    monkeypatch.setattr(Database, "read", late)
+    monkeypatch.setattr(Database, "read_quickly", late)
     old = await api.get(HOME, token)
     assert len(old.json) == 1
     assert len((await api.get(HOME, token)).json) == 2
