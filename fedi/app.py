@@ -25,6 +25,7 @@ from fedi.context import Site, close_site, open_site
 from fedi.inbox import door as inboxes
 from fedi.mastodon.door import Door
 from fedi.outbox import documents, quotes
+from fedi.outbox.ready import at_once, wants_activity
 from fedi.signin import password
 from fedi.web import groups, people, posts
 from fedi.worker import loop as worker_loop
@@ -64,6 +65,8 @@ class Fedi(Starlette):
         ):
             scope["app"] = self
             await self.client_api(scope, receive, send)
+            return
+        if scope["type"] == "http" and await at_once(self.state, scope, send):
             return
         await super().__call__(scope, receive, send)
 
@@ -128,17 +131,9 @@ def negotiated(page: Endpoint, document: Endpoint) -> Endpoint:
     """One address, two forms: ActivityPub to who asks for it (ActivityPub section 3.2), a page to everyone else."""
 
     async def choose(request: Request) -> Response:
-        return await (document if wants_activity(request) else page)(request)
+        return await (document if wants_activity(request.headers.get("accept", "")) else page)(request)
 
     return choose
-
-
-def wants_activity(request: Request) -> bool:
-    """Whether the asker accepts ActivityPub and does not rather want a page."""
-    accept = request.headers.get("accept", "").lower()
-    return ("application/activity+json" in accept or "application/ld+json" in accept) and not accept.startswith(
-        "text/html"
-    )
 
 
 async def nothing(request: Request) -> Response:

@@ -6,6 +6,7 @@ absolute URLs; `next` is left out on an empty page, or clients ask for ever.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -17,6 +18,8 @@ from storage.timelines import Page
 
 T = TypeVar("T")
 
+_SHORT = 200
+"""Bytes of a query string that is worth remembering what it says."""
 _ROUNDS = 5
 """Times that a list is read on to fill a page when the gate or a filter took rows out."""
 
@@ -93,12 +96,17 @@ def links(request: Request, first: int | None, last: int | None) -> dict[str, st
     if first is None or last is None:
         return {}
     site: Site = request.app.state.site
-    kept = [
-        (name, value)
-        for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if name not in ("max_id", "since_id", "min_id", "access_token")
-    ]
     base = site.config.origin + quote(request.scope["path"].rstrip("/"))  # hashtags are in any letters
-    older = urlencode([*kept, ("max_id", str(last))])
-    newer = urlencode([*kept, ("min_id", str(first))])
-    return {"Link": f'<{base}?{older}>; rel="next", <{base}?{newer}>; rel="prev"'}
+    asked: bytes = request.scope["query_string"]
+    kept = _kept(asked) if len(asked) < _SHORT and b"access_token" not in asked else _kept.__wrapped__(asked)
+    return {"Link": f'<{base}?{kept}max_id={last}>; rel="next", <{base}?{kept}min_id={first}>; rel="prev"'}
+
+
+@lru_cache(512)
+def _kept(asked: bytes) -> str:
+    """What of a query string goes on to the next page, with a & where something does."""
+    pairs = parse_qsl(asked.decode("latin-1"), keep_blank_values=True)
+    left = urlencode(
+        [(name, value) for name, value in pairs if name not in ("max_id", "since_id", "min_id", "access_token")]
+    )
+    return left + "&" if left else ""

@@ -10,8 +10,8 @@ from federation.webfinger import JRD, build_answer, build_host_meta, split_handl
 from fedi import VERSION
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
-from fedi.outbox.answers import Ready, check_text, door
-from fedi.outbox.ready import ready
+from fedi.outbox.answers import Ready, Terms, check_text, door
+from fedi.outbox.ready import answered, ready
 from storage import actors, people, posts
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -19,6 +19,7 @@ from storage.metadata import Tx
 INTENTS = ("Object", "Follow")
 """What the page `/authorize_interaction` does with an address, in FEP-3b86's words: show it, follow it."""
 
+_WEBFINGER_TERMS = Terms(JRD, seconds=3600, private=False, vary="Accept-Encoding", cors=True)
 _DAY = 24 * 3600 * 1000
 _MONTH = 30 * _DAY
 _HALF_YEAR = 180 * _DAY
@@ -34,8 +35,9 @@ async def webfinger(request: Request) -> Response:
     if not resource:
         raise Problem("say whom you look for: ?resource=acct:name@domain", code="no-resource")
     check_text(resource)
-    found = await ready(request, f"webfinger {resource}", lambda tx, site: _answer(tx, site, resource))
-    return found.answer(request, media_type=JRD, seconds=3600, vary="Accept-Encoding", cors=True)
+    return await answered(
+        request, f"webfinger {resource}", lambda tx, site: _answer(tx, site, resource), _WEBFINGER_TERMS
+    )
 
 
 def _answer(tx: Tx, site: Site, resource: str) -> Ready:

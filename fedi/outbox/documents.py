@@ -19,8 +19,8 @@ from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.outbox import collections, conversations, discovery
-from fedi.outbox.answers import Ready, check_text, door
-from fedi.outbox.ready import ready
+from fedi.outbox.answers import ACTIVITY_JSON, Ready, Terms, check_text, door
+from fedi.outbox.ready import answered, ready
 from fedi.outbox.signed import viewer_of
 from fedi.rendering import actors as actor_rendering
 from fedi.rendering import posts as post_rendering
@@ -31,7 +31,7 @@ from storage.metadata import Tx
 from storage.outbox import Sent
 from storage.posts import Post
 
-_ACTOR_SECONDS = 180
+_ACTOR_TERMS = Terms(ACTIVITY_JSON, seconds=180, private=False, vary="Accept", cors=False)
 
 
 @door
@@ -57,8 +57,13 @@ async def _actor(request: Request, path: str) -> Response:
     site: Site = request.app.state.site
     if site.config.federation.signed_fetch and path != "/actor":
         return await _actor_signed(request, path)
-    found = await ready(request, f"actor {path}", lambda tx, site: _render_actor(tx, site, path))
-    return found.answer(request, seconds=_ACTOR_SECONDS, vary="Accept")
+    return await answered(
+        request,
+        f"actor {path}",
+        lambda tx, site: _render_actor(tx, site, path),
+        _ACTOR_TERMS,
+        negotiated=path != "/actor",
+    )
 
 
 async def _actor_signed(request: Request, path: str) -> Response:
