@@ -106,6 +106,7 @@ class Audience:
 
 
 _SENT = columns(outbox, Sent)
+_AT = select(*_SENT).where(outbox.c.position.in_(bindparam("positions", type_=Id(), expanding=True)))
 _REMOTE = select(actors.c.id, actors.c.host).where(
     actors.c.id.in_(bindparam("ids", type_=Id(), expanding=True)), ~actors.c.local
 )
@@ -199,8 +200,7 @@ def by_position(tx: Tx, position: int) -> Sent | None:
 
 def by_positions(tx: Tx, positions: list[int]) -> dict[int, Sent]:
     """The rows of the log at these positions, by position."""
-    query = select(*_SENT).where(outbox.c.position.in_(positions))
-    return {row.position: row for row in all_of(tx, query, Sent)} if positions else {}
+    return {row.position: row for row in all_of(tx, _AT, Sent, positions=positions)} if positions else {}
 
 
 def of_actor(tx: Tx, actor_id: int, types: tuple[str, ...], limit: int, before: int | None = None) -> list[Sent]:

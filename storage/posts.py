@@ -275,6 +275,7 @@ _NAMES = [column.name for column in ROW]
 _REVISION = columns(revisions, Revision)
 _BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))
 _BY_IRI = select(*ROW).where(posts.c.iri == bindparam("iri"))
+_BY_IDS = select(*ROW).where(posts.c.id.in_(bindparam("ids", expanding=True)), posts.c.deleted_at.is_(None))
 _IDS = bindparam("ids", type_=Id(), expanding=True)
 _MENTIONED = (
     select(mentions.c.post_id, mentions.c.actor_id).where(mentions.c.post_id.in_(_IDS)).order_by(mentions.c.actor_id)
@@ -364,8 +365,7 @@ def by_ids(tx: Tx, ids: list[int]) -> dict[int, Post]:
     """The posts of these ids, by id, deleted ones left out."""
     if not ids:
         return {}
-    query = select(*ROW).where(posts.c.id.in_(ids), posts.c.deleted_at.is_(None))
-    return {post.id: post for post in all_of(tx, query, Post)}
+    return {post.id: post for post in all_of(tx, _BY_IDS, Post, ids=ids)}
 
 
 def by_iri(tx: Tx, iri: str) -> Post | None:
