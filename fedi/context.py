@@ -20,7 +20,7 @@ from fedi.clock import WRONG, Doubt
 from fedi.config import Config
 from fedi.limits import Limits
 from fedi.pressure import Pressure
-from fedi.steps import Steps
+from fedi.steps import Outcomes, Steps
 from storage import keys
 from storage.database import Database
 from storage.ids import newest
@@ -87,6 +87,7 @@ class Site:
     searches: Limits = field(default_factory=Limits)
     previews: Limits = field(default_factory=Limits)
     steps: Steps = field(default_factory=Steps)
+    outcomes: Outcomes = field(default_factory=Outcomes)
     recent: Recent = field(default_factory=Recent)
     translations: Cache[str, tuple[int, Any]] = field(default_factory=lambda: Cache(2_000, 2 << 20))
     translated: dict[str, tuple[int, dict[str, list[str]]]] = field(

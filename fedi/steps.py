@@ -44,3 +44,25 @@ class Steps:
         """Every step until now, by name."""
         with self._lock:
             return {name: Step(int(runs), int(count), seconds) for name, (runs, count, seconds) in self._kept.items()}
+
+
+class Outcomes:
+    """How often something ended in each way: by kind (`received`, `delivered`) and by reason code; bounded in number."""
+
+    def __init__(self, most: int = 300) -> None:
+        self._most = most
+        self._kept: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def add(self, kind: str, code: str, count: int = 1) -> None:
+        """`count` more things of this kind ended so. From any thread; takes less than a microsecond."""
+        key = (kind, code)
+        with self._lock:
+            if key not in self._kept and len(self._kept) >= self._most:
+                key = (kind, OTHER)
+            self._kept[key] = self._kept.get(key, 0) + count
+
+    def all(self) -> dict[tuple[str, str], int]:
+        """Every number until now, by kind and code."""
+        with self._lock:
+            return dict(self._kept)

@@ -7,6 +7,7 @@ once more or not at all, never half.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -57,22 +58,22 @@ class _Again(Exception):
         self.row_id = row_id
 
 
-def handle_all(tx: Tx, site: Site, items: Sequence[Item], claim: int = 0) -> None:
+def handle_all(tx: Tx, site: Site, items: Sequence[Item], claim: int = 0) -> Counter[str]:
     """Handle and settle these, in their order, in this transaction, and let go of their hosts. What `claim` has no more is
-    left: another worker has it in hand, or is done with it."""
+    left: another worker has it in hand, or is done with it. How many ended how comes back: done, later, or a reason code."""
     hosts = claims.mine(tx, claim, {item.row.host for item in items})
     items = [item for item in items if item.row.host in hosts]
-    _handle(tx, site, items)
+    ended = _handle(tx, site, items)
     claims.release(tx, claim, hosts)
+    return ended
 
 
-def _handle(tx: Tx, site: Site, items: Sequence[Item]) -> None:
+def _handle(tx: Tx, site: Site, items: Sequence[Item]) -> Counter[str]:
     careful: set[int] = set()
     for _ in range(_RUNS):
         try:
             with savepoint(tx, "batch"):
-                _run(tx, site, items, careful)
-            return
+                return _run(tx, site, items, careful)
         except _Again as again:
             if again.row_id is None:
                 break
@@ -86,13 +87,13 @@ def _handle(tx: Tx, site: Site, items: Sequence[Item]) -> None:
     if holds is not None:
         holds.eager = True
     try:
-        _run(tx, site, items, {item.row.id for item in items})
+        return _run(tx, site, items, {item.row.id for item in items})
     finally:
         if holds is not None:
             holds.eager = eager
 
 
-def _run(tx: Tx, site: Site, items: Sequence[Item], careful: set[int]) -> None:
+def _run(tx: Tx, site: Site, items: Sequence[Item], careful: set[int]) -> Counter[str]:
     ahead.remember(tx, [item.authentic for item in items if item.handler is not None and item.authentic is not None])
     done: list[int] = []
     seen: set[str] = set()
@@ -107,9 +108,11 @@ def _run(tx: Tx, site: Site, items: Sequence[Item], careful: set[int]) -> None:
     now = site.clock()
     if done:
         received.settle(tx, done, "done", now)
-    for item, problem in failed:
-        _settle(tx, site, item.row, problem, now)
+    ended = Counter(_settle(tx, site, item.row, problem, now) for item, problem in failed)
     peers.heard(tx, seen, now)
+    if done:
+        ended["done"] += len(done)
+    return ended
 
 
 def _handled(tx: Tx, site: Site, item: Item, careful: set[int]) -> Exception | None:
@@ -137,11 +140,11 @@ def _handled(tx: Tx, site: Site, item: Item, careful: set[int]) -> Exception | N
     return None
 
 
-def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> None:
-    """End a row that was not handled, or plan its next try."""
+def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> str:
+    """End a row that was not handled, or plan its next try; its reason code comes back, or `later`."""
     if isinstance(problem, Ignored):
         received.settle(tx, [row.id], "done", now, code=problem.code, problem=problem.text)
-        return
+        return problem.code
     expected = isinstance(problem, FederationError | Problem)
     if not expected:
         # A fault of ours with one activity: it is tried again by itself, and the others of its batch are not held up.
@@ -150,10 +153,11 @@ def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> 
     text = str(problem)[:500] or type(problem).__name__
     if retry and row.attempts < ATTEMPTS:
         received.later(tx, row, now + 1000 * _DELAYS[min(row.attempts, len(_DELAYS)) - 1], text)
-        return
+        return "later"
     code = problem.code if isinstance(problem, FederationError | Problem) else "internal-error"
     state = "failed" if retry else "refused"
     received.settle(tx, [row.id], state, now, code=code, problem=text)
     if state == "refused":
         decision = Decision(Verdict.REJECT, code, text)
         policy.keep(tx, site, decision, "in", row.host, actor=row.actor, activity_id=row.activity_id, type=row.type)
+    return code

@@ -137,6 +137,7 @@ async def _post(site: Site, state: _State, parcel: Parcel, inbox: str, window: a
         except Exception as problem:  # a bug on our side must not stop the link for ever, nor the other links at all
             log.exception("sending %s to %s failed", parcel.row.activity_id, inbox)
             error = Unreachable(f"{type(problem).__name__}: {problem}")
+    site.outcomes.add("delivered", "taken" if error is None else error.code)
     outcome = outcome_of(error)
     if outcome.kind == "refused" and await _rotated(site, parcel):
         return False  # by the key that its actor has now it may well be taken

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from fedi.steps import OTHER, Step, Steps
+from fedi.steps import OTHER, Outcomes, Step, Steps
 
 
 def test_what_is_added_is_summed_by_name() -> None:
@@ -15,9 +15,14 @@ def test_what_is_added_is_summed_by_name() -> None:
 
 def test_threads_lose_nothing() -> None:
     steps = Steps()
+
+    def add() -> None:
+        for _ in range(5_000):
+            steps.add("deliver.post", 0.5, 2)
+
     with ThreadPoolExecutor(8) as threads:
         for _ in range(8):
-            threads.submit(lambda: [steps.add("deliver.post", 0.5, 2) for _ in range(5_000)])
+            threads.submit(add)
     assert steps.all() == {"deliver.post": Step(40_000, 80_000, 20_000.0)}
 
 
@@ -28,3 +33,18 @@ def test_names_are_bounded() -> None:
     found = steps.all()
     assert set(found) == {"step0", "step1", "step2", OTHER}
     assert found[OTHER].runs == 47
+
+
+def test_outcomes_are_counted_by_kind_and_code() -> None:
+    outcomes = Outcomes(most=3)
+    outcomes.add("received", "done", 40)
+    outcomes.add("received", "done")
+    outcomes.add("delivered", "done")
+    for number in range(10):
+        outcomes.add("received", f"code{number}")
+    assert outcomes.all() == {
+        ("received", "done"): 41,
+        ("delivered", "done"): 1,
+        ("received", "code0"): 1,
+        ("received", OTHER): 9,
+    }
