@@ -42,6 +42,7 @@ OVERHEAD = 2048
 SLOWEST = 30.0
 """Seconds that a body may take to come."""
 
+_USUAL = b"application/activity+json"
 _KINDS = frozenset({"application/activity+json", "application/ld+json", "application/json"})
 _PATH = re.compile(r"/(?:actor/|(?:people|groups)/[^/]+/)?inbox")
 _HEADER = HEADER.encode()
@@ -85,9 +86,9 @@ class Inbox:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > MAX_BYTES:
             return refusal(413, TooLarge.code, f"an activity has at most {MAX_BYTES} bytes, not {int(length)}")
-        kind = headers.get(b"content-type", b"").partition(b";")[0].decode("latin-1").strip().lower()
-        if kind not in _KINDS:
-            return refusal(415, "wrong-content-type", f"send application/activity+json, not {kind or 'nothing'}")
+        kind = headers.get(b"content-type", b"")
+        if kind != _USUAL and (plain := kind.partition(b";")[0].decode("latin-1").strip().lower()) not in _KINDS:
+            return refusal(415, "wrong-content-type", f"send application/activity+json, not {plain or 'nothing'}")
         message = await receive()
         if message["type"] != "http.request":
             return None
@@ -97,19 +98,22 @@ class Inbox:
             if not isinstance(read, bytes):
                 return read
             raw = read
-        activity: Activity | None = None
-        claim: Claim | None = None
+        proven = await self._prove(site, scope, headers, address, raw)
+        if isinstance(proven, Answer):
+            return proven
+        # From here on it is a row: what was read of the body is gone while it waits.
+        host, size = proven.row.host, len(raw) + OVERHEAD
+        if not self._proven.enter(host, size):
+            return _full()
         try:
-            if len(raw) > MAX_BYTES:
-                raise TooLarge(f"an activity has at most {MAX_BYTES} bytes")
-            activity = parse(raw)
-            claim = claim_in(site, scope["method"], target(scope), scope["headers"])
-            return await self._take(site, gatherer, scope, headers, address, activity, claim)
-        except FederationError as problem:
-            if problem.code == "bad-date" and site.clock_in_doubt:
-                return busy("clock", "our clock seems to be wrong, so signatures can't be checked; try again", 300)
-            await refusals.keep(site, address, raw, activity, claim, problem)
-            return refusal(problem.status, problem.code, problem.text)
+            decision = await gatherer.store(proven)
+        finally:
+            self._proven.leave(host, size)
+        if decision.verdict is Verdict.REJECT:
+            row = proven.row
+            await refusals.keep_decision(site, decision, host, row.actor, row.activity_id, row.type)
+            return refusal(403, decision.code, decision.text)
+        return ACCEPTED
 
     async def _rest(self, address: str, begun: bytes, receive: Receive) -> bytes | Answer | None:
         """The whole body of which `begun` is the first part."""
@@ -136,51 +140,59 @@ class Inbox:
         finally:
             self._unproven.leave(who, size)
 
-    async def _take(
-        self,
-        site: Site,
-        gatherer: Gatherer,
-        scope: Scope,
-        headers: dict[bytes, bytes],
-        address: str,
-        activity: Activity,
-        claim: Claim,
-    ) -> Answer:
-        """Prove it, store it, answer. Raises the errors of `federation.errors` for what is refused."""
-        host = host_of(claim.key_id)
-        raw = activity.raw
-        size = len(raw) + OVERHEAD
-        # Not proven yet, but only who is flooding, or lies about itself, hears of it; and it costs no proof.
-        if not self._proven.fits(host, size):
-            return _full()
-        now = site.clock()
-        key = site.cached_public_key(claim.key_id)
-        if key is None:
-            who = refusals.sender(address)
-            if not self._unproven.enter(who, size):
+    async def _prove(
+        self, site: Site, scope: Scope, headers: dict[bytes, bytes], address: str, raw: bytes
+    ) -> Proven | Answer:
+        """Read it and prove who sent it; the answer where there is nothing more to be done."""
+        activity: Activity | None = None
+        claim: Claim | None = None
+        try:
+            if len(raw) > MAX_BYTES:
+                raise TooLarge(f"an activity has at most {MAX_BYTES} bytes")
+            activity = parse(raw)
+            claim = claim_in(site, scope["method"], target(scope), scope["headers"])
+            host, size = host_of(claim.key_id), len(raw) + OVERHEAD
+            # Not proven yet, but only who is flooding, or lies about itself, hears of it; and it costs no proof.
+            if not self._proven.fits(host, size):
                 return _full()
+            key = site.cached_public_key(claim.key_id)
+            if key is None:
+                who = refusals.sender(address)
+                if not self._unproven.enter(who, size):
+                    return _full()
+                try:
+                    found = await key_of_unknown(site, scope, who, activity, claim, host)
+                finally:
+                    self._unproven.leave(who, size)
+                if isinstance(found, Answer):
+                    return found
+                key = found
+            now = site.clock()
             try:
-                found = await key_of_unknown(site, scope, who, activity, claim, host)
-            finally:
-                self._unproven.leave(who, size)
-            if isinstance(found, Answer):
-                return found
-            key = found
-        try:
-            authentic = verify(claim, key, raw, now, activity)
-        except BadSignature:
-            authentic = await self._with_new_key(site, address, activity, claim)
+                authentic = verify(claim, key, raw, now, activity)
+            except BadSignature:
+                authentic = await self._with_new_key(site, address, activity, claim)
+                now = site.clock()
+        except FederationError as problem:
+            if problem.code == "bad-date" and site.clock_in_doubt:
+                return busy("clock", "our clock seems to be wrong, so signatures can't be checked; try again", 300)
+            await refusals.keep(site, address, raw, activity, claim, problem)
+            return refusal(problem.status, problem.code, problem.text)
         told = headers[_HEADER].decode("latin-1") if _HEADER in headers and HEADER in claim.covered else None
-        if not self._proven.enter(host, size):
-            return _full()
-        try:
-            decision = await gatherer.store(Proven(_row(site, authentic, claim, host), told))
-        finally:
-            self._proven.leave(host, size)
-        if decision.verdict is Verdict.REJECT:
-            await refusals.keep_decision(site, decision, host, activity)
-            return refusal(403, decision.code, decision.text)
-        return ACCEPTED
+        # The id is made in this moment, and then it goes into the queue: ids of an actor are in the order of arrival.
+        row = Arrived(
+            site.db.ids.next(now),
+            activity.id,
+            activity.type[:60],
+            host,
+            activity.actor,
+            claim.key_id,
+            authentic.via,
+            raw,
+            now,
+            now,
+        )
+        return Proven(row, told)
 
     async def _with_new_key(self, site: Site, address: str, activity: Activity, claim: Claim) -> Authentic:
         """Prove it by the key as its owner gives it now, as it may have been changed. Raises as `verify`."""
@@ -194,23 +206,6 @@ class Inbox:
         if key is None:
             raise BadSignature("the signature does not fit")
         return verify(claim, key, activity.raw, site.clock(), activity)
-
-
-def _row(site: Site, authentic: Authentic, claim: Claim, host: str) -> Arrived:
-    """What is stored of it. Its id is made in this moment, so that ids of an actor are in the order of arrival."""
-    now, activity = site.clock(), authentic.activity
-    return Arrived(
-        site.db.ids.next(now),
-        activity.id,
-        activity.type[:60],
-        host,
-        activity.actor,
-        claim.key_id,
-        authentic.via,
-        activity.raw,
-        now,
-        now,
-    )
 
 
 def _full() -> Answer:

@@ -34,6 +34,7 @@ async def keep(
 ) -> None:
     """Keep what was refused, for the operator. That it can't be kept now changes nothing of the refusal."""
     now = site.clock()
+    site.outcomes.add("refused", problem.code)
     # By the address that it came from: the host is only what it claims.
     if not allowed(site, sender(address), now):
         return
@@ -68,13 +69,14 @@ async def keep(
     await _try(site, write)
 
 
-async def keep_decision(site: Site, decision: Decision, host: str, activity: Activity) -> None:
+async def keep_decision(site: Site, decision: Decision, host: str, actor: str, activity_id: str, type: str) -> None:
     """Keep that policy refused an activity of a host, which is proven or will never be asked for a proof."""
+    site.outcomes.add("refused", decision.code)
     if not allowed(site, host, site.clock()):
         return
 
     def write(tx: Tx) -> None:
-        policy.keep(tx, site, decision, "in", host, actor=activity.actor, activity_id=activity.id, type=activity.type)
+        policy.keep(tx, site, decision, "in", host, actor=actor, activity_id=activity_id, type=type)
 
     await _try(site, write)
 

@@ -30,9 +30,9 @@ class Room:
 
     def leave(self, who: str, size: int) -> None:
         """Give back what was let in."""
-        left = self._by[who] - size
+        left = self._by.get(who, 0) - size
         if left > 0:
             self._by[who] = left
         else:
-            del self._by[who]
+            self._by.pop(who, None)
         self._held -= size

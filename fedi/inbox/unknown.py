@@ -37,7 +37,7 @@ async def key_of_unknown(
             fetching.check_failed(site, claim.key_id)
         key, decision, gone = await site.db.read(lambda tx: _known(tx, site, claim, host, activity))
         if decision.verdict is Verdict.REJECT:
-            await refusals.keep_decision(site, decision, host, activity)
+            await refusals.keep_decision(site, decision, host, activity.actor, activity.id, activity.type)
             return refusal(403, decision.code, decision.text)
         if gone:
             return ACCEPTED
