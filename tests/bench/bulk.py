@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from storage.indexed import Document, _vector
+from storage.partitions import FILL
 from storage.words import parts_of
 from tests.bench.crowd import Crowd, Row
 
@@ -58,6 +59,7 @@ def _fill_postgresql(url: str, crowd: Crowd) -> None:
         connection.execute("DROP INDEX IF EXISTS ix_searches_document")
         for filled in crowd.tables():
             _copy(connection, filled.table, filled.columns, iter(filled.rows))
+        connection.execute(FILL.encode())
         vectors: Iterator[Row] = ((post, _vector(found)) for post, found in texts(crowd))
         _copy(connection, "searches", ("post_id", "document"), vectors)
         connection.execute("CREATE INDEX ix_searches_document ON searches USING gin (document)")
