@@ -3,6 +3,7 @@ that nobody sets, and a step far forward is not believed at once where that coul
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 STEP = 2_000
@@ -22,7 +23,20 @@ def elapsed() -> int:
 
 @dataclass(slots=True)
 class Doubt:
-    """How far forward (ms) the clock was set in steps that are not believed yet, and until when (by `elapsed`)."""
+    """How far forward (ms) the clock was set in steps that are not believed yet, and until when (by `steady`).
+
+    `apart` is how far clock and `steady` were apart when they were looked at last (`fedi.worker.clock`).
+    """
 
     ms: int = 0
     until: int = 0
+    apart: int | None = None
+    steady: Callable[[], int] = elapsed
+
+    def of(self, now: int) -> int:
+        """The ms that are in doubt when the clock is at `now`, with a step since it was looked at last: in the second until
+        then everything could be given up that waits."""
+        if self.apart is None:
+            return self.ms
+        step = now - self.steady() - self.apart
+        return self.ms + step if step >= FAR else self.ms

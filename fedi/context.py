@@ -105,12 +105,14 @@ class Site:
 
         For what ends by time and can't be brought back: what is deleted, sent no more, or published.
         """
-        return self.clock() - self.doubt.ms
+        now = self.clock()
+        return now - self.doubt.of(now)
 
     @property
     def clock_in_doubt(self) -> bool:
         """Whether our clock was just set far forward, or is far from those of the servers that we hear from."""
-        return self.doubt.ms > 0 or abs(self.client.dates.off(self.clock()) or 0) >= WRONG
+        now = self.clock()
+        return self.doubt.of(now) > 0 or abs(self.client.dates.off(now) or 0) >= WRONG
 
     def new_id(self) -> int:
         """A new time-ordered id."""

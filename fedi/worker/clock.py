@@ -26,7 +26,6 @@ class Watch:
     def __init__(self, site: Site, steady: Callable[[], int] = elapsed) -> None:
         self._site = site
         self._steady = steady
-        self._apart: int | None = None
         self._set_back = False
         self._said: int | None = None
 
@@ -34,7 +33,8 @@ class Watch:
         """Note whether the clock was set since the last look, and do what follows; by how many ms it was."""
         steady = self._steady()
         apart = self._site.clock() - steady
-        before, self._apart = self._apart, apart
+        doubt = self._site.doubt
+        before, doubt.apart, doubt.steady = doubt.apart, apart, self._steady
         if before is None:
             await self._begin()
             return 0
@@ -45,7 +45,6 @@ class Watch:
             self._back(-step)
         elif step >= STEP:
             self._forward(step, steady)
-        doubt = self._site.doubt
         off = self._site.client.dates.off(self._site.clock())
         if doubt.ms and (steady >= doubt.until or (off is not None and abs(off) < WRONG)):
             log.warning("the clock was not set back, or peers have the same time: it is believed from now on")

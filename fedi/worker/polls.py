@@ -10,7 +10,7 @@ from fedi.worker.scheduled import DOUBTED
 
 async def tell_poll(site: Site, payload: dict[str, Any]) -> None:
     """What is due of the poll of the post `post_id`; again is nothing once it is over."""
-    if site.doubt.ms:  # an end of a poll can't be undone
+    if site.doubt.of(site.clock()):  # an end of a poll can't be undone
         raise Later(site.clock() + DOUBTED, "the clock was set far forward, and is not believed yet")
     post_id = int(payload["post_id"])
     await site.db.write(lambda tx: polls.due(tx, site, post_id))

@@ -73,7 +73,7 @@ def test_peers_that_hang_or_never_return_cost_the_others_nothing(servers: list[S
     gone = [free_port() for _ in range(40)]
     db = Database(alpha.database)
     try:
-        db.write_now(lambda tx: _follow(tx, [f"127.0.0.1:{port}" for port in [*hole.ports, *gone]], "ada"))
+        db.write_now(lambda tx: follow(tx, [f"127.0.0.1:{port}" for port in [*hole.ports, *gone]], "ada"))
         for number in range(3):
             ada.post(f"hello {number}")
             wait_until(lambda: f"hello {number}" in bob.home(), 5)
@@ -89,7 +89,7 @@ def test_peers_that_hang_or_never_return_cost_the_others_nothing(servers: list[S
         hole.close()
 
 
-def _follow(tx: Tx, hosts: list[str], name: str) -> None:
+def follow(tx: Tx, hosts: list[str], name: str) -> None:
     """Somebody at each of these hosts follows a local person: known here, as their Follow would have made it."""
     target = next(one for one in actors.local(tx) if one.username == name)
     for host in hosts:

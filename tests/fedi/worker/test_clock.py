@@ -116,6 +116,19 @@ async def test_a_step_far_forward_ends_nothing_until_it_is_believed(
 
 
 @pytest.mark.anyio
+async def test_a_step_far_forward_is_in_doubt_before_it_was_noticed(
+    site: Site, clock: Clock, watch: watching.Watch
+) -> None:
+    """In the second between two looks everything could be given up that waits."""
+    await watch.look()
+    clock.at += YEAR
+    assert site.surely() < clock.at - YEAR + HOUR
+    assert site.clock_in_doubt
+    await watch.look()
+    assert site.surely() < clock.at - YEAR + HOUR
+
+
+@pytest.mark.anyio
 async def test_a_step_far_forward_that_peers_confirm_is_believed_at_once(
     site: Site, clock: Clock, watch: watching.Watch
 ) -> None:
@@ -146,7 +159,7 @@ async def test_what_is_no_far_step_is_in_no_doubt(site: Site, clock: Clock, watc
     await watch.look()
     clock.at += step
     await watch.look()
-    assert site.surely() == pytest.approx(clock.at, abs=5)
+    assert 0 <= clock.at - site.surely() < 3000
 
 
 @pytest.mark.anyio
