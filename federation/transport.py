@@ -264,14 +264,14 @@ class SocketTransport:
     async def _first(self, addresses: list[Address], port: int) -> socket.socket:
         """A socket to the first address that answers, the next one tried beside it when one is slow."""
         if len(addresses) == 1:
-            return await self._socket(*addresses[0], port)
+            return await self.connect_to(*addresses[0], port)
         trying: set[asyncio.Task[socket.socket]] = set()
         waiting = deque(addresses[:_ADDRESSES])
         problem: BaseException | None = None
         try:
             while waiting or trying:
                 if waiting:
-                    trying.add(asyncio.create_task(self._socket(*waiting.popleft(), port)))
+                    trying.add(asyncio.create_task(self.connect_to(*waiting.popleft(), port)))
                 done, trying = await asyncio.wait(
                     trying, timeout=_NEXT_ADDRESS if waiting else None, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -287,7 +287,7 @@ class SocketTransport:
                 task.add_done_callback(_discard)
         raise problem or OSError("no address")
 
-    async def _socket(self, family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    async def connect_to(self, family: socket.AddressFamily, address: str, port: int) -> socket.socket:
         """A connected socket. Every connection passes here, so the address is judged here whatever led to it."""
         if not _allowed(self.networks, address, port):
             log.info("%s port %s is not asked", address, port)
