@@ -182,7 +182,7 @@ async def caller(request: Request, *scopes: str) -> Caller | None:
     if token is None:
         return None
     site: Site = request.app.state.site
-    return await site.db.read(lambda tx: identify(tx, token, *scopes))
+    return await site.db.read_quickly(lambda tx: identify(tx, token, *scopes))
 
 
 async def require(request: Request, *scopes: str) -> Caller:
