@@ -43,7 +43,7 @@ def ids(value: object) -> list[str]:
     if isinstance(value, str):
         return [value] if value else []
     found: dict[str, None] = {}
-    for one in as_list(value):
+    for one in value if isinstance(value, list) else (value,):
         iri = one if isinstance(one, str) else id_of(one)
         if iri:
             found[iri] = None
@@ -52,6 +52,8 @@ def ids(value: object) -> list[str]:
 
 def first_id(value: object) -> str | None:
     """The first IRI in a property."""
+    if value is None or isinstance(value, str):  # as nearly always
+        return value or None
     for one in as_list(value):
         found = id_of(one)
         if found is not None:
@@ -61,16 +63,23 @@ def first_id(value: object) -> str | None:
 
 def as_objects(value: object) -> list[Json]:
     """The embedded objects in a property; ids alone are left out."""
-    return [one for one in as_list(value) if isinstance(one, dict)]
+    if isinstance(value, dict):
+        return [value]
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def types(document: Mapping[str, Any]) -> list[str]:
     """The types of an object, in order; `as:` is taken off."""
-    return [one.removeprefix("as:") for one in as_list(document.get("type")) if isinstance(one, str)]
+    value = document.get("type")
+    if isinstance(value, str):
+        return [value.removeprefix("as:")]
+    return [one.removeprefix("as:") for one in as_list(value) if isinstance(one, str)]
 
 
 def string(value: object) -> str | None:
     """The value when it is a string that is not empty (of a list, its first string)."""
+    if value is None or isinstance(value, str):
+        return value or None
     for one in as_list(value):
         if isinstance(one, str) and one:
             return one

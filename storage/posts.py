@@ -8,6 +8,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -272,6 +273,7 @@ ROW = columns(posts, Post)
 SAME: Interned[Post] = Interned(Post, 4_000, 6 << 20)
 """Posts that were read before, for queries of `ROW`."""
 _NAMES = [column.name for column in ROW]
+_VALUES = attrgetter(*_NAMES)
 _REVISION = columns(revisions, Revision)
 _BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))
 _BY_IRI = select(*ROW).where(posts.c.iri == bindparam("iri"))
@@ -299,7 +301,7 @@ def plain(tag: str) -> str:
 def insert_post(tx: Tx, post: Post, mentioned: list[int], tagged: list[str]) -> bool:
     """Add a post, which is not known as far as this transaction sees, with the actors it mentions and its hashtags; False
     when its IRI or its id is taken all the same (PostgreSQL; nothing is changed)."""
-    if not insert_later(tx, posts, {name: getattr(post, name) for name in _NAMES}):
+    if not insert_later(tx, posts, dict(zip(_NAMES, _VALUES(post), strict=True))):
         return False
     holds = held.of(tx)
     if holds is not None and "posts" in holds.known:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, TableClause, TextClause, Update, exc
@@ -130,7 +131,21 @@ def put_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, A
     constants, into = prepared.constants, prepared.into
     names = [name for name in several[0] if name in constants]
     changed = [(name, into[name]) for name in names if name in into]
-    parameters = []
+    parameters: list[Any] = []
+    positions = prepared.positions or ()
+    if len(positions) > 1 and several[0].keys() >= set(positions):
+        # Nothing but what is given: the values in their order, and those few in another form that are not.
+        take, other = itemgetter(*positions), [(at, into[one]) for at, one in enumerate(positions) if one in into]
+        for values in several:
+            row = take(values)
+            if other:
+                row = list(row)
+                for at, change_of in other:
+                    value = row[at]
+                    if value is not None:
+                        row[at] = change_of(value)
+            parameters.append(row)
+        several = ()
     for values in several:
         named = constants.copy()
         for name in names:
