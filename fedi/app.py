@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from fedi import api, mastodon, metrics, web
+from fedi import api, mastodon, metrics, telemetry, web
 from fedi.actions.affiliations import settle_all as settle_people
 from fedi.actions.groups import settle_all as settle_groups
 from fedi.actions.people import ensure_instance_actor
@@ -87,6 +87,8 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
         stop = asyncio.Event()
         task = asyncio.create_task(worker_loop.run(running, stop)) if worker else None
         app.state.worker = task
+        app.state.figures = figures = telemetry.Figures(running, "serve")
+        telling = asyncio.create_task(figures.run(stop))
         watching = None if worker else asyncio.create_task(worker_loop.watch_clock(running, stop))
         try:
             yield
@@ -96,6 +98,7 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
                 await task
             if watching is not None:
                 await watching
+            await telling
             if site is None:
                 await close_site(running)
 

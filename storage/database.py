@@ -142,6 +142,16 @@ class Database:
         self.ids = Ids(slot.number)
 
     @property
+    def slot(self) -> int:
+        """Which of the instance's processes this is: 0 to 63 (`storage.slots`)."""
+        return self._slot.number
+
+    @property
+    def shared(self) -> bool:
+        """Whether another process may have this database open."""
+        return self._slot.others()
+
+    @property
     def engine(self) -> Engine:
         """The engine that may write; for migrations and checks only."""
         return self._write_engine

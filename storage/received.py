@@ -78,11 +78,11 @@ received = Table(
 for _statement in partitions.POSTGRESQL:
     event.listen(received, "after_create", DDL(_statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
 _NEW = received.c.state == literal_column("'new'")  # written out: SQLite uses a partial index only where it sees it
-_IS_FRESH = and_(_NEW, received.c.attempts == literal_column("0"), received.c.via.isnot(None))
+IS_FRESH = and_(_NEW, received.c.attempts == literal_column("0"), received.c.via.isnot(None))
 IS_AGAIN = and_(_NEW, or_(received.c.attempts > literal_column("0"), received.c.via.is_(None)))
 """The condition under which a row waits for its time: it was tried before, or could not be verified when it came."""
 # Hosts that have something new, and of each the oldest; those that are tried again, or were not verified yet, by their time.
-Index("ix_received_fresh", received.c.host, received.c.id, sqlite_where=_IS_FRESH, postgresql_where=_IS_FRESH)
+Index("ix_received_fresh", received.c.host, received.c.id, sqlite_where=IS_FRESH, postgresql_where=IS_FRESH)
 Index(
     "ix_received_again",
     received.c.due_at,
@@ -96,8 +96,8 @@ Index(
     "ix_received_due",
     received.c.due_at,
     received.c.state,
-    sqlite_where=_IS_FRESH,
-    postgresql_where=_IS_FRESH,
+    sqlite_where=IS_FRESH,
+    postgresql_where=IS_FRESH,
 )
 # Not by state: SQLite would then read all that wait by it and sort them, instead of walking the index above.
 Index(
@@ -155,7 +155,7 @@ _SIZES = (
 )
 _FRESH = (
     select(received.c.id, func.length(received.c.body))
-    .where(_IS_FRESH, received.c.host == bindparam("host", type_=Text()))
+    .where(IS_FRESH, received.c.host == bindparam("host", type_=Text()))
     .order_by(received.c.id)
     .limit(bindparam("most", type_=Integer()))
 )
@@ -184,7 +184,7 @@ _VOIDED = _SETTLED.values(void=true())
 def _fresh_hosts() -> Select[tuple[str]]:
     """The hosts with something new after the host `after`, in their order: one look into the index for each, however many
     rows it has."""
-    first = select(received.c.host).where(_IS_FRESH, received.c.host > bindparam("after", type_=Text()))
+    first = select(received.c.host).where(IS_FRESH, received.c.host > bindparam("after", type_=Text()))
     hosts = select(first.order_by(received.c.host).limit(1).scalar_subquery().label("host")).cte(
         "hosts", recursive=True
     )
@@ -374,7 +374,7 @@ def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
 
 def totals(tx: Tx, since: int = 0) -> dict[str, int]:
     """How many rows are in each state; of those that are settled, only those settled since then (ms)."""
-    parts_of = [select(received.c.state, func.count()).where(one) for one in (_IS_FRESH, IS_AGAIN)]
+    parts_of = [select(received.c.state, func.count()).where(one) for one in (IS_FRESH, IS_AGAIN)]
     parts_of.append(select(received.c.state, func.count()).where(received.c.settled_at >= since))
     both = union_all(*(one.group_by(received.c.state) for one in parts_of))
     found: dict[str, int] = {}
@@ -385,7 +385,7 @@ def totals(tx: Tx, since: int = 0) -> dict[str, int]:
 
 def oldest_due(tx: Tx, now: int) -> int | None:
     """Since when the oldest row that is due at `now` waits, in ms; None when none does. Later tries don't count."""
-    each = [select(func.min(received.c.due_at)).where(one, received.c.due_at <= now) for one in (_IS_FRESH, IS_AGAIN)]
+    each = [select(func.min(received.c.due_at)).where(one, received.c.due_at <= now) for one in (IS_FRESH, IS_AGAIN)]
     return min((one for one in map(tx.scalar, each) if one is not None), default=None)
 
 

@@ -23,6 +23,7 @@ def worker(config: Path | None = None, parent: int | None = None) -> None:
 
 
 async def _run(config: Config) -> None:
+    from fedi import telemetry
     from fedi.actions.people import ensure_instance_actor
     from fedi.context import close_site, open_site
     from fedi.worker import loop
@@ -35,6 +36,6 @@ async def _run(config: Config) -> None:
         for how in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(how, stop.set)
         memory.settle()
-        await loop.run(site, stop)
+        await asyncio.gather(loop.run(site, stop), telemetry.Figures(site, "worker").run(stop))
     finally:
         await close_site(site)

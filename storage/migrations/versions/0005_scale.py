@@ -50,6 +50,13 @@ def upgrade() -> None:
     op.drop_index("ix_received_settled", "received")
     _index("ix_received_settled", "received", "settled_at", "state", where="settled_at IS NOT NULL")
     _claimed_by_host()
+    op.create_table(
+        "processes",
+        sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("figures", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("slot", name=op.f("pk_processes")),
+    )
 
 
 def _claimed_by_host() -> None:
