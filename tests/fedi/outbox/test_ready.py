@@ -16,6 +16,7 @@ from fedi.config import Config
 from fedi.context import Site
 from fedi.outbox.answers import ACTIVITY_JSON, Ready, Terms
 from fedi.outbox.ready import KEPT, Kept
+from storage import events
 from storage.actors import Actor
 from storage.database import Database
 from tests.conftest import Clock
@@ -96,8 +97,11 @@ async def test_a_change_is_in_the_very_next_answer(app: Fedi, site: Site, ada: A
     assert [(await get(app, path)).status for path in (ADA, FINGER)] == [410, 410]
 
 
-async def test_what_another_process_changed_is_too(app: Fedi, site: Site, ada: Actor) -> None:
-    """On SQLite with the commit; on PostgreSQL as soon as its word comes."""
+async def test_what_another_process_changed_is_too(
+    app: Fedi, site: Site, ada: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite with the commit, whenever the listening thread next looks; on PostgreSQL as soon as its word comes."""
+    monkeypatch.setattr(events, "_POLL", 60)
     assert [(await get(app, path)).status for path in (ADA, ADA, FINGER)] == [200] * 3
     program = (
         "import sys; from storage.database import Database; from storage import actors\n"
