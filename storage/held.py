@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Insert, Table, Update, bindparam, event, func
+from sqlalchemy import ColumnElement, Connection, Engine, Insert, Table, Update, bindparam, event, func
 
 from storage.prepared import put_each
 
@@ -252,6 +252,8 @@ def _write_changes(
 @cache
 def _update(dialect: str, table: Table, counts: tuple[str, ...], values: tuple[str, ...]) -> Update:
     most = func.max if dialect == "sqlite" else func.greatest
-    new = {name: most(table.c[name] + bindparam(f"by_{name}", type_=table.c[name].type), 0) for name in counts}
+    new: dict[str, ColumnElement[Any]] = {
+        name: most(table.c[name] + bindparam(f"by_{name}", type_=table.c[name].type), 0) for name in counts
+    }
     new |= {name: bindparam(f"to_{name}", type_=table.c[name].type) for name in values}
     return table.update().where(table.c.id == bindparam("key", type_=table.c.id.type)).values(new)

@@ -99,7 +99,7 @@ def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
     prepared = _of_change(tx, statement, values)
     held = tx.info.get("held")  # `storage.held`, which is built on this
     if held is not None:
-        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+        held.before_writing(tx, _changed(statement))
     cursor = _execute(tx, prepared, values)
     count: int = cursor.rowcount
     cursor.close()
@@ -111,7 +111,7 @@ def returned(tx: Connection, statement: Change, values: Mapping[str, Any]) -> Se
     prepared = _of_change(tx, statement, values)
     held = tx.info.get("held")  # `storage.held`, which is built on this
     if held is not None:
-        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+        held.before_writing(tx, _changed(statement))
     found = _fetched(tx, prepared, values)
     return found if prepared.converted is _as_it_is else [prepared.converted(row) for row in found]
 
@@ -121,7 +121,7 @@ def change_each(tx: Connection, statement: Change, several: Sequence[Mapping[str
     were met in all comes back."""
     held = tx.info.get("held")
     if held is not None:
-        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+        held.before_writing(tx, _changed(statement))
     return put_each(tx, statement, several)
 
 
@@ -153,8 +153,8 @@ def put_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, A
         for name, change_of in changed:
             named[name] = change_of(named[name])
         parameters.append(named if prepared.positions is None else tuple(map(named.__getitem__, prepared.positions)))
+    count: int = 0
     if tx.dialect.name == "sqlite" and len(parameters) > 1:
-        count = 0
         for sql, several_at_once in _together(prepared, parameters):
             cursor = _execute_each(tx, sql, several_at_once)
             count += cursor.rowcount
@@ -201,11 +201,16 @@ def change_among(tx: Connection, statement: Change, values: Mapping[str, Any]) -
         _kept[key] = prepared
     held = tx.info.get("held")
     if held is not None:
-        held.before_writing(tx, None if statement.is_delete else statement.table.name)
+        held.before_writing(tx, _changed(statement))
     cursor = _execute(tx, prepared, values)
     count: int = cursor.rowcount
     cursor.close()
     return count
+
+
+def _changed(statement: Change) -> str | None:
+    """The table that a statement changes; None where that may change others as well (ON DELETE CASCADE)."""
+    return None if statement.is_delete or not isinstance(statement.table, TableClause) else statement.table.name
 
 
 def _of_change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> _Prepared:

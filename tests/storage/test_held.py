@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import exc, func, select, text, update
@@ -21,7 +22,7 @@ from tests.storage import rows
 Connect = Callable[..., Database]
 
 
-def _post(author: Actor, number: int, **more: object) -> Post:
+def _post(author: Actor, number: int, **more: Any) -> Post:
     iri = f"{author.iri}/{number}"
     made = Post(
         number, iri, iri, author.id, None, False, "Note", None, f"<p>word{number}</p>", None, None,
@@ -215,12 +216,12 @@ def test_units_that_are_committed_together_see_each_other_and_fail_alone(db: Dat
     first = db._submit(lambda tx: _keep(tx, _post(ada, 5)))
     if db.kind == "postgresql":
         first.result(10)
-    rest = [db._submit(look), db._submit(wrong), db._submit(lambda tx: _keep(tx, _post(ada, 8)))]
+    seen, bad, last = db._submit(look), db._submit(wrong), db._submit(lambda tx: _keep(tx, _post(ada, 8)))
     go.set()
     first.result(10)
-    assert rest[0].result(10)
-    assert isinstance(rest[1].exception(10), LookupError)
-    rest[2].result(10)
+    assert seen.result(10)
+    assert isinstance(bad.exception(10), LookupError)
+    last.result(10)
     assert db.read_now(lambda tx: sorted(tx.scalars(select(posts.posts.c.id)))) == [5, 8]
     assert db.read_now(lambda tx: actors.by_ids(tx, [ada.id])[ada.id].posts_count) == 2
 

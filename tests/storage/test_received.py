@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -186,7 +187,7 @@ def test_old_rows_lose_their_bodies_first_and_then_go(db: Database) -> None:
 def test_the_claim_looks_into_indexes_alone(db: Database) -> None:
     if db.kind != "sqlite":
         pytest.skip("a small table is read whole by PostgreSQL, rightly; tests/growth asks whether indexes can serve")
-    asked = {
+    asked: dict[Any, dict[str, Any]] = {
         received._FRESH_HOSTS: {"after": "", "most": 5},
         received._FRESH: {"host": "far.example", "most": 5},
         received._AGAIN: {"now": 5},
