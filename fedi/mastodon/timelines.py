@@ -5,6 +5,7 @@ left out, and so is a group's boost of a reply (Mastodon shows every announced c
 What belongs into a home or a list is `fedi.feeds`.
 """
 
+import time
 from typing import Any
 
 import msgspec
@@ -47,7 +48,9 @@ async def home(request: Request) -> Response:
         me = known(identify(tx, token, "read:statuses")).me
         return home_page(tx, site, me.id, page)
 
+    began = time.perf_counter()
     found, first, last = await site.db.read_quickly(unit)
+    site.steps.add("home.read", time.perf_counter() - began)
     return Json(found, headers=links(request, first, last))
 
 
