@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage import held
+from storage import held, names
 from storage.events import note
 from storage.interned import Interned
 from storage.metadata import (
@@ -180,6 +180,7 @@ _NOTHING: Mapping[Any, Any] = {}
 def insert(tx: Tx, actor: Actor) -> None:
     """Add an actor. Raises IntegrityError when its IRI or its name at its domain is taken."""
     tx.execute(actors.insert().values(_values(actor)))
+    names.put(tx, actor.id, actor.username, actor.name, new=True)
 
 
 def by_id(tx: Tx, actor_id: int) -> Actor | None:
@@ -258,6 +259,10 @@ def local(tx: Tx, kind: str | None = None) -> list[Actor]:
 
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
     """Set columns of an actor."""
+    if "name" in values:
+        known = by_id(tx, actor_id)
+        if known is not None and known.name != values["name"]:
+            names.put(tx, actor_id, known.username, values["name"])
     set_columns(tx, actors, actors.c.id, actor_id, values)
     if not _FIGURES.issuperset(values):
         note(tx, "actor")
@@ -282,10 +287,13 @@ def save_remote(tx: Tx, actor: Actor) -> Actor:
     """
     values = _values(actor)
     known = by_iri(tx, actor.iri)
-    if known is None and not insert_new(tx, actors, values):
-        known = by_iri(tx, actor.iri)  # PostgreSQL: another job met it in this moment
-        if known is None:
-            raise NameTaken(f"{actor.username}@{actor.domain}")
+    if known is None:
+        if insert_new(tx, actors, values):
+            names.put(tx, actor.id, actor.username, actor.name, new=True)
+        else:
+            known = by_iri(tx, actor.iri)  # PostgreSQL: another job met it in this moment
+            if known is None:
+                raise NameTaken(f"{actor.username}@{actor.domain}")
     if known is not None:
         for kept in (
             "id",

@@ -7,9 +7,23 @@ voted in, what is in one's groups, and public posts of authors who want to be fo
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, not_, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
-from storage import indexed
+from storage import indexed, names
 from storage.actors import Actor, actors
 from storage.cards import cards
 from storage.follows import follows
@@ -178,6 +192,17 @@ def _condition(dialect: str, operator: Operator, searcher: Searcher, named: dict
     return true()  # in: says where, which `_findable` looks at
 
 
+_CANDIDATES = 10_000
+"""Accounts that are looked at for a few letters, beside those that the searcher follows."""
+
+
+def _candidates(typed: str, searcher: Searcher) -> CompoundSelect[tuple[int]] | Select[tuple[int]]:
+    """The ids of the accounts that may be meant."""
+    some = names.beginning(typed, _CANDIDATES).subquery() if typed else None
+    mine = select(follows.c.target_id).where(follows.c.follower_id == (searcher.person_id or 0))
+    return mine if some is None else union_all(select(some.c.actor_id), mine)
+
+
 def accounts(
     tx: Tx, typed: str, searcher: Searcher, *, limit: int, offset: int = 0, following: bool = False
 ) -> list[Actor]:
@@ -216,6 +241,7 @@ def accounts(
     )
     blocked = exists(select(peers.c.host).where(peers.c.host == actors.c.host, peers.c.stance == "blocked"))
     query = select(*columns(actors, Actor)).where(
+        actors.c.id.in_(_candidates(username if at else words, searcher)),
         actors.c.state == "active",
         actors.c.kind != "Application",
         or_(handle.like(f"{pattern}%", escape="\\"), *(name.like(one, escape="\\") for one in within)),

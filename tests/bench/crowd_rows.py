@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from storage.ids import first_at
+from storage.names import words_of
 from tests.bench.crowd import DAY, Crowd, Filled, Row
 
 _ACTOR = (
@@ -28,6 +29,7 @@ _KEPT_BODIES = 14 * DAY
 def everything(crowd: Crowd) -> Iterator[Filled]:
     """All rows, in an order in which what they refer to is there first."""
     yield Filled("actors", _ACTOR, actors(crowd))
+    yield Filled("names", ("word", "actor_id"), found_by(crowd))
     yield Filled("keys", ("id", "owner", "host", "public", "private", "created_at"), keys(crowd))
     yield Filled("peers", ("host", "stance", "software", "nodeinfo_at", "first_seen_at", "last_seen_at"), peers(crowd))
     yield Filled("people", ("actor_id", "email", "role", "state", "settings", "created_at"), people(crowd))
@@ -96,6 +98,13 @@ def actors(crowd: Crowd) -> Iterator[Row]:
             False, True, actor % 3 != 0, "[]", "[]", "active", 1 + crowd.follows // (actor + 10), 50, 10,
             crowd.now - actor % 1000 * DAY // 10, crowd.now - DAY, None if local else crowd.now - DAY,
         )  # fmt: skip
+
+
+def found_by(crowd: Crowd) -> Iterator[Row]:
+    """The words by which accounts are looked for."""
+    for actor in range(crowd.accounts + crowd.groups):
+        for word in words_of(crowd.name(actor), " ".join(crowd.said(actor)[:2])):
+            yield word, crowd.actor_id(actor)
 
 
 def keys(crowd: Crowd) -> Iterator[Row]:

@@ -1,12 +1,13 @@
 """Speed and scale: what lets the tables grow to millions of rows."""
 
 import re
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Connection, text
 
-from storage import partitions
+from storage import names, partitions
 
 revision = "0005_scale"
 down_revision = "0004_search"
@@ -50,6 +51,7 @@ def upgrade() -> None:
     op.drop_index("ix_received_settled", "received")
     _index("ix_received_settled", "received", "settled_at", "state", where="settled_at IS NOT NULL")
     _claimed_by_host()
+    _names(connection)
     op.create_table(
         "processes",
         sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
@@ -57,6 +59,20 @@ def upgrade() -> None:
         sa.Column("figures", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("slot", name=op.f("pk_processes")),
     )
+
+
+def _names(connection: Connection) -> None:
+    """The words that accounts are found by, of those that are there."""
+    op.create_table(
+        "names",
+        sa.Column("word", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("actor_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["actor_id"], ["actors.id"], name="fk_names_actor_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("word", "actor_id", name="pk_names"),
+    )
+    known = connection.execute(text("SELECT id, username, name FROM actors"))
+    names.fill(connection, [(row[0], row[1], row[2]) for row in known])
+    _index("ix_names_actor_id", "names", "actor_id")
 
 
 def _claimed_by_host() -> None:
@@ -91,7 +107,7 @@ def _index(
 ) -> None:
     """An index; `where` of a partial one, for both databases or for SQLite and for PostgreSQL."""
     sqlite, postgresql = (where, where) if where is None or isinstance(where, str) else where
-    conditions = {}
+    conditions: dict[str, Any] = {}
     if sqlite is not None and postgresql is not None:
         conditions = {"sqlite_where": text(sqlite), "postgresql_where": text(postgresql)}
     op.create_index(name, table, list(columns), unique=unique, **conditions)
