@@ -17,6 +17,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Unit = Callable[[Tx], T]
 
+_PASSED = 4
+"""Commits that go before a patient unit at most."""
 _GATHER = 256
 """Units in one commit at most, so that a burst cannot hold the write lock for long."""
 _WAITING = 4096
@@ -110,6 +113,7 @@ class Database:
             self._read_engine = sqlite_engine(url, readers + 1, writable=False)
             self._views = Views(self._read_engine)
             self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+            self._patient: deque[_Waiting] = deque()
             self._writer = threading.Thread(target=self._write_forever, name="write", daemon=True)
             self._writer.start()
             self._writers = None
@@ -136,6 +140,7 @@ class Database:
             except NoSlot as problem:
                 raise StorageUnavailable(str(problem)) from problem
             self._writers = _Threads(writers, thread_name_prefix="write")
+            self._patient_writers = _Threads(2, thread_name_prefix="write patiently")
             self.events.listen_on(address, lambda: self._renew(postgres_slot))
         held.listen(self._write_engine)
         self._slot = slot
@@ -182,6 +187,11 @@ class Database:
         """
         return await asyncio.wrap_future(self._submit(unit))
 
+    async def write_patiently(self, unit: Unit[T]) -> T:
+        """As `write`, for long work that nobody waits for: what others write goes first, and is committed by itself; but of
+        many such only some, so that it gets its turn."""
+        return await asyncio.wrap_future(self._submit(unit, patient=True))
+
     def read_now(self, unit: Unit[T]) -> T:
         """`read` for code without an event loop (the command line)."""
         return self._ask(unit).result()
@@ -213,6 +223,7 @@ class Database:
             self._writer.join()
         else:
             self._writers.shutdown()
+            self._patient_writers.shutdown()
         self.events.close()
         if self._watch is not None:
             self._watch.close()
@@ -250,17 +261,23 @@ class Database:
             self.reading.over()
         return found
 
-    def _submit(self, unit: Unit[T]) -> "Future[T]":
+    def _submit(self, unit: Unit[T], *, patient: bool = False) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
         if self._writers is not None:
+            if patient:
+                return self._patient_writers.submit(self._write_postgres, unit)
             if self._writers.waiting >= _WAITING:
                 raise self._too_many(self.writing)
             return self._writers.submit(self._write_postgres, unit)
         if self._waiting.qsize() >= _WAITING:
             raise self._too_many(self.writing)
         result: Future[T] = Future()
-        self._waiting.put(_Waiting(unit, result))
+        if patient:
+            self._patient.append(_Waiting(unit, result))
+            self._waiting.put(_WAKE)
+        else:
+            self._waiting.put(_Waiting(unit, result))
         return result
 
     def _renew(self, slot: PostgresSlot) -> None:
@@ -309,21 +326,22 @@ class Database:
 
     def _write_forever(self) -> None:
         ended = False
-        while not ended:
-            first = self._waiting.get()
-            if first is None:
-                return
-            batch = [first]
-            while len(batch) < _GATHER:
-                try:
-                    following = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    ended = True
-                    break
-                batch.append(following)
-            self._write_batch(batch)
+        passed = 0
+        while not ended or self._patient:
+            batch: list[_Waiting] = []
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < _GATHER and not ended:
+                    following = self._waiting.get(block=not (batch or self._patient))
+                    if following is None:
+                        ended = True
+                    elif following is not _WAKE:
+                        batch.append(following)
+            if batch:
+                self._write_batch(batch)
+                passed += 1
+            if self._patient and (not batch or passed >= _PASSED):
+                passed = 0
+                self._write_batch([self._patient.popleft()])
 
     def _write_batch(self, batch: "list[_Waiting]") -> None:
         """Run units and commit them together; who waits is told after the commit.
@@ -466,6 +484,10 @@ class _Waiting:
     def failed(self, problem: BaseException) -> None:
         if not self._result.done():
             self._result.set_exception(problem)
+
+
+_WAKE = _Waiting(lambda _tx: None, Future())
+"""In the queue of the writer: a patient unit has come."""
 
 
 def _in_trouble(problem: exc.DBAPIError) -> bool:

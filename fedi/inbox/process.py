@@ -85,7 +85,7 @@ async def _fetch_and_handle(site: Site, items: list[Item], claim: int) -> None:
 
 async def _handle(site: Site, items: list[Item], claim: int) -> None:
     begun = perf_counter()
-    ended = await site.db.write(lambda tx: handle_all(tx, site, items, claim))
+    ended = await site.db.write_patiently(lambda tx: handle_all(tx, site, items, claim))
     for code, count in ended.items():
         site.outcomes.add("processed", code, count)
     site.steps.add("inbox.process", perf_counter() - begun, len(items))

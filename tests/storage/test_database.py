@@ -268,3 +268,42 @@ def test_jobs_are_unique_by_name_while_they_wait(db: Database) -> None:
     assert (job.attempts, job.state) == (1, "working")
     db.write_now(lambda tx: jobs.done(tx, job.id))
     assert db.write_now(lambda tx: jobs.add(tx, 3, "nodeinfo", "a.example", {}, 0))
+
+
+def test_what_somebody_waits_for_goes_before_long_work_and_does_not_starve_it(db: Database) -> None:
+    if db.kind != "sqlite":
+        pytest.skip("PostgreSQL has threads of their own for either")
+    _, go = _block(db)
+    done: list[str] = []
+
+    def says(name: str) -> Callable[[Tx], None]:
+        return lambda _tx: done.append(name)
+
+    long = [db._submit(says(f"long{number}"), patient=True) for number in range(3)]
+    quick = [db._submit(says(f"quick{number}")) for number in range(300)]
+    go.set()
+    for one in (*long, *quick):
+        one.result(10)
+    assert done.index("quick299") < done.index("long0")
+    assert [one for one in done if one.startswith("long")] == ["long0", "long1", "long2"]
+
+    turn = threading.Event()
+    urgent: list[object] = []
+
+    def again(_tx: Tx) -> None:
+        """Somebody always has something to write."""
+        if not turn.is_set() and len(urgent) < 1000:
+            urgent.append(db._submit(again))
+
+    db._submit(again)
+    db._submit(lambda _tx: turn.set(), patient=True).result(10)
+    assert turn.is_set()
+    assert len(urgent) < 1000
+    db.write_now(lambda _tx: None)
+
+
+def test_patient_work_is_finished_before_closing(connect: Connect) -> None:
+    db = connect()
+    kept = [db._submit(_put(f"n{number}"), patient=True) for number in range(5)]
+    db.close()
+    assert sorted(one.result(10) for one in kept) == [f"n{number}" for number in range(5)]
