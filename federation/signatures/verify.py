@@ -83,10 +83,10 @@ def signature_of(method: str, target: str, headers: Headers) -> Claim:
 
 
 def _fields(headers: Headers) -> dict[str, str]:
-    pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1")) if isinstance(name, bytes) else (name.lower(), value)
-        for name, value in (headers.items() if isinstance(headers, Mapping) else headers)
-    ]
+    if isinstance(headers, Mapping):
+        pairs = [(name.lower(), value) for name, value in headers.items()]
+    else:
+        pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
     fields: dict[str, str] = dict(pairs)
     if len(fields) < len(pairs):
         fields = {}
