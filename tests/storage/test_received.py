@@ -197,3 +197,37 @@ def test_the_claim_looks_into_indexes_alone(db: Database) -> None:
         plan = db.read_now(lambda tx: [row[3] for row in tx.execute(text("EXPLAIN QUERY PLAN " + sql))])
         assert not [line for line in plan if line.startswith("SCAN received") or "TEMP B-TREE" in line], plan
         assert [line for line in plan if "ix_received_fresh" in line or "ix_received_again" in line], plan
+
+
+def _arrived(number: int, name: str) -> received.Arrived:
+    return received.Arrived(
+        number, f"https://far.example/{name}", "Like", "far.example", "https://far.example/u", "https://far.example/u#k",
+        "cavage", b"{}", 5, 5,
+    )  # fmt: skip
+
+
+def test_what_comes_in_together_is_kept_once_each_and_as_one_by_one(db: Database) -> None:
+    several = [_arrived(number, f"a{number % 70}") for number in range(1, 101)]
+    assert db.write_now(lambda tx: received.insert_arrived(tx, several)) == 70
+    assert db.write_now(lambda tx: received.insert_arrived(tx, several[:5])) == 0
+    one = activity(1001, host="far.example")
+    db.write_now(lambda tx: received.insert(tx, one))
+    kept = db.read_now(lambda tx: received.newest(tx, 1000))
+    assert sorted(row.id for row in kept) == [*range(1, 71), 1001]
+    last = next(row for row in kept if row.id == 70)
+    assert (last.activity_id, last.state, last.attempts, last.body) == ("https://far.example/a0", "new", 0, b"{}")
+    assert (last.headers, last.settled_at, last.code, last.problem) == (None, None, None, None)
+    claimed = db.write_now(lambda tx: received.claim(tx, 5, 1000, 1000, by=7))
+    assert [row.id for row in claimed] == [*range(1, 71), 1001]
+
+
+def test_what_comes_in_together_wakes_who_works_unless_all_of_it_was_here(db: Database) -> None:
+    heard: list[list[tuple[str, str]]] = []
+
+    def insert(tx: Tx) -> None:
+        received.insert_arrived(tx, [_arrived(1, "a"), _arrived(2, "b")])
+        heard.append(list(tx.info["after"]))
+
+    db.write_now(insert)
+    db.write_now(insert)
+    assert heard == [[("received", "")], []]
