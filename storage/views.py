@@ -59,6 +59,7 @@ class Views:
         if tx is None:
             tx = self._quick = self._connect()
             raw: Any = tx.connection.dbapi_connection
+            raw.execute("PRAGMA busy_timeout=0")  # who must wait for another process does so in a thread
             raw.set_progress_handler(lambda: time.perf_counter() > self._end, _STEPS)
         self._end = time.perf_counter() + _PATIENCE
         try:
