@@ -245,15 +245,21 @@ def _vector(found: Document) -> str:
 # How words are asked for. A word is quoted in both languages, and has only letters and digits.
 
 
-def with_words(dialect: str, groups: Sequence[tuple[Sequence[str], bool]]) -> ColumnElement[bool]:
-    """Rows that have all of these groups of words, those of a group side by side.
+def with_words(
+    dialect: str, groups: Sequence[tuple[Sequence[str], bool]], without: Sequence[Sequence[str]] = ()
+) -> ColumnElement[bool]:
+    """Rows that have all of these groups of words, those of a group side by side, and none of the groups `without`.
 
     With each group stands whether it is meant exactly; else a group of one word also finds longer words that begin with it
     or have it as a later part.
     """
     if dialect == "sqlite":
-        return _matches(" AND ".join(_sqlite_group(group, exact=exact) for group, exact in groups))
-    return _holds(" & ".join(_postgresql_group(group, exact=exact) for group, exact in groups))
+        asked = " AND ".join(_sqlite_group(group, exact=exact) for group, exact in groups)
+        if without:
+            asked = f"({asked}) NOT ({' OR '.join(_sqlite_group(group, exact=True) for group in without)})"
+        return _matches(asked)
+    wanted = [_postgresql_group(group, exact=exact) for group, exact in groups]
+    return _holds(" & ".join([*wanted, *(f"!{_postgresql_group(group, exact=True)}" for group in without)]))
 
 
 def with_mark(dialect: str, mark: str) -> ColumnElement[bool]:

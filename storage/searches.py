@@ -75,7 +75,7 @@ def find(
         here = indexed.id_of(dialect) if dialect == "sqlite" else posts.c.id
         query = query.join(indexed.searches, indexed.id_of(dialect) == posts.c.id)
         conditions += words
-    if question.unwanted:
+    elif question.unwanted:
         conditions += [~_among(dialect, indexed.with_words(dialect, [(one, True)])) for one in question.unwanted]
     named = _named(tx, question.operators, searcher)
     for operator in question.operators:
@@ -93,7 +93,7 @@ def find(
 def _words(dialect: str, question: Question) -> list[ColumnElement[bool]]:
     """The conditions on words as one: FTS5 takes one question for each table."""
     groups = [(group, False) for group in question.wanted] + [(group, True) for group in question.exact]
-    return [indexed.with_words(dialect, groups)] if groups else []
+    return [indexed.with_words(dialect, groups, question.unwanted)] if groups else []
 
 
 def _among(dialect: str, holds: ColumnElement[bool]) -> ColumnElement[bool]:

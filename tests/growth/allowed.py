@@ -28,6 +28,7 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("all of actors by ix_actors_local", "actors.followers_count DESC", "who is followed most here: people here alone"),
     ("all of actors by ix_actors_groups", "LIKE", "groups alone"),
     ("all of actors", "LEFT OUTER JOIN people", "accounts by a part of their name, for moderators"),
+    ("all of actors by pk_actors", "FROM names", "in a thousandth of an instance all accounts may be meant"),
     ("all of processes", "FROM processes", "64 rows at most"),
     ("all of searches", "WHERE 0 = 1", "nothing is meant, and nothing read"),
     ("all of actors", "NOT notifications.filtered", "PostgreSQL may gather active authors where it looks at many rows"),
