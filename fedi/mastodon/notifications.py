@@ -19,6 +19,7 @@ from fedi.errors import NotFound
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.notification import OF_MODERATION, notification, stands
+from fedi.mastodon.kept import repeatable
 from fedi.mastodon.load import Bundle, Shown, bundle
 from fedi.mastodon.paging import Filled, Paging, fill, links
 from storage import markers, notification_groups, notifications
@@ -55,6 +56,7 @@ class Wanted(Paging, kw_only=True):
         }
 
 
+@repeatable
 async def listed(request: Request) -> Response:
     """GET /api/v1/notifications."""
     site: Site = request.app.state.site
@@ -67,7 +69,7 @@ async def listed(request: Request) -> Response:
         shown = (notification(rows, one, asked.supported_types) for one in filled.items)
         return [one for one in shown if one is not None], filled.first, filled.last
 
-    found, first, last = await site.db.read(unit)
+    found, first, last = await site.db.read_quickly(unit)
     return Json(found, headers=links(request, first, last))
 
 

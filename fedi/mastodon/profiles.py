@@ -22,6 +22,7 @@ from fedi.mastodon import arguments, presenting
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import PRIVACY, credentials, profile
 from fedi.mastodon.faces import taken
+from fedi.mastodon.kept import repeatable
 from fedi.mastodon.writing import TO_ACTIONS
 from fedi.media.processing import FACE_BYTES
 from storage import apps, follows, people
@@ -34,6 +35,7 @@ _DOMAINS = 100
 """Websites that may name one person."""
 
 
+@repeatable
 async def verify_credentials(request: Request) -> Response:
     """GET /api/v1/accounts/verify_credentials: the caller, with what only they see of themselves."""
     site: Site = request.app.state.site
@@ -43,7 +45,7 @@ async def verify_credentials(request: Request) -> Response:
         caller = known(identify(tx, token, "read:accounts", "profile"))
         return own(tx, site, caller)
 
-    return Json(await site.db.read(unit))
+    return Json(await site.db.read_quickly(unit))
 
 
 def own(tx: Tx, site: Site, caller: Caller) -> dict[str, Any]:
