@@ -274,6 +274,31 @@ def count(tx: Tx, actor_id: int, *, followers: int = 0, following: int = 0, post
     add_to(tx, actors, actor_id, added)
 
 
+FIGURES = frozenset({"followers_count", "following_count", "posts_count", "last_post_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What of an actor changes all the time (the columns `FIGURES`)."""
+
+    followers: int
+    following: int
+    posts: int
+    last_post_at: int | None
+
+
+def figures(tx: Tx, actor: Actor) -> Figures:
+    """The figures of an actor as it was just read from the database, with what this transaction holds back of them."""
+    holds = held.behind(tx)
+    added, values = ({}, {}) if holds is None else holds.pending(actors, actor.id)
+    return Figures(
+        max(actor.followers_count + added.get("followers_count", 0), 0),
+        max(actor.following_count + added.get("following_count", 0), 0),
+        max(actor.posts_count + added.get("posts_count", 0), 0),
+        values.get("last_post_at", actor.last_post_at),
+    )
+
+
 def posted(tx: Tx, actor_id: int, at: int) -> None:
     """Count one post more of an actor, written at `at` ms."""
     add_to(tx, actors, actor_id, {"posts_count": 1})

@@ -1,7 +1,7 @@
 """Client apps, authorisation codes and access tokens (OAuth 2). Secrets, codes and tokens are kept as SHA-256 only."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select, update
@@ -239,32 +239,22 @@ def bearer(tx: Tx, secret: str) -> Bearer | None:
 
 def writer(tx: Tx, secret: str) -> Bearer | None:
     """As `bearer`, with what is asked of who writes a post: settings and app, in one query; once for all that the same
-    person writes in one transaction."""
+    person writes in one transaction, so that figures of theirs may be those from before it."""
     token_hash, holds = hashed(secret), held.behind(tx)
     known: Bearer | None = holds.answered("writers", token_hash) if holds is not None else None
-    if known is None:
-        found = rows(tx, _WRITER, {"token_hash": token_hash}, behind=True)
-        if not found:
-            return None
-        values = found[0]
-        split, end = len(_TOKEN), len(_TOKEN) + len(_ACTOR)
-        actor = None if values[split] is None else Actor(*values[split:end])
-        state, role, settings, *app = values[end:]
-        known = Bearer(Token(*values[:split]), actor, state, role, settings, App(*app))
-        if holds is not None:
-            holds.answer("writers", token_hash, known)
-    if holds is None or known.actor is None:
+    if known is not None:
         return known
-    return replace(known, actor=_with_pending(holds, known.actor))
-
-
-def _with_pending(holds: held.Held, actor: Actor) -> Actor:
-    """An actor as the database has it -> with what the transaction holds back of it."""
-    added, values = holds.pending(actors, actor.id)
-    if not added and not values:
-        return actor
-    counts = {name: max(getattr(actor, name) + by, 0) for name, by in added.items()}
-    return replace(actor, **counts, **values)
+    found = rows(tx, _WRITER, {"token_hash": token_hash}, behind=True)
+    if not found:
+        return None
+    values = found[0]
+    split, end = len(_TOKEN), len(_TOKEN) + len(_ACTOR)
+    actor = None if values[split] is None else Actor(*values[split:end])
+    state, role, settings, *app = values[end:]
+    known = Bearer(Token(*values[:split]), actor, state, role, settings, App(*app))
+    if holds is not None:
+        holds.answer("writers", token_hash, known)
+    return known
 
 
 def revoke(tx: Tx, now: int, **which: Any) -> int:

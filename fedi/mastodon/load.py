@@ -4,6 +4,7 @@ Every post comes through the gate (`fedi.visibility.seen`); what it leaves out i
 few posts have (polls, quotes, several languages) is asked for only when one of them has it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from fedi import filtering, visibility
@@ -12,7 +13,7 @@ from fedi.filtering import Met, Rule
 from fedi.mastodon.ready import Pieces, ready
 from fedi.visibility import Viewer
 from storage import actors, apps, cards, follows, mutes, people, polls, posts, reactions
-from storage.actors import Actor
+from storage.actors import Actor, Figures
 from storage.apps import App
 from storage.cards import Card
 from storage.ids import is_place, without_place
@@ -54,7 +55,7 @@ class Bundle:
     origin: str
     person_id: int | None
     posts: dict[int, Post]
-    actors: dict[int, Actor]
+    actors: Mapping[int, Actor]
     mentions: dict[int, list[int]]
     tags: dict[int, list[str]]
     flags: Flags
@@ -74,6 +75,7 @@ class Bundle:
     muted: frozenset[int] = frozenset()  # posts of threads of which the caller wants to hear no more
     filtered: dict[int, list[Met]] = field(default_factory=dict)  # filters of the caller's that a post meets
     cards: dict[str, Card] = field(default_factory=dict)  # by the URL of the page
+    figures: dict[int, Figures] = field(default_factory=dict)  # of actors whose rows in `actors` have older ones
 
 
 def of_entry(entry: Entry) -> Shown:

@@ -29,6 +29,7 @@ from fedi.mastodon.threads import around
 from fedi.mastodon.writing import GROUP, Writing, time_of
 from fedi.mastodon.written import answer
 from storage import scheduled as scheduled_rows
+from storage.actors import figures
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -53,6 +54,7 @@ async def create(request: Request) -> Response:
 
     def unit(tx: Tx) -> Any:
         caller = identify_writer(tx, token, "write:statuses")
+        before = figures(tx, caller.me)
         params = asked.params(caller.settings)
         if asked.quoted_status_id is not None:
             found = find(tx, caller.viewer, asked.quoted_status_id)  # a client may quote by the id of a boost
@@ -78,7 +80,7 @@ async def create(request: Request) -> Response:
             if earlier is None:
                 raise
             return scheduled.shown(tx, site, [earlier])[0]  # what this key gave is still to be published
-        return answer(tx, site, caller, written) or _shown(tx, site, caller, written.post)
+        return answer(tx, site, caller, before, written) or _shown(tx, site, caller, written.post)
 
     answered = await site.db.write(unit)
     if isinstance(answered, list):

@@ -193,6 +193,35 @@ def test_a_locked_database_is_waited_for(db: Database, url: str) -> None:
     assert waiting.result(10) == "a"
 
 
+def test_a_refusal_undoes_nobodys_work(db: Database) -> None:
+    if db.kind != "sqlite":
+        pytest.skip("PostgreSQL's units each have a transaction of their own")
+    _, go = _block(db)
+    runs: list[str] = []
+
+    def put(name: str) -> Callable[[Tx], str]:
+        def unit(tx: Tx) -> str:
+            runs.append(name)
+            return _put(name)(tx)
+
+        return unit
+
+    def refuse(tx: Tx) -> None:
+        note(tx, "never")
+        tx.execute(select(cursors.c.name)).all()
+        raise ValueError("no")
+
+    kept = [db._submit(put("a")), db._submit(put("b"))]
+    refused = db._submit(refuse)
+    last = db._submit(put("c"))
+    go.set()
+    with pytest.raises(ValueError, match="no"):
+        refused.result(10)
+    assert [one.result(10) for one in (*kept, last)] == ["a", "b", "c"]
+    assert runs == ["a", "b", "c"]  # none of them again
+    assert _names(db) == ["a", "b", "c"]
+
+
 def test_a_closed_database_refuses(connect: Connect) -> None:
     db = connect()
     db.close()

@@ -1,7 +1,8 @@
 """The Account entity: a person or group, local or remote, as clients know them. Pure: rows in, dicts out."""
 
 import html
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -9,11 +10,11 @@ import msgspec
 from fedi.caches import Cache, shared
 from fedi.mastodon.answers import day, moment
 from fedi.mastodon.entities.emoji import emojis
-from storage.actors import Actor
+from storage.actors import FIGURES, Actor, Figures
 from storage.people import Person
 
 _DAY = 86_400_000
-_rendered: Cache[tuple[str, int], tuple[Actor, msgspec.Raw]] = shared("accounts", 8_000, 8 << 20)
+_rendered: Cache[tuple[str, int], tuple[Actor, msgspec.Raw, int]] = shared("accounts", 8_000, 4 << 20)
 _encode = msgspec.json.Encoder().encode
 
 # storage/people.settings -> Mastodon's `source` and preferences
@@ -25,16 +26,47 @@ def acct(actor: Actor) -> str:
     return actor.username if actor.local else f"{actor.username}@{actor.domain}"
 
 
-def account(origin: str, actor: Actor) -> msgspec.Raw:
-    """The Account as ready JSON. Kept while the row stays the same, as the same few authors fill every timeline."""
+def account(origin: str, actor: Actor, newer: Figures | None = None) -> msgspec.Raw:
+    """The Account as ready JSON. Kept while the row stays the same, as the same few authors fill every timeline; while only
+    its figures change, all else of it. `newer` are figures since the row was read."""
     key = (origin, actor.id)
     known = _rendered.get(key)
-    if known is not None and (known[0] is actor or known[0] == actor):
+    if known is not None and newer is None and (known[0] is actor or known[0] == actor):
         return known[1]
-    encoded = _encode(account_dict(origin, actor))
-    made = msgspec.Raw(encoded)
-    _rendered.put(key, (actor, made), 2 * len(encoded) + 1500)  # the row says the same again, in a string each
-    return made
+    if known is not None and (known[0] is actor or _lasting(known[0]) == _lasting(actor)):
+        lasting = bytes(memoryview(known[1])[: known[2]])
+        if newer is not None:
+            return msgspec.Raw(lasting + _encoded(newer))
+    else:
+        shown = account_dict(origin, actor)
+        for name in _FIGURES:
+            del shown[name]
+        lasting = _encode(shown)[:-1]
+    made = msgspec.Raw(lasting + _encoded(figures_of(actor)))
+    size = 2 * len(lasting) + 2000  # the row says the same again, in a string each
+    _rendered.put(key, (actor, made, len(lasting)), size)
+    return made if newer is None else msgspec.Raw(lasting + _encoded(newer))
+
+
+_FIGURES = ("followers_count", "following_count", "statuses_count", "last_status_at")
+_lasting = attrgetter(*(field.name for field in fields(Actor) if field.name not in FIGURES))
+
+
+def _encoded(figures: Figures) -> bytes:
+    """The end of an Account."""
+    last = b"null" if figures.last_post_at is None else b'"%s"' % day(figures.last_post_at).encode()
+    return b',"followers_count":%d,"following_count":%d,"statuses_count":%d,"last_status_at":%s}' % (
+        figures.followers,
+        figures.following,
+        figures.posts,
+        last,
+    )
+
+
+def figures_of(actor: Actor) -> Figures:
+    """The figures of an account as they are shown: when who is suspended wrote last is not told."""
+    last = actor.last_post_at if actor.state in ("active", "pending") else None
+    return Figures(actor.followers_count, actor.following_count, actor.posts_count, last)
 
 
 @dataclass(frozen=True, slots=True)

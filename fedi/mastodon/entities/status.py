@@ -77,7 +77,7 @@ def status(bundle: Bundle, shown: Shown, *, quoted: bool = False) -> msgspec.Raw
             pieces.head,
             pieces.tail,
             b',"account":',
-            account(bundle.origin, author),
+            account(bundle.origin, author, bundle.figures.get(author.id)),
             b"" if group is None else b',"group":' + of_status(bundle.origin, group),
             flags,
             b',"reblog":null}',
