@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
-from storage import migrations, partitions, received
+from storage import migrations, names, partitions, received
 from storage.database import Database
 from storage.ids import first_at
 from storage.metadata import Tx
@@ -160,5 +161,39 @@ def test_the_step_keeps_what_was_received(bare_url: str) -> None:
         else:
             shape = db.read_now(lambda tx: tx.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'received'")))
             assert "id INTEGER NOT NULL" in str(shape)
+    finally:
+        db.close()
+
+
+def test_a_step_that_breaks_off_leaves_all_as_it_was(bare_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = Database(bare_url)
+    try:
+        with db.engine.begin() as tx:
+            config = migrations._config()
+            config.attributes["connection"] = tx
+            command.upgrade(config, "0004_search")
+            texts = dict.fromkeys(("name", "summary", "url", "inbox"), "Ada")
+            switches = dict.fromkeys(("approves_followers", "discoverable", "indexable"), False)
+            add(
+                tx, "actors", id=7, iri="https://far.example/7", kind="Person", username="ada", domain="far.example",
+                host="far.example", local=False, fields="[]", also_known_as="[]", state="active", followers_count=0,
+                following_count=0, posts_count=0, created_at=0, **texts, **switches,
+            )  # fmt: skip
+
+        def break_off(*_: Any) -> None:
+            raise OSError("the power went")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(names, "fill", break_off)
+            with pytest.raises(OSError, match="power"):
+                migrations.upgrade(db.engine)
+        assert migrations.current(db.engine) == "0004_search"
+        columns = [one["name"] for one in inspect(db.engine).get_columns("received")]
+        assert "claimed_until" in columns
+        assert migrations.upgrade(db.engine) == [
+            "0005_scale: Speed and scale: what lets the tables grow to millions of rows."
+        ]
+        words = db.read_now(lambda tx: tx.execute(text("SELECT word, actor_id FROM names")).all())
+        assert [tuple(row) for row in words] == [("ada", 7)]
     finally:
         db.close()
