@@ -18,7 +18,7 @@ class Pieces:
     tail: bytes
 
 
-_kept: Cache[tuple[str, int], tuple[Post, Pieces]] = shared("posts", 10_000, 8 << 20)
+_kept: Cache[tuple[str, int], tuple[Post, Pieces]] = shared("posts", 10_000, 4 << 20)
 
 
 def plain(post: Post) -> bool:

@@ -1,7 +1,9 @@
 """`/metrics`: what an operator's Prometheus reads, of the instance and of each of its processes."""
 
 import asyncio
+import re
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -175,3 +177,20 @@ def test_hosts_cant_write_lines_of_their_own() -> None:
     [sample] = family.samples
     assert sample.labels == {"host": 'evil"} 1\nfedi_people 0\\'}
     assert sample.value == 2
+
+
+async def test_every_figure_is_explained(site: Site, clock: Clock) -> None:
+    site.steps.add("inbox.process", 0.25)
+    site.outcomes.add("processed", "done")
+
+    def fill(tx: Tx) -> None:
+        at = said(tx, actor(tx, "ada"), clock.at)
+        insert_new(tx, links.links, asdict(link("slow.example", at - 1, at, last_success_at=clock.at)))
+        jobs.add(tx, site.new_id(), "card", "1", {}, clock.at)
+
+    await site.db.write(fill)
+    told = {name for name, _ in await scraped(site)}
+    document = (Path(__file__).parents[2] / "deploy" / "monitoring.md").read_text("utf-8")
+    table, _, rules = document.partition("## Rules for alerts")
+    assert set(re.findall(r"`(fedi_\w+)`", table)) == told
+    assert set(re.findall(r"\bfedi_\w+", rules)) <= told

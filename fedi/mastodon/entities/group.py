@@ -20,7 +20,7 @@ ROLES = {"owner": "owner", "moderator": "admin", "member": "user"}
 _ASKED = {"owner": "owner", "admin": "moderator", "moderator": "moderator", "user": "member", "member": "member"}
 _PICTURES = ("avatar", "avatar_static", "header", "header_static")
 _encode = msgspec.json.Encoder().encode
-_rendered: Cache[tuple[str, int], tuple[Actor, bytes]] = shared("groups", 1_000, 2 << 20)
+_rendered: Cache[tuple[str, int], tuple[Actor, bytes]] = shared("groups", 1_000, 1 << 20)
 
 
 def role_asked(name: str) -> str | None:
