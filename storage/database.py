@@ -21,11 +21,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine, create_engine, exc, make_url, text
 
 from storage import held
+from storage.awaited import Answers, Awaited
 from storage.engines import sqlite_engine
 from storage.events import Events
 from storage.ids import Ids
@@ -95,6 +96,7 @@ class Database:
         self.url = url
         self.events = Events()
         self._closed = False
+        self._answers: tuple[asyncio.AbstractEventLoop, Answers] | None = None
         self._changed = False  # by the last units, during an outage
         self._watch: Watch | None = None
         self._views: Views | None = None
@@ -185,7 +187,15 @@ class Database:
         Raises what the unit raises (nothing of it is then kept), or `StorageUnavailable`. The unit may run more than
         once, so it must have no effect outside the transaction.
         """
-        return await asyncio.wrap_future(self._submit(unit))
+        if self._writers is not None:
+            return await asyncio.wrap_future(self._submit(unit))
+        loop = asyncio.get_running_loop()
+        if self._answers is None or self._answers[0] is not loop:
+            self._answers = loop, Answers(loop)
+        awaited = Awaited(self._answers[1], loop)
+        self._submit(unit, result=awaited)
+        found: T = await awaited.future
+        return found
 
     async def write_patiently(self, unit: Unit[T]) -> T:
         """As `write`, for long work that nobody waits for: what others write goes first, and is committed by itself; but of
@@ -261,7 +271,9 @@ class Database:
             self.reading.over()
         return found
 
-    def _submit(self, unit: Unit[T], *, patient: bool = False) -> "Future[T]":
+    def _submit(
+        self, unit: Unit[T], *, patient: bool = False, result: "Awaited | Future[T] | None" = None
+    ) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
         if self._writers is not None:
@@ -272,13 +284,13 @@ class Database:
             return self._writers.submit(self._write_postgres, unit)
         if self._waiting.qsize() >= _WAITING:
             raise self._too_many(self.writing)
-        result: Future[T] = Future()
+        made: Future[T] = Future() if result is None else cast("Future[T]", result)
         if patient:
-            self._patient.append(_Waiting(unit, result))
+            self._patient.append(_Waiting(unit, made))
             self._waiting.put(_WAKE)
         else:
-            self._waiting.put(_Waiting(unit, result))
-        return result
+            self._waiting.put(_Waiting(unit, made))
+        return made
 
     def _renew(self, slot: PostgresSlot) -> None:
         """The server of the database came back: the slot was lost with its connection."""
