@@ -265,10 +265,13 @@ def test_a_late_turn_never_moves_the_cursor_back(db: Database, ada: Actor) -> No
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_every_host_gets_exactly_the_rows_of_whom_it_followed_then(db: Database, seed: int) -> None:
+def test_every_host_gets_exactly_the_rows_of_whom_it_followed_then(
+    db: Database, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Follows, unfollows, posts and turns in any order: a host gets a row if and only if it followed when the row was
-    written and still does when its turn comes; never twice, never out of order.
+    written and still does when its turn comes; never twice, never out of order; however many follow.
     """
+    monkeypatch.setattr(due, "_CROWD", -1 if seed % 2 else 5000)
     chance = random.Random(seed)
     authors = db.write_now(lambda tx: [actor(tx, f"author{number}") for number in range(3)])
     readers = db.write_now(lambda tx: [actor(tx, f"reader{number}", f"h{number % 4}.example") for number in range(8)])
@@ -329,3 +332,59 @@ def test_a_claim_that_was_given_up_is_not_renewed(db: Database, ada: Actor) -> N
     db.write_now(lambda tx: links.save(tx, turn))  # the turn ended while its renewal waited for the database
     db.write_now(lambda tx: links.renew_claims(tx, ["a.example"], 90_000))
     assert len(db.write_now(lambda tx: links.claim(tx, turn.next_attempt_at, 500, 10))) == 1
+
+
+def test_who_has_a_row_already_does_not_get_it_but_others_at_its_host_do(db: Database, ada: Actor) -> None:
+    bo = db.write_now(lambda tx: actor(tx, "bo", "b.example"))
+    db.write_now(lambda tx: follow(tx, bo, ada))
+    first = db.write_now(lambda tx: said(tx, ada, to=Audience((ada.id,), but_not=bo.id)))
+    _spread(db)
+    assert _due(db, "b.example") == []
+    db.write_now(lambda tx: follow(tx, actor(tx, "bea", "b.example"), ada, at=5))
+    assert _due(db, "b.example") == [first]
+    later = db.write_now(lambda tx: actor(tx, "late", "c.example"))
+    db.write_now(lambda tx: follow(tx, later, ada, at=2**40))
+    old = db.write_now(lambda tx: actor(tx, "old", "c.example"))
+    db.write_now(lambda tx: follow(tx, old, ada))
+    db.write_now(lambda tx: said(tx, ada, to=Audience((ada.id,), but_not=old.id)))
+    _spread(db)
+    assert _due(db, "c.example") == [], "the one has it, and the other follows since later"
+
+
+def test_hosts_whose_cursors_are_far_apart_each_get_theirs(db: Database, ada: Actor) -> None:
+    """Cursors further apart than a window are looked at one after another."""
+    eve = db.write_now(lambda tx: actor(tx, "eve"))
+    db.write_now(lambda tx: follow(tx, actor(tx, "bo", "b.example"), ada))
+    first = db.write_now(lambda tx: said(tx, ada))
+    _spread(db)
+    db.write_now(lambda tx: [said(tx, eve) for _ in range(20)])
+    db.write_now(lambda tx: follow(tx, actor(tx, "cy", "c.example"), ada, at=1))
+    second = db.write_now(lambda tx: said(tx, ada, 2))
+    _spread(db)
+    found = db.read_now(lambda tx: due.by_hosts(tx, ["b.example", "c.example"], 9, 5))
+    assert found["b.example"] == due.Due((first,), first + 4)
+    assert found["c.example"] == due.Due((second,), second)
+
+
+def test_what_is_put_off_while_a_turn_runs_stays_put_off(db: Database, ada: Actor) -> None:
+    _many(db, ada, ["a.example"])
+    [turn] = db.write_now(lambda tx: links.claim(tx, 0, 500, 10))
+    db.write_now(lambda tx: tx.execute(links.links.update().values(next_attempt_at=9_000)))
+    db.write_now(lambda tx: links.save(tx, replace(turn, next_attempt_at=100)))
+    assert _link(db, "a.example").next_attempt_at == 9_000
+    failed = replace(turn, failures=1, next_attempt_at=200)
+    db.write_now(lambda tx: links.save(tx, failed))
+    assert _link(db, "a.example").next_attempt_at == 200, "a failure says itself when to try again"
+
+
+def test_a_long_log_is_spread_by_authors_and_not_by_rows(db: Database, ada: Actor) -> None:
+    eve = db.write_now(lambda tx: actor(tx, "eve"))
+    db.write_now(lambda tx: [follow(tx, actor(tx, "x", f"h{number}.example"), ada) for number in range(5)])
+    db.write_now(lambda tx: follow(tx, actor(tx, "y", "h0.example"), eve))
+    rows = [db.write_now(lambda tx: said(tx, by)) for by in (ada, eve, ada, ada, eve)]
+    assert db.write_now(lambda tx: spreading.spread(tx, 3)) == 3
+    assert (_link(db, "h0.example").cursor, _link(db, "h0.example").wanted) == (rows[0] - 1, rows[2])
+    assert db.write_now(lambda tx: spreading.spread(tx, 3)) == 2
+    assert db.write_now(lambda tx: spreading.spread(tx, 3)) == 0
+    assert _link(db, "h0.example").wanted == rows[4]
+    assert _link(db, "h1.example").wanted == rows[3]

@@ -245,6 +245,9 @@ def test_many_hosts_hear_of_anothers_post_one_after_another(site: Site, ada: Act
     at = site.db.write_now(due)
     assert len(at) > 20
     assert max(at) <= 30_000
+    site.db.write_now(lambda tx: [follower(tx, host, ada, name="friend") for host in hosts])
+    site.db.write_now(lambda tx: posts.publish(tx, site, ada, Draft("Good morning")))
+    assert max(site.db.write_now(due)) <= 0, "what somebody here says does not wait for what was put off"
     site.db.write_now(settle)
     site.db.write_now(lambda tx: passed_on(tx, foreign))
     assert site.db.write_now(due) == [-clock.at], "a vote on it, say: who fetches for a preview did so"

@@ -11,12 +11,15 @@ from fedi.actions import people, posts
 from fedi.actions.posts import Draft
 from fedi.config import Config
 from fedi.context import Site
+from fedi.outbox import ledger, traffic
+from fedi.worker import deliveries
 from fedi.worker.deliveries import LEASE, Deliveries
 from fedi.worker.jobs import run as run_job
 from storage import actors, decisions, follows, jobs, links, outbox, peers, troubles
 from storage.actors import Actor
 from storage.database import Database
 from storage.links import Link
+from storage.metadata import Tx
 from storage.outbox import Audience
 from tests.conftest import Clock
 from tests.fedi.outbox.network import Network, follower, site_on
@@ -385,6 +388,105 @@ async def test_hosts_that_hang_do_not_hold_up_others(site: Site, ada: Actor, net
     for task in work.running:
         task.cancel()
     await work.finish()
+
+
+async def test_hosts_that_hang_give_their_places_to_others(
+    site: Site, ada: Actor, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than there are places, so that nobody else would have his turn before they time out."""
+    for module, names in ((deliveries, ("TURNS",)), (traffic, ("POSTS",))):
+        for name in names:
+            monkeypatch.setattr(module, name, 10)
+    monkeypatch.setattr(deliveries, "SLOW_AFTER", 0.05)
+    monkeypatch.setattr(traffic, "SLOW_AFTER", 0.05)
+    dead = [f"a{number}.example" for number in range(30)]
+    well = [f"b{number}.example" for number in range(30)]
+    network.hang = set(dead)
+    site.db.write_now(lambda tx: [follower(tx, host, ada) for host in dead + well])
+    name = publish(site, ada, "one")
+    work = Deliveries(site)
+    for _ in range(400):
+        await work.begin()
+        await asyncio.sleep(0.01)
+        if all(network.names(host) == [name] for host in well):
+            break
+    assert all(network.names(host) == [name] for host in well)
+    assert len(work.well) <= 10
+    assert {host for host, _ in work.slow.values()} == set(dead)
+    for task in work.running:
+        task.cancel()
+    await work.finish()
+    assert (work.traffic.slow, work.well, work.slow) == (0, {}, {})
+
+
+async def test_places_that_hanging_posts_give_back_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "POSTS", 3)
+    monkeypatch.setattr(traffic, "SLOW_POSTS", 2)
+    monkeypatch.setattr(traffic, "SLOW_AFTER", 0.02)
+    shared, running = traffic.Traffic(), 0
+
+    async def hang() -> None:
+        nonlocal running
+        async with shared:
+            running += 1
+            await asyncio.sleep(60)
+
+    tasks = [asyncio.create_task(hang()) for _ in range(20)]
+    await asyncio.sleep(0.3)
+    assert (running, shared.slow) == (5, 2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert shared.slow == 0
+    running, tasks = 0, [asyncio.create_task(hang()) for _ in range(20)]
+    await asyncio.sleep(0.01)
+    assert running == 3, "all places are back, and not one more"
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_turn_that_can_t_be_written_down_takes_no_other_with_it(
+    site: Site, ada: Actor, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [f"h{number}.example" for number in range(8)]
+    site.db.write_now(lambda tx: [follower(tx, host, ada, software="mastodon") for host in hosts])
+    name = publish(site, ada, "one")
+    real = ledger._written
+
+    def broken(tx: Tx, site: Site, entry: ledger.Entry, now: int) -> Link:
+        if entry.turn.link.host == "h3.example":
+            raise RuntimeError("a bug")
+        return real(tx, site, entry, now)
+
+    monkeypatch.setattr(ledger, "_written", broken)
+    work = Deliveries(site)
+    await work.begin()
+    await work.finish()
+    assert all(network.names(host) == [name] for host in hosts)
+    for host in hosts:
+        known = link(site, host)
+        assert (known.cursor == known.wanted, known.claimed_until is None) == (host != "h3.example",) * 2
+
+
+async def test_turns_that_end_together_are_written_in_one_transaction(
+    site: Site, ada: Actor, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = [f"h{number}.example" for number in range(100)]
+    site.db.write_now(lambda tx: [follower(tx, host, ada, software="mastodon") for host in hosts])
+    publish(site, ada, "one")
+    real, sizes = ledger.write_down, []
+
+    def counted(tx: Tx, site: Site, entries: list[ledger.Entry]) -> None:
+        sizes.append(len(entries))
+        real(tx, site, entries)
+
+    monkeypatch.setattr(ledger, "write_down", counted)
+    monkeypatch.setattr(ledger, "GATHER", 0.3)
+    await deliver(site)
+    assert sum(sizes) == 100
+    assert len(sizes) < 20
+    assert all(link(site, host).cursor == link(site, host).wanted for host in hosts)
 
 
 async def test_failing_hosts_have_a_tenth_of_the_places(site: Site, ada: Actor, network: Network, clock: Clock) -> None:
