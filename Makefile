@@ -1,4 +1,4 @@
-# make demo | demo-stop | run | test | clients | realpeers | proxies | check | bench | lock
+# make demo | demo-stop | run | test | clients | realpeers | proxies | check | bench | faults | lock
 # Needs python3 (3.11 or newer, with its venv module) and make; everything else is installed into .venv.
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 # Some machines say so for all programs: each process of ours would then compile 400 modules anew, a second of work.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo demo-stop run test browser clients realpeers proxies check bench lock clean
+.PHONY: install demo demo-stop run test browser clients realpeers proxies check bench faults lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -97,6 +97,10 @@ check: install
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+# Floods, slow peers, full disks, a database that goes away: what others get meanwhile, memory, what is lost (nothing).
+faults: install
+	@$(BIN)/python -m tests.bench.faults $(ARGS)
 
 # After a change of the dependencies in pyproject.toml. UPGRADE=1 takes newer versions of everything. The second file has
 # the same versions without the tools for developing: what a server installs.
