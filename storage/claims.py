@@ -8,7 +8,7 @@ dies, another may take the host after that. Who finds out too late that a claim 
 from collections.abc import Collection, Sequence
 from functools import cache
 
-from sqlalchemy import Column, Table, Text, bindparam, delete, select, update
+from sqlalchemy import Column, ColumnElement, Table, Text, bindparam, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.metadata import Id, Time, Tx, metadata
@@ -34,6 +34,11 @@ _RELEASE = delete(claims).where(
     claims.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)),
     claims.c.claim == bindparam("claim", type_=Id()),
 )
+
+
+def held_by_somebody(host: ColumnElement[str], now: ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition that a host is claimed at `now` ms."""
+    return exists().where(claims.c.host == host, claims.c.until > now)
 
 
 def take(tx: Tx, claim: int, hosts: Sequence[str], now: int, until: int) -> list[str]:

@@ -161,7 +161,12 @@ _FRESH = (
 )
 _AGAIN = (
     select(received.c.id, received.c.host)
-    .where(IS_AGAIN, received.c.due_at <= bindparam("now", type_=Time()))
+    .where(
+        IS_AGAIN,
+        received.c.due_at <= bindparam("now", type_=Time()),
+        # Or a host that has many of them in hand would hide those of others.
+        ~claims.held_by_somebody(received.c.host, bindparam("now", type_=Time())),
+    )
     .order_by(received.c.due_at, received.c.id)
     .limit(_TRIED)
 )
@@ -270,10 +275,8 @@ def _shared(tx: Tx, hosts: list[str], again: dict[str, list[int]], limit: int) -
     """The ids of `limit` rows of these hosts at most, the same number of each as far as they have so many."""
     if not hosts:
         return []
-    share, chosen = (
-        max(limit // len(hosts), 1),
-        {host: _of_host(tx, host, again, limit // len(hosts)) for host in hosts},
-    )
+    share = limit // len(hosts)
+    chosen = {host: _of_host(tx, host, again, share) for host in hosts}
     full = [host for host in hosts if len(chosen[host]) == share]
     left = limit - sum(map(len, chosen.values()))
     if full and left >= len(full):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from storage import claims, jobs, received
 from storage.database import Database
@@ -103,9 +103,9 @@ def test_oldest_first_and_what_is_put_off_waits(db: Database) -> None:
 
 
 def test_a_million_rows_of_one_host_do_not_keep_ten_of_another(db: Database) -> None:
-    _fill(db, 3_000, host="loud.example")
+    _fill(db, 300, host="loud.example")
     _fill(db, 10, 5_001, "quiet.example")
-    _fill(db, 3_000, 6_001, "zealous.example")
+    _fill(db, 300, 6_001, "zealous.example")
     rows, after = db.write_now(lambda tx: received.claim_next(tx, 5, 1_000, 90))
     hosts = [row.host for row in rows]
     assert hosts.count("quiet.example") == 10
@@ -135,6 +135,19 @@ def test_what_is_tried_again_has_its_turn_beside_what_is_new(db: Database) -> No
     db.write_now(lambda tx: received.later(tx, row, 50, "not now"))
     assert 900 not in [row.id for row in db.write_now(lambda tx: received.claim(tx, 49, 50, 10))]
     assert 900 in [row.id for row in db.write_now(lambda tx: received.claim(tx, 50, 51, 10))]
+
+
+def test_what_a_host_has_in_hand_hides_nothing_of_another(db: Database) -> None:
+    _fill(db, received._TRIED + 50, host="loud.example")
+    _fill(db, 1, 5_000, "quiet.example")
+
+    def put_off(tx: Tx) -> None:
+        tx.execute(update(received.received).values(attempts=1, due_at=received.received.c.id))
+
+    db.write_now(put_off)
+    [row, *_] = db.write_now(lambda tx: received.claim(tx, 10_000, 11_000, 100, by=1))
+    assert row.host == "loud.example"
+    assert [row.id for row in db.write_now(lambda tx: received.claim(tx, 10_000, 11_000, 100, by=2))] == [5_000]
 
 
 def test_bodies_of_one_claim_are_bounded(db: Database) -> None:
