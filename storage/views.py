@@ -6,6 +6,7 @@ thread and to fight with it for the interpreter's lock costs more than the unit.
 that takes longer than some milliseconds is broken off, and runs in a thread like any other.
 """
 
+import math
 import sqlite3
 import threading
 import time
@@ -20,8 +21,8 @@ from storage.prepared import BEGUN
 
 T = TypeVar("T")
 
-_PATIENCE = 0.02
-"""Seconds that `at_once` may take."""
+_WORK, _WAIT = 0.01, 0.1
+"""Seconds that `at_once` may work, and may take in all where the disk or the machine is slow."""
 _STEPS = 2_000
 """Of SQLite's machine, some microseconds, between two looks at the clock."""
 
@@ -38,7 +39,7 @@ class Views:
         self._mine = threading.local()
         self._guard = threading.Lock()
         self._open: list[Tx] = []
-        self._end = 0.0
+        self._work = self._wait = math.inf
         self._quick: Tx | None = None
 
     def read(self, unit: Callable[[Tx], T]) -> T:
@@ -60,10 +61,19 @@ class Views:
             tx = self._quick = self._connect()
             raw: Any = tx.connection.dbapi_connection
             raw.execute("PRAGMA busy_timeout=0")  # who must wait for another process does so in a thread
-            raw.set_progress_handler(lambda: time.perf_counter() > self._end, _STEPS)
-        self._end = time.perf_counter() + _PATIENCE
+            raw.set_progress_handler(
+                lambda: time.thread_time() > self._work or time.perf_counter() > self._wait, _STEPS
+            )
+
+        def bounded(tx: Tx) -> T:
+            self._work, self._wait = time.thread_time() + _WORK, time.perf_counter() + _WAIT
+            try:
+                return unit(tx)
+            finally:
+                self._work = self._wait = math.inf  # the view must be ended, however late it is
+
         try:
-            return _view(tx, unit)
+            return _view(tx, bounded)
         except exc.DBAPIError as problem:
             if getattr(problem.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
                 raise TooLong from problem
@@ -97,14 +107,18 @@ class Views:
 def _view(tx: Tx, unit: Callable[[Tx], T]) -> T:
     raw: Any = tx.connection.dbapi_connection
     held.begin(tx)
-    try:
-        raw.execute("BEGIN")
-    except sqlite3.Error as problem:
-        raise exc.DBAPIError.instance("BEGIN", None, problem, sqlite3.Error, dialect=tx.dialect) from problem
+    _say(tx, raw, "BEGIN")
     try:
         return unit(tx)
     finally:
         if tx.in_transaction():  # begun by a statement that SQLAlchemy ran itself
             tx.rollback()
         if raw.in_transaction:
-            raw.execute("ROLLBACK")
+            _say(tx, raw, "ROLLBACK")
+
+
+def _say(tx: Tx, raw: Any, word: str) -> None:
+    try:
+        raw.execute(word)
+    except sqlite3.Error as problem:
+        raise exc.DBAPIError.instance(word, None, problem, sqlite3.Error, dialect=tx.dialect) from problem

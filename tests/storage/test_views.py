@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from storage import events
+from storage import events, views
 from storage.database import Database, StorageUnavailable
 from storage.metadata import Tx
 from tests.storage import rows
@@ -39,7 +39,12 @@ async def test_a_short_unit_is_read_where_it_is_asked(db: Database) -> None:
     assert await db.read_quickly(unit) == 2
 
 
-async def test_a_unit_that_takes_long_goes_to_a_thread(db: Database) -> None:
+@pytest.mark.parametrize("steps", [1, views._STEPS])
+async def test_a_unit_that_takes_long_goes_to_a_thread(
+    steps: int, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its view ends undisturbed, however late it is: with 1 the clock is looked at in every step."""
+    monkeypatch.setattr(views, "_STEPS", steps)
     where: list[str] = []
 
     def unit(tx: Tx) -> int:
@@ -48,7 +53,22 @@ async def test_a_unit_that_takes_long_goes_to_a_thread(db: Database) -> None:
 
     assert await db.read_quickly(unit) == 1_000_000
     assert where[-1] != threading.current_thread().name
-    assert await db.read_quickly(_total) == 0  # and the connection is as before
+    for _ in range(3):
+        assert await db.read_quickly(_total) == 0  # and the connection is as before
+
+
+async def test_a_unit_that_takes_long_beside_the_database_is_no_failure(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "_STEPS", 1)
+
+    def unit(tx: Tx) -> int:
+        found = _total(tx)
+        time.sleep(0.15)  # the process did not get its turn
+        return found
+
+    for _ in range(3):
+        assert await db.read_quickly(unit) == 0
 
 
 @pytest.mark.parametrize("ask", ["read", "read_quickly"])
