@@ -13,6 +13,7 @@ PostgreSQL: a pool of threads, a transaction each; serialisation failures and de
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -101,6 +102,8 @@ class Database:
         self._watch: Watch | None = None
         self._views: Views | None = None
         self.reading, self.writing = Outage("read"), Outage("written to")
+        if kind == "sqlite":  # which works in the thread that asks: more than there are processors only take memory
+            readers = min(readers, max(2, os.cpu_count() or 2))
         self._readers = _Threads(readers, thread_name_prefix="read")
         if kind == "sqlite":
             path = make_url(url).database or ""

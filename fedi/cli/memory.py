@@ -33,6 +33,11 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 20, 20)
+    give_back()
+
+
+def give_back() -> None:
+    """Give what is free in the middle of the heaps back to the system; some milliseconds of work. Called now and then."""
     if sys.platform == "linux":
         library = ctypes.CDLL(None)
         if hasattr(library, "malloc_trim"):

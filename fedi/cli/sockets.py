@@ -22,6 +22,8 @@ PING = 30.0
 """Seconds between pings, and for their answer (Mastodon's streaming server does the same)."""
 MESSAGE = 64 << 10
 """Bytes of one message from a client that are read at all."""
+_GIVE_BACK = 150
+"""Tenths of a second between two times that free memory is given back."""
 _STALLED = 60_000
 """Milliseconds that sent data may wait for the other side to take it."""
 
@@ -44,6 +46,12 @@ class Server(uvicorn.server.Server):
         """Begin to answer."""
         await super().startup(sockets=sockets)
         memory.settle()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        if counter % _GIVE_BACK == 0:
+            await asyncio.to_thread(memory.give_back)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what streams, which would else be waited for; then everything."""
