@@ -12,7 +12,7 @@ from storage.prepared import BEGUN
 BUSY_MS = 10_000
 """How long another process that writes is waited for. Who asked waits as long, and then hears that it was in vain."""
 
-WRITER_CACHE, READER_CACHE = 5 << 20, 1 << 19
+WRITER_CACHE, READER_CACHE = 4 << 20, 1 << 19
 """Bytes of pages that a connection keeps. Small, since each has its own, and the system keeps the file's pages once for all of
 them: a page from there costs a microsecond."""
 
