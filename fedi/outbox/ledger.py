@@ -15,6 +15,7 @@ from fedi.actions import follows as follow_actions
 from fedi.context import Site
 from fedi.outbox.fanout import Parcel, Turn
 from storage import actors, audiences, follows, jobs, links, troubles
+from storage.database import StorageUnavailable
 from storage.links import Link
 from storage.metadata import Tx
 from storage.troubles import Trouble
@@ -82,8 +83,9 @@ class Ledger:
         try:
             await self._site.db.write(lambda tx: write_down(tx, self._site, entries))
         except Exception as problem:  # noqa: BLE001 - whoever waits is told
-            if len(together) == 1:
-                _end(together[0][1], problem)
+            if len(together) == 1 or isinstance(problem, StorageUnavailable):
+                for _, future in together:
+                    _end(future, problem)
                 return
             log.info("%d turns are written one by one: %s", len(together), problem)
             for one in together:

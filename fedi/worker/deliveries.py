@@ -17,6 +17,7 @@ from fedi.outbox.ledger import Entry, Ledger
 from fedi.outbox.traffic import Traffic
 from fedi.worker import jobs
 from storage import links, peers, spreading
+from storage.database import StorageUnavailable
 from storage.links import Link
 from storage.metadata import Tx
 
@@ -122,6 +123,8 @@ class Deliveries:
                 await self.ledger.write(Entry(replace(turn, ask_software=False)))
             else:
                 await send.run(self.site, turn, self.traffic, self.ledger)
+        except StorageUnavailable as problem:
+            log.warning("what became of the turn of %s was not kept, so it is run again: %s", turn.link.host, problem)
         except Exception:
             # Its claim runs out, and it is tried again then.
             log.exception("the turn of %s failed", turn.link.host)

@@ -17,7 +17,7 @@ from fedi.worker.deliveries import LEASE, Deliveries
 from fedi.worker.jobs import run as run_job
 from storage import actors, decisions, follows, jobs, links, outbox, peers, troubles
 from storage.actors import Actor
-from storage.database import Database
+from storage.database import Database, StorageUnavailable
 from storage.links import Link
 from storage.metadata import Tx
 from storage.outbox import Audience
@@ -467,6 +467,30 @@ async def test_a_turn_that_can_t_be_written_down_takes_no_other_with_it(
     for host in hosts:
         known = link(site, host)
         assert (known.cursor == known.wanted, known.claimed_until is None) == (host != "h3.example",) * 2
+
+
+async def test_turns_that_could_not_be_kept_are_run_again(
+    site: Site, ada: Actor, network: Network, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    hosts = [f"h{number}.example" for number in range(8)]
+    site.db.write_now(lambda tx: [follower(tx, host, ada, software="mastodon") for host in hosts])
+    name = publish(site, ada, "one")
+    real, tried = ledger.write_down, []
+
+    def away(tx: Tx, site: Site, entries: list[ledger.Entry]) -> None:
+        tried.append(len(entries))
+        raise StorageUnavailable("the disk is full")
+
+    monkeypatch.setattr(ledger, "write_down", away)
+    work = Deliveries(site)
+    await work.begin()
+    await work.finish()
+    assert sum(tried) == 8, "none is tried by itself: that could as little be written"
+    monkeypatch.setattr(ledger, "write_down", real)
+    clock.pass_(seconds=LEASE / 1000)
+    await deliver(site)
+    assert all(network.names(host) == [name, name] for host in hosts)
+    assert all(link(site, host).cursor == link(site, host).wanted for host in hosts)
 
 
 async def test_turns_that_end_together_are_written_in_one_transaction(
