@@ -35,6 +35,9 @@ PROOF_KEY = "#ed25519-key"
 """The same of the Ed25519 key that signs its activities themselves (FEP-8b32)."""
 
 _KEYS = 10_000
+_KEY_BYTES = 12 << 20
+_KEY = 2_600
+"""Bytes of a public key of RSA that was used, measured."""
 
 
 def now() -> int:
@@ -98,7 +101,7 @@ class Site:
     )  # what works uploaded files out, by their id
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
-    _public: dict[str, PublicKey] = field(default_factory=dict)
+    _public: Cache[str, PublicKey] = field(default_factory=lambda: Cache(_KEYS, _KEY_BYTES))
 
     def surely(self) -> int:
         """The time (ms) that it is by now at least: behind `clock` while that stands in doubt after a step far forward.
@@ -172,9 +175,7 @@ class Site:
                 return None
             row = listed[0]
         loaded = load_public(row.public, key_id, row.owner)
-        if len(self._public) >= _KEYS:
-            self._public.pop(next(iter(self._public)))
-        self._public[key_id] = loaded
+        self._public.put(key_id, loaded, _KEY + len(key_id) + len(row.owner))
         return loaded
 
     def cached_public_key(self, key_id: str) -> PublicKey | None:
@@ -183,7 +184,7 @@ class Site:
 
     def forget_public_key(self, key_id: str) -> None:
         """Read the key from the database again next time."""
-        self._public.pop(key_id, None)
+        self._public.forget(key_id)
 
 
 def open_site(config: Config, *, transport: Transport | None = None, clock: Clock = now) -> Site:

@@ -44,6 +44,8 @@ SLOWEST = 30.0
 
 _USUAL = b"application/activity+json"
 _KINDS = frozenset({"application/activity+json", "application/ld+json", "application/json"})
+_WHATEVER_KEY = frozenset({"bad-date", "bad-digest"})
+"""What is wrong with a signature whichever key made it."""
 _PATH = re.compile(r"/(?:actor/|(?:people|groups)/[^/]+/)?inbox")
 _HEADER = HEADER.encode()
 
@@ -170,8 +172,10 @@ class Inbox:
             now = site.clock()
             try:
                 authentic = verify(claim, key, raw, now, activity)
-            except BadSignature:
-                authentic = await self._with_new_key(site, address, activity, claim)
+            except BadSignature as problem:
+                if problem.code in _WHATEVER_KEY:
+                    raise
+                authentic = await self._with_new_key(site, address, activity, claim, problem)
                 now = site.clock()
         except FederationError as problem:
             if problem.code == "bad-date" and site.clock_in_doubt:
@@ -194,17 +198,19 @@ class Inbox:
         )
         return Proven(row, told)
 
-    async def _with_new_key(self, site: Site, address: str, activity: Activity, claim: Claim) -> Authentic:
-        """Prove it by the key as its owner gives it now, as it may have been changed. Raises as `verify`."""
+    async def _with_new_key(
+        self, site: Site, address: str, activity: Activity, claim: Claim, problem: BadSignature
+    ) -> Authentic:
+        """Prove it by the key as its owner gives it now, as it may have been changed. Raises as `verify`, or `problem`."""
         who, size = refusals.sender(address), len(activity.raw) + OVERHEAD
         if not self._unproven.enter(who, size):
-            raise BadSignature("the signature does not fit")
+            raise problem
         try:
             key = await fetching.rotated_key(site, claim.key_id)
         finally:
             self._unproven.leave(who, size)
         if key is None:
-            raise BadSignature("the signature does not fit")
+            raise problem
         return verify(claim, key, activity.raw, site.clock(), activity)
 
 

@@ -118,6 +118,19 @@ async def test_forgeries_of_one_key_make_us_ask_once_a_minute(alpha: Instance, p
     assert (await peer.send(alpha, like(peer, bob, "true"))).status == 202
 
 
+@pytest.mark.parametrize(("off", "changed", "code"), [(2 * 3_600_000, False, "bad-date"), (0, True, "bad-digest")])
+async def test_what_no_other_key_would_prove_asks_for_none(
+    alpha: Instance, peer: Peer, off: int, changed: bool, code: str
+) -> None:
+    bob = await known(alpha, peer, "bob")
+    peer.asked.clear()
+    body = msgspec.json.encode(like(peer, bob, "x"))
+    headers = {"content-type": AS, **sign_post(peer.keys[bob], URL, body, alpha.site.clock() + off)}
+    answer = await call(alpha.app, "POST", URL, headers, body.replace(b"Like", b"Lick") if changed else body)
+    assert (answer.status, msgspec.json.decode(answer.body)["type"]) == (401, f"urn:fedi:{code}")
+    assert peer.asked == []
+
+
 async def test_who_changed_its_key_and_sends_much_at_once_loses_nothing(alpha: Instance, peer: Peer) -> None:
     bob = await known(alpha, peer, "bob")
     peer.actor("bob")  # another pair under the same id
