@@ -52,8 +52,9 @@ async def measure(paths: Paths, figures: Figures, size: str) -> dict[str, float]
     async def process(at: int) -> None:
         for _ in range(20):
             await paths.tell(1, "Create", paths.note(1))
-        while await loop.step(paths.site):
-            pass
+        work = loop.Work(paths.site)
+        while await work.receive():
+            await work.finish()
 
     def get(path: Callable[[int], str], who: Callable[[int], int]) -> Ask:
         return lambda at: paths.ask("GET", path(at), who(at))
