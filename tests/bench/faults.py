@@ -7,6 +7,7 @@ size are tests (`tests/live`).
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import os
 import resource
@@ -16,11 +17,13 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
 from sqlalchemy import func, select
 
+from federation.signatures.sign import sign_post
 from fedi.cli import postgres
 from storage.database import Database
 from storage.received import received
@@ -174,11 +177,13 @@ async def slow_keys(faults: Faults) -> None:
 
     async def ask(number: int) -> None:
         host = slow.host(KINDS[number % len(KINDS)], number)
-        made = Remote(number, slow.port, sender.pair)
-        note = {**made.note(f"slow{time.time_ns()}", number), "actor": f"http://{host}/users/u"}
-        raw = made.request(f"{faults.server.url}/inbox", note).replace(
-            made.id.encode(), f"http://{host}/users/u".encode()
-        )
+        actor = f"http://{host}/users/u"
+        key = replace(sender.key, id=f"{actor}#main-key")
+        url = f"{faults.server.url}/inbox"
+        body = json.dumps({**sender.note(f"slow{time.time_ns()}", number), "actor": actor, "id": f"{actor}/1"}).encode()
+        headers = {**sign_post(key, url, body, time.time_ns() // 1_000_000), "content-length": str(len(body))}
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        raw = "\r\n".join(["POST /inbox HTTP/1.1", *lines, "", ""]).encode() + body
         connection = Connection(faults.server.url)
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
             async with asyncio.timeout(60):
@@ -226,6 +231,9 @@ async def report(faults: Faults, name: str, others: Awaitable[float]) -> None:
     for line in said.splitlines():
         if not line.startswith(("url:", "contact:", "federation.", "people:")):
             print(f"    doctor: {line[:200]}")
+    for line in faults.server.log.read_text().splitlines():
+        if " ERROR " in line or " WARNING " in line:
+            print(f"    log: {line[:200]}")
 
 
 def cpu(server: Server) -> float:

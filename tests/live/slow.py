@@ -48,8 +48,8 @@ class Slow:
             kind = head.partition("host: ")[2].partition(".")[0].rstrip("0123456789")
             self.asked[kind] += 1
             await self._answer(kind, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # also when it ends itself: asyncio's streams (3.11) would print a trace for each that was cancelled
         finally:
             writer.transport.abort()
 
