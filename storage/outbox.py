@@ -142,6 +142,9 @@ def append(
     position = _later(tx, values) if fresh else None
     if position is None:
         if tx.dialect.name == "postgresql":
+            holds = held.behind(tx)
+            if holds is not None:
+                holds.flush(tx)  # now: what is written after it holds up all others who send
             # A cursor must not pass a row that is not committed yet, so positions are given and committed one after another.
             tx.execute(text("SELECT pg_advisory_xact_lock(7042)"))
         found = returned(tx, _append(tx.dialect.name), values)
