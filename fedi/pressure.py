@@ -9,8 +9,10 @@ from time import monotonic
 
 PAUSE = 0.02
 """Seconds without a request that count as room."""
-LONGEST = 0.25
-"""Seconds that `room` waits at most, so that a peer that never stops can't keep the work from being done."""
+LONGEST = 3.0
+"""Seconds that `room` waits at most, so that a peer that never stops can't keep the work from being done. A burst of some
+thousand activities is taken whole before any of it is worked out: taking and working out in turns did half as many a second,
+since whoever waits for an answer waits for each batch as well."""
 
 
 class Pressure:
