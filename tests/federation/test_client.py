@@ -28,7 +28,7 @@ from federation.hosts import Networks
 from federation.parse import MAX_BYTES
 from federation.signatures.keys import generate_ed25519, load_private
 from federation.signatures.verify import signature_of, verify_get
-from federation.transport import SocketTransport, Response
+from federation.transport import Response, SocketTransport
 from federation.vocabulary.actor import read_actor
 from tests.certificates import certify
 from tests.federation.samples import ALICE, NOW, peer, private, public

@@ -109,7 +109,7 @@ def test_who_searches_at_a_slow_host_waits_alone(target: Target, hostile: Hostil
 
     def searched(number: int) -> bool:
         try:
-            return search(number) == []
+            return bool(search(number) == [])
         except OSError:
             return True  # a time-out of the client's own, or 503: it could not be had
 

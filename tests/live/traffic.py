@@ -9,11 +9,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from federation.signatures.sign import sign_post
 from storage.database import Database
-from tests.attacks.hostile import Hostile, Target, followed
+from tests.attacks.hostile import Answer, Hostile, Target, followed
 from tests.live.client import wait_until
 from tests.servers import Server
 
@@ -127,7 +127,8 @@ def away(
         assert all(wait.isdigit() and 0 < int(wait) <= 120 for wait in traffic.waits)
         for name in list(traffic.sent):  # who was told to come again does
             if 202 not in traffic.sent[name]:
-                note = hostile.answers[name.removeprefix("http://").partition("/")[0], "/" + name.split("/", 3)[3]].body
+                answer = hostile.answers[name.removeprefix("http://").partition("/")[0], "/" + name.split("/", 3)[3]]
+                note = cast("Answer", answer).body
                 assert traffic.post(hostile.activity("Create", author, note), name) == 202
         # The worker goes on by itself: all that was ever accepted is there.
         wait_until(lambda: not missing(target, traffic.accepted()), 30)
