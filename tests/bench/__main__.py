@@ -1,46 +1,33 @@
-"""The benchmarks: `python -m tests.bench [--quick] [--database sqlite|postgresql|URL] [--only WORDS] [--out FILE]`.
+"""The benchmarks: `python -m tests.bench [--quick | --full] [--database sqlite|postgresql|URL] [--only WORDS] [--out FILE]`.
 
-A table, and `bench.json`. Real `fedi serve` processes, their remote hosts in this process, everything on loopback and on
-the same machine: trust the CPU time of the server per unit more than the rates. Each figure is the median of several
-runs, with their spread.
+A table, and `bench.json`: the rows (`tests.bench.rows`) on SQLite and on PostgreSQL, then how cost grows with size. Under ten
+minutes; with `--full` growth goes to a million posts, the same work is spread over more processes (`tests.bench.processes`)
+and bad days are gone through (`tests.bench.faults`), which takes more than an hour.
+
+Real `fedi serve` processes, their remote hosts in this process, everything on loopback and on the same machine: trust the
+CPU time of the server per unit more than the rates. Each figure is the median of several runs, with their spread.
 """
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-import psycopg
 import uvloop
 
-from fedi.cli import postgres
-from tests.bench import rows
+from tests.bench import growth, rows
+from tests.bench.databases import database
 from tests.bench.figures import Figures
 from tests.bench.instance import Bench
 from tests.bench.wire import remotes, serve
 from tests.servers import Server, free_port
 
 HOSTS = 200
-
-
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database: `sqlite`, `postgresql` (a server of our own, which ends afterwards), or as given."""
-    if kind == "sqlite":
-        yield f"sqlite:///{folder}/fedi.db"
-    elif kind == "postgresql":
-        server = postgres.start(folder / "postgres", keep=False)
-        try:
-            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-                connection.execute("CREATE DATABASE bench")
-            yield server.get_uri("bench")
-        finally:
-            server.cleanup()
-    else:
-        yield kind
+SCALES, FULL = (0.005, 0.05), (0.01, 1.0)
+"""Sizes between which growth is measured; 1 is a million posts, 100,000 accounts, 2,000 groups, 6 million followings."""
 
 
 async def table(server: Server, figures: Figures, *, quick: bool, only: str) -> None:
@@ -73,7 +60,8 @@ def _wanted(name: str, only: str) -> bool:
 def main() -> None:
     """Run what was asked for and write the figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="The benchmarks.")
-    parser.add_argument("--quick", action="store_true", help="one short run of each")
+    parser.add_argument("--quick", action="store_true", help="one short run of each row, no growth")
+    parser.add_argument("--full", action="store_true", help="growth to a million posts, more processes, bad days")
     parser.add_argument("--database", default="both", help="sqlite, postgresql, both (default), or a postgresql:// URL")
     parser.add_argument("--only", default="", help="parts of names of rows, as in: inbox,home")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
@@ -85,8 +73,15 @@ def main() -> None:
             instance = Server(Path(folder), url, "Bench")
             instance.init()
             uvloop.run(table(instance, figures, quick=options.quick, only=options.only))
+    for kind in ("sqlite", "postgresql") if options.database == "both" else (options.database,):
+        figures.database = kind.partition(":")[0]
+        if not options.quick and _wanted("growth", options.only):
+            growth.lines(kind, FULL if options.full else SCALES, figures, brief=not options.full)
     options.out.write_text(json.dumps([asdict(figure) for figure in figures.all], indent=1) + "\n")
     print(f"written to {options.out}")
+    if options.full:
+        for more in ("tests.bench.processes", "tests.bench.faults"):
+            subprocess.run([sys.executable, "-m", more], check=True)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,10 @@ class Figure:
 
 @dataclass(slots=True)
 class Figures:
-    """The figures so far, printed as they come."""
+    """The figures so far, printed as they come unless they are `silent`."""
 
     database: str = ""
+    silent: bool = False
     all: list[Figure] = field(default_factory=list)
 
     def add(
@@ -50,7 +51,9 @@ class Figures:
         spread = (max(values) - min(values)) / middle if middle else 0.0
         figure = Figure(name, self.database, round(middle, 3), unit, len(values), round(spread, 3), target, most)
         self.all.append(figure)
+        if self.silent:
+            return
         print(
-            f"{self.database:<11}{name:<58}{middle:>11,.2f} {unit:<11} ±{100 * spread:>3.0f} %  {figure.verdict}",
+            f"{self.database:<11}{name:<66}{middle:>11,.2f} {unit:<11} ±{100 * spread:>3.0f} %  {figure.verdict}",
             flush=True,
         )

@@ -11,7 +11,7 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ from storage.metadata import Tx
 from storage.schema import metadata
 from tests.bench.bulk import fill
 from tests.bench.crowd import Crowd
+from tests.bench.databases import database
 from tests.bench.figures import Figures
 from tests.growth.paths import ORIGIN, Paths, opened, pair
 
@@ -109,6 +110,8 @@ async def measure(paths: Paths, figures: Figures, size: str) -> dict[str, float]
     for name, ask in asked.items():
         count = 6 if name.startswith("inbox: 20") else 40
         wall, cpu = [], []
+        for at in range(count, count + 5):  # statements are compiled, connections are opened
+            await ask(at)
         for at in range(count):
             used, begun = time.process_time(), time.perf_counter()
             await ask(at)
@@ -174,26 +177,34 @@ def grow(url: str, scale: float, figures: Figures, *, filled: int = 0) -> dict[s
             paths.site.db.close()
 
 
+def lines(kind: str, scales: Sequence[float], figures: Figures, *, filled: int = 0, brief: bool = False) -> None:
+    """Measure at each of these scales, then add by how much the last costs more than the first; with `brief` only that.
+
+    `kind` is sqlite, postgresql or the URL of an empty PostgreSQL database.
+    """
+    found, each = [], Figures(figures.database, silent=brief)
+    for scale in scales:
+        with tempfile.TemporaryDirectory() as folder, database(kind, Path(folder)) as url:
+            found.append(grow(url, scale, each, filled=filled))
+    figures.all += [] if brief else each.all
+    if len(found) < 2:
+        return
+    times = {name: found[-1][name] / took for name, took in found[0].items()}
+    sizes = f"{crowd_of(scales[0], 0).posts:,} to {crowd_of(scales[-1], 0).posts:,} posts"
+    for name, more in times.items():
+        figures.add(f"growth, {sizes}: {name}", "times", [more])
+    figures.add(f"growth, {sizes}: all of them, median", "times", [statistics.median(times.values())])
+
+
 def main() -> None:
     """Measure at each scale, then say by how much the last costs more than the first."""
-    from tests.bench.__main__ import database
-
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--scale", type=float, action="append")
     options.add_argument("--database", default="sqlite")
     options.add_argument("--filled", type=int, default=0, metavar="MS", help="the database is filled, as of this time")
     given = options.parse_args()
-    scales = given.scale or [0.01, 0.1]
     figures = Figures(database=given.database.partition(":")[0])
-    found = []
-    for scale in scales:
-        with tempfile.TemporaryDirectory() as folder, database(given.database, Path(folder)) as url:
-            found.append(grow(url, scale, figures, filled=given.filled))
-    for name in found[0]:
-        if len(found) > 1:
-            figures.add(
-                f"growth from {scales[0]:g} to {scales[-1]:g}: {name}", "times", [found[-1][name] / found[0][name]]
-            )
+    lines(given.database, given.scale or [0.01, 0.1], figures, filled=given.filled)
 
 
 if __name__ == "__main__":
