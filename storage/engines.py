@@ -44,7 +44,7 @@ def sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
         # IMMEDIATE: a read lock that is later raised to a write lock fails at once instead of waiting.
         if writable:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        elif not connection.info.get(BEGUN):  # else `storage.views` has said it
+        elif not connection.__dict__.get(BEGUN):  # else `storage.views` has said it
             connection.exec_driver_sql("BEGIN")
 
     return engine

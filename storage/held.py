@@ -14,9 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Insert, Table, Update, bindparam, event, func
 
-from storage.prepared import put_each
+from storage.prepared import HELD, put_each
 
-_KEY = "held"
 _READS = ("SELECT", "WITH", "EXPLAIN")
 _LATE: Final = "searches"
 """The index of words: nothing refers to its rows, and it is the one that gains most by writing many at once."""
@@ -209,19 +208,19 @@ class Held:
 def begin(tx: Connection, *, eager: bool = False) -> Held:
     """What the transaction that begins on this connection holds: nothing yet. Whatever the last one held is forgotten."""
     made = Held(eager=eager)
-    tx.info[_KEY] = made
+    tx.__dict__[HELD] = made
     return made
 
 
 def of(tx: Connection) -> Held | None:
     """What this transaction holds; None for a connection that `Database` did not open."""
-    found: Held | None = tx.info.get(_KEY)
+    found: Held | None = tx.__dict__.get(HELD)
     return found
 
 
 def behind(tx: Connection) -> Held | None:
     """What this transaction holds, where rows may be held back; None where each must be written at once."""
-    found: Held | None = tx.info.get(_KEY)
+    found: Held | None = tx.__dict__.get(HELD)
     return None if found is None or found.eager else found
 
 
@@ -230,7 +229,7 @@ def listen(engine: Engine) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def look(tx: Connection, _cursor: Any, sql: str, _values: Any, _context: Any, _many: bool) -> None:
-        found = tx.info.get(_KEY)
+        found = tx.__dict__.get(HELD)
         if found is not None:
             found.before_statement(tx, sql)
 

@@ -22,8 +22,11 @@ Change = Insert | Update | Delete
 _MOST = 2000
 _TOGETHER = 64
 """Rows of one INSERT at most."""
-BEGUN = "begun"
-"""Set in `tx.info` of a connection on which whoever opened it begins and ends transactions, past SQLAlchemy."""
+BEGUN = "_fedi_begun"
+"""Attribute of a connection on which whoever opened it begins and ends transactions, past SQLAlchemy."""
+HELD = "_fedi_held"
+"""Attribute of a connection with what its transaction holds (`storage.held`, which is built on this). Neither is in `tx.info`,
+which asks the pool each time: these are looked at dozens of times for each activity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def raw(
         if len(_kept) >= _MOST:
             _kept.clear()
         _kept[key] = prepared
-    held = tx.info.get("held")  # `storage.held`, which is built on this
+    held = tx.__dict__.get(HELD)
     if held is not None and not behind:
         held.before_reading(tx, prepared.tables)
     return _fetched(tx, prepared, values), prepared.converted
@@ -97,7 +100,7 @@ def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
     Raises what `tx.execute` raises.
     """
     prepared = _of_change(tx, statement, values)
-    held = tx.info.get("held")  # `storage.held`, which is built on this
+    held = tx.__dict__.get(HELD)
     if held is not None:
         held.before_writing(tx, _changed(statement))
     cursor = _execute(tx, prepared, values)
@@ -109,7 +112,7 @@ def change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
 def returned(tx: Connection, statement: Change, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
     """As `change`, for a statement with RETURNING: what it returns, as the driver gives it."""
     prepared = _of_change(tx, statement, values)
-    held = tx.info.get("held")  # `storage.held`, which is built on this
+    held = tx.__dict__.get(HELD)
     if held is not None:
         held.before_writing(tx, _changed(statement))
     found = _fetched(tx, prepared, values)
@@ -119,7 +122,7 @@ def returned(tx: Connection, statement: Change, values: Mapping[str, Any]) -> Se
 def change_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, Any]]) -> int:
     """As `change`, once for each of `several` values (which have the same names), in one call of the driver; how many rows
     were met in all comes back."""
-    held = tx.info.get("held")
+    held = tx.__dict__.get(HELD)
     if held is not None:
         held.before_writing(tx, _changed(statement))
     return put_each(tx, statement, several)
@@ -199,7 +202,7 @@ def change_among(tx: Connection, statement: Change, values: Mapping[str, Any]) -
         if len(_kept) >= _MOST:
             _kept.clear()
         _kept[key] = prepared
-    held = tx.info.get("held")
+    held = tx.__dict__.get(HELD)
     if held is not None:
         held.before_writing(tx, _changed(statement))
     cursor = _execute(tx, prepared, values)
@@ -251,7 +254,7 @@ def _execute(tx: Connection, prepared: _Prepared, values: Mapping[str, Any]) -> 
         for place in places[len(given) :]:
             named[place] = given[-1]
     parameters = named if prepared.positions is None else tuple(map(named.__getitem__, prepared.positions))
-    if not tx.in_transaction() and not tx.info.get(BEGUN):
+    if not tx.in_transaction() and not tx.__dict__.get(BEGUN):
         tx.begin()  # as SQLAlchemy would at the first statement; ends with the connection
     driver: Any = tx.dialect.dbapi
     cursor = tx.connection.cursor()

@@ -91,7 +91,7 @@ class Views:
 
     def _connect(self) -> Tx:
         tx = self._engine.connect()
-        tx.info[BEGUN] = True
+        tx.__dict__[BEGUN] = True
         with self._guard:
             self._open.append(tx)
         return tx
