@@ -267,6 +267,7 @@ class Database:
                     with self._read_engine.connect() as tx:
                         held.begin(tx)
                         found = unit(tx)
+                        tx.commit()  # there is nothing to keep, but with a rollback psycopg forgets what it prepared
         except StorageUnavailable as problem:
             self.reading.failed(str(problem))
             raise

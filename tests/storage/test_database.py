@@ -240,6 +240,23 @@ def test_what_was_begun_is_finished_before_closing(connect: Connect) -> None:
     assert len(_names(connect())) == 600
 
 
+def test_on_postgresql_what_is_asked_again_and_again_is_prepared(connect: Connect) -> None:
+    """psycopg forgets what it prepared with every rollback, and each query is then planned anew."""
+    db = connect(readers=1, writers=1)
+    if db.kind != "postgresql":
+        pytest.skip("SQLite keeps its statements")
+    asked = text("SELECT count(*) FROM pg_prepared_statements")
+
+    def often(tx: Tx) -> None:
+        tx.execute(select(cursors.c.name).where(cursors.c.name == "a"))
+
+    for _ in range(10):
+        db.read_now(often)
+        db.write_now(often)
+    assert db.read_now(lambda tx: tx.scalar(asked)) > 0
+    assert db.write_now(lambda tx: tx.scalar(asked)) > 0
+
+
 def test_a_unit_undone_by_a_deadlock_runs_again(db: Database) -> None:
     if db.kind != "postgresql":
         pytest.skip("SQLite has one writer")
