@@ -18,6 +18,8 @@ MAX_HEAD = 64 * 1024
 """Bytes of an answer's head at most, all its lines together ..."""
 MAX_HEADERS = 200
 """... which are so many at most."""
+_FRAMES = 8
+"""Bytes that may come for each byte of a body in chunks: one alone takes six, and what a trailer has is held until it ends."""
 _NO_BODY = frozenset({204, 304})
 
 
@@ -60,6 +62,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_complete",
+        "_framed",
         "_head",
         "_head_size",
         "_headers",
@@ -89,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._limit = limit
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._size = self._head_size = 0
+        self._size = self._head_size = self._framed = 0
         self._left = MAX_HEADERS
         self._head = True  # which is not read to its end yet
         self._complete = self._until_close = False
@@ -137,6 +140,8 @@ class Connection(asyncio.Protocol):
             return
         if self._head:
             self._head_size += len(data)
+        else:
+            self._framed += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as problem:
@@ -151,6 +156,8 @@ class Connection(asyncio.Protocol):
             self._finish()
         elif self._head and self._head_size > MAX_HEAD:
             self._fail(Unreachable("a head without an end"))
+        elif self._framed > MAX_HEAD + _FRAMES * self._size:
+            self._fail(Unreachable("a body of frames and trailers"))
 
     def eof_received(self) -> bool:
         """The peer says nothing more."""

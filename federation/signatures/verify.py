@@ -112,7 +112,7 @@ def _cavage(method: str, target: str, host: str, fields: dict[str, str], header:
     if method not in ("GET", "HEAD", "get", "head"):
         _require(covered, "digest")
     if "date" in covered:
-        signed_at = _read_date(fields.get("date", ""))
+        signed_at = _read_date(fields.get("date", "")[:_LONGEST_DATE])
     elif "(created)" in covered and parsed.created is not None:
         signed_at = parsed.created * 1000
     else:
@@ -175,6 +175,8 @@ def _require(covered: Collection[str], *names: str) -> None:
             raise BadSignature(f"{name} is not signed")
 
 
+_LONGEST_DATE = 100
+"""Characters that are read of a Date header, and kept: a thousand long ones would fill the memory."""
 _MONTHS = {name: number for number, name in enumerate(MONTHS, 1)}
 
 
@@ -188,7 +190,7 @@ def _read_date(value: str) -> int:
                 int(value[23:25]), tzinfo=UTC,
             )  # fmt: skip
             return int(when.timestamp()) * 1000
-        parts = parsedate_tz(value[:100])
+        parts = parsedate_tz(value)
         if parts is None:
             raise ValueError("not a date")
         return (timegm(parts[:6]) - (parts[9] or 0)) * 1000

@@ -4,6 +4,7 @@ policy permits."""
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from copy import copy
 from functools import partial
 from typing import TypeVar
 
@@ -76,8 +77,7 @@ def check_question(site: Site, question: str) -> None:
     if known is None:
         return
     if known[0] > site.clock():
-        # Without where it passed before: each raise adds to that, and what is held there would stay in memory.
-        raise known[1].with_traceback(None)
+        raise copy(known[1])  # each raise adds where it passed, and two may raise it at once
     del failed[question]
 
 
@@ -86,7 +86,8 @@ def remember(site: Site, question: str, problem: FederationError) -> None:
     failed = site.questions.failed
     if len(failed) >= _REMEMBERED:
         failed.pop(next(iter(failed)))
-    failed[question] = (site.clock() + _FAILED_FOR, problem)
+    # A copy, without where it passed and what led to it: the documents that were read there would stay in memory.
+    failed[question] = (site.clock() + _FAILED_FOR, copy(problem))
 
 
 async def permitted(site: Site, host: str) -> None:

@@ -257,3 +257,14 @@ async def test_an_address_that_is_silent_is_passed_over(
     there.routes["/x"] = answer(b"here")
     found = await transport.send("GET", there.url("/x", "far.test"), {}, None, timeout=5, limit=100)
     assert found.body == b"here"
+
+
+@pytest.mark.parametrize("piece", [b"x" * 65536, b"1;" + b"x" * 65000 + b"\r\na\r\n"])
+async def test_a_body_of_trailers_or_frames_without_an_end_is_given_up(
+    transport: SocketTransport, there: Peer, piece: bytes
+) -> None:
+    """What a trailer has is held until its line ends, which it never does; what frames a body is no part of its limit."""
+    begun = b"2\r\nhe\r\n" + (b"0\r\nx: " if piece[:1] == b"x" else b"")
+    there.routes["/x"] = endless(piece, b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n" + begun)
+    with pytest.raises(Unreachable, match="frames"):
+        await get(transport, there)

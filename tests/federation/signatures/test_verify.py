@@ -1,6 +1,7 @@
 """From a signed request to Authentic, and every way in which it must not get there."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -436,3 +437,19 @@ def test_no_header_raises_anything_else(one: str, other: str, host: str) -> None
             verify(claim, public(), BODY, NOW, parse(BODY))
         except FederationError:
             pass
+
+
+def test_dates_without_an_end_are_not_held_in_memory() -> None:
+    """What a Date means is kept for the next request; a thousand of sixty kilobytes each would be all that we may have."""
+    body = b"{}"
+    headers = sign_post(private(), INBOX, body, NOW)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(100):
+            long = f"{headers['date']} {number}{' ' * 50_000}x"
+            signature_of("POST", "/inbox", {**headers, "date": long})
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 1_000_000
