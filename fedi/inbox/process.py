@@ -14,7 +14,7 @@ from federation import fields as wire
 from federation.activity import Activity, Authentic
 from federation.errors import FederationError, Gone, MissingSignature
 from federation.groups import inner_bytes
-from federation.parse import parse
+from federation.parse import parse, parse_again
 from federation.policy import Decision, Verdict
 from federation.signatures.verify import authentic_stored, signature_of, verify
 from fedi import fetching, policy
@@ -116,7 +116,8 @@ def _parted(items: list[Item]) -> tuple[list[Item], list[list[Item]]]:
 def _read(item: Item) -> None:
     """What the door verified is authentic: the row says how and by which key."""
     try:
-        item.authentic = authentic_stored(parse(item.row.body), item.row.key_id or "", item.row.via or "")
+        activity = parse_again(item.row.body)
+        item.authentic = authentic_stored(activity, item.row.key_id or "", item.row.via or "")
     except FederationError as problem:
         item.problem = problem
 

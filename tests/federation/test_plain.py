@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.errors import FederationError, Malformed
-from federation.parse import _read_closely, _read_plain, parse_document
+from federation.parse import _read_closely, _read_plain, parse, parse_again, parse_document
 from federation.signatures import cavage
 from federation.signatures.cavage import CavageSignature
 
@@ -57,6 +57,26 @@ def test_what_is_read_plainly_is_what_is_read_closely(document: Any, spell: Any,
         assert closely is None
         return
     assert plain is None or (closely is not None and repr(plain) == repr(closely))
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=5).map(Pairs), SPELLINGS, st.sampled_from(["", " ", "\n\t"]))
+@settings(max_examples=300)
+def test_what_was_taken_once_is_read_the_same_again(document: Any, spell: Any, gap: str) -> None:
+    ours = {"id": "https://a.example/1", "type": "Create", "actor": "https://a.example/u"}
+    raw = written(Pairs([*ours.items(), ("object", document)]), spell, gap).encode("utf-8", "surrogatepass")
+    try:
+        first = parse(raw)
+    except FederationError:
+        return
+    again = parse_again(raw)
+    assert repr(again.document) == repr(first.document)
+    assert (again.id, again.type, again.actor, again.raw) == (first.id, first.type, first.actor, raw)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b'{"id":', b"\xff", b'{"type": "Create"}'])
+def test_what_was_never_taken_is_refused_again(raw: bytes) -> None:
+    with pytest.raises(FederationError):
+        parse_again(raw)
 
 
 @pytest.mark.parametrize(
