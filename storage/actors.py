@@ -41,6 +41,7 @@ from storage.metadata import (
     set_later,
 )
 from storage.prepared import parts
+from storage.row_class import row_class
 
 
 class NameTaken(Exception):
@@ -107,7 +108,7 @@ Index(
 Index("ix_actors_groups", actors.c.id, sqlite_where=actors.c.kind == "Group", postgresql_where=actors.c.kind == "Group")
 
 
-@dataclass(frozen=True, slots=True)
+@row_class(frozen=True, slots=True)
 class Actor:
     """A row of `actors`; times in ms, `fields` and `also_known_as` as the columns say."""
 

@@ -47,6 +47,7 @@ from storage.metadata import (
     set_columns,
 )
 from storage.prepared import parts, rows
+from storage.row_class import row_class
 
 posts = Table(
     "posts",
@@ -207,7 +208,7 @@ revisions = Table(
 VISIBILITIES = ("public", "unlisted", "peers", "members", "followers", "direct")
 
 
-@dataclass(frozen=True, slots=True)
+@row_class(frozen=True, slots=True)
 class Post:
     """A row of `posts`; times in ms."""
 

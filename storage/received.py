@@ -7,7 +7,6 @@ its condition.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -52,6 +51,7 @@ from storage.metadata import (
     one_of,
 )
 from storage.prepared import change_among, parts, rows
+from storage.row_class import row_class
 
 received = Table(
     "received",
@@ -117,7 +117,7 @@ Index(
 ).ddl_if(dialect="sqlite")
 
 
-@dataclass(frozen=True, slots=True)
+@row_class(frozen=True, slots=True)
 class Received:
     """A row of `received`; times in ms."""
 
@@ -147,10 +147,18 @@ _BYTES = 4 * 1024 * 1024
 """Bodies of one claim at most, unless a single one has more."""
 _TRIED = 1000
 """Rows that are due again of which one claim chooses."""
-_BY_IDS = select(*_ROW).where(received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)))
+_CLAIMED = select(*(one + 1 if one is received.c.attempts else one for one in _ROW)).where(
+    received.c.id.in_(bindparam("ids", type_=Id(), expanding=True))
+)
+"""Rows as they are with the try that begins."""
+# Asked once more whether they wait: by the time their host is claimed, another may have been done with them (PostgreSQL).
 _SIZES = (
     select(received.c.id, func.length(received.c.body))
-    .where(received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)))
+    .where(
+        received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)),
+        _NEW,
+        received.c.due_at <= bindparam("now", type_=Time()),
+    )
     .order_by(received.c.id)
 )
 _FRESH = (
@@ -260,28 +268,27 @@ def claim_next(tx: Tx, now: int, until: int, limit: int, *, by: int = 0, after: 
         fresh += [row[0] for row in rows(tx, _FRESH_HOSTS, {"after": "", "most": most}) if row[0] <= after]
     wanted = list(dict.fromkeys([*list(again)[: most // 2], *fresh]))[:most]
     got = claims.take(tx, by, wanted, now, until)
-    chosen = _shared(tx, got, again, limit)
+    chosen = _shared(tx, got, again, now, limit)
     found: list[Received] = []
     for some in parts(chosen):
-        found += all_of(tx, _BY_IDS, Received, ids=some)
+        found += all_of(tx, _CLAIMED, Received, ids=some)
     hosts = {row.host for row in found}
     claims.release(tx, by, [host for host in got if host not in hosts])
     last = next((host for host in reversed(fresh) if host in hosts), fresh[-1] if fresh else "")
-    mine = sorted((replace(row, attempts=row.attempts + 1) for row in found), key=lambda row: row.id)
-    return mine, last
+    return sorted(found, key=lambda row: row.id), last
 
 
-def _shared(tx: Tx, hosts: list[str], again: dict[str, list[int]], limit: int) -> list[int]:
+def _shared(tx: Tx, hosts: list[str], again: dict[str, list[int]], now: int, limit: int) -> list[int]:
     """The ids of `limit` rows of these hosts at most, the same number of each as far as they have so many."""
     if not hosts:
         return []
     share = limit // len(hosts)
-    chosen = {host: _of_host(tx, host, again, share) for host in hosts}
+    chosen = {host: _of_host(tx, host, again, now, share) for host in hosts}
     full = [host for host in hosts if len(chosen[host]) == share]
     left = limit - sum(map(len, chosen.values()))
     if full and left >= len(full):
         for host in full:
-            chosen[host] = _of_host(tx, host, again, share + left // len(full))
+            chosen[host] = _of_host(tx, host, again, now, share + left // len(full))
     ids: list[int] = []
     size = 0
     for row_id, length in (one for of_host in chosen.values() for one in of_host):
@@ -292,10 +299,10 @@ def _shared(tx: Tx, hosts: list[str], again: dict[str, list[int]], limit: int) -
     return ids
 
 
-def _of_host(tx: Tx, host: str, again: dict[str, list[int]], most: int) -> list[tuple[int, int]]:
+def _of_host(tx: Tx, host: str, again: dict[str, list[int]], now: int, most: int) -> list[tuple[int, int]]:
     """(id, size of the body) of due rows of a host, those that were tried before first."""
     tried = again.get(host, [])[:most]
-    found = [(row[0], row[1]) for row in rows(tx, _SIZES, {"ids": tried})] if tried else []
+    found = [(row[0], row[1]) for row in rows(tx, _SIZES, {"ids": tried, "now": now})] if tried else []
     if len(found) < most:
         found += [(row[0], row[1]) for row in rows(tx, _FRESH, {"host": host, "most": most - len(found)})]
     return found
