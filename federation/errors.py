@@ -19,6 +19,8 @@
 `code` is the reason for programs and for the list of decisions, the text is for operators. Nobody inspects the text.
 """
 
+from typing import Self
+
 
 class FederationError(Exception):
     """Base of everything that `federation` raises. `str()` gives the text for operators."""
@@ -32,6 +34,12 @@ class FederationError(Exception):
         self.text = text
         if code is not None:
             self.code = code
+
+    def __copy__(self) -> Self:
+        """The same problem without what Python adds while it is raised: where it passed, and all that is held there."""
+        made = type(self).__new__(type(self), *self.args)
+        made.__dict__.update(self.__dict__)
+        return made
 
 
 class Malformed(FederationError):

@@ -2,11 +2,13 @@
 
 import gc
 import weakref
+from copy import copy
 from typing import Any
 
 import pytest
 
 from federation.client import Document
+from federation.errors import Busy, FederationError, Gone, Refused, TooLarge
 from tests.world import Instance, Peer
 
 pytestmark = pytest.mark.anyio
@@ -35,3 +37,15 @@ async def test_what_a_peer_answered_in_vain_is_not_held_in_memory(
     gc.collect()
     assert len(read) == 1
     assert [one() for one in read] == [None]
+
+
+@pytest.mark.parametrize(
+    "problem", [Refused("no", answered=404), Busy("later", retry_after=7), TooLarge("much", answered=200), Gone("x")]
+)
+def test_a_problem_is_remembered_with_all_that_it_says(problem: FederationError) -> None:
+    try:
+        raise problem
+    except FederationError:
+        made = copy(problem)
+    assert made.__traceback__ is None
+    assert (type(made), made.args, vars(made)) == (type(problem), problem.args, vars(problem))
