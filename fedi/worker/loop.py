@@ -29,6 +29,9 @@ BATCH = 256
 """Received activities handled in one transaction."""
 BATCHES = 3
 """Batches that are worked out at once: one is read while another is written."""
+GATHER = 0.05
+"""Seconds between two looks at what was received, when the first found no whole batch: or a process that only works would
+look, and make a transaction, for every few that come, and so would each that hears of them."""
 SLOW = 16
 """Batches at once, with those that are done but for what waits for other servers."""
 JOBS = 16
@@ -87,6 +90,7 @@ class Work:
     deliveries: Deliveries = field(init=False)
     batches: dict["asyncio.Task[None]", "_Batch"] = field(default_factory=dict)
     after: str = ""  # the host after which the next batch begins
+    gathered: float = 0.0  # when the next batch may begin, by the time of the event loop
     receive_again: asyncio.Event = field(default_factory=asyncio.Event)
     jobs: dict["asyncio.Task[None]", Job] = field(default_factory=dict)
     jobs_again: asyncio.Event = field(default_factory=asyncio.Event)
@@ -99,10 +103,14 @@ class Work:
         if len(self.batches) >= SLOW or sum(not batch.slow for batch in self.batches.values()) >= BATCHES:
             return 0
         await self.site.pressure.room()
+        time = asyncio.get_running_loop().time
+        if (wait := self.gathered - time()) > 0:
+            await asyncio.sleep(wait)
         now, claim, after = self.site.clock(), self.site.new_id(), self.after
         rows, self.after = await self.site.db.write(
             lambda tx: received.claim_next(tx, now, now + _LEASE, BATCH, by=claim, after=after)
         )
+        self.gathered = 0.0 if len(rows) >= BATCH // 2 else time() + GATHER
         if rows:
             batch = _Batch(claim)
             task = asyncio.create_task(

@@ -244,3 +244,33 @@ def test_what_comes_in_together_wakes_who_works_unless_all_of_it_was_here(db: Da
     db.write_now(insert)
     db.write_now(insert)
     assert heard == [[("received", "")], []]
+
+
+def test_what_is_tried_again_is_not_taken_twice_by_workers_that_meet(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL one sees which rows are due, then another claims their host, is done with them and lets go; then the
+    first one claims it."""
+    one, other = connect(), connect()
+    if one.kind != "postgresql":
+        pytest.skip("SQLite has one writer")
+    _fill(one, 3)
+
+    def put_off(tx: Tx) -> None:
+        for row in received.claim(tx, 5, 1_000, 3, by=1):
+            received.later(tx, row, 10, "not now")
+        claims.release(tx, 1, {"far.example"})
+
+    one.write_now(put_off)
+    take, met = claims.take, []
+
+    def meet(tx: Tx, claim: int, *more: Any) -> list[str]:
+        if claim == 2:
+            met.append(other.write_now(lambda tx: received.claim(tx, 20, 1_000, 2, by=3)))
+            other.write_now(lambda tx: _finish(tx, met[0], 3))
+        return take(tx, claim, *more)
+
+    monkeypatch.setattr(claims, "take", meet)
+    rows = one.write_now(lambda tx: received.claim(tx, 20, 1_000, 3, by=2))
+    assert [[row.id for row in found] for found in met] == [[1, 2]]
+    assert [row.id for row in rows] == [3]
