@@ -303,7 +303,8 @@ class Database:
 
     def _write_postgres(self, unit: Unit[T]) -> T:
         eager = False
-        for attempt in range(_ATTEMPTS):
+        undone = 0
+        while True:
             try:
                 with _told_apart(), self._write_engine.connect() as tx, _begun(tx, eager=eager) as holds:
                     after: list[tuple[str, str]] = []
@@ -315,13 +316,14 @@ class Database:
                         said = [self.events.said(topic, payload) for topic, payload in after]
                         tx.execute(_NOTIFY, {"said": said})
             except held.Overtaken:
-                eager = True
+                eager = True  # which can be overtaken no more
             except exc.OperationalError as problem:
                 if getattr(problem.orig, "sqlstate", "") not in _RERUN:
                     raise
-                if attempt == _ATTEMPTS - 1:
+                undone += 1
+                if undone == _ATTEMPTS:
                     raise StorageUnavailable(f"undone {_ATTEMPTS} times: {problem.orig}") from problem
-                time.sleep(0.005 * 2**attempt)
+                time.sleep(0.0025 * 2**undone)
             except StorageUnavailable as problem:
                 self.writing.failed(str(problem))
                 raise
@@ -330,7 +332,6 @@ class Database:
                     self.writing.over()
                 self._tell(after)
                 return result
-        raise AssertionError("unreachable")
 
     def _tell(self, after: list[tuple[str, str]]) -> None:
         """Say what was committed. Nobody who listens badly may make a committed write look like a failure."""

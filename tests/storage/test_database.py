@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import exc, insert, select, text
 
@@ -13,6 +14,7 @@ from storage import jobs
 from storage.cursors import cursors
 from storage.database import Database, StorageUnavailable
 from storage.events import note
+from storage.held import Overtaken
 from storage.metadata import Tx
 
 Connect = Callable[..., Database]
@@ -285,6 +287,24 @@ def test_a_unit_undone_by_a_deadlock_runs_again(db: Database) -> None:
             one.result(30)
     assert len(runs) == 3  # one of the two was undone, and ran again
     assert db.read_now(lambda tx: list(tx.scalars(select(cursors.c.position)))) == [2, 2]
+
+
+def test_a_unit_undone_often_and_then_overtaken_runs_once_more(db: Database) -> None:
+    if db.kind != "postgresql":
+        pytest.skip("SQLite has one writer")
+    undone = exc.OperationalError("", {}, psycopg.errors.SerializationFailure("the other side won"))
+    ends: list[Exception] = [undone, undone, undone, undone, undone, Overtaken("posts")]
+
+    def unit(tx: Tx) -> str:
+        if ends:
+            raise ends.pop(0)
+        return _put("a")(tx)
+
+    assert db.write_now(unit) == "a"
+    assert _names(db) == ["a"]
+    ends += [undone] * 6
+    with pytest.raises(StorageUnavailable, match="undone 6 times"):
+        db.write_now(unit)
 
 
 @pytest.mark.parametrize("address", ["mysql://localhost/fedi", "sqlite://", "sqlite:///:memory:"])
