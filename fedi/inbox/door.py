@@ -3,7 +3,8 @@
 A plain ASGI application, asked by `fedi.app` before any router. Cheap refusals come first; the signature is verified here,
 which takes less time than to hand it to a thread; only the key of somebody unknown is fetched first, once however many wait
 for it (`fedi.inbox.unknown`). What is proven is stored together with what else came within some ms (`fedi.inbox.gather`).
-Every refusal tells its reason and is kept for the operator, within a bound (`fedi.inbox.refusals`).
+Every refusal tells its reason and is kept for the operator, within a bound (`fedi.inbox.refusals`); who sends nothing but
+what is refused waits before anything of it is read (`fedi.inbox.forgeries`).
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from fedi import fetching
 from fedi.context import Site
 from fedi.inbox import refusals
 from fedi.inbox.answers import ACCEPTED, Answer, busy, refusal
+from fedi.inbox.forgeries import Forgeries, Name, claimed
 from fedi.inbox.gather import Gatherer, Proven
 from fedi.inbox.room import Room
 from fedi.inbox.unknown import key_of_unknown
@@ -56,6 +58,7 @@ class Inbox:
     def __init__(self) -> None:
         self._proven = Room(PROVEN)
         self._unproven = Room(UNPROVEN)
+        self._forgeries = Forgeries()
         self._gatherer: Gatherer | None = None
 
     def takes(self, path: str) -> bool:
@@ -66,7 +69,6 @@ class Inbox:
         """Answer one POST: 202 when the activity is kept (or was before); else the status and reason of
         `federation.errors`; 503 with Retry-After when it can't be kept now."""
         site: Site = scope["app"].state.site
-        site.pressure.arrived()
         if self._gatherer is None:
             self._gatherer = Gatherer(site)
         try:
@@ -85,6 +87,11 @@ class Inbox:
         """The answer; None for a sender who has gone."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         address = scope["client"][0] if scope.get("client") else ""
+        sender = refusals.sender(address), claimed(headers)
+        if self._forgeries.refuses(*sender, site.clock()):
+            site.outcomes.add("refused", "too-many-forgeries")
+            return await self._forgeries.refuse()
+        site.pressure.arrived()  # of what costs work only
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > MAX_BYTES:
             return refusal(413, TooLarge.code, f"an activity has at most {MAX_BYTES} bytes, not {int(length)}")
@@ -100,7 +107,7 @@ class Inbox:
             if not isinstance(read, bytes):
                 return read
             raw = read
-        proven = await self._prove(site, scope, headers, address, raw)
+        proven = await self._prove(site, scope, headers, address, sender, raw)
         if isinstance(proven, Answer):
             return proven
         # From here on it is a row: what was read of the body is gone while it waits.
@@ -143,7 +150,7 @@ class Inbox:
             self._unproven.leave(who, size)
 
     async def _prove(
-        self, site: Site, scope: Scope, headers: dict[bytes, bytes], address: str, raw: bytes
+        self, site: Site, scope: Scope, headers: dict[bytes, bytes], address: str, sender: Name, raw: bytes
     ) -> Proven | Answer:
         """Read it and prove who sent it; the answer where there is nothing more to be done."""
         activity: Activity | None = None
@@ -159,7 +166,7 @@ class Inbox:
                 return _full()
             key = site.cached_public_key(claim.key_id)
             if key is None:
-                who = refusals.sender(address)
+                who, _ = sender
                 if not self._unproven.enter(who, size):
                     return _full()
                 try:
@@ -167,6 +174,8 @@ class Inbox:
                 finally:
                     self._unproven.leave(who, size)
                 if isinstance(found, Answer):
+                    if found.start["status"] == 503:  # more than is kept without a proof
+                        self._forgeries.bad(*sender, site.clock())
                     return found
                 key = found
             now = site.clock()
@@ -180,8 +189,11 @@ class Inbox:
         except FederationError as problem:
             if problem.code == "bad-date" and site.clock_in_doubt:
                 return busy("clock", "our clock seems to be wrong, so signatures can't be checked; try again", 300)
+            if not problem.retry:
+                self._forgeries.bad(*sender, site.clock())
             await refusals.keep(site, address, raw, activity, claim, problem)
             return refusal(problem.status, problem.code, problem.text)
+        self._forgeries.good(*sender, host, now)
         told = headers[_HEADER].decode("latin-1") if _HEADER in headers and HEADER in claim.covered else None
         # The id is made in this moment, and then it goes into the queue: ids of an actor are in the order of arrival.
         row = Arrived(

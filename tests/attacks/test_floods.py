@@ -62,7 +62,7 @@ def test_what_nobody_proved_is_kept_within_a_bound(target: Target, hostile: Host
     statuses = [
         hostile.send(target.server, hostile.activity("Follow", dead, ada(target)), key=key)[0] for _ in range(90)
     ]
-    assert set(statuses) == {202, 503}
+    assert set(statuses) <= {202, 429, 503}
     assert statuses.count(202) < 75
 
 

@@ -94,7 +94,7 @@ def test_a_flood_of_bad_signatures(target: Target, hostile: Hostile) -> None:
     forged = {**headers, "signature": re.sub(r'signature="....', 'signature="AAAA', headers["signature"])}
     before = sum(target.read(received.totals).values())
     with ThreadPoolExecutor(16) as pool:
-        sent = [pool.submit(post, url, body, forged) for _ in range(1500)]
+        sent = [pool.submit(post, url, body, forged) for _ in range(400)]
         for number in range(3):
             note = hostile.note(other, f"/notes/{number}")
             assert hostile.send(target.server, hostile.activity("Create", other, note)) == (202, "")
@@ -105,8 +105,8 @@ def test_a_flood_of_bad_signatures(target: Target, hostile: Hostile) -> None:
     assert kept < 200
     assert target.server.memory < 250
     assert target.server.log.read_text().count("\n") < 200
-    # What the same peer signs well is taken all the same.
-    assert hostile.send(target.server, activity) == (202, "")
+    # What the same peer signs well is taken all the same, some seconds after the last forgery in its name.
+    wait_until(lambda: hostile.send(target.server, activity) == (202, ""), 10)
     assert target.outcome(activity) == ("done", "")
     said = doctor(target.server)
     assert kept < 100 or "forged.localhost" in said

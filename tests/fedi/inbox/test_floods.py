@@ -110,10 +110,10 @@ async def test_forgeries_of_one_key_make_us_ask_once_a_minute(alpha: Instance, p
     peer.actor("eve")
     wrong = replace(peer.keys[peer.iri("/users/eve")], id=f"{bob}#main-key")
     peer.asked.clear()
-    answers = await asyncio.gather(*(forged(alpha, peer, wrong, n) for n in range(200)))
+    answers = await asyncio.gather(*(forged(alpha, peer, wrong, n, f"198.51.100.{n}") for n in range(200)))
     assert {answer.status for answer in answers} == {401}
     for n in range(200, 220):
-        assert (await forged(alpha, peer, wrong, n)).status == 401
+        assert (await forged(alpha, peer, wrong, n, "192.0.2.2")).status == 401
     assert peer.asked.count(bob) == 1
     assert (await peer.send(alpha, like(peer, bob, "true"))).status == 202
 
