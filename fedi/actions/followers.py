@@ -1,5 +1,8 @@
 """Followers as the two servers of a follow know them (FEP-8fcf): what a peer says of ours, held against what we know."""
 
+from collections.abc import Callable
+from functools import cache
+
 from federation.hosts import same_origin
 from federation.synchronisation import Synchronisation, digest_of
 from fedi.actions import follows as follow_actions
@@ -16,16 +19,23 @@ MOST = 200
 """Follows that are taken back at once, where a peer knows more than we do."""
 
 
-def heard(tx: Tx, site: Site, actor_iri: str, told: Synchronisation) -> bool:
+def chances(site: Site) -> Callable[[str], bool]:
+    """Whether what an actor (its IRI) says of its followers is looked at now: asked once for each, however often a unit of
+    work that asks runs."""
+    now = site.clock()
+    return cache(lambda iri: site.synchronised.allow(f"from {iri}", *OFTEN, now))
+
+
+def heard(tx: Tx, site: Site, actor_iri: str, told: Synchronisation, may: Callable[[str], bool]) -> bool:
     """A remote actor said, signed, who of us follows it: ask for the list (a job) where we know otherwise.
 
     What is not about its own followers, or would make us ask another host, is passed over (FEP-8fcf, «receiving end»).
-    Whether a job was made comes back.
+    `may` is `chances` for this unit of work and all its runs. Whether a job was made comes back.
     """
     actor = actors.by_iri(tx, actor_iri)
     if actor is None or actor.local or actor.followers != told.collection or not same_origin(told.url, actor.iri):
         return False
-    if not site.synchronised.allow(f"from {actor.iri}", *OFTEN, site.clock()):
+    if not may(actor.iri):
         return False
     known = follows.at_host(tx, actor.id, site.config.host, 100_000)
     if digest_of(known) == told.digest:

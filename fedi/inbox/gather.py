@@ -6,7 +6,7 @@ on disk, and what could not be stored is never answered with one.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -83,7 +83,7 @@ class Gatherer:
         self._bytes = sum(len(proven.row.body) for proven, _ in self._waiting)
         loop = asyncio.get_running_loop()
         self._since = loop.time()
-        self._writing = loop.create_task(self._write(batch))
+        self._writing = loop.create_task(self._write(batch, followers.chances(self._site)))
         self._writing.add_done_callback(self._ended)
 
     def _ended(self, _: "asyncio.Task[None]") -> None:
@@ -93,10 +93,13 @@ class Gatherer:
             # Those that waited long enough while the last batch was written go as soon as its own have been told.
             self._timer = loop.call_at(max(self._since + WITHIN, loop.time()), self._begin)
 
-    async def _write(self, batch: "Sequence[tuple[Proven, asyncio.Future[Decision]]]") -> None:
+    async def _write(
+        self, batch: "Sequence[tuple[Proven, asyncio.Future[Decision]]]", may: Callable[[str], bool]
+    ) -> None:
         begun = perf_counter()
         try:
-            decisions = await self._site.db.write(lambda tx: _store(tx, self._site, [proven for proven, _ in batch]))
+            several = [proven for proven, _ in batch]
+            decisions = await self._site.db.write(lambda tx: _store(tx, self._site, several, may))
         except Exception as problem:  # noqa: BLE001 - whoever waits is told
             if len(batch) == 1 or isinstance(problem, StorageUnavailable):
                 for _, stored in batch:
@@ -105,7 +108,7 @@ class Gatherer:
                 return
             # One of them can't be stored: the others must not fail with it.
             for one in batch:
-                await self._write([one])
+                await self._write([one], may)
             return
         self._site.steps.add("inbox.gather", perf_counter() - begun, len(batch))
         for proven, stored in batch:
@@ -118,7 +121,9 @@ def _again(problem: Exception) -> Exception:
     return StorageUnavailable(str(problem)) if isinstance(problem, StorageUnavailable) else problem
 
 
-def _store(tx: Tx, site: Site, several: Sequence[Proven]) -> dict[tuple[str, str], Decision]:
+def _store(
+    tx: Tx, site: Site, several: Sequence[Proven], may: Callable[[str], bool]
+) -> dict[tuple[str, str], Decision]:
     """Store all that policy takes; what it says, by host and type."""
     decisions = policy.receiving_all(tx, site, {(one.row.host, one.row.type) for one in several})
     taken = [one for one in several if not policy.refuses(decisions[one.row.host, one.row.type])]
@@ -128,5 +133,5 @@ def _store(tx: Tx, site: Site, several: Sequence[Proven]) -> dict[tuple[str, str
         links.wake_all(tx, list({one.row.host for one in taken}), taken[-1].row.received_at)
     for actor, told in {one.row.actor: one.told for one in taken if one.told is not None}.items():
         with contextlib.suppress(FederationError):  # it is an offer; what can't be read is passed over
-            followers.heard(tx, site, actor, read_header(told))
+            followers.heard(tx, site, actor, read_header(told), may)
     return decisions

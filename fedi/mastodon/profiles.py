@@ -270,7 +270,8 @@ async def sign_up(request: Request) -> Response:
     if wrong:
         raise _invalid(wrong)
     try:
-        password = await asyncio.to_thread(actions.hash_password, asked.password)
+        async with site.hashing:
+            password = await asyncio.to_thread(actions.hash_password, asked.password)
     except Invalid as problem:
         raise _invalid({"password": [{"error": "ERR_TOO_SHORT", "description": problem.text}]}) from problem
     key_pair = await asyncio.to_thread(generate_rsa)

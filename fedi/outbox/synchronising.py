@@ -4,7 +4,9 @@ For each actor and host on the first delivery of a turn and then not for some mi
 no work for a fan-out.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from federation.synchronisation import HEADER, Synchronisation, build_header, digest_of
 from fedi.context import Site
@@ -16,17 +18,25 @@ OFTEN = (0.2, 1)
 """For one actor and host: so often a minute, so often at once."""
 TYPES = frozenset({"Create", "Announce", "Update"})
 
+May = Callable[[int, str], bool]
 
-def marked(tx: Tx, site: Site, turns: list[Turn]) -> list[Turn]:
-    """These turns with the header on one delivery of each actor to each host."""
+
+def chances(site: Site) -> May:
+    """Whether an actor (its id) may tell a host of its followers now: asked once for each pair, however often a unit of work
+    that asks runs."""
+    now = site.clock()
+    return cache(lambda actor_id, host: site.synchronised.allow(f"to {host} {actor_id}", *OFTEN, now))
+
+
+def marked(tx: Tx, turns: list[Turn], may: May) -> list[Turn]:
+    """These turns with the header on one delivery of each actor to each host that `may` (`chances`) lets hear it."""
     chosen: dict[tuple[int, str], Parcel] = {}
     for turn in turns:
         for parcel in turn.parcels:
             pair = (parcel.row.actor_id, turn.link.host)
             if parcel.inboxes and parcel.row.type in TYPES and pair not in chosen:
                 chosen[pair] = parcel
-    now = site.clock()
-    due = {pair for pair in chosen if site.synchronised.allow(f"to {pair[1]} {pair[0]}", *OFTEN, now)}
+    due = {pair for pair in chosen if may(*pair)}
     if not due:
         return turns
     senders = actors.by_ids(tx, list({actor_id for actor_id, _ in due}))

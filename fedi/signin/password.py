@@ -22,8 +22,6 @@ from storage import people
 from storage.actors import Actor
 from storage.metadata import Tx
 
-_HASHING = 2
-"""Passwords hashed at once: each takes 64 MB and a core."""
 WRONG = "This name and this password do not belong together. Mind capital letters, and try again."
 _HOW = {
     "invite": "People are invited here: ask someone who is in already, or whoever runs this server.",
@@ -33,11 +31,10 @@ _HOW = {
 
 
 class Guard:
-    """What one process remembers of attempts: buckets by account and address, and how many passwords are hashed now."""
+    """What one process remembers of attempts: buckets by account and address."""
 
     def __init__(self) -> None:
         self.limits = Limits(50_000)
-        self.hashing = asyncio.Semaphore(_HASHING)
 
     def check(self, request: Request, account: str | None) -> None:
         """Raises Problem (429) when there were too many attempts."""
@@ -88,7 +85,7 @@ async def _check(request: Request, name: str, password: str) -> int:
     keeper = guard(request)
     keeper.check(request, name.lower())
     person = await site.db.read(lambda tx: people.by_login(tx, name))
-    async with keeper.hashing:
+    async with site.hashing:
         hashed = person.password_hash if person is not None else None
         right = await asyncio.to_thread(person_actions.check_password, hashed, password)
     if person is None or not right:
@@ -144,7 +141,7 @@ async def _register(request: Request, username: str, email: str, password: str) 
     keeper.check(request, None)
     if not username or not email:
         raise Invalid("A username and an e-mail address are needed.")
-    async with keeper.hashing:
+    async with site.hashing:
         hashed = await asyncio.to_thread(person_actions.hash_password, password)
     key_pair = await asyncio.to_thread(generate_rsa)
     state = "pending" if site.config.registrations == "approval" else "active"

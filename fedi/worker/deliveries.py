@@ -94,7 +94,7 @@ class Deliveries:
             if not several:
                 break
             begun = perf_counter()
-            turns = await self.site.db.read(partial(self._plan, claimed=several))
+            turns = await self.site.db.read(partial(self._plan, claimed=several, may=synchronising.chances(self.site)))
             self.site.steps.add("deliver.plan", perf_counter() - begun, len(turns))
             for number, turn in enumerate(turns):
                 if number and number % _AT_ONCE == 0:
@@ -104,8 +104,8 @@ class Deliveries:
                 task.add_done_callback(self._ended)
         return len(claimed)
 
-    def _plan(self, tx: Tx, claimed: list[Link]) -> list[fanout.Turn]:
-        return synchronising.marked(tx, self.site, fanout.plan(tx, self.site, claimed))
+    def _plan(self, tx: Tx, claimed: list[Link], may: synchronising.May) -> list[fanout.Turn]:
+        return synchronising.marked(tx, fanout.plan(tx, self.site, claimed), may)
 
     def _make_way(self) -> None:
         """Turns that take long don't hold the places of others."""

@@ -1,5 +1,7 @@
 """Followers synchronised between two servers (FEP-8fcf): who follows whom is what both know, also after one forgot."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,9 +12,12 @@ from federation.signatures.sign import sign_post
 from federation.synchronisation import HEADER, Synchronisation, build_header, digest_of
 from federation.transport import Response
 from fedi import fetching
+from fedi.actions import followers
+from fedi.outbox import synchronising
 from storage import follows, jobs
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.savepoints import savepoint
 from tests.stories.conftest import Three
 from tests.stories.test_group_across_universities import join, publish, state
 from tests.world import Instance, Peer, call, settle
@@ -195,3 +200,37 @@ async def test_a_member_is_confirmed_to_hosts_that_see_the_group(three: Three) -
     with pytest.raises(Refused) as refused:
         await gamma.site.client.get_document(address + ada.iri, gamma_key)
     assert refused.value.answered == 404
+
+
+async def test_units_of_work_that_run_again_say_and_hear_it_all_the_same(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alpha, beta, _ = three.all
+    olga, ada, bob = await befriended(three)
+    forget(alpha, ada.iri, olga.iri)
+    for one in (alpha, beta):
+        monkeypatch.setattr(one.site.db, "write", _again(one.site.db.write))
+        monkeypatch.setattr(one.site.db, "read", _again(one.site.db.read))
+    monkeypatch.setattr(synchronising, "OFTEN", (0.0, 1))
+    monkeypatch.setattr(followers, "OFTEN", (0.0, 1))
+    publish(alpha, olga, "good morning")
+    await settle(*three.all)
+    there = beta.actor(olga.iri)
+    assert state(beta, ada, there) == "none"
+    assert state(beta, bob, there) == "accepted"
+
+
+def _again(run: Callable[[Callable[[Tx], Any]], Awaitable[Any]]) -> Callable[[Callable[[Tx], Any]], Awaitable[Any]]:
+    """Each unit is run, undone and run again, as after a failure of the group that it was to be committed with."""
+
+    def twice(tx: Tx, unit: Callable[[Tx], Any]) -> Any:
+        with suppress(_UndoneError), savepoint(tx):
+            unit(tx)
+            raise _UndoneError
+        return unit(tx)
+
+    return lambda unit: run(lambda tx: twice(tx, unit))
+
+
+class _UndoneError(Exception):
+    pass

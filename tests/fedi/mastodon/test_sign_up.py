@@ -1,11 +1,15 @@
 """Signing up through an app, where the operator lets people do so."""
 
+import asyncio
+import threading
+import time
 from dataclasses import replace
 from typing import Literal
 
 import msgspec
 import pytest
 
+from fedi.actions import people
 from fedi.app import build
 from fedi.context import Site
 from storage.actors import Actor
@@ -106,3 +110,26 @@ async def test_what_is_wrong_is_named(api: Api, change: dict[str, str], field: s
     assert answer.error.startswith("Validation failed")
     assert answer.json["details"][field][0]["error"] == error
     assert (await api.get("/api/v1/accounts/lookup?acct=new")).status == 404
+
+
+async def test_no_more_than_two_passwords_are_hashed_at_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes 64 MB."""
+    api = opened(api, "open")
+    robot = await api.token(None, "write:accounts")
+    now, most, lock = 0, 0, threading.Lock()
+
+    def slow(password: str) -> str:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return password
+
+    monkeypatch.setattr(people, "hash_password", slow)
+    said = [{**SAID, "username": f"new{n}", "email": f"n{n}@alpha.example"} for n in range(5)]
+    answers = await asyncio.gather(*(api.post("/api/v1/accounts", robot, form=one) for one in said))
+    assert {answer.status for answer in answers} == {200}
+    assert most == 2
