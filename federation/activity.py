@@ -1,16 +1,17 @@
 """The two shapes that the rest of the protocol speaks in: what was said, and the proof of who said it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from federation.audience import Audience, read_audience
 from federation.fields import Json, milliseconds
+from federation.plain_class import plain_class
 
 Via = Literal["cavage", "rfc9421", "proof", "fetched"]
 """How it was proven: an HTTP signature of either kind, an integrity proof, or an answer of its own origin."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain_class(frozen=True, slots=True)
 class Activity:
     """One activity as it came. Nothing in it is proven.
 
@@ -41,7 +42,7 @@ class Activity:
         return milliseconds(self.document.get("published"))
 
 
-@dataclass(frozen=True, slots=True)
+@plain_class(frozen=True, slots=True)
 class Authentic:
     """An activity whose actor is proven; handlers take nothing else. Made in `signatures/verify.py` only.
 

@@ -4,7 +4,7 @@ Polls are `question`, what events have beside their text is `event`, quotes `quo
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from typing import Any
 
@@ -12,6 +12,7 @@ from federation.audience import Audience, is_public, read_audience
 from federation.errors import Malformed, WrongOrigin
 from federation.fields import Json, as_list, as_objects, first_id, ids, integer, milliseconds, string, text_of, types
 from federation.hosts import host_of, same_origin, web_url
+from federation.plain_class import plain_class
 from federation.vocabulary.emoji import read_emoji
 from federation.vocabulary.event import read_event
 from federation.vocabulary.link import kind_of, read_attachments, read_link, url_of
@@ -32,7 +33,7 @@ _MAX_TITLE = 500
 _MAX_TAGS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@plain_class(frozen=True, slots=True)
 class PostDocument:
     """A post as its document says. Nothing is sanitised: `content` is a stranger's HTML.
 
