@@ -27,10 +27,12 @@ class Pressure:
         """A request has come that others wait behind."""
         self._last = monotonic()
 
-    async def room(self) -> None:
-        """Return at once when no request came within the last `PAUSE`, else after such a pause; after `LONGEST` anyway."""
+    async def room(self) -> bool:
+        """Return at once when no request came within the last `PAUSE`, else after such a pause; after `LONGEST` anyway.
+        Whether there was a pause."""
         now = monotonic()
         end = now + LONGEST
         while (wait := min(self._last + PAUSE, end) - now) > 0:
             await asyncio.sleep(wait)
             now = monotonic()
+        return now >= self._last + PAUSE

@@ -91,6 +91,7 @@ class Work:
     batches: dict["asyncio.Task[None]", "_Batch"] = field(default_factory=dict)
     after: str = ""  # the host after which the next batch begins
     gathered: float = 0.0  # when the next batch may begin, by the time of the event loop
+    behind: bool = False  # requests never paused: what waits now is worked off without waiting for that again
     receive_again: asyncio.Event = field(default_factory=asyncio.Event)
     jobs: dict["asyncio.Task[None]", Job] = field(default_factory=dict)
     jobs_again: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,7 +103,8 @@ class Work:
         """Begin to work received activities out. Those of one host are never in two batches: they stay in order."""
         if len(self.batches) >= SLOW or sum(not batch.slow for batch in self.batches.values()) >= BATCHES:
             return 0
-        await self.site.pressure.room()
+        if not self.behind:
+            self.behind = not await self.site.pressure.room()
         time = asyncio.get_running_loop().time
         if (wait := self.gathered - time()) > 0:
             await asyncio.sleep(wait)
@@ -110,7 +112,11 @@ class Work:
         rows, self.after = await self.site.db.write(
             lambda tx: received.claim_next(tx, now, now + _LEASE, BATCH, by=claim, after=after)
         )
-        self.gathered = 0.0 if len(rows) >= BATCH // 2 else time() + GATHER
+        self.gathered = 0.0
+        if len(rows) < BATCH // 2:
+            self.gathered = time() + GATHER
+            if all(batch.slow for batch in self.batches.values()):  # else their hosts may have more
+                self.behind = False
         if rows:
             batch = _Batch(claim)
             task = asyncio.create_task(

@@ -48,9 +48,9 @@ async def test_who_asks_on_a_quiet_day_waits_for_nothing(subject: Pressure, time
 
 async def test_after_the_last_request_a_pause_is_waited_for(subject: Pressure, time: Time) -> None:
     subject.arrived()
-    await subject.room()
+    assert await subject.room()
     assert time.now == pytest.approx(1000.0 + PAUSE)
-    await subject.room()
+    assert await subject.room()
     assert time.now == pytest.approx(1000.0 + PAUSE)
 
 
@@ -64,5 +64,5 @@ async def test_a_burst_is_waited_out(subject: Pressure, time: Time) -> None:
 async def test_requests_without_end_hold_work_up_for_a_moment_only(subject: Pressure, time: Time) -> None:
     subject.arrived()
     time.every = 0.001
-    await subject.room()
+    assert not await subject.room()
     assert time.now - 1000.0 == pytest.approx(LONGEST)

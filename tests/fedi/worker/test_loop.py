@@ -10,6 +10,7 @@ from fedi.actions import people, posts
 from fedi.actions.posts import Draft
 from fedi.config import Config
 from fedi.context import Site, now
+from fedi.pressure import Pressure
 from fedi.worker import loop
 from fedi.worker.deliveries import LEASE
 from storage import jobs, links, peers, received
@@ -151,6 +152,33 @@ async def test_a_host_is_in_one_batch_at_a_time_so_that_its_activities_stay_in_o
     rest = site.db.write_now(lambda tx: received.claim(tx, now(), 2**60, 10, by=2))
     assert {row.host for row in first}.isdisjoint(row.host for row in rest)
     assert len(rest) == 2
+
+
+@pytest.mark.parametrize("hosts", [1, 4])
+async def test_requests_that_never_pause_hold_a_backlog_up_once_and_not_before_each_batch(
+    site: Site, monkeypatch: pytest.MonkeyPatch, hosts: int
+) -> None:
+    """Or a steady flow of requests, each soon after the last, would let the backlog grow as long as it lasts."""
+    for number in range(1, 21):
+        host = f"h{number % hosts}.example"
+        site.db.write_now(lambda tx, number=number, host=host: received.insert(tx, _received(number, host=host)))  # type: ignore[misc]
+    waited = 0
+
+    async def room(_: Pressure) -> bool:
+        nonlocal waited
+        waited += 1
+        return False
+
+    monkeypatch.setattr(loop, "BATCH", 4)
+    monkeypatch.setattr(Pressure, "room", room)
+    work = loop.Work(site)
+    while "new" in site.db.read_now(received.totals):
+        await work.receive()
+        await work.receive()  # meanwhile, of what may be with hosts that are in hand
+        assert waited == 1
+        await work.finish()
+    await work.receive()
+    assert not work.behind
 
 
 async def test_an_unknown_kind_of_job_fails_and_says_so(site: Site) -> None:
