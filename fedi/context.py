@@ -36,6 +36,8 @@ PROOF_KEY = "#ed25519-key"
 
 _KEYS = 10_000
 _KEY_BYTES = 12 << 20
+KEY_AGE = 60_000
+"""Ms for which a public key is used without a look at the database, where another process may have changed or dropped it."""
 _KEY = 2_600
 """Bytes of a public key of RSA that was used, measured."""
 
@@ -102,7 +104,7 @@ class Site:
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # passwords at once: 64 MB each
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
-    _public: Cache[str, PublicKey] = field(default_factory=lambda: Cache(_KEYS, _KEY_BYTES))
+    _public: Cache[str, tuple[int, PublicKey]] = field(default_factory=lambda: Cache(_KEYS, _KEY_BYTES))
 
     def surely(self) -> int:
         """The time (ms) that it is by now at least: behind `clock` while that stands in doubt after a step far forward.
@@ -166,9 +168,10 @@ class Site:
         An actor's own IRI means its `publicKey` when it has one only: activitypub-express (Guppe, Immers) names no other,
         and Mastodon takes that.
         """
-        cached = self._public.get(key_id)
+        cached = self.cached_public_key(key_id)
         if cached is not None:
             return cached
+        now = self.clock()
         row = keys.by_id(tx, key_id)
         if row is None:
             listed = [one for one in keys.of_owner(tx, key_id) if one.public.startswith("-----BEGIN")]
@@ -176,12 +179,13 @@ class Site:
                 return None
             row = listed[0]
         loaded = load_public(row.public, key_id, row.owner)
-        self._public.put(key_id, loaded, _KEY + len(key_id) + len(row.owner))
+        self._public.put(key_id, (now, loaded), _KEY + len(key_id) + len(row.owner))
         return loaded
 
     def cached_public_key(self, key_id: str) -> PublicKey | None:
-        """As `public_key`, from memory only."""
-        return self._public.get(key_id)
+        """As `public_key`, from memory only: what was read from the database within the last minute."""
+        found = self._public.get(key_id)
+        return found[1] if found is not None and 0 <= self.clock() - found[0] < KEY_AGE else None
 
     def forget_public_key(self, key_id: str) -> None:
         """Read the key from the database again next time."""

@@ -3,7 +3,6 @@ from which address it came.
 """
 
 import contextlib
-import ipaddress
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from fedi.context import Site
 from fedi.csrf import demand_same_origin
 from fedi.errors import Problem
+from fedi.limits import network
 from fedi.media import files, multipart
 from fedi.media.kinds import IMAGE_BYTES
 from fedi.media.multipart import Upload
@@ -108,15 +108,7 @@ def see_other(path: str) -> Response:
 def client_address(request: Request) -> str:
     """The address of whoever asks; of IPv6 the /64, which is one household's or one attacker's."""
     host = request.client.host if request.client is not None else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
-    return host
+    return network(host)
 
 
 def log_in_first(problem: LogInFirst) -> Response:

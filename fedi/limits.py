@@ -1,6 +1,7 @@
 """Rate limits in memory: token buckets by key, bounded in number. They protect; what counts for good is in the database."""
 
 from collections import OrderedDict
+from ipaddress import IPv6Address
 
 
 class Limits:
@@ -19,3 +20,14 @@ class Limits:
         if len(self._buckets) > self._most:
             self._buckets.popitem(last=False)
         return allowed
+
+
+def network(address: str) -> str:
+    """Whose address this is, as far as bounds go: of IPv6 the network of 64 bits, in which one machine has them all."""
+    if ":" not in address:
+        return address
+    try:
+        read = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(read.ipv4_mapped) if read.ipv4_mapped is not None else read.exploded[:19]

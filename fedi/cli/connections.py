@@ -17,6 +17,8 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from fedi.limits import network
+
 log = logging.getLogger("fedi.connections")
 
 HEAD_BYTES = 64 << 10
@@ -63,7 +65,7 @@ class Http(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
         address = self.client[0] if self.client else ""
-        self.address, self.trusted = _network(address), self.watch.trusts(address)
+        self.address, self.trusted = network(address), self.watch.trusts(address)
         self.began = self.loop.time()
         self.watch.unfinished(self)
 
@@ -314,8 +316,3 @@ class Watch:
             self._logged[address] = now
             if len(self._logged) > _NOTED:
                 self._logged.pop(next(iter(self._logged)))
-
-
-def _network(address: str) -> str:
-    """An address as it is counted: of IPv6 the /64, since one machine has a whole one."""
-    return ":".join(address.split(":")[:4]) if ":" in address and "." not in address else address

@@ -180,6 +180,8 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         actors.change(tx, saved.id, state="active")
     for key_id, public in read.keys:
         keys.save(tx, Key(key_id, read.id, host, public, None, now, now))
+    # Also those that it lists no more, and its IRI, which may have stood for the only one.
+    for key_id in (*(one.id for one in keys.of_owner(tx, read.id)), read.id):
         site.forget_public_key(key_id)
     keys.keep_only(tx, read.id, [key_id for key_id, _ in read.keys])
     if verifying.claims(saved) or follows.has_local_follower(tx, saved.id):

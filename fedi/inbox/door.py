@@ -29,6 +29,7 @@ from fedi.inbox.forgeries import Forgeries, Name, claimed
 from fedi.inbox.gather import Gatherer, Proven
 from fedi.inbox.room import Room
 from fedi.inbox.unknown import key_of_unknown
+from fedi.limits import network
 from fedi.signatures import claim_in, target
 from storage.database import StorageUnavailable
 from storage.received import Arrived
@@ -87,7 +88,7 @@ class Inbox:
         """The answer; None for a sender who has gone."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         address = scope["client"][0] if scope.get("client") else ""
-        sender = refusals.sender(address), claimed(headers)
+        sender = network(address), claimed(headers)
         if self._forgeries.refuses(*sender, site.clock()):
             site.outcomes.add("refused", "too-many-forgeries")
             return await self._forgeries.refuse()
@@ -126,7 +127,7 @@ class Inbox:
 
     async def _rest(self, address: str, begun: bytes, receive: Receive) -> bytes | Answer | None:
         """The whole body of which `begun` is the first part."""
-        pieces, size, who = [begun], len(begun), refusals.sender(address)
+        pieces, size, who = [begun], len(begun), network(address)
         if not self._unproven.enter(who, size):
             return _full()
         try:
@@ -214,7 +215,7 @@ class Inbox:
         self, site: Site, address: str, activity: Activity, claim: Claim, problem: BadSignature
     ) -> Authentic:
         """Prove it by the key as its owner gives it now, as it may have been changed. Raises as `verify`, or `problem`."""
-        who, size = refusals.sender(address), len(activity.raw) + OVERHEAD
+        who, size = network(address), len(activity.raw) + OVERHEAD
         if not self._unproven.enter(who, size):
             raise problem
         try:

@@ -60,7 +60,7 @@ class Forgeries:
         self._held = 0
 
     def refuses(self, who: str, claim: bytes, now: int) -> bool:
-        """Whether a request of this address (as `refusals.sender` gives it) that claims this host must wait."""
+        """Whether a request of this address (as `fedi.limits.network` gives it) that claims this host must wait."""
         if not self._claims and not self._addresses:
             return False
         name = who, claim

@@ -6,7 +6,6 @@ Anybody can send rubbish, ten thousand times a second: of one sender, and of all
 import contextlib
 import logging
 from collections.abc import Callable
-from ipaddress import IPv6Address
 
 from federation.activity import Activity
 from federation.errors import FederationError
@@ -15,6 +14,7 @@ from federation.policy import Decision, Verdict
 from federation.signatures.verify import Claim
 from fedi import policy
 from fedi.context import Site
+from fedi.limits import network
 from storage import received
 from storage.database import StorageUnavailable
 from storage.metadata import Tx
@@ -36,7 +36,7 @@ async def keep(
     now = site.clock()
     site.outcomes.add("refused", problem.code)
     # By the address that it came from: the host is only what it claims.
-    if not allowed(site, sender(address), now):
+    if not allowed(site, network(address), now):
         return
     code, text = problem.code, problem.text
     host = ""
@@ -84,17 +84,6 @@ async def keep_decision(site: Site, decision: Decision, host: str, actor: str, a
 def allowed(site: Site, who: str, now: int) -> bool:
     """Whether one refusal more of this sender is kept."""
     return site.refusals.allow(who, *OFTEN, now) and site.refusals.allow("all refusals", *OFTEN_OF_ALL, now)
-
-
-def sender(address: str) -> str:
-    """Whose address this is, as far as bounds go: of IPv6 the network of 64 bits, in which one machine has them all."""
-    if ":" not in address:
-        return address
-    try:
-        read = IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(read.ipv4_mapped) if read.ipv4_mapped is not None else read.exploded[:19]
 
 
 async def _try(site: Site, write: Callable[[Tx], None]) -> None:

@@ -23,6 +23,8 @@ from storage.received import Received
 
 PATIENCE = 60_000
 """Ms after which what was kept without a proof is looked at for the first time."""
+LARGEST = 64 << 10
+"""Bytes that are kept without a proof at most: far more than people write."""
 
 
 async def key_of_unknown(
@@ -66,7 +68,7 @@ async def _keep(
 ) -> Answer:
     now, why = site.clock(), unavailable.text
     # Nothing of it is proven: what anybody can make us keep has a bound. Who is honest tries again.
-    if not (
+    if len(activity.raw) > LARGEST or not (
         site.refusals.allow(f"unproven {who}", *refusals.OFTEN, now)
         and site.refusals.allow("all unproven", *refusals.OFTEN_OF_ALL, now)
     ):

@@ -17,6 +17,7 @@ from federation.errors import FederationError
 from fedi.callers import bearer
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
+from fedi.limits import network
 from fedi.mastodon import limits, sending, streaming
 from fedi.mastodon.answers import Json, problem
 from fedi.mastodon.kept import Kept, is_repeatable
@@ -163,7 +164,7 @@ class Door:
             await sockets.refuse(scope, receive, send, NotFound("Not found"))
         elif (
             not _near(host)
-            and not self._windows.count(f"socket {_network(host)}", limits.CONNECTING, site.clock()).allowed
+            and not self._windows.count(f"socket {network(host)}", limits.CONNECTING, site.clock()).allowed
         ):
             await sockets.refuse(scope, receive, send, Problem("Too many requests", status=429))
         else:
@@ -203,10 +204,11 @@ class Door:
     def _count(self, site: Site, scope: Scope, token: str | None) -> limits.Count:
         """Count this request, of whoever has this token."""
         client = scope.get("client")
-        address = _network(client[0]) if client is not None else ""
+        host = client[0] if client is not None else ""
+        address = network(host)
         method, path = scope["method"], scope["path"].rstrip("/")
         now = site.clock()
-        if _near(address):
+        if _near(host):
             # Ourselves: a script of the operator's, or a proxy that is not in `proxy.trusted`, behind which all are one.
             return limits.uncounted(now)
         if method == "POST" and path in ("/api/v1/apps", "/api/v1/accounts"):
@@ -246,11 +248,6 @@ def _find(node: _Node, parts: list[str], at: int) -> tuple[dict[str, Any], dict[
 
 def _near(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
-
-
-def _network(address: str) -> str:
-    """An address as it is counted: IPv6 by /64, since one machine has a whole one."""
-    return ":".join(address.split(":")[:4]) if ":" in address else address
 
 
 def _most(path: str) -> int:

@@ -19,6 +19,7 @@ from fedi import fetching
 from fedi.fetching import asking
 from fedi.inbox import door, refusals
 from fedi.inbox.room import Room
+from fedi.limits import network
 from storage import received
 from storage.database import StorageUnavailable
 from storage.metadata import Tx
@@ -158,6 +159,7 @@ async def test_what_is_kept_of_forgeries_is_bounded_however_many_addresses_they_
         ("192.0.2.1", "192.0.2.2", False),
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
         ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("2001:db8::1", "2001:db8::2:0:0:1", True),
         ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
         ("fe80::1%eth0", "fe80::2", True),
@@ -165,7 +167,7 @@ async def test_what_is_kept_of_forgeries_is_bounded_however_many_addresses_they_
     ],
 )
 def test_one_machine_has_a_whole_network_of_ipv6(one: str, other: str, same: bool) -> None:
-    assert (refusals.sender(one) == refusals.sender(other)) is same
+    assert (network(one) == network(other)) is same
 
 
 async def test_a_refusal_is_one_also_when_it_can_not_be_kept(
@@ -203,6 +205,18 @@ async def test_many_keys_of_a_dead_host_named_at_once_are_a_few_questions(
     assert {answer.status for answer in answers} == {202}  # kept, to be verified later
     assert 1 <= len(asked) <= 4
     assert alpha.site.questions.queues == {}
+
+
+async def test_nothing_large_is_kept_without_a_proof(alpha: Instance, peer: Peer, world: World) -> None:
+    """Three hundred a minute of a megabyte each would be a full disk within the day."""
+    bob = peer.actor("bob")
+    world.down.add("peer.example")
+    large = {**like(peer, bob, 1), "content": "x" * 100_000}
+    answer = await peer.send(alpha, large)
+    assert (answer.status, int(answer.headers["retry-after"])) == (503, 60)
+    assert rows(alpha) == []
+    assert (await peer.send(alpha, like(peer, bob, 2))).status == 202
+    assert len(rows(alpha)) == 1
 
 
 async def test_a_key_that_was_asked_for_in_vain_costs_no_look_into_the_database(

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from federation.errors import Unreachable
 from fedi.errors import Forbidden
+from fedi.limits import network
 from fedi.mastodon import limits
 from fedi.mastodon.door import Door
 from storage.actors import Actor
@@ -201,9 +202,8 @@ async def test_a_socket_elsewhere_is_refused_before_it_opens(api: Api) -> None:
     assert said == ["websocket.close"]
 
 
-async def test_anonymous_callers_count_by_network(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fedi.mastodon.door import _network
-
-    assert _network("192.0.2.7") == "192.0.2.7"
-    # One machine has a whole /64 of IPv6.
-    assert _network("2001:db8:1:2:3:4:5:6") == _network("2001:db8:1:2:ffff::1") != _network("2001:db8:1:3::1")
+def test_callers_count_by_network() -> None:
+    assert network("192.0.2.7") == "192.0.2.7"
+    # One machine has a whole /64 of IPv6, also where the network's address has zeros in it.
+    assert network("2001:db8::1") == network("2001:db8::ffff:0:0:1")
+    assert network("2001:db8:1:2:3:4:5:6") == network("2001:db8:1:2:ffff::1") != network("2001:db8:1:3::1")
