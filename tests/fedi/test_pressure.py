@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fedi import pressure
-from fedi.pressure import LONGEST, PAUSE, Pressure
+from fedi.pressure import BURST, LONGEST, PAUSE, Pressure
 
 
 class Time:
@@ -46,8 +46,16 @@ async def test_who_asks_on_a_quiet_day_waits_for_nothing(subject: Pressure, time
     assert time.now == 1000.0
 
 
-async def test_after_the_last_request_a_pause_is_waited_for(subject: Pressure, time: Time) -> None:
-    subject.arrived()
+async def test_few_requests_hold_nothing_up(subject: Pressure, time: Time) -> None:
+    for _ in range(BURST - 1):
+        subject.arrived()
+    assert await subject.room()
+    assert time.now == 1000.0
+
+
+async def test_after_a_burst_a_pause_is_waited_for(subject: Pressure, time: Time) -> None:
+    for _ in range(BURST):
+        subject.arrived()
     assert await subject.room()
     assert time.now == pytest.approx(1000.0 + PAUSE)
     assert await subject.room()
@@ -55,14 +63,18 @@ async def test_after_the_last_request_a_pause_is_waited_for(subject: Pressure, t
 
 
 async def test_a_burst_is_waited_out(subject: Pressure, time: Time) -> None:
-    subject.arrived()
-    time.every = 0.01
-    await subject.room()
-    assert time.now - 1000.0 >= 2 * PAUSE
+    for _ in range(BURST):
+        subject.arrived()
+    time.every = PAUSE / BURST / 2
+    assert not await subject.room()
+    time.every = 2 * PAUSE / (BURST - 1)  # less than a pause apart, but no burst
+    assert await subject.room()
+    assert time.now - 1000.0 < LONGEST + 2 * PAUSE
 
 
 async def test_requests_without_end_hold_work_up_for_a_moment_only(subject: Pressure, time: Time) -> None:
-    subject.arrived()
+    for _ in range(BURST):
+        subject.arrived()
     time.every = 0.001
     assert not await subject.room()
     assert time.now - 1000.0 == pytest.approx(LONGEST)
