@@ -55,7 +55,8 @@ def test_keys_that_never_come_do_not_hold_up_those_that_do(target: Target, hosti
         assert target.outcome(asked) == ("done", "")
         assert time.monotonic() - begun < 45
         assert hostile.get(target.server, "/people/ada", None) == 200
-        assert {one.result() for one in sent} <= {202, 401, 503}  # kept to be verified, not there, or come again
+        # kept to be verified, not there, too many of those from one address, or come again
+        assert {one.result() for one in sent} <= {202, 401, 429, 503}
     assert target.server.memory < 250
 
 

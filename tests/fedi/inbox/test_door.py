@@ -11,6 +11,7 @@ import pytest
 
 from federation.signatures.sign import sign_post, sign_post_rfc9421
 from fedi.actions import posts
+from fedi.inbox import forgeries
 from fedi.inbox.process import process
 from storage import decisions, follows, notifications, outbox, received, timelines
 from storage import posts as post_rows
@@ -292,7 +293,10 @@ async def test_a_key_that_its_owner_names_by_id(alpha: Instance, peer: Peer) -> 
     assert (await peer.send(alpha, follow(peer, bob, alpha))).status == 202
 
 
-async def test_unsigned_rubbish_does_not_hide_the_refusals_of_others(alpha: Instance, peer: Peer) -> None:
+async def test_unsigned_rubbish_does_not_hide_the_refusals_of_others(
+    alpha: Instance, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgeries, "HELD_SECONDS", 0.0)
     alpha.person("ada")
     bob = peer.actor("bob")
     body = msgspec.json.encode(follow(peer, bob, alpha))
