@@ -276,7 +276,7 @@ def test_a_unit_undone_by_a_deadlock_runs_again(db: Database) -> None:
             tx.execute(text("UPDATE cursors SET position = position + 1 WHERE name = :n"), {"n": first})
             if not met:
                 met = True
-                meet.wait(10)
+                meet.wait(30)
             tx.execute(text("UPDATE cursors SET position = position + 1 WHERE name = :n"), {"n": second})
 
         return unit
@@ -284,8 +284,8 @@ def test_a_unit_undone_by_a_deadlock_runs_again(db: Database) -> None:
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(db.write_now, add("a", "b")), pool.submit(db.write_now, add("b", "a"))]
         for one in both:
-            one.result(30)
-    assert len(runs) == 3  # one of the two was undone, and ran again
+            one.result(60)
+    assert len(runs) >= 3  # one of the two was undone, and ran again
     assert db.read_now(lambda tx: list(tx.scalars(select(cursors.c.position)))) == [2, 2]
 
 
