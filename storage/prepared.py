@@ -194,14 +194,7 @@ def _of_many(sql: str, start: int, end: int, count: int) -> str:
 
 def change_among(tx: Connection, statement: Change, values: Mapping[str, Any]) -> int:
     """As `change`, where each value that is a list is that of an `IN`, and has something in it."""
-    sizes = [(name, 1 << (len(one) - 1).bit_length()) for name, one in values.items() if isinstance(one, list)]
-    key = (statement, tx.dialect.name, *sizes)
-    prepared = _kept.get(key)
-    if prepared is None:
-        prepared = _prepare(tx, statement, values, lists=True)
-        if len(_kept) >= _MOST:
-            _kept.clear()
-        _kept[key] = prepared
+    prepared = _of_change(tx, statement, values, lists=True)
     held = tx.__dict__.get(HELD)
     if held is not None:
         held.before_writing(tx, _changed(statement))
@@ -216,11 +209,13 @@ def _changed(statement: Change) -> str | None:
     return None if statement.is_delete or not isinstance(statement.table, TableClause) else statement.table.name
 
 
-def _of_change(tx: Connection, statement: Change, values: Mapping[str, Any]) -> _Prepared:
-    key = (statement, tx.dialect.name)
+def _of_change(tx: Connection, statement: Change, values: Mapping[str, Any], *, lists: bool = False) -> _Prepared:
+    key: tuple[Any, ...] = (statement, tx.dialect.name)
+    if lists:
+        key += tuple((name, 1 << (len(one) - 1).bit_length()) for name, one in values.items() if isinstance(one, list))
     prepared = _kept.get(key)
     if prepared is None:
-        prepared = _prepare(tx, statement, values)
+        prepared = _prepare(tx, statement, values, lists=lists)
         if len(_kept) >= _MOST:
             _kept.clear()
         _kept[key] = prepared

@@ -60,7 +60,7 @@ class Http(HttpToolsProtocol):
         self.gathered = 0  # bytes of the body so far
         self.heavy = 0  # those of them that count for all bodies together
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """A request is awaited from now on."""
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)

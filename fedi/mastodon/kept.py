@@ -45,7 +45,7 @@ class Entry:
 def repeatable(endpoint: E) -> E:
     """Mark an endpoint whose answer depends on nothing but the database, the time, the token, path and query, and that does
     nothing but answer: its answers are kept, and have an ETag."""
-    endpoint.repeatable = True  # type: ignore[attr-defined]
+    endpoint.repeatable = True  # type: ignore[attr-defined]  # a mark on a function
     return endpoint
 
 

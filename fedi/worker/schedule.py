@@ -69,6 +69,7 @@ async def run_due(site: Site) -> int:
     """Do what is due; how much that was comes back. Work and its mark are committed together."""
     done = 0
     for timed in SCHEDULE:
+        # mypy infers no lambda with a default.
         if await site.db.read(lambda tx, timed=timed: _due(tx, timed, site.surely())):  # type: ignore[misc]
             done += await site.db.write(lambda tx, timed=timed: _run(tx, site, timed))  # type: ignore[misc]
     return done
