@@ -109,13 +109,15 @@ class Work:
         if (wait := self.gathered - time()) > 0:
             await asyncio.sleep(wait)
         now, claim, after = self.site.clock(), self.site.new_id(), self.after
+        # Asked before the claim: a batch that ends meanwhile kept its hosts from it, and they may have more.
+        alone = all(batch.slow for batch in self.batches.values())
         rows, self.after = await self.site.db.write(
             lambda tx: received.claim_next(tx, now, now + _LEASE, BATCH, by=claim, after=after)
         )
         self.gathered = 0.0
         if len(rows) < BATCH // 2:
             self.gathered = time() + GATHER
-            if all(batch.slow for batch in self.batches.values()):  # else their hosts may have more
+            if alone:
                 self.behind = False
         if rows:
             batch = _Batch(claim)

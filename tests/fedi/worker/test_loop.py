@@ -1,6 +1,7 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from fedi.worker.deliveries import LEASE
 from storage import jobs, links, peers, received
 from storage.actors import Actor
 from storage.database import Database
+from storage.metadata import Tx
 from storage.received import Received
 from tests.fedi.outbox.network import Network, follower
 from tests.storage import rows
@@ -154,11 +156,15 @@ async def test_a_host_is_in_one_batch_at_a_time_so_that_its_activities_stay_in_o
     assert len(rest) == 2
 
 
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("hosts", [1, 4])
 async def test_requests_that_never_pause_hold_a_backlog_up_once_and_not_before_each_batch(
-    site: Site, monkeypatch: pytest.MonkeyPatch, hosts: int
+    site: Site, monkeypatch: pytest.MonkeyPatch, hosts: int, late: bool
 ) -> None:
-    """Or a steady flow of requests, each soon after the last, would let the backlog grow as long as it lasts."""
+    """Or a steady flow of requests, each soon after the last, would let the backlog grow as long as it lasts.
+
+    `late`: a claim comes back after the batches have ended that kept their hosts from it.
+    """
     for number in range(1, 21):
         host = f"h{number % hosts}.example"
         site.db.write_now(lambda tx, number=number, host=host: received.insert(tx, _received(number, host=host)))  # type: ignore[misc]
@@ -172,6 +178,16 @@ async def test_requests_that_never_pause_hold_a_backlog_up_once_and_not_before_e
     monkeypatch.setattr(loop, "BATCH", 4)
     monkeypatch.setattr(Pressure, "room", room)
     work = loop.Work(site)
+    write, me = site.db.write, asyncio.current_task()
+
+    async def write_late(unit: Callable[[Tx], Any]) -> Any:
+        found = await write(unit)
+        if asyncio.current_task() is me and work.batches:
+            await asyncio.wait(work.batches)
+        return found
+
+    if late:
+        monkeypatch.setattr(site.db, "write", write_late)
     while "new" in site.db.read_now(received.totals):
         await work.receive()
         await work.receive()  # meanwhile, of what may be with hosts that are in hand
