@@ -32,11 +32,14 @@ from storage.engines import sqlite_engine
 from storage.events import Events
 from storage.ids import Ids
 from storage.metadata import Tx
-from storage.outages import Outage
+from storage.outages import Outage, StorageUnavailable
+from storage.patience import Links, Patience, Wait
 from storage.said import Speaker
 from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
 from storage.versions import Changes, Watch
 from storage.views import TooLong, Views
+
+__all__ = ["Database", "StorageUnavailable", "Unit"]
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +84,6 @@ _SQLITE_TROUBLE = frozenset(
 )
 
 
-class StorageUnavailable(Exception):
-    """The database cannot be reached or written to (gone, disk full, locked); nothing of the unit was kept."""
-
-
 class Database:
     """One database, with its threads. Make it once a process; `close()` it at the end."""
 
@@ -98,6 +97,8 @@ class Database:
         self.events = Events()
         self._closed = False
         self._answers: tuple[asyncio.AbstractEventLoop, Answers] | None = None
+        self._patience: Patience | None = None
+        self._probes: dict[Outage, Future[object]] = {}
         self._changed = False  # by the last units, during an outage
         self._watch: Watch | None = None
         self._views: Views | None = None
@@ -125,6 +126,7 @@ class Database:
             self._speaker = Speaker(self.events.process)
             self.events.listen_in(Path(path))
             self._watch = Watch(Path(path))
+            self._links = None
         else:
             address = url.replace("postgresql://", "postgresql+psycopg://", 1)
             patience = {name: value for name, value in _NETWORK.items() if name not in make_url(url).query}
@@ -139,6 +141,7 @@ class Database:
                 connect_args=patience,
                 execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
             )
+            self._links = Links(self._write_engine, self._read_engine)
             try:
                 with _told_apart():
                     slot = postgres_slot = PostgresSlot(self._write_engine)
@@ -167,8 +170,11 @@ class Database:
         return self._write_engine
 
     async def read(self, unit: Unit[T]) -> T:
-        """What `unit(tx)` returns, over one consistent view of the database. Raises what the unit raises."""
-        return await asyncio.wrap_future(self._ask(unit))
+        """What `unit(tx)` returns, over one consistent view of the database. Raises what the unit raises, or
+        `StorageUnavailable`, also when there is no answer for long (`storage.patience`)."""
+        return await self._waited(asyncio.get_running_loop()).of(
+            asyncio.wrap_future(self._ask(unit)), Wait(self.reading)
+        )
 
     async def read_quickly(self, unit: Unit[T]) -> T:
         """As `read`, for units that take less than a millisecond as a rule and are asked for all the time: on SQLite they run
@@ -190,19 +196,20 @@ class Database:
         Raises what the unit raises (nothing of it is then kept), or `StorageUnavailable`. The unit may run more than
         once, so it must have no effect outside the transaction.
         """
-        if self._writers is not None:
-            return await asyncio.wrap_future(self._submit(unit))
         loop = asyncio.get_running_loop()
+        wait = Wait(self.writing)
+        if self._writers is not None:
+            return await self._waited(loop).of(asyncio.wrap_future(self._submit(unit, wait=wait)), wait)
         if self._answers is None or self._answers[0] is not loop:
             self._answers = loop, Answers(loop)
         awaited = Awaited(self._answers[1], loop)
         self._submit(unit, result=awaited)
-        found: T = await awaited.future
+        found: T = await self._waited(loop).of(awaited.future, wait)
         return found
 
     async def write_patiently(self, unit: Unit[T]) -> T:
         """As `write`, for long work that nobody waits for: what others write goes first, and is committed by itself; but of
-        many such only some, so that it gets its turn."""
+        many such only some, so that it gets its turn. It is waited for however long it takes."""
         return await asyncio.wrap_future(self._submit(unit, patient=True))
 
     def read_now(self, unit: Unit[T]) -> T:
@@ -230,13 +237,16 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        self._readers.shutdown()
+        silent = self.reading.silent or self.writing.silent
+        if silent and self._links is not None:
+            self._links.cut()
+        self._readers.shutdown(cancel_futures=silent)
         if self._writers is None:
             self._waiting.put(None)
             self._writer.join()
         else:
-            self._writers.shutdown()
-            self._patient_writers.shutdown()
+            self._writers.shutdown(cancel_futures=silent)
+            self._patient_writers.shutdown(cancel_futures=silent)
         self.events.close()
         if self._watch is not None:
             self._watch.close()
@@ -249,9 +259,23 @@ class Database:
     def _ask(self, unit: Unit[T]) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
+        if self.reading.silent:
+            raise self._no_answer(self.reading, lambda: self._readers.submit(self._read, _probe))
         if self._readers.waiting >= _WAITING:
             raise self._too_many(self.reading)
         return self._readers.submit(self._read, unit)
+
+    def _waited(self, loop: asyncio.AbstractEventLoop) -> Patience:
+        if self._patience is None or self._patience.loop is not loop:
+            self._patience = Patience(loop)
+        return self._patience
+
+    def _no_answer(self, outage: Outage, ask: Callable[[], "Future[object]"]) -> StorageUnavailable:
+        """Refuse at once what would only wait; `ask` finds out when there are answers again, one at a time."""
+        if outage not in self._probes or self._probes[outage].done():
+            self._probes[outage] = ask()
+        outage.failed(outage.reason)
+        return StorageUnavailable(outage.reason)
 
     def _too_many(self, outage: Outage) -> StorageUnavailable:
         text = f"{_WAITING} units of work wait for it already"
@@ -271,21 +295,33 @@ class Database:
         except StorageUnavailable as problem:
             self.reading.failed(str(problem))
             raise
+        finally:
+            self.reading.ended()
         if self.reading.lasts:
             self.reading.over()
         return found
 
     def _submit(
-        self, unit: Unit[T], *, patient: bool = False, result: "Awaited | Future[T] | None" = None
+        self,
+        unit: Unit[T],
+        *,
+        patient: bool = False,
+        result: "Awaited | Future[T] | None" = None,
+        wait: Wait | None = None,
     ) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
         if self._writers is not None:
             if patient:
                 return self._patient_writers.submit(self._write_postgres, unit)
+            if self.writing.silent:
+                writers = self._writers
+                raise self._no_answer(self.writing, lambda: writers.submit(self._write_postgres, _probe))
             if self._writers.waiting >= _WAITING:
                 raise self._too_many(self.writing)
-            return self._writers.submit(self._write_postgres, unit)
+            return self._writers.submit(self._write_postgres, unit, wait)
+        if self.writing.silent and not patient:
+            raise self._no_answer(self.writing, self._probe_sqlite)
         if self._waiting.qsize() >= _WAITING:
             raise self._too_many(self.writing)
         made: Future[T] = Future() if result is None else cast("Future[T]", result)
@@ -296,12 +332,23 @@ class Database:
             self._waiting.put(_Waiting(unit, made))
         return made
 
+    def _probe_sqlite(self) -> "Future[object]":
+        made: Future[object] = Future()
+        self._waiting.put(_Waiting(_probe, made))
+        return made
+
     def _renew(self, slot: PostgresSlot) -> None:
         """The server of the database came back: the slot was lost with its connection."""
         slot.renew()
         self.ids.move_to(slot.number)
 
-    def _write_postgres(self, unit: Unit[T]) -> T:
+    def _write_postgres(self, unit: Unit[T], wait: Wait | None = None) -> T:
+        try:
+            return self._undone_again(unit, wait)
+        finally:
+            self.writing.ended()
+
+    def _undone_again(self, unit: Unit[T], wait: Wait | None) -> T:
         eager = False
         undone = 0
         while True:
@@ -311,6 +358,8 @@ class Database:
                     tx.info["after"] = after
                     result = unit(tx)
                     holds.flush(tx)
+                    if wait is not None and wait.over:
+                        raise StorageUnavailable("nobody waits for it any more")
                     after = list(dict.fromkeys(after))
                     if after:
                         said = [self.events.said(topic, payload) for topic, payload in after]
@@ -367,6 +416,12 @@ class Database:
         one). If any fails, everything is undone and each runs again in a savepoint of its own: the others are kept.
         """
         begun = [waiting for waiting in batch if waiting.begin()]
+        try:
+            self._commit(begun)
+        finally:
+            self.writing.ended()
+
+    def _commit(self, begun: "list[_Waiting]") -> None:
         after: list[tuple[str, str]] = []
         try:
             try:
@@ -501,6 +556,10 @@ class _Waiting:
     def failed(self, problem: BaseException) -> None:
         if not self._result.done():
             self._result.set_exception(problem)
+
+
+def _probe(tx: Tx) -> object:
+    return tx.exec_driver_sql("SELECT 1").scalar()
 
 
 _WAKE = _Waiting(lambda _tx: None, Future())

@@ -15,6 +15,10 @@ _FRESH = 30.0
 """Seconds after the last failure for which it is still what is the matter: where nothing is asked, nothing succeeds either."""
 
 
+class StorageUnavailable(Exception):
+    """The database cannot be reached or written to (gone, disk full, locked); nothing of the unit was kept."""
+
+
 class Outage:
     """One way to use the database (`read`, `write`); called by its threads."""
 
@@ -26,7 +30,11 @@ class Outage:
         self._last = 0.0
         self._said = 0.0
         self._failed = 0
-        self._reason = ""
+        self.reason = ""
+        self.silent = False
+        """Whether the database gives no answer at all: who asks need not wait to hear so."""
+        self.heard = time.monotonic()
+        """When a unit of work came to an end last, well or badly."""
 
     @property
     def lasts(self) -> bool:
@@ -38,7 +46,17 @@ class Outage:
         """What is wrong now, in words; "" when nothing is."""
         if self._since is None or time.monotonic() - self._last > _FRESH:
             return ""
-        return f"it can't be {self._cannot}: {self._reason}"
+        return f"it can't be {self._cannot}: {self.reason}"
+
+    def ended(self) -> None:
+        """A unit of work came to an end, well or badly: there is somebody who answers."""
+        self.heard = time.monotonic()
+        self.silent = False
+
+    def gives_no_answer(self, reason: str, units: int) -> None:
+        """So many units of work were given up, and none came to an end for long."""
+        self.silent = True
+        self.failed(reason, units)
 
     def failed(self, reason: str, units: int = 1) -> None:
         """So many units of work could not be done."""
@@ -47,7 +65,7 @@ class Outage:
             began = self._since is None
             if began:
                 self._since, self._failed = now, 0
-            self._last, self._reason = now, " ".join(reason.split())[:300]
+            self._last, self.reason = now, " ".join(reason.split())[:300]
             self._failed += units
             if not began and now - self._said < _SAY_EVERY:
                 return
@@ -57,7 +75,7 @@ class Outage:
             "the database can't be %s: %s (%d times so far). Whoever asks is told to come again, nothing accepted is lost, "
             "and it is tried again by itself",
             self._cannot,
-            self._reason,
+            self.reason,
             failed,
         )
 

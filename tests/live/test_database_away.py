@@ -2,6 +2,7 @@
 disk, everybody is told when to come again, and all goes on by itself."""
 
 import contextlib
+import signal
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -12,13 +13,19 @@ import pytest
 
 from fedi.cli import postgres
 from tests.attacks.hostile import Hostile
-from tests.live.traffic import away
+from tests.live.client import wait_until
+from tests.live.faults import doctor, freeze, thaw
+from tests.live.traffic import asked, away, running
 from tests.servers import Server
 
 pytestmark = pytest.mark.live
 
 AWAY = 4.0
 """Seconds; `python -m tests.bench.faults` takes a minute."""
+IMPATIENT = """
+from storage import patience
+patience.PATIENCE = 2.0
+"""
 LOCKED = """
 from storage import engines
 engines.BUSY_MS = 1000
@@ -38,6 +45,38 @@ def postgresql() -> Iterator[Any]:
 
 def test_postgresql_goes_away_and_returns(postgresql: Any, hostile: Hostile, tmp_path: Path) -> None:
     away(Server(tmp_path, postgresql.get_uri(), "Away"), hostile, postgresql.stop, postgresql.start, AWAY)
+
+
+def test_postgresql_hangs_and_goes_on(postgresql: Any, hostile: Hostile, tmp_path: Path) -> None:
+    """It stands still with all its connections open: nothing fails by itself, and everybody is told so all the same."""
+    server = Server(tmp_path, postgresql.get_uri(), "Frozen", before=IMPATIENT)
+    stopped: list[int] = []
+    said: list[str] = []
+
+    def come() -> None:
+        said.append(doctor(server))
+        thaw(stopped)
+        stopped.clear()
+
+    try:
+        away(server, hostile, lambda: stopped.extend(freeze(postgresql.get_pid())), come, AWAY)
+    finally:
+        thaw(stopped)
+    assert "database: can't be reached" in said[0]
+    assert "it gives no answer within 2 s" in server.log.read_text()
+
+
+def test_a_server_ends_while_postgresql_hangs(postgresql: Any, tmp_path: Path) -> None:
+    with running(Server(tmp_path, postgresql.get_uri(), "Ending", before=IMPATIENT)) as target:
+        stopped = freeze(postgresql.get_pid())
+        try:
+            wait_until(lambda: asked(f"{target.server.url}/people/ada")[0] == 503)
+            process = target.server.process
+            assert process is not None
+            process.terminate()
+            assert process.wait(20) in (0, -signal.SIGTERM)
+        finally:
+            thaw(stopped)
 
 
 def test_a_sqlite_file_is_locked_for_long(hostile: Hostile, tmp_path: Path) -> None:

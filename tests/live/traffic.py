@@ -26,13 +26,16 @@ class Traffic:
         self.sent: dict[str, list[int]] = {}
         self.waits: set[str] = set()
         self.read: list[int] = []
+        self.longest = 0.0
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(4)
         self._running = [self._pool.submit(self._forever, each) for each in (self._send, self._send, self._reads)]
 
     def _forever(self, each: Callable[[], None]) -> None:
         while not self._ended.is_set():
+            begun = time.monotonic()
             each()
+            self.longest = max(self.longest, time.monotonic() - begun)
             time.sleep(0.02)
 
     def _send(self) -> None:
@@ -122,6 +125,7 @@ def away(
         back = len(traffic.accepted())
         wait_until(lambda: len(traffic.accepted()) > back + 5)
         traffic.end()
+        assert traffic.longest < 20
         assert set(traffic.read) <= {200, 503}
         assert {status for statuses in traffic.sent.values() for status in statuses} == {202, 503}
         assert all(wait.isdigit() and 0 < int(wait) <= 120 for wait in traffic.waits)
