@@ -2,13 +2,16 @@
 
 It is the one large table whose rows go again. Dropping a table gives its room back at once, where DELETE of as many rows
 would leave it to VACUUM and write each into the log. Ids tell the time, so they are what the weeks are told apart by, and
-the primary key stays. What comes when no partition was made for it, as after months without a worker, is in the rest.
+the primary key stays. What comes when no partition was made for it, as after months without a worker, is in the rest. A table
+that was filled before there were weeks is one partition, up to the end of the week of the upgrade: as the rest it would be read
+through, under a lock that nobody passes, for each week that is made.
 
 A unique index can't reach over partitions without the column that they are told apart by, so activities that were taken
 are known by a narrow table, written by a trigger: the same statements serve SQLite, which has a unique index.
 """
 
 import logging
+from typing import NamedTuple
 
 from sqlalchemy import exc, text
 
@@ -68,15 +71,35 @@ FILL = (
 )
 """Know what is in the table already."""
 
-_WEEKS = text(
+_MADE = text(
     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
-    " WHERE inhparent = 'received'::regclass AND relname ~ '^received_[0-9]+$'"
+    " WHERE inhparent = 'received'::regclass AND relname ~ '^received_(until_)?[0-9]+$'"
 )
+_UNTIL = "received_until_"
+
+
+class _Made(NamedTuple):
+    """A partition: of the weeks (since 1970) from `begin` up to `end`, which is not in it."""
+
+    begin: int
+    end: int
+    name: str
 
 
 def weeks(tx: Tx) -> list[int]:
-    """The weeks since 1970 that have a partition, in order."""
-    return sorted(int(name.removeprefix("received_")) for name in tx.scalars(_WEEKS))
+    """The weeks since 1970 that have a partition of their own, in order."""
+    return [one.begin for one in _made(tx) if one.begin]
+
+
+def take_over(tx: Tx, table: str, now: int) -> None:
+    """Make the full `table`, which has the columns of `received`, its partition up to the end of this week."""
+    newest = tx.scalar(text(f"SELECT max(id) FROM {table}")) or 0  # noqa: S608 - our own name
+    end = now // WEEK + 1
+    while first_at(end * WEEK) <= newest:  # the clock was ahead once
+        end += 1
+    tx.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {_UNTIL}{end}")
+    bounds = f"FROM (MINVALUE) TO ({first_at(end * WEEK)})"
+    tx.exec_driver_sql(f"ALTER TABLE received ATTACH PARTITION {_UNTIL}{end} FOR VALUES {bounds}")
 
 
 def make(tx: Tx, now: int) -> None:
@@ -86,11 +109,10 @@ def make(tx: Tx, now: int) -> None:
     """
     if tx.dialect.name != "postgresql":
         return
-    this = now // WEEK
-    known = set(weeks(tx))
+    this, made = now // WEEK, _made(tx)
     for week in range(this, this + AHEAD + 1):
         begin, end = first_at(week * WEEK), first_at((week + 1) * WEEK)
-        if week in known or tx.scalar(
+        if any(one.begin <= week < one.end for one in made) or tx.scalar(
             text("SELECT id FROM received_rest WHERE id >= :begin AND id < :end LIMIT 1"), {"begin": begin, "end": end}
         ):
             continue
@@ -101,18 +123,26 @@ def make(tx: Tx, now: int) -> None:
 def drop(tx: Tx, before: int) -> int | None:
     """Drop the partitions of which all was settled before `before` ms, and forget their activities; only on PostgreSQL.
 
-    The first id of the week in which that moment is comes back, where that has a partition.
+    The first id of the week in which that moment is comes back, where that has a partition of its own.
     """
-    for week in weeks(tx):
-        if (week + 1) * WEEK > before:
-            return first_at(week * WEEK) if week * WEEK <= before else None
-        waits = f"SELECT id FROM received_{week} WHERE settled_at IS NULL OR settled_at >= :before LIMIT 1"  # noqa: S608 - a number
+    for begin, end, name in _made(tx):
+        if end * WEEK > before:
+            return first_at(begin * WEEK) if begin and begin * WEEK <= before else None
+        waits = f"SELECT id FROM {name} WHERE settled_at IS NULL OR settled_at >= :before LIMIT 1"  # noqa: S608 - our own name
         if tx.scalar(text(waits), {"before": before}) is None:
-            if not _alter(tx, f"DROP TABLE received_{week}"):
+            if not _alter(tx, f"DROP TABLE {name}"):
                 return None
             forget = text("DELETE FROM received_ids WHERE id >= :begin AND id < :end")
-            tx.execute(forget, {"begin": first_at(week * WEEK), "end": first_at((week + 1) * WEEK)})
+            tx.execute(forget, {"begin": first_at(begin * WEEK) if begin else 0, "end": first_at(end * WEEK)})
     return None
+
+
+def _made(tx: Tx) -> list[_Made]:
+    """All partitions but the rest, in order."""
+    names = list(tx.scalars(_MADE))
+    taken_over = [_Made(0, int(name.removeprefix(_UNTIL)), name) for name in names if name.startswith(_UNTIL)]
+    numbers = sorted(int(name.removeprefix("received_")) for name in names if not name.startswith(_UNTIL))
+    return taken_over + [_Made(week, week + 1, f"received_{week}") for week in numbers]
 
 
 def _alter(tx: Tx, statement: str) -> bool:

@@ -110,6 +110,7 @@ def opened(url: str, crowd: Crowd, folder: Path) -> Paths:
 def _prepare(tx: Tx, site: Site, crowd: Crowd) -> None:
     ensure_instance_actor(tx, site)
     scopes = " ".join(SCOPES)
+    tx.execute(apps.apps.delete().where(apps.apps.c.client_id == "client"))  # it was opened before
     app = App(site.new_id(), "client", hashed("secret"), "Tests", None, ["urn:ietf:wg:oauth:2.0:oob"], scopes, NOW)
     apps.insert_app(tx, app)
     for who in (crowd.star, crowd.reader, 5):

@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.ids import first_at
 from storage.metadata import Tx
 from storage.partitions import AHEAD, WEEK
+from tests.conftest import Databases
 from tests.storage.rows import activity
 from tests.storage.test_clients_step import add
 
@@ -197,3 +198,58 @@ def test_a_step_that_breaks_off_leaves_all_as_it_was(bare_url: str, monkeypatch:
         assert [tuple(row) for row in words] == [("ada", 7)]
     finally:
         db.close()
+
+
+def test_a_table_that_was_filled_before_there_were_weeks_is_a_part_of_its_own(databases: Databases) -> None:
+    """It is never read for the weeks that come, and goes as a whole when it is over, with what is known of it."""
+    url = databases.bare("postgresql")
+    db = Database(url)
+    try:
+        with db.engine.begin() as tx:
+            config = migrations._config()
+            config.attributes["connection"] = tx
+            command.upgrade(config, "0004_search")
+            for number in range(40):
+                when = NOW - number * WEEK // 10
+                add(
+                    tx, "received", id=first_at(when) + number, activity_id=f"old{number}", type="Create", host="far.example",
+                    actor="x", key_id="k", via="cavage", body=b"{}", state="done", attempts=1, due_at=when,
+                    received_at=when, settled_at=when,
+                )  # fmt: skip
+        migrations.upgrade(db.engine)
+        before = "received_until_3001"
+        assert set(parts(db).values()) == {before}
+        read = text(
+            "SELECT sum(seq_tup_read) + sum(coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+            " WHERE relname ~ '^received_(until_3001|rest)$'"
+        )
+        with db.engine.begin() as tx:
+            so_far = tx.scalar(read)
+            partitions.make(tx, NOW)
+            assert tx.scalar(read) == so_far
+            tx.scalar(text("SELECT sum(attempts) FROM received"))
+            assert tx.scalar(read) == so_far + 40  # so it would be seen
+        assert db.read_now(partitions.weeks) == list(range(3001, 3001 + AHEAD))
+        assert keep(db, at(NOW, 100))  # this week's go there yet
+        assert keep(db, at(NOW + WEEK, 101))
+        assert not keep(db, at(NOW + WEEK, 102, activity_id="old39"))
+        assert parts(db)[first_at(NOW) + 100] == before
+        assert parts(db)[first_at(NOW + WEEK) + 101] == "received_3001"
+
+        def prune(moment: int) -> int:
+            return db.write_now(lambda tx: received.prune(tx, bodies_before=moment, rows_before=moment))
+
+        assert prune(NOW - 2 * WEEK) == 19  # it is not over: row by row
+        assert keep(db, at(NOW + WEEK, 103, activity_id="old39"))
+        later = NOW + 2 * WEEK
+        assert prune(later) == 21  # something in it waits yet
+        assert before in parts(db).values()
+        db.write_now(lambda tx: received.settle(tx, [first_at(NOW) + 100], "done", NOW + 9))
+        prune(later)
+        tables = "SELECT count(*) FROM pg_class WHERE relname LIKE 'received_until%' AND relkind = 'r'"
+        assert db.read_now(lambda tx: tx.scalar(text(tables))) == 0
+        for name in ("old0", "old20", activity(100).activity_id):
+            assert keep(db, at(NOW + WEEK, 200 + len(name), activity_id=name))
+    finally:
+        db.close()
+        databases.drop(url)

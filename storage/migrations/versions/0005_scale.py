@@ -1,6 +1,7 @@
 """Speed and scale: what lets the tables grow to millions of rows."""
 
 import re
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -114,15 +115,19 @@ def _index(
 
 
 def _by_week() -> None:
-    """On PostgreSQL a table of partitions takes the place of `received`, and has it as the rest, which any row may be in."""
+    """On PostgreSQL a table of partitions takes the place of `received`, and has it as one of them, where it is not empty."""
+    connection = op.get_bind()
     op.execute("DROP INDEX ix_received_settled")
-    op.execute("ALTER TABLE received RENAME TO received_rest")
-    op.execute("ALTER TABLE received_rest RENAME CONSTRAINT pk_received TO received_rest_pkey")
-    op.execute("CREATE TABLE received (LIKE received_rest INCLUDING DEFAULTS) PARTITION BY RANGE (id)")
+    op.execute("ALTER TABLE received RENAME TO received_before")
+    op.execute("ALTER TABLE received_before RENAME CONSTRAINT pk_received TO received_before_pkey")
+    op.execute("CREATE TABLE received (LIKE received_before INCLUDING DEFAULTS) PARTITION BY RANGE (id)")
     op.execute("ALTER TABLE received ADD CONSTRAINT pk_received PRIMARY KEY (id)")
-    op.execute("ALTER TABLE received ATTACH PARTITION received_rest DEFAULT")
+    if connection.scalar(text("SELECT id FROM received_before LIMIT 1")) is None:
+        op.execute("DROP TABLE received_before")
+    else:
+        partitions.take_over(connection, "received_before", time.time_ns() // 1_000_000)
     _index("ix_received_settled", "received", "settled_at", "state", where="settled_at IS NOT NULL")
-    for statement in partitions.POSTGRESQL[1:]:
+    for statement in partitions.POSTGRESQL:
         op.execute(statement)
     op.execute(partitions.FILL)
 
