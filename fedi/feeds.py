@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from fedi import visibility
 from fedi.hiding import Hidden, hidden
 from fedi.visibility import Viewer
-from storage import actors, feeds, posts
+from storage import actors, feeds
 from storage.actors import Actor
 from storage.feeds import REPEAT, Reads, Wishes
 from storage.lists import List
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.timelines import Entry, Page
@@ -82,7 +83,7 @@ def is_noise(row: Entry, post: Post) -> bool:
 def meetable(tx: Tx, hides: Hidden, rows: list[tuple[Entry, Post]], person_id: int) -> set[int]:
     """The ids of those of these rows in which nobody is met who is hidden: not who put it there, not its author, and not
     whom it names (as Mastodon has it). What `person_id` put there themselves is always shown."""
-    named = posts.mentioned_in(tx, list({post.id for _, post in rows}))
+    named = mentioned_in(tx, list({post.id for _, post in rows}))
     known = actors.by_ids(tx, list(_met(rows) | {one for ids in named.values() for one in ids}))
     return {
         row.id

@@ -30,10 +30,11 @@ from storage.actors import Actor, actors
 from storage.blocks import blocks
 from storage.follows import follows
 from storage.memberships import accepted_among, memberships
+from storage.mentions import mentions
 from storage.metadata import Id, Tx, one_among
 from storage.peers import peers
 from storage.people import people
-from storage.posts import ROW, SAME, Post, mentions, posts
+from storage.posts import ROW, SAME, Post, posts
 from storage.prepared import parts, rows
 from storage.reactions import Boost, boosts
 from storage.timelines import entries

@@ -32,8 +32,9 @@ from storage.ids import first_at
 from storage.lists import list_members, lists
 from storage.metadata import Id, Tx, all_of, columns
 from storage.people import people
-from storage.posts import posts, tags
+from storage.posts import posts
 from storage.prepared import rows
+from storage.tags import tags
 from storage.timelines import Entry, Page, bounded_by, entries
 
 REPEAT = 3 * 24 * 3600 * 1000

@@ -1,5 +1,5 @@
 """Hashtags that a person follows, and those that they feature on their profile; and how much a hashtag was used. The tags
-of posts are in `posts`, where `plain` says how hashtags are compared."""
+of posts are in `tags`, where `plain` says how hashtags are compared."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Table, Text, de
 
 from storage.ids import first_at
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
-from storage.posts import posts, tags
+from storage.posts import posts
+from storage.tags import tags
 
 followed_tags = Table(
     "followed_tags",
@@ -51,7 +52,7 @@ _FEATURED = columns(featured_tags, Featured)
 
 
 def follow(tx: Tx, row_id: int, person_id: int, tag: str, now: int) -> bool:
-    """Follow a hashtag (as `posts.plain` has it); False when it is followed already."""
+    """Follow a hashtag (as `tags.plain` has it); False when it is followed already."""
     made = {"id": row_id, "person_id": person_id, "tag": tag, "created_at": now}
     return insert_new(tx, followed_tags, made) == 1
 
@@ -163,3 +164,16 @@ def history(
     for tag, at, uses, authors in tx.execute(query):
         found.setdefault(tag, {})[at] = (uses, authors)
     return found
+
+
+def find(tx: Tx, beginning: str, limit: int, visible: ColumnElement[bool], offset: int = 0) -> list[str]:
+    """Hashtags that begin so, most used first, of posts that meet the gate's condition `visible`."""
+    wanted = beginning.lower()
+    query = (
+        select(tags.c.tag)
+        .join(posts, posts.c.id == tags.c.post_id)
+        .where(tags.c.tag >= wanted, tags.c.tag < f"{wanted}\U0010ffff", visible)
+        .group_by(tags.c.tag)
+        .order_by(func.count().desc(), tags.c.tag)
+    )
+    return list(tx.scalars(query.limit(limit).offset(offset)))

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, exists, func, select
 
 from storage.actors import actors
+from storage.mentions import mentions
 from storage.metadata import Id, Time, Tx, columns, id_column, insert_new, metadata, one_of, upsert
 from storage.mutes import thread_mutes
 from storage.notifications import notifications
-from storage.posts import mentions, posts
+from storage.posts import posts
 from storage.prepared import rows
 from storage.push import subscriptions
 from storage.timelines import Page, bounded

@@ -1,20 +1,18 @@
-"""Posts: what people wrote, here and elsewhere, with threads, mentions, hashtags and revisions.
+"""Posts: what people wrote, here and elsewhere.
 
-Not here: who may see a post (`fedi.visibility`), boosts and likes (`storage.reactions`), order in timelines
-(`storage.timelines`).
+Not here: who may see a post (`fedi.visibility`), whom it names (`storage.mentions`), its hashtags (`storage.tags`), what it
+said before (`storage.revisions`), how it hangs in its thread (`storage.replies`), boosts and likes (`storage.reactions`),
+order in timelines (`storage.timelines`).
 """
 
-import unicodedata
-from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
-    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -24,14 +22,13 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    insert,
     select,
     text,
-    update,
 )
 
 from storage import held, indexed
 from storage.interned import Interned
+from storage.mentions import mentions
 from storage.metadata import (
     Id,
     Json,
@@ -48,6 +45,7 @@ from storage.metadata import (
 )
 from storage.prepared import parts, rows
 from storage.row_class import row_class
+from storage.tags import plain, tags
 
 posts = Table(
     "posts",
@@ -174,36 +172,6 @@ Index(
     postgresql_where=posts.c.context.isnot(None),
 )
 
-mentions = Table(
-    "mentions",
-    metadata,
-    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Index("ix_mentions_actor_id", "actor_id", "post_id"),
-)
-
-tags = Table(
-    "tags",
-    metadata,
-    # Lower case, without #. In the order of its bytes, or PostgreSQL could not look for beginnings in the index.
-    Column("tag", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
-    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Index("ix_tags_post_id", "post_id"),
-)
-
-revisions = Table(
-    "revisions",
-    metadata,
-    id_column(),
-    Column("post_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("title", Text),
-    Column("content", Text, nullable=False),
-    Column("summary", Text),
-    Column("sensitive", Boolean, nullable=False),
-    Column("created_at", Time, nullable=False),
-    Column("attachments", Json, nullable=False, server_default="[]"),  # as those of `posts`
-    Column("poll", Json),  # [title of an option]
-)
 
 VISIBILITIES = ("public", "unlisted", "peers", "members", "followers", "direct")
 
@@ -255,48 +223,23 @@ class Post:
     card_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """A row of `revisions`: what a post said before an edit."""
-
-    id: int
-    post_id: int
-    title: str | None
-    content: str
-    summary: str | None
-    sensitive: bool
-    created_at: int
-    attachments: list[dict[str, Any]] = field(default_factory=list)
-    poll: list[str] | None = None
-
-
 ROW = columns(posts, Post)
 SAME: Interned[Post] = Interned(Post, 4_000, 6 << 20)
 """Posts that were read before, for queries of `ROW`."""
 _NAMES = [column.name for column in ROW]
 _VALUES = attrgetter(*_NAMES)
-_REVISION = columns(revisions, Revision)
 _BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))
 _BY_IRI = select(*ROW).where(posts.c.iri == bindparam("iri"))
 _BY_IDS = select(*ROW).where(posts.c.id.in_(bindparam("ids", expanding=True)), posts.c.deleted_at.is_(None))
-_IDS = bindparam("ids", type_=Id(), expanding=True)
-_MENTIONED = (
-    select(mentions.c.post_id, mentions.c.actor_id).where(mentions.c.post_id.in_(_IDS)).order_by(mentions.c.actor_id)
-)
-_TAGGED = select(tags.c.post_id, tags.c.tag).where(tags.c.post_id.in_(_IDS)).order_by(tags.c.tag)
 _BY_IRIS = select(*ROW).where(posts.c.iri.in_(bindparam("iris", expanding=True)))
+
+
 _AWAITED = (
     select(posts.c.reply_to_iri)
     .where(posts.c.reply_to_iri.in_(bindparam("iris", expanding=True)), posts.c.reply_to_id.is_(None))
     .distinct()
 )
 _ORPHANS = select(*ROW).where(posts.c.reply_to_iri == bindparam("parent"), posts.c.reply_to_id.is_(None))
-
-
-def plain(tag: str) -> str:
-    """A hashtag as it is compared: in lower case and in one Unicode form, without #. What is typed on one system with
-    combining characters, or on a Japanese keyboard in full width, is the same tag elsewhere (Mastodon: NFKC)."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag.strip().removeprefix("#")).lower())
 
 
 def insert_post(tx: Tx, post: Post, mentioned: list[int], tagged: list[str]) -> bool:
@@ -401,70 +344,6 @@ def by_url(tx: Tx, url: str) -> Post | None:
     return one_of(tx, select(*ROW).where(posts.c.url == url, posts.c.deleted_at.is_(None)), Post)
 
 
-def by_authorization(tx: Tx, iri: str) -> list[Post]:
-    """The posts that quote another by this QuoteAuthorization (FEP-044f): one, unless somebody copied it."""
-    query = select(*ROW).where(posts.c.quote_authorization == iri, posts.c.deleted_at.is_(None))
-    return all_of(tx, query.limit(100), Post)
-
-
-def thread(tx: Tx, root_id: int, limit: int = 4096) -> list[Post]:
-    """The posts of a thread, oldest first, deleted ones left out."""
-    query = select(*ROW).where(posts.c.root_id == root_id, posts.c.deleted_at.is_(None)).order_by(posts.c.id)
-    return all_of(tx, query.limit(limit), Post)
-
-
-def is_closed(tx: Tx, post: Post) -> bool:
-    """Whether this post, or one above it in its thread, is locked."""
-    if post.locked:
-        return True
-    # Few threads have a locked post at all; only in those it matters what is above what.
-    some = select(posts.c.id).where(posts.c.root_id == (post.root_id or post.id), posts.c.locked).limit(1)
-    if tx.scalar(some) is None:
-        return False
-    above: set[int] = {post.id}
-    parent = post.reply_to_id
-    while parent is not None and parent not in above:
-        above.add(parent)
-        row = tx.execute(select(posts.c.reply_to_id, posts.c.locked).where(posts.c.id == parent)).one_or_none()
-        if row is None:
-            return False
-        if row.locked:
-            return True
-        parent = row.reply_to_id
-    return False
-
-
-def in_group_by(tx: Tx, group_id: int, author_id: int) -> list[Post]:
-    """What an author wrote in a group, deleted ones left out."""
-    query = select(*ROW).where(
-        posts.c.group_id == group_id, posts.c.author_id == author_id, posts.c.deleted_at.is_(None)
-    )
-    return all_of(tx, query, Post)
-
-
-def quoting(
-    tx: Tx,
-    quoted_id: int,
-    limit: int,
-    max_id: int | None = None,
-    since_id: int | None = None,
-    min_id: int | None = None,
-) -> list[int]:
-    """The posts that quote this one with leave, newest first, within these ids (`min_id`: those just above it)."""
-    query = select(posts.c.id).where(
-        posts.c.quote_id == quoted_id, posts.c.quote_state == "accepted", posts.c.deleted_at.is_(None)
-    )
-    if max_id is not None:
-        query = query.where(posts.c.id < max_id)
-    if since_id is not None:
-        query = query.where(posts.c.id > since_id)
-    if min_id is not None:
-        query = query.where(posts.c.id > min_id)
-    if min_id is not None:
-        return list(tx.scalars(query.order_by(posts.c.id).limit(limit)))[::-1]
-    return list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit)))
-
-
 def orphans(tx: Tx, parent_iri: str) -> list[Post]:
     """The posts that reply to this IRI and came before their parent did."""
     holds = held.of(tx)
@@ -473,68 +352,12 @@ def orphans(tx: Tx, parent_iri: str) -> list[Post]:
     return all_of(tx, _ORPHANS, Post, parent=parent_iri)
 
 
-def answers(tx: Tx, post_id: int, visible: ColumnElement[bool], limit: int = 1000) -> list[tuple[int, str, bool]]:
-    """(id, IRI, whether it was written here) of the answers to a post that meet the gate's condition, oldest first."""
-    query = select(posts.c.id, posts.c.iri, posts.c.local).where(posts.c.reply_to_id == post_id, visible)
-    return [(row.id, row.iri, row.local) for row in tx.execute(query.order_by(posts.c.id).limit(limit))]
-
-
-def move_thread(
-    tx: Tx, old_root: int, new_root: int, group_id: int | None, *, authors: list[int] | None = None
-) -> None:
-    """Hang the posts of a thread below another root, in that thread's group; only those of `authors` (ids), if given, come
-    into the group."""
-    moved = update(posts).where(posts.c.root_id == old_root)
-    if group_id is not None:
-        inside = moved if authors is None else moved.where(posts.c.author_id.in_(authors))
-        tx.execute(inside.values(group_id=group_id))
-    tx.execute(moved.values(root_id=new_root))
-
-
-def authors_in(tx: Tx, root_id: int) -> list[int]:
-    """The ids of those who wrote in a thread."""
-    return list(tx.scalars(select(posts.c.author_id).where(posts.c.root_id == root_id).distinct()))
-
-
-def mentioned_in(tx: Tx, ids: list[int]) -> dict[int, list[int]]:
-    """The actors mentioned in each of these posts, by post id."""
-    found: dict[int, list[int]] = defaultdict(list)
-    if ids:
-        for post_id, actor_id in rows(tx, _MENTIONED, {"ids": ids}):
-            found[post_id].append(actor_id)
-    return found
-
-
-def tags_of(tx: Tx, ids: list[int]) -> dict[int, list[str]]:
-    """The hashtags of each of these posts, by post id."""
-    found: dict[int, list[str]] = defaultdict(list)
-    if ids:
-        for post_id, tag in rows(tx, _TAGGED, {"ids": ids}):
-            found[post_id].append(tag)
-    return found
-
-
-def find_tags(tx: Tx, beginning: str, limit: int, visible: ColumnElement[bool], offset: int = 0) -> list[str]:
-    """Hashtags that begin so, most used first, of posts that meet the gate's condition `visible`."""
-    wanted = beginning.lower()
-    query = (
-        select(tags.c.tag)
-        .join(posts, posts.c.id == tags.c.post_id)
-        .where(tags.c.tag >= wanted, tags.c.tag < f"{wanted}\U0010ffff", visible)
-        .group_by(tags.c.tag)
-        .order_by(func.count().desc(), tags.c.tag)
+def in_group_by(tx: Tx, group_id: int, author_id: int) -> list[Post]:
+    """What an author wrote in a group, deleted ones left out."""
+    query = select(*ROW).where(
+        posts.c.group_id == group_id, posts.c.author_id == author_id, posts.c.deleted_at.is_(None)
     )
-    return list(tx.scalars(query.limit(limit).offset(offset)))
-
-
-def add_revision(tx: Tx, revision: Revision) -> None:
-    """Keep what a post said before an edit."""
-    tx.execute(insert(revisions).values({column.name: getattr(revision, column.name) for column in _REVISION}))
-
-
-def revisions_of(tx: Tx, post_id: int) -> list[Revision]:
-    """What a post said before its edits, oldest first."""
-    return all_of(tx, select(*_REVISION).where(revisions.c.post_id == post_id).order_by(revisions.c.id), Revision)
+    return all_of(tx, query, Post)
 
 
 def local_total(tx: Tx) -> int:
@@ -556,22 +379,3 @@ def local_totals(tx: Tx) -> tuple[int, int]:
     )
     written, answers = tx.execute(query).one()
     return written - answers, answers
-
-
-_QUOTING = (
-    select(posts.c.id, posts.c.author_id)
-    .where(
-        posts.c.quote_id == bindparam("quoted", type_=Id()),
-        posts.c.quote_state == "accepted",
-        posts.c.local,
-        posts.c.deleted_at.is_(None),
-        posts.c.removed_at.is_(None),
-    )
-    .order_by(posts.c.id.desc())
-    .limit(100)
-)
-
-
-def quoting_here(tx: Tx, post_id: int) -> list[tuple[int, int]]:
-    """(post, its author) of the latest posts of this instance that quote a post with its author's leave."""
-    return [(row[0], row[1]) for row in rows(tx, _QUOTING, {"quoted": post_id})]

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, select, update
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, select, update
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, metadata, one_of, upsert
+from storage.posts import ROW, Post, posts
+from storage.prepared import rows
 
 quotes = Table(
     "quotes",
@@ -59,3 +61,51 @@ def of_post(tx: Tx, post_id: int, limit: int) -> list[Quote]:
 def set_state(tx: Tx, quote_id: int, state: str) -> None:
     """Allow it, or not any more."""
     tx.execute(update(quotes).where(quotes.c.id == quote_id).values(state=state))
+
+
+def quoting(
+    tx: Tx,
+    quoted_id: int,
+    limit: int,
+    max_id: int | None = None,
+    since_id: int | None = None,
+    min_id: int | None = None,
+) -> list[int]:
+    """The posts that quote this one with leave, newest first, within these ids (`min_id`: those just above it)."""
+    query = select(posts.c.id).where(
+        posts.c.quote_id == quoted_id, posts.c.quote_state == "accepted", posts.c.deleted_at.is_(None)
+    )
+    if max_id is not None:
+        query = query.where(posts.c.id < max_id)
+    if since_id is not None:
+        query = query.where(posts.c.id > since_id)
+    if min_id is not None:
+        query = query.where(posts.c.id > min_id)
+    if min_id is not None:
+        return list(tx.scalars(query.order_by(posts.c.id).limit(limit)))[::-1]
+    return list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit)))
+
+
+_QUOTING = (
+    select(posts.c.id, posts.c.author_id)
+    .where(
+        posts.c.quote_id == bindparam("quoted", type_=Id()),
+        posts.c.quote_state == "accepted",
+        posts.c.local,
+        posts.c.deleted_at.is_(None),
+        posts.c.removed_at.is_(None),
+    )
+    .order_by(posts.c.id.desc())
+    .limit(100)
+)
+
+
+def quoting_here(tx: Tx, post_id: int) -> list[tuple[int, int]]:
+    """(post, its author) of the latest posts of this instance that quote a post with its author's leave."""
+    return [(row[0], row[1]) for row in rows(tx, _QUOTING, {"quoted": post_id})]
+
+
+def by_authorization(tx: Tx, iri: str) -> list[Post]:
+    """The posts that quote another by this QuoteAuthorization (FEP-044f): one, unless somebody copied it."""
+    query = select(*ROW).where(posts.c.quote_authorization == iri, posts.c.deleted_at.is_(None))
+    return all_of(tx, query.limit(100), Post)

@@ -19,8 +19,9 @@ from storage.ids import first_at
 from storage.lists import list_members, lists
 from storage.metadata import Id, Tx, all_of, columns
 from storage.people import people
-from storage.posts import posts, tags
+from storage.posts import posts
 from storage.prepared import parts, rows
+from storage.tags import tags
 from storage.timelines import Entry, entries
 
 _OLDER = 200

@@ -28,10 +28,11 @@ from storage.actors import Actor, actors
 from storage.cards import cards
 from storage.follows import follows
 from storage.memberships import memberships
+from storage.mentions import mentions
 from storage.metadata import Tx, all_of, columns
 from storage.peers import peers
 from storage.polls import poll_votes
-from storage.posts import mentions, posts
+from storage.posts import posts
 from storage.questions import Operator, Question, next_day
 from storage.reactions import bookmarks, boosts, likes
 

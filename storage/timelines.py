@@ -27,7 +27,8 @@ from sqlalchemy import (
 
 from storage.events import note
 from storage.metadata import Id, Tx, all_of, columns, insert_later, insert_new, metadata, one_among
-from storage.posts import plain, posts, tags
+from storage.posts import posts
+from storage.tags import plain, tags
 
 entries = Table(
     "entries",

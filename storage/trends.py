@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 from storage.actors import actors
 from storage.ids import first_at
 from storage.metadata import Tx
-from storage.posts import posts, tags
+from storage.posts import posts
+from storage.tags import tags
 
 DAYS = 7
 """How far back uses are counted, as the history that Mastodon shows."""

@@ -8,6 +8,7 @@ from federation.hosts import same_origin
 from fedi.context import Site
 from storage import actors, backfills, jobs, posts
 from storage.actors import Actor
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -39,7 +40,7 @@ def met_late(tx: Tx, site: Site, post: Post) -> None:
     group = actors.by_id(tx, root.group_id) if root.group_id is not None else None
     if root.local or (group is not None and group.local):
         return  # we are who knows
-    involved = actors.by_ids(tx, posts.mentioned_in(tx, [root.id]).get(root.id, []))
+    involved = actors.by_ids(tx, mentioned_in(tx, [root.id]).get(root.id, []))
     groups = [one.iri for one in involved.values() if one.is_group]  # it names them; whose it is they say themselves
     for one in (root, post) if root.id != post.id else (root,):
         owners = [one.iri, *groups, *([group.iri] if group is not None else [])]

@@ -8,6 +8,7 @@ from storage import actors, conversations, posts
 from storage.actors import Actor
 from storage.conversations import Conversation
 from storage.events import note
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -55,7 +56,7 @@ def _told(tx: Tx, known: Conversation) -> None:
 
 
 def _everyone(tx: Tx, post_ids: list[int], authors: dict[int, int]) -> dict[int, set[int]]:
-    named = posts.mentioned_in(tx, post_ids)
+    named = mentioned_in(tx, post_ids)
     return {one: {*named.get(one, []), authors[one]} for one in post_ids if one in authors}
 
 

@@ -7,7 +7,7 @@ from storage import hashtags
 from storage.actors import Actor
 from storage.hashtags import Featured
 from storage.metadata import Tx
-from storage.posts import plain
+from storage.tags import plain
 
 MOST_FEATURED = 10
 """Mastodon's limit."""

@@ -4,7 +4,7 @@
 from fedi.actions import notifying
 from fedi.context import Site
 from fedi.errors import Forbidden
-from storage import actors, follows, groups, memberships, peers, people, posts, twins
+from storage import actors, follows, groups, memberships, peers, people, replies, twins
 from storage.actors import Actor
 from storage.memberships import Membership
 from storage.metadata import Tx
@@ -42,7 +42,7 @@ def may_act(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
 
 def may_answer(tx: Tx, actor: Actor, parent: Post) -> None:
     """Raises Forbidden when `parent`, or what it answers, is locked and `actor` moderates its group not (Lemmy's Lock)."""
-    if not posts.is_closed(tx, parent):
+    if not replies.is_closed(tx, parent):
         return
     group = actors.by_id(tx, parent.group_id) if parent.group_id is not None else None
     if group is None or not (moderates(tx, actor, group) or (not group.local and actor.host == group.host)):

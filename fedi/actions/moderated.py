@@ -11,7 +11,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import notices, notifying, threads
 from fedi.context import Site
 from fedi.errors import Forbidden
-from storage import actors, follows, groups, memberships, moderations, notifications, pins, posts
+from storage import actors, follows, groups, memberships, moderations, notifications, pins, posts, replies
 from storage.actors import Actor
 from storage.events import note
 from storage.memberships import Membership
@@ -73,7 +73,7 @@ def restored(tx: Tx, site: Site, group: Actor, post: Post) -> bool:
 def _below(tx: Tx, post: Post) -> list[Post]:
     """What is below a post in its thread and in the same group, deleted posts left out."""
     answers: dict[int | None, list[Post]] = {}
-    for one in posts.thread(tx, post.root_id or post.id):
+    for one in replies.thread(tx, post.root_id or post.id):
         answers.setdefault(one.reply_to_id, []).append(one)
     found = list(answers.pop(post.id, ()))
     for one in found:  # which grows by what is below it

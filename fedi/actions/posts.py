@@ -17,11 +17,14 @@ from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.rendering.posts import Around
 from fedi.text import mentions as mention_text
 from fedi.text.plain import to_html
-from storage import actors, groups, idempotency, posts, timelines
+from storage import actors, groups, idempotency, posts, revisions, timelines
 from storage.actors import Actor
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.polls import Poll
-from storage.posts import Post, Revision
+from storage.posts import Post
+from storage.revisions import Revision
+from storage.tags import plain
 
 __all__ = [
     "CLIENT_VISIBILITIES",
@@ -170,7 +173,7 @@ def _publish(
         post = quotes.decide(tx, site, author, post, quoted)
     post = threads.published(tx, site, post, author, [actor for actor in everyone.values() if actor.local])
     # What is around it is known: nothing of what was just written is read back.
-    known = Around(sorted(everyone), sorted({posts.plain(tag) for tag in tags}), {**everyone, author.id: author})
+    known = Around(sorted(everyone), sorted({plain(tag) for tag in tags}), {**everyone, author.id: author})
     tell(tx, site, "Create", post, author, group, opens=opens or parent is None, known=known)
     if quoted is not None and post.quote_state == "pending":
         quotes.ask(tx, site, author, post, quoted)
@@ -189,7 +192,7 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft, *, with_media: bool = Fal
     author = _author(tx, post)
     memberships.may_act(tx, site, author, post)
     mentioned = _mentioned(tx, site, draft.text)
-    kept = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    kept = mentioned_in(tx, [post.id]).get(post.id, [])
     title = (
         draft.title.strip()
         if draft.title
@@ -350,4 +353,4 @@ def _keep_revision(tx: Tx, site: Site, post: Post, poll: Poll | None) -> None:
     at = post.edited_at or post.published_at
     said = (post.title, post.content, post.summary, post.sensitive)
     options = poll.options if poll is not None else None
-    posts.add_revision(tx, Revision(site.new_id(), post.id, *said, at, list(post.attachments), options))
+    revisions.add(tx, Revision(site.new_id(), post.id, *said, at, list(post.attachments), options))

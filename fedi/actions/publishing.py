@@ -7,8 +7,9 @@ from fedi.actions import sending
 from fedi.context import Site
 from fedi.rendering import posts as rendering
 from fedi.rendering.posts import Around
-from storage import outbox, posts
+from storage import outbox
 from storage.actors import Actor
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -32,7 +33,7 @@ def tell(
     `updated` (ms) is when something beside its words changed, as the votes of a poll.
     `known` is what is around the post, of one that was just kept; else it is read.
     """
-    involved = posts.mentioned_in(tx, [post.id]).get(post.id, []) if known is None else known.mentions
+    involved = mentioned_in(tx, [post.id]).get(post.id, []) if known is None else known.mentions
     if group is not None and not group.local:
         involved = [*involved, group.id]
     followers_of = (post.author_id,) if post.visibility in ("public", "unlisted", "followers") else ()

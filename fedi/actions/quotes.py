@@ -155,7 +155,7 @@ def rejected(tx: Tx, site: Site, answerer: Actor, post: Post) -> bool:
 def revoked(tx: Tx, site: Site, by: Actor, authorization: str) -> bool:
     """An authorization was deleted by who gave it; False when it is none that a post here is quoted by."""
     done = False
-    for post in posts.by_authorization(tx, authorization):
+    for post in quotes.by_authorization(tx, authorization):
         quoted = posts.by_id(tx, post.quote_id) if post.quote_id is not None else None
         if quoted is not None and quoted.author_id == by.id and post.quote_state in ("pending", "accepted"):
             _settle(tx, site, post, "revoked")

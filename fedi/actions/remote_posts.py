@@ -13,12 +13,14 @@ from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.text import sanitise, to_text
 from fedi.text.event import event_html
-from storage import actors, follows, groups, posts
+from storage import actors, follows, groups, posts, revisions
 from storage import reactions as reaction_rows
 from storage.actors import Actor
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
-from storage.posts import Post, Revision
+from storage.posts import Post
 from storage.reactions import Boost
+from storage.revisions import Revision
 
 MAX_MENTIONS = 100
 MAX_TAGS = 50
@@ -127,7 +129,7 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *
 def vouched(tx: Tx, group: Actor, post: Post, *, to_everyone: bool = False) -> None:
     """A remote group says that a post is in it: so it is, where the post names the group or answers what is in it, or where
     the group that it names calls this one its twin."""
-    named = group.id in posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    named = group.id in mentioned_in(tx, [post.id]).get(post.id, [])
     parent = posts.by_id(tx, post.reply_to_id) if post.reply_to_id is not None else None
     answers = parent is not None and parent.group_id == group.id
     if post.group_id is None and (named or answers or (parent is None and twins.vouches(tx, group, post))):
@@ -198,7 +200,7 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
     if all(getattr(known, name) == value for name, value in words.items()):
         return known
     before = polls.by_post(tx, known)
-    posts.add_revision(
+    revisions.add(
         tx,
         Revision(
             site.new_id(),
@@ -212,7 +214,7 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
             before.options if before is not None else None,
         ),
     )
-    kept = posts.mentioned_in(tx, [known.id]).get(known.id, [])
+    kept = mentioned_in(tx, [known.id]).get(known.id, [])
     group = [known.group_id] if known.group_id is not None and known.group_id in kept else []
     changed: dict[str, Any] = words | {"edited_at": document.updated or site.clock()}
     involved = list(dict.fromkeys([*_mentioned(tx, site, document), *_named_groups(tx, document), *group]))

@@ -12,11 +12,14 @@ from storage import (
     notifications,
     polls,
     posts,
+    quotes,
     reactions,
+    replies,
     timelines,
 )
 from storage.actors import Actor
 from storage.events import note
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.timelines import Entry
@@ -76,10 +79,10 @@ def _move(tx: Tx, site: Site, post: Post, root_id: int, group_id: int | None) ->
         if post.visibility == "direct":
             conversations.move_thread(tx, old, root_id)
     if group is None or not group.local:
-        posts.move_thread(tx, old, root_id, group_id)
+        replies.move_thread(tx, old, root_id, group_id)
         return
-    authors = actors.by_ids(tx, posts.authors_in(tx, old))
-    posts.move_thread(
+    authors = actors.by_ids(tx, replies.authors_in(tx, old))
+    replies.move_thread(
         tx, old, root_id, group_id, authors=[n for n, one in authors.items() if _takes(tx, site, one, group)]
     )
 
@@ -98,7 +101,7 @@ def edited(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     cards.ask(tx, site, post)
     for booster in actors.by_ids(tx, [boost.actor_id for boost in reactions.boosts_of(tx, post.id, 100)]).values():
         notifying.tell(tx, site, booster, "update", author, post.id)
-    quoting = posts.quoting_here(tx, post.id)
+    quoting = quotes.quoting_here(tx, post.id)
     quoters = actors.by_ids(tx, [author_id for _, author_id in quoting])
     for quote_id, author_id in quoting:
         if author_id in quoters:
@@ -148,7 +151,7 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
 
 def gone(tx: Tx, post: Post) -> None:
     """Say to whoever streams that a post is shown no more; call it as long as it is known whom the post mentions."""
-    named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    named = mentioned_in(tx, [post.id]).get(post.id, [])
     note(tx, "stream", " ".join(map(str, ("deleted", post.id, *named[:_NAMED]))))
 
 

@@ -22,6 +22,7 @@ from storage import actors, follows, groups, notifications, posts, twins
 from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.follows import Follow
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.twins import Twin
@@ -240,7 +241,7 @@ def _is_copy(tx: Tx, group: Actor, in_id: int | None) -> bool:
 def vouches(tx: Tx, other: Actor, post: Post) -> bool:
     """Whether a group elsewhere may say that a post is in it that names another group alone: that one calls it its twin,
     and nobody here follows that one, who would rather have it from there."""
-    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    involved = mentioned_in(tx, [post.id]).get(post.id, [])
     return any(
         twins.is_known(tx, named.id, other.id) and not follows.has_local_follower(tx, named.id)
         for named in actors.by_ids(tx, involved).values()

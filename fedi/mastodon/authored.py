@@ -26,11 +26,12 @@ from fedi.mastodon.load import Shown, bundle, of_entry
 from fedi.mastodon.paging import Paging, fill, links
 from fedi.mastodon.timelines import Shows, shows
 from fedi.visibility import Viewer
-from storage import pins, posts, reactions, threads, timelines
+from storage import pins, reactions, threads, timelines
 from storage.actors import Actor
 from storage.ids import place, without_place
 from storage.metadata import Tx
 from storage.posts import Post
+from storage.tags import plain, tags_of
 from storage.timelines import Entry, Page
 
 
@@ -112,7 +113,7 @@ def _of_group(tx: Tx, site: Site, looks: Viewer, group: Actor, asked: Statuses) 
     page = Page(page.limit, *(None if one is None else without_place(one) for one in _bounds(page)))
     gate = visibility.visible_to(looks)
     blocked = hidden(tx, looks.person_id, site.clock()).blocked
-    tag = posts.plain(asked.tagged)
+    tag = plain(asked.tagged)
     seen: dict[int, Post] = {}
 
     def fetch(at: Page) -> list[_Line]:
@@ -129,7 +130,7 @@ def _of_group(tx: Tx, site: Site, looks: Viewer, group: Actor, asked: Statuses) 
     def keep(lines: list[_Line]) -> list[_Line]:
         ids = list({line.post_id for line in lines} - seen.keys())
         seen.update(visibility.seen(tx, looks, ids))
-        tagged = posts.tags_of(tx, ids) if tag else {}
+        tagged = tags_of(tx, ids) if tag else {}
         return [
             line
             for line in lines

@@ -25,9 +25,10 @@ from fedi.mastodon.entities.status import content, status, whole_quote
 from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.media import described, focused
 from fedi.mastodon.writing import TO_ACTIONS, MediumSaid, Writing
-from storage import polls, posts
+from storage import polls, revisions
 from storage.metadata import Tx
-from storage.posts import Post, Revision
+from storage.posts import Post
+from storage.revisions import Revision
 
 
 async def edit(request: Request) -> Response:
@@ -123,7 +124,7 @@ async def history(request: Request) -> Response:
                 "quote": quote,
                 **({} if one.poll is None else {"poll": {"options": [{"title": title} for title in one.poll]}}),
             }
-            for one in [*posts.revisions_of(tx, post.id), _now(post, poll.options if poll is not None else None)]
+            for one in [*revisions.of_post(tx, post.id), _now(post, poll.options if poll is not None else None)]
         ]
 
     return Json(await site.db.read(unit))

@@ -17,12 +17,14 @@ from storage.actors import Actor, Figures
 from storage.apps import App
 from storage.cards import Card
 from storage.ids import is_place, without_place
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.moderations import Moderation
 from storage.polls import Poll
 from storage.posts import Post
 from storage.reactions import Boost, EmojiCount, Flags
 from storage.reports import Report
+from storage.tags import tags_of
 from storage.timelines import Entry
 
 NONE: frozenset[int] = frozenset()
@@ -103,7 +105,7 @@ def bundle(
     seen, missing = _with_quoted(tx, viewer, seen, ids)
     pieces = {one: known for one in ids if (known := ready(origin, seen[one])) is not None}
     fresh = [one for one in ids if one not in pieces]
-    mentions = posts.mentioned_in(tx, fresh)
+    mentions = mentioned_in(tx, fresh)
     wanted = set(others or ())
     wanted.update(one.booster_id for one in shown if one.booster_id is not None)
     for post_id in ids:
@@ -126,7 +128,7 @@ def bundle(
         seen,
         actors.by_ids(tx, list(wanted)),
         mentions,
-        posts.tags_of(tx, fresh),
+        tags_of(tx, fresh),
         NO_FLAGS if me is None else reactions.flags(tx, me, ids),
         apps.apps_by_ids(tx, list(used)),
         boosts,

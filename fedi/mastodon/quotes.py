@@ -17,7 +17,7 @@ from fedi.mastodon.load import Shown, bundle, find
 from fedi.mastodon.paging import Paging, fill, links
 from fedi.mastodon.timelines import Shows, shows
 from fedi.visibility import Viewer
-from storage import posts, quotes
+from storage import quotes
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.timelines import Page
@@ -38,7 +38,7 @@ async def of_status(request: Request) -> Response:
         seen: dict[int, Post] = {}
 
         def fetch(at: Page) -> list[int]:
-            return posts.quoting(tx, found[1].id, at.limit, at.max_id, at.since_id, at.min_id)
+            return quotes.quoting(tx, found[1].id, at.limit, at.max_id, at.since_id, at.min_id)
 
         def keep(ids: list[int]) -> list[int]:
             seen.update(visibility.seen(tx, looks, ids))

@@ -21,7 +21,7 @@ from fedi.mastodon.entities.account import account
 from fedi.mastodon.entities.status import statuses
 from fedi.mastodon.load import Shown, bundle
 from fedi.mastodon.tags import entities
-from storage import actors, follows, posts
+from storage import actors, follows, hashtags, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -93,7 +93,7 @@ async def search(request: Request) -> Response:
             answer["statuses"] = statuses(bundle(tx, site, looks, items), items)
         if "hashtags" in wanted and not searching.is_url(words) and "@" not in words:
             name = words.lstrip("#＃")
-            names = posts.find_tags(tx, name, limit, visibility.visible_to(looks), offset) if name else []
+            names = hashtags.find(tx, name, limit, visibility.visible_to(looks), offset) if name else []
             answer["hashtags"] = entities(tx, site, names, person_id)
         return answer
 

@@ -21,7 +21,7 @@ from fedi.visibility import NOBODY, Viewer
 from storage import hashtags
 from storage.hashtags import Featured
 from storage.metadata import Tx
-from storage.posts import plain
+from storage.tags import plain
 
 _SUGGESTED = 10
 

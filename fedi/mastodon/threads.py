@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from fedi import hiding, visibility
 from fedi.visibility import Viewer
-from storage import actors, posts
+from storage import actors, replies
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -18,7 +18,7 @@ def around(tx: Tx, looks: Viewer, post: Post, now: int) -> tuple[list[Post], lis
 
     Only what `looks` may see, and of whom they want to meet at `now` ms. Below a post that is not shown its replies are, at its place, as Mastodon does.
     """
-    everything = {one.id: one for one in posts.thread(tx, post.root_id or post.id, MOST)}
+    everything = {one.id: one for one in replies.thread(tx, post.root_id or post.id, MOST)}
     everything.setdefault(post.id, post)
     seen = visibility.seen(tx, looks, list(everything))
     hidden = hiding.hidden(tx, looks.person_id, now)

@@ -27,6 +27,7 @@ from storage import actors, outbox, posts, threads
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
+from storage.replies import answers
 
 PAGE = 100
 """Items of one answer. A thread that fits is one answer; of a longer one, the collection names its pages."""
@@ -226,7 +227,7 @@ def _replies(tx: Tx, site: Site, viewer: Viewer, name: str, number: int, after: 
     post = _own_post(tx, site, viewer, name, number)
     address = f"{post.iri}/replies"
     # Public ones only, whoever asks: what was said to fewer is in the thread's context, for those who may see it.
-    found = posts.answers(tx, post.id, visible_to(NOBODY))
+    found = answers(tx, post.id, visible_to(NOBODY))
     own = [iri for one, iri, local in found if local]
     ordered = [*own, *(iri for _, iri, local in found if not local)]
     begin = after or 0

@@ -15,10 +15,12 @@ from fedi.context import Site
 from fedi.rendering import threads
 from fedi.text import to_text
 from fedi.text.mentions import shortened, without_mentions
-from storage import actors, polls, posts
+from storage import actors, polls
 from storage.actors import Actor
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
+from storage.tags import tags_of
 
 EXCERPT = 500
 """Characters of an Article's `summary`: what microblogs show of it, beside title and link."""
@@ -27,7 +29,7 @@ EXCERPT = 500
 @dataclass(frozen=True, slots=True)
 class Around:
     """What is said with a post beside its row: the actors it names (`mentions`, ids in order), its hashtags (sorted, as
-    `storage.posts.plain` has them), and of all `actors` concerned the rows by id: author, group, who is named."""
+    `storage.tags.plain` has them), and of all `actors` concerned the rows by id: author, group, who is named."""
 
     mentions: list[int]
     tags: list[str]
@@ -36,9 +38,9 @@ class Around:
 
 def around(tx: Tx, post: Post) -> Around:
     """What is around a post, from the database."""
-    named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    named = mentioned_in(tx, [post.id]).get(post.id, [])
     known = actors.by_ids(tx, [post.author_id, *named, *([post.group_id] if post.group_id else [])])
-    return Around(named, sorted(posts.tags_of(tx, [post.id]).get(post.id, [])), known)
+    return Around(named, sorted(tags_of(tx, [post.id]).get(post.id, [])), known)
 
 
 def addressed(tx: Tx, site: Site, post: Post, group: Actor | None) -> tuple[list[str], list[str]]:
@@ -47,7 +49,7 @@ def addressed(tx: Tx, site: Site, post: Post, group: Actor | None) -> tuple[list
     Public only where everyone may read it; a group's members through the group's followers collection (PROTOCOL: Lemmy
     wants the group in `to`, and Public in `to` where it must be public).
     """
-    involved = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    involved = mentioned_in(tx, [post.id]).get(post.id, [])
     return _addressed(post, group, involved, actors.by_ids(tx, [post.author_id, *involved]))
 
 

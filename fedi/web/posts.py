@@ -23,9 +23,10 @@ from fedi.text import sanitise
 from fedi.web import cards, listing, moderation
 from fedi.web.cards import Card, safe_link
 from fedi.web.listing import PAGE, Listing
-from storage import actors, pins, threads
+from storage import actors, pins, replies, threads
 from storage import posts as post_rows
 from storage.actors import Actor
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -102,7 +103,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
     card = made[post.id]
     if card.group is not None and any(pin.post_id == post.id for pin in pins.of(tx, card.group.id)):
         card = replace(card, pinned=True)
-    mentioned = actors.by_ids(tx, post_rows.mentioned_in(tx, [post.id]).get(post.id, [])) if me is not None else {}
+    mentioned = actors.by_ids(tx, mentioned_in(tx, [post.id]).get(post.id, [])) if me is not None else {}
     group_ok = card.group is None or card.group.indexable
     return _Read(
         card=card,
@@ -116,7 +117,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
         answered=[card.author, *mentioned.values()],
         moderates=me is not None and card.group is not None and may_moderate(tx, me, card.group),
         refused=_refused(tx, site, me, card) if me is not None else None,
-        closed=post_rows.is_closed(tx, post),
+        closed=replies.is_closed(tx, post),
     )
 
 

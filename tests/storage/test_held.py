@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import exc, func, select, text, update
 
-from storage import actors, follows, held, indexed, posts, timelines
+from storage import actors, follows, held, indexed, posts, replies, revisions, timelines
 from storage.actors import Actor
 from storage.database import Database
 from storage.events import note
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.savepoints import savepoint
+from storage.tags import tags_of
 from storage.timelines import Entry
 from tests.storage import rows
 
@@ -59,8 +61,8 @@ def test_what_waits_is_seen_by_every_kind_of_question(db: Database, ada: Actor) 
         _keep(tx, _post(ada, 7), ("Maths",))
         assert tx.scalar(text("SELECT count(*) FROM tags")) == 3
         _keep(tx, _post(ada, 8), ("Maths",))
-        assert posts.tags_of(tx, [8]) == {8: ["maths"]}
-        assert posts.mentioned_in(tx, [8]) == {8: [ada.id]}
+        assert tags_of(tx, [8]) == {8: ["maths"]}
+        assert mentioned_in(tx, [8]) == {8: [ada.id]}
         assert (actors.by_ids(tx, [ada.id])[ada.id].posts_count, tx.scalar(select(actors.actors.c.posts_count))) == (
             4,
             4,
@@ -73,7 +75,7 @@ def test_what_waits_is_seen_by_every_kind_of_question(db: Database, ada: Actor) 
         _keep(tx, _post(ada, 10))
         assert tx.execute(update(posts.posts).where(posts.posts.c.id == 10).values(title="t")).rowcount == 1
         _keep(tx, _post(ada, 11))
-        posts.add_revision(tx, posts.Revision(1, 11, None, "old", None, False, 1))
+        revisions.add(tx, revisions.Revision(1, 11, None, "old", None, False, 1))
         _keep(tx, _post(ada, 12))
 
     db.write_now(unit)
@@ -119,7 +121,7 @@ def test_nothing_is_left_of_what_a_savepoint_undid(db: Database, ada: Actor, way
         _keep(tx, _post(ada, 7))
 
     db.write_now(unit)
-    assert db.read_now(lambda tx: sorted(posts.thread(tx, number)[0].id for number in (5, 7))) == [5, 7]
+    assert db.read_now(lambda tx: sorted(replies.thread(tx, number)[0].id for number in (5, 7))) == [5, 7]
     assert db.read_now(lambda tx: posts.by_id(tx, 6)) is None
     assert db.read_now(lambda tx: actors.by_ids(tx, [ada.id])[ada.id].posts_count) == 2
     assert _words(db, "word6") == []

@@ -13,8 +13,7 @@ from fedi.actions import reactions
 from fedi.actions.posts import Draft
 from fedi.text import to_text
 from fedi.worker import backfill as job
-from storage import backfills, timelines
-from storage import posts as post_rows
+from storage import backfills, replies, timelines
 from storage.actors import Actor
 from storage.posts import Post
 from tests.stories.conftest import Three
@@ -29,7 +28,7 @@ PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 def thread_at(instance: Instance, iri: str) -> list[str]:
     """The IRIs of the posts of a thread in order, as this instance has it."""
     root = instance.post(iri)
-    return [post.iri for post in instance.read(lambda tx: post_rows.thread(tx, root.root_id or root.id))]
+    return [post.iri for post in instance.read(lambda tx: replies.thread(tx, root.root_id or root.id))]
 
 
 def asked_of(three: Three, instance: Instance, since: int = 0) -> list[str]:

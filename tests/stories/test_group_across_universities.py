@@ -10,9 +10,8 @@ from fedi import fetching, visibility
 from fedi.actions import follows, people, posts, reactions
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden, Problem
-from storage import actors, feeds, memberships, notifications, peers, timelines
+from storage import actors, feeds, memberships, notifications, peers, replies, timelines
 from storage import follows as follow_rows
-from storage import posts as post_rows
 from storage.actors import Actor
 from storage.posts import Post
 from tests.stories.conftest import Three
@@ -90,7 +89,7 @@ async def test_the_main_story(three: Three) -> None:
     assert told(beta, ada) == [("mention", "chi@gamma.example")]
     for instance in three.all:
         known = instance.post(question.iri)
-        thread = instance.read(lambda tx, known=known: post_rows.thread(tx, known.root_id or 0))  # type: ignore[misc]
+        thread = instance.read(lambda tx, known=known: replies.thread(tx, known.root_id or 0))  # type: ignore[misc]
         assert [post.iri for post in thread] == [question.iri, answer.iri], instance.name
         assert known.replies_count == 1, instance.name
     assert [post.iri for post in home(alpha, owner)] == [question.iri], "an announced comment is not a post at home"

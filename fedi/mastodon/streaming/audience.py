@@ -12,9 +12,11 @@ from fedi.feeds import is_noise
 from fedi.mastodon.load import Shown, of_entry
 from fedi.mastodon.streaming.streams import PUBLIC
 from storage import actors, marks, posts, readers
+from storage.mentions import mentioned_in
 from storage.metadata import Tx
 from storage.posts import Post
 from storage.readers import Readers
+from storage.tags import tags_of
 from storage.timelines import Entry
 
 OPEN = (*PUBLIC, "hashtag", "hashtag:local")
@@ -93,7 +95,7 @@ def of_change(tx: Tx, post: Post, wanted: Wanted, now: int) -> Told | None:
     """Who is told that a post changed: who has it in a timeline, however it came there, and whom it mentions."""
     found = readers.entries_of(tx, [post.id])
     read = readers.of_entries(tx, found, wanted.homes, wanted.lists)
-    named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    named = mentioned_in(tx, [post.id]).get(post.id, [])
     homes = {*named, post.author_id}.union(*(one.homes for one in read.values()))
     told = Told(Shown(post.id, post.id), homes & wanted.homes, {})
     for one in read.values():
@@ -141,7 +143,7 @@ def _open(tx: Tx, post: Post, wanted: Wanted) -> list[tuple[str, str]]:
         ]
     names = [name for name in ("hashtag", "hashtag:local") if name in wanted.open and _of_place(name, post)]
     if names and wanted.tags:
-        tags = wanted.tags.intersection(posts.tags_of(tx, [post.id]).get(post.id, ()))
+        tags = wanted.tags.intersection(tags_of(tx, [post.id]).get(post.id, ()))
         found += [(name, tag) for name in names for tag in tags]
     return found
 
@@ -167,7 +169,7 @@ def _only(told: Told, allowed: set[int]) -> None:
 
 def _hidden(tx: Tx, told: Told, post: Post, others: set[int], now: int) -> dict[int, set[int]]:
     """By actor that has to do with a post: who does not want to meet it."""
-    named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    named = mentioned_in(tx, [post.id]).get(post.id, [])
     known = actors.by_ids(tx, list({post.author_id, *named, *others}))
     return marks.hiding(tx, told.everyone(), list(known.values()), now)
 
@@ -177,7 +179,7 @@ def _leave_out(tx: Tx, told: Told, post: Post, by: int, hidden: dict[int, set[in
     what they put there themselves; on open streams its author."""
     if not any(hidden.values()):
         return
-    named = posts.mentioned_in(tx, [post.id]).get(post.id, [])
+    named = mentioned_in(tx, [post.id]).get(post.id, [])
     meets = set().union(*(hidden.get(one, set()) for one in (by, post.author_id, *named))) - {by}
     told.homes -= meets
     told.lists = {one: who for one, who in told.lists.items() if who not in meets}

@@ -25,6 +25,7 @@ from storage.database import StorageUnavailable
 from storage.events import note
 from storage.metadata import Tx
 from storage.received import Received
+from storage.tags import tags
 from tests.conftest import Databases
 from tests.world import Instance, Peer, World, close, instance, settle
 
@@ -64,7 +65,7 @@ class WritesAndFails:
         create.handle(tx, site, received, fetched)
         content = received.activity.object["content"]
         if content == "broken":
-            tx.execute(insert(post_rows.tags), [{"tag": "x", "post_id": 404}])  # no such post
+            tx.execute(insert(tags), [{"tag": "x", "post_id": 404}])  # no such post
         if content in PROBLEMS:
             note(tx, "person", content)
             raise PROBLEMS[content]
@@ -86,7 +87,7 @@ def _kept(alpha: Instance) -> dict[str, list[str]]:
     log = decisions.decisions.c
     asked = {
         "posts": select(kept.iri, kept.content, kept.visibility, kept.replies_count).where(~kept.local),
-        "tags": select(post_rows.tags.c.tag, kept.iri).where(post_rows.tags.c.post_id == kept.id),
+        "tags": select(tags.c.tag, kept.iri).where(tags.c.post_id == kept.id),
         "entries": select(kept.iri).where(timelines.entries.c.post_id == kept.id),
         "actors": select(actors.actors.c.iri, actors.actors.c.posts_count).where(~actors.actors.c.local),
         "received": select(row.activity_id, row.state, row.code, row.problem, row.attempts, row.settled_at.is_(None)),

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from storage import actors, follows, posts
+from storage import actors, follows, posts, replies
 from storage.actors import Actor
 from tests.fedi.web.conftest import Browser, Campus
 from tests.world import Peer, World
@@ -177,7 +177,7 @@ async def test_arriving_to_answer(campus: Campus, as_ada: Browser, home: Elsewhe
     kept = campus.read(lambda tx: posts.by_iri(tx, note["id"]))
     answered = await as_ada.post("/compose", {"text": "a lot", "reply_to": str(kept.id), "visibility": "public"})
     assert "a lot" in answered.words
-    made = campus.read(lambda tx: posts.thread(tx, kept.id))
+    made = campus.read(lambda tx: replies.thread(tx, kept.id))
     assert made[-1].reply_to_iri == note["id"]
 
 
