@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import Engine, create_engine, exc, make_url, text
 
@@ -38,6 +38,10 @@ from storage.said import Speaker
 from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
 from storage.versions import Changes, Watch
 from storage.views import TooLong, Views
+
+if TYPE_CHECKING:  # psycopg is only there where PostgreSQL is used
+    from storage.postgres_views import PostgresViews
+    from storage.snapshots import Snapshots
 
 __all__ = ["Database", "StorageUnavailable", "Unit"]
 
@@ -101,7 +105,8 @@ class Database:
         self._probes: dict[Outage, Future[object]] = {}
         self._changed = False  # by the last units, during an outage
         self._watch: Watch | None = None
-        self._views: Views | None = None
+        self._quick: Views | None = None
+        self._snapshots: Snapshots | None = None
         self.reading, self.writing = Outage("read"), Outage("written to")
         if kind == "sqlite":  # which works in the thread that asks: more than there are processors only take memory
             readers = min(readers, max(2, os.cpu_count() or 2))
@@ -117,7 +122,8 @@ class Database:
                 raise StorageUnavailable(str(problem)) from problem
             self._write_engine = sqlite_engine(url, 1, writable=True)
             self._read_engine = sqlite_engine(url, readers + 1, writable=False)
-            self._views = Views(self._read_engine)
+            self._views: Views | PostgresViews = Views(self._read_engine)
+            self._quick = self._views
             self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
             self._patient: deque[_Waiting] = deque()
             self._writer = threading.Thread(target=self._write_forever, name="write", daemon=True)
@@ -128,6 +134,8 @@ class Database:
             self._watch = Watch(Path(path))
             self._links = None
         else:
+            from storage import postgres_views, snapshots
+
             address = url.replace("postgresql://", "postgresql+psycopg://", 1)
             patience = {name: value for name, value in _NETWORK.items() if name not in make_url(url).query}
             self._write_engine = create_engine(
@@ -137,10 +145,11 @@ class Database:
                 address,
                 pool_size=readers,
                 max_overflow=2,
-                pool_pre_ping=True,
                 connect_args=patience,
                 execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
             )
+            self._views = postgres_views.PostgresViews(self._read_engine)
+            self._snapshots = snapshots.Snapshots(lambda: self._readers.submit(snapshots.connect, url, patience))
             self._links = Links(self._write_engine, self._read_engine)
             try:
                 with _told_apart():
@@ -179,11 +188,11 @@ class Database:
     async def read_quickly(self, unit: Unit[T]) -> T:
         """As `read`, for units that take less than a millisecond as a rule and are asked for all the time: on SQLite they run
         right here, in the event loop's thread, unless they take longer than that thread can spare. So they may run twice."""
-        if self._views is None or self._closed:
+        if self._quick is None or self._closed:
             return await self.read(unit)
         try:
             with _told_apart():
-                found = self._views.at_once(unit)
+                found = self._quick.at_once(unit)
         except (TooLong, StorageUnavailable):
             return await self.read(unit)
         if self.reading.lasts:
@@ -220,13 +229,17 @@ class Database:
         """`write` for code without an event loop (the command line)."""
         return self._submit(unit).result()
 
-    def version(self) -> object | None:
+    async def version(self) -> object | None:
         """What is equal as long as nothing was committed, by this process or another; None: not known, so keep nothing.
 
-        Asked before a read, it says of what was read that it holds for as long as the version stays. Costs microseconds,
-        so it is for the event loop's thread, without waiting. Always None on PostgreSQL (`storage.versions` says why).
+        Asked before a read, it says of what was read that it holds for as long as the version stays. On SQLite it costs
+        microseconds and never waits (`storage.versions`), on PostgreSQL a round trip (`storage.snapshots`).
         """
-        return None if self._watch is None or self._closed else self._watch.version()
+        if self._closed:
+            return None
+        if self._snapshots is not None:
+            return await self._snapshots.version()
+        return None if self._watch is None else self._watch.version()
 
     def changes(self, topic: str) -> Changes:
         """What says whether another process of a SQLite file said `topic`, beside a subscription to it."""
@@ -250,9 +263,10 @@ class Database:
         self.events.close()
         if self._watch is not None:
             self._watch.close()
+        if self._snapshots is not None:
+            self._snapshots.close()
         self._slot.release()
-        if self._views is not None:
-            self._views.close()
+        self._views.close()
         self._read_engine.dispose()
         self._write_engine.dispose()
 
@@ -285,13 +299,7 @@ class Database:
     def _read(self, unit: Unit[T]) -> T:
         try:
             with _told_apart():
-                if self._views is not None:
-                    found = self._views.read(unit)
-                else:
-                    with self._read_engine.connect() as tx:
-                        held.begin(tx)
-                        found = unit(tx)
-                        tx.commit()  # there is nothing to keep, but with a rollback psycopg forgets what it prepared
+                found = self._views.read(unit)
         except StorageUnavailable as problem:
             self.reading.failed(str(problem))
             raise

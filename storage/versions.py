@@ -4,9 +4,7 @@ SQLite tells a connection whether another one, of this process or any other, com
 memory that all connections of a file share, in three microseconds. It changes in the moment in which others can read what was
 committed, so before `Database.write` returns.
 
-PostgreSQL has nothing as cheap. The position of its log moves before a commit can be read, a notification comes after; only
-the snapshot itself (`pg_current_snapshot()`) is exact, and asking for it takes a round trip in a thread. So there it is not
-known, and nothing that needs it is kept.
+That of PostgreSQL is `storage.snapshots`.
 """
 
 import contextlib

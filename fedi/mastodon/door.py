@@ -120,7 +120,7 @@ class Door:
             await _preflight(scope, send)
             return
         site: Site = scope["app"].state.site
-        kept = self._kept.find(scope, site) if method == "GET" else None
+        kept, moment = await self._kept.find(scope, site) if method == "GET" else (None, None)
         # As it is read everywhere: else each way to write the same token would have an allowance of its own.
         token = bearer(Request(scope)) if kept is None else kept.token
         count = self._count(site, scope, token)
@@ -133,14 +133,15 @@ class Door:
         ends, scope["path_params"] = self.find(path)
         endpoint = ends.get("GET" if method == "HEAD" else method) or ends.get(self._same.get(method, ""))
         repeats = method in ("GET", "HEAD") and is_repeatable(endpoint)
-        moment = self._kept.begin(site) if repeats and method == "GET" else None
+        if moment is None and repeats and method == "GET":
+            moment = await self._kept.begin(site)
         if not count.allowed:
             response = self._refuse(Problem("Too many requests", status=429, code="too-many-requests"))
         else:
             response = await self._answer(request, ends, endpoint, name.decode())
         whole = sending.whole(scope, response, tagged=repeats)
         if whole is not None:
-            if moment is not None and whole.status == 200:
+            if moment is not None and repeats and whole.status == 200:
                 self._kept.keep(scope, moment, token, whole)
             await _send_whole(send, *whole.form(scope), extra)
             return

@@ -3,7 +3,7 @@
 A kept answer is given only to the same token, path and query, only while the database's version is the one that it was read
 at (`Database.version`: any commit, here or in another process, ends it, and so does all that the gate depends on: a block, a
 suspension, a deleted post, a token that is revoked), and for no more than a second, since time alone changes answers too:
-what is muted for an hour, a filter that ends, a poll. Where the version is not known (PostgreSQL) nothing is kept.
+what is muted for an hour, a filter that ends, a poll. Where the version is not known nothing is kept.
 """
 
 from collections.abc import Awaitable, Callable
@@ -60,17 +60,19 @@ class Kept:
     def __init__(self) -> None:
         self._entries: Cache[Key, Entry] = Cache(_MOST, _BYTES)
 
-    def find(self, scope: Scope, site: Site) -> Entry | None:
-        """What was answered to the same request and is still true."""
+    async def find(self, scope: Scope, site: Site) -> tuple[Entry | None, Moment | None]:
+        """(what was answered to the same request and is still true, this moment where it had to be asked for that)."""
         found = self._entries.get(_key(scope))
         if found is None or not 0 <= site.clock() - found.moment.at < AGE:
-            return None
-        return found if site.db.version() == found.moment.version else None
+            return None, None
+        now = await self.begin(site)
+        return found if now is not None and now.version == found.moment.version else None, now
 
-    def begin(self, site: Site) -> Moment | None:
+    async def begin(self, site: Site) -> Moment | None:
         """The moment for an answer that is now read; None when it can't be kept."""
-        version = site.db.version()
-        return None if version is None else Moment(version, site.clock())
+        at = site.clock()
+        version = await site.db.version()
+        return None if version is None else Moment(version, at)
 
     def keep(self, scope: Scope, moment: Moment, token: str | None, whole: Whole) -> None:
         """Keep what was read after `moment`."""

@@ -84,9 +84,20 @@ async def _fresh(api: Api, token: str, path: str = HOME) -> Answer:
     return await replace(api, app=build(api.site.config, site=api.site, worker=False)).get(path, token)
 
 
+async def _version(api: Api) -> object:
+    """The version of the database, once there is a connection to ask it by (PostgreSQL)."""
+    for _ in range(1_000):
+        version = await api.site.db.version()
+        if version is not None:
+            return version
+        await asyncio.sleep(0.02)
+    raise AssertionError("the version is never known")
+
+
 @pytest.fixture
 async def post(api: Api, ada: Actor, ben: Actor) -> Post:
-    """A post of ben's, whom ada follows."""
+    """A post of ben's, whom ada follows, in a database whose version is known."""
+    await _version(api)
     await api.follow(ada, ben)
     return await api.publish(ben, "some words")
 
@@ -143,9 +154,9 @@ async def test_what_time_changes_is_not_kept_longer_than_a_second(
 
 async def test_a_clock_set_back_ends_what_was_kept(api: Api, ada: Actor, post: Post, clock: Clock) -> None:
     keeps, scope = Kept(), _scope()
-    moment = kept.Moment(api.site.db.version(), clock.at + 5_000)
+    moment = kept.Moment(await _version(api), clock.at + 5_000)
     keeps.keep(scope, moment, None, _whole(b"[]"))
-    assert keeps.find(scope, api.site) is None
+    assert await keeps.find(scope, api.site) == (None, None)
 
 
 def _scope(path: str = "/x", **headers: str) -> dict[str, Any]:
@@ -160,7 +171,7 @@ def _whole(body: bytes) -> Whole:
 async def test_kept_answers_are_read_from_memory(
     api: Api, ada: Actor, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the version of the database is known; where it is not, nothing is kept."""
+    """Unless something was committed meanwhile: on PostgreSQL also in another database of the server."""
     token = await api.token(ada)
     asked = []
     read = Database.read_quickly
@@ -170,13 +181,15 @@ async def test_kept_answers_are_read_from_memory(
         return await read(self, unit)
 
     monkeypatch.setattr(Database, "read_quickly", counted)
-    first = await api.get(HOME, token)
-    once = len(asked)
-    again = await api.get(HOME, token)
-    assert again.body == first.body
-    sqlite = api.site.db.kind == "sqlite"
-    assert (len(asked) == once) == sqlite
-    assert (api.site.db.version() is None) == (not sqlite)
+    first = again = await api.get(HOME, token)
+    for _ in range(1 if api.site.db.kind == "sqlite" else 100):
+        once = len(asked)
+        again = await api.get(HOME, token)
+        assert again.body == first.body
+        if len(asked) == once:
+            break
+    else:
+        raise AssertionError("nothing is kept")
     differing = {"x-request-id", "x-ratelimit-remaining"}
     assert {k: v for k, v in again.headers.items() if k not in differing} == {
         k: v for k, v in first.headers.items() if k not in differing
