@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from federation.errors import Unreachable
-from federation.signatures.keys import PrivateKey, generate_rsa, load_private
+from federation.signatures.keys import PrivateKey, load_private
 from federation.signatures.sign import sign_post
 from federation.transport import Response
 from fedi.actions import groups as group_actions
@@ -27,6 +27,7 @@ from storage import actors, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
+from tests.keys import key_pair
 
 T = TypeVar("T")
 
@@ -207,7 +208,7 @@ class Peer:
     def actor(self, name: str, kind: str = "Person", **more: Any) -> str:
         """A new actor of this server; its IRI."""
         iri = self.iri(f"/users/{name}")
-        pair = generate_rsa()
+        pair = key_pair()
         self.keys[iri] = load_private(pair.private, f"{iri}#main-key")
         self.documents[iri] = {
             "@context": ["https://www.w3.org/ns/activitystreams", "https://w3id.org/security/v1"],

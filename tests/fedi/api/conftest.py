@@ -3,9 +3,9 @@
 import pytest
 
 from storage.actors import Actor
-from tests.fedi.mastodon.conftest import Api, ada, api, ben, one_key_for_all
+from tests.fedi.mastodon.conftest import Api, ada, api, ben
 
-__all__ = ["ada", "api", "ben", "one_key_for_all"]
+__all__ = ["ada", "api", "ben"]
 
 
 @pytest.fixture

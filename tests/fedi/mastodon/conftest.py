@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from federation.signatures.keys import generate_rsa
 from fedi.actions import follows, groups, people, posts
 from fedi.actions.posts import Draft
 from fedi.app import Fedi, build
@@ -136,17 +135,6 @@ class Api:
     async def publish(self, author: Actor, text: str, **values: Any) -> Post:
         """`author` writes a post."""
         return await self.site.db.write(lambda tx: posts.publish(tx, self.site, author, Draft(text, **values)))
-
-
-_KEYS: list[tuple[str, str]] = []
-
-
-@pytest.fixture(autouse=True)
-def one_key_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everyone here has the same key pair: making one takes longer than any of these tests, and none signs."""
-    if not _KEYS:
-        _KEYS.append(generate_rsa())
-    monkeypatch.setattr(people, "generate_rsa", lambda: _KEYS[0])
 
 
 @pytest.fixture

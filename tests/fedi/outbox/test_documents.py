@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from federation.hosts import host_of
-from federation.signatures.keys import PrivateKey, generate_rsa, load_private
+from federation.signatures.keys import PrivateKey, load_private
 from federation.signatures.sign import sign_get
 from federation.transport import Response
 from federation.vocabulary.actor import read_actor
@@ -25,6 +25,7 @@ from storage.memberships import Membership
 from storage.posts import Post
 from tests.conftest import Clock
 from tests.fedi.outbox.network import Network, follower, site_on
+from tests.keys import key_pair
 from tests.storage import rows
 from tests.world import call
 
@@ -85,7 +86,7 @@ Sign = Callable[[str], dict[str, str]]
 
 def peer(site: Site, reader: Actor) -> Sign:
     """How `reader`'s server signs its GETs; its key is known here."""
-    pair = generate_rsa()
+    pair = key_pair()
     key_id = reader.iri + "#main-key"
     site.db.write_now(
         lambda tx: keys.save(
@@ -209,7 +210,7 @@ async def test_a_signature_that_does_not_hold_is_401(app: Starlette, site: Site,
 
 
 async def test_an_unknown_key_that_cannot_be_had_is_401(app: Starlette, site: Site, ada: Actor) -> None:
-    pair = generate_rsa()
+    pair = key_pair()
     private = load_private(pair.private, "https://unknown.example/people/x#main-key")
     post = publish(site, ada, "hello")
     answer = await call(app, "GET", post.iri, sign_get(private, post.iri, site.clock()))

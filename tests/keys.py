@@ -1,0 +1,35 @@
+"""RSA keys for the actors of tests: making one takes longer than most tests do."""
+
+from threading import Lock
+
+import pytest
+
+from federation.signatures.keys import KeyPair, generate_rsa
+from fedi.actions import people
+
+
+class _Ring:
+    """Keys that a test takes one after the other, and the next test again from the first."""
+
+    def __init__(self) -> None:
+        self.made: list[KeyPair] = []
+        self.taken = 0
+        self.lock = Lock()
+
+    def __call__(self) -> KeyPair:
+        with self.lock:
+            if self.taken == len(self.made):
+                self.made.append(generate_rsa())
+            self.taken += 1
+            return self.made[self.taken - 1]
+
+
+key_pair = _Ring()
+"""An RSA key that no other actor of this test has; actors of other tests have the same ones."""
+
+
+@pytest.fixture(autouse=True)
+def keys_made_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Actors get keys of the tests before. Fixtures that serve several tests come before this one and make their own."""
+    key_pair.taken = 0
+    monkeypatch.setattr(people, "generate_rsa", key_pair)
