@@ -6,6 +6,7 @@ happened is looked up once for all who are connected (`events`); here it goes to
 
 import asyncio
 import logging
+import weakref
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -23,6 +24,9 @@ OF_A_PERSON = 150
 """Connections at once, in this process; a person has several clients, each with several windows."""
 STREAMS = 100
 """Streams on one connection."""
+HELD = 16 << 20
+"""Bytes of messages that wait for readers at most, of all connections together. Who goes over that loses the one that has most
+waiting: a reader that reads has next to nothing."""
 THUMP = 15.0
 _CHECK = 60.0
 _BATCH = 100
@@ -51,6 +55,7 @@ class Hub:
         self._streams: dict[str, dict[int | str, dict[Listener, bytes]]] = defaultdict(dict)
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
+        self._held = 0
         self.sent = 0
 
     def __len__(self) -> int:
@@ -200,9 +205,38 @@ class Hub:
                     continue
                 message = made.get(stream)
                 if message is None:
-                    message = made[stream] = Message(stream, news.event, news.payload)
+                    message = made[stream] = self._message(stream, news)
                 listener.put(message)
                 self.sent += 1
+        made.clear()
+        self._let_go()
+
+    def _message(self, stream: bytes, news: events.News) -> Message:
+        """A message that is counted for as long as it waits for anybody."""
+        message = Message(stream, news.event, news.payload)
+        self._held += message.size
+        weakref.finalize(message, self._released, message.size).atexit = False
+        return message
+
+    def _released(self, size: int) -> None:
+        self._held -= size
+
+    def _let_go(self) -> None:
+        """End who has most waiting, until all that waits is within bounds."""
+        ended: list[str] = []
+        while self._held > HELD:
+            slowest = max(self._listeners, key=lambda one: one.waiting, default=None)
+            if slowest is None or slowest.waiting < 2:
+                break
+            ended.append(slowest.caller.me.username)
+            slowest.end(POLICY, "You read too slowly")
+        if ended:
+            log.warning(
+                "ended %d streams that read too slowly, more than %d MiB waited: of %s",
+                len(ended),
+                HELD >> 20,
+                ", ".join(sorted(set(ended))[:5]),
+            )
 
     async def _tick(self) -> None:
         """The heartbeat of server-sent events; and tokens looked at again, as what revoked one may have been missed."""

@@ -38,6 +38,11 @@ class Message:
         self.event = event
         self.payload = payload
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes: what it is made of, and as each kind of connection writes it."""
+        return 500 + 3 * len(self.payload or b"")
+
     @cached_property
     def frame(self) -> str:
         """As a WebSocket carries it: the payload is a JSON string within JSON."""
@@ -78,6 +83,11 @@ class Listener:
     def person_id(self) -> int:
         """Whose it is."""
         return self.caller.me.id
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for it to read."""
+        return len(self._queue)
 
     @property
     def writing(self) -> "asyncio.Task[None] | None":
