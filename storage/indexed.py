@@ -51,6 +51,9 @@ for _statement in POSTGRESQL:
 COLUMNS = frozenset({"title", "content", "summary", "attachments", "link", "card_url", "content_map", "deleted_at"})
 """The columns of `posts` that a row here is made of."""
 
+MARKS = frozenset({"media", "image", "video", "audio", "link"})
+"""What may be attached to a post."""
+
 _ADDRESS = re.compile(r"<a\b(?![^>]*\b(?:mention|hashtag)\b)", re.IGNORECASE)
 _BATCH = 1000
 
@@ -150,7 +153,7 @@ def _marks(content: str, link: str | None, attachments: list[dict[str, Any]], *,
         marks.add("video" if kind == "gifv" else str(kind))
     if link or card or _ADDRESS.search(content):
         marks.add("link")
-    return sorted(marks & {"media", "image", "video", "audio", "link"})
+    return sorted(marks & MARKS)
 
 
 def put(tx: Tx, post_id: int, found: Document, *, new: bool = False) -> None:
@@ -258,13 +261,26 @@ def with_words(
         if without:
             asked = f"({asked}) NOT ({' OR '.join(_sqlite_group(group, exact=True) for group in without)})"
         return _matches(asked)
-    wanted = [_postgresql_group(group, exact=exact) for group, exact in groups]
-    return _holds(" & ".join([*wanted, *(f"!{_postgresql_group(group, exact=True)}" for group in without)]))
+    return holds(asked_of_postgresql(groups, without))
+
+
+def asked_of_postgresql(
+    groups: Sequence[tuple[Sequence[str], bool]], without: Sequence[Sequence[str]] = (), marks: Sequence[str] = ()
+) -> str:
+    """The same as PostgreSQL's tsquery, with all of these `marks`; nothing where nothing is asked for."""
+    asked = [_postgresql_group(group, exact=exact) for group, exact in groups]
+    asked += [f"'{mark}':C" for mark in marks]
+    return " & ".join([*asked, *(f"!{_postgresql_group(group, exact=True)}" for group in without)])
+
+
+def holds(question: str, documents: ColumnElement[Any] = searches.c.document) -> ColumnElement[bool]:
+    """Whether what stands in a column of `documents` is what PostgreSQL's tsquery asks for."""
+    return documents.op("@@", is_comparison=True)(cast(question, TSQUERY))
 
 
 def with_mark(dialect: str, mark: str) -> ColumnElement[bool]:
     """Rows with one of the marks."""
-    return _matches(f'marks : "{mark}"') if dialect == "sqlite" else _holds(f"'{mark}':C")
+    return _matches(f'marks : "{mark}"') if dialect == "sqlite" else holds(f"'{mark}':C")
 
 
 def id_of(dialect: str) -> ColumnElement[int]:
@@ -286,7 +302,3 @@ def _postgresql_group(group: Sequence[str], *, exact: bool) -> str:
 
 def _matches(question: str) -> ColumnElement[bool]:
     return literal_column("searches").op("MATCH", is_comparison=True)(question)
-
-
-def _holds(question: str) -> ColumnElement[bool]:
-    return searches.c.document.op("@@", is_comparison=True)(cast(question, TSQUERY))

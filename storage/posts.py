@@ -172,6 +172,13 @@ Index(
     postgresql_where=posts.c.context.isnot(None),
 )
 
+LATE = 86_400_000
+"""Milliseconds after the time that it gives for which a post may come without being late."""
+_LATE = f"{{0}}published_at + {LATE} < {{0}}id / 65536"
+IS_LATE = text(_LATE.format("posts."))
+"""The condition under which a post came so late that its id says nothing of the time that it gives."""
+# Hardly any are; who looks for days asks ids for the others.
+Index("ix_posts_late", posts.c.id, sqlite_where=text(_LATE.format("")), postgresql_where=text(_LATE.format("")))
 
 VISIBILITIES = ("public", "unlisted", "peers", "members", "followers", "direct")
 

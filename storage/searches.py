@@ -5,7 +5,7 @@ it stands whom a person can be found by, as in Mastodon: one finds what one wrot
 voted in, what is in one's groups, and public posts of authors who want to be found (`indexable`). Who is nobody finds those.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -23,18 +24,23 @@ from sqlalchemy import (
     union_all,
 )
 
-from storage import indexed, names
+from storage import indexed, names, walks
 from storage.actors import Actor, actors
 from storage.cards import cards
 from storage.follows import follows
+from storage.ids import first_at
 from storage.memberships import memberships
 from storage.mentions import mentions
 from storage.metadata import Tx, all_of, columns
 from storage.peers import peers
 from storage.polls import poll_votes
-from storage.posts import posts
+from storage.posts import IS_LATE, LATE, posts
 from storage.questions import Operator, Question, next_day
 from storage.reactions import bookmarks, boosts, likes
+from storage.walks import NO_BOUND, Sought
+
+_MARGIN = 3_600_000
+"""Milliseconds by which the time in an id may be before the post's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +75,94 @@ def find(
     where = next((one.value for one in question.operators if one.name == "in" and not one.not_), "all")
     # First whom a post can be found by, which fewer meet and which costs less than the gate.
     conditions = [_findable(searcher, where), visible, *_not_hidden(searcher)]
-    query: Select[tuple[int]] = select(posts.c.id)
-    words = _words(dialect, question)
-    here: ColumnElement[int] = posts.c.id
-    if words:
-        here = indexed.id_of(dialect) if dialect == "sqlite" else posts.c.id
-        query = query.join(indexed.searches, indexed.id_of(dialect) == posts.c.id)
-        conditions += words
-    elif question.unwanted:
+    if question.unwanted and not (question.wanted or question.exact):
         conditions += [~_among(dialect, indexed.with_words(dialect, [(one, True)])) for one in question.unwanted]
     named = _named(tx, question.operators, searcher)
+    if any(one.name in ("from", "group") and not one.not_ and _key(one) not in named for one in question.operators):
+        return []
     for operator in question.operators:
         condition = _condition(dialect, operator, searcher, named)
         conditions.append(not_(condition) if operator.not_ else condition)
     if author_id is not None:
         conditions.append(posts.c.author_id == author_id)
-    if max_id is not None:
-        conditions.append(here < max_id)
-    if min_id is not None:
-        conditions.append(here > min_id)
-    return list(tx.scalars(query.where(*conditions).order_by(here.desc()).limit(limit).offset(offset)))
+    only = _only(named, question.operators, searcher, where, author_id)
+    above, below = _days(question.operators)
+    last = NO_BOUND if max_id is None else max_id
+    ways = [(only, max(above, min_id or 0), min(below, last))]
+    # Ids tell the time, but for what came long after the time that it gives.
+    late = select(posts.c.id).where(IS_LATE)
+    if below < last and tx.scalar(late.where(posts.c.id >= below, posts.c.id < last).limit(1)) is not None:
+        ways.insert(0, (late, max(below - 1, min_id or 0), last))
+    found: list[int] = []
+    by_id = _on_sqlite if dialect == "sqlite" else _on_postgresql
+    for among, after, before in ways:
+        if len(found) < offset + limit:
+            found += by_id(tx, question, Sought(conditions, "", among, before, after), offset + limit - len(found))
+    return found[offset:]
 
 
-def _words(dialect: str, question: Question) -> list[ColumnElement[bool]]:
-    """The conditions on words as one: FTS5 takes one question for each table."""
-    groups = [(group, False) for group in question.wanted] + [(group, True) for group in question.exact]
-    return [indexed.with_words(dialect, groups, question.unwanted)] if groups else []
+def _on_sqlite(tx: Tx, question: Question, sought: Sought, many: int) -> list[int]:
+    """The newest `many` that are sought and have the words of `question`: FTS5 gives them in the order of ids."""
+    query: Select[tuple[int]] = select(posts.c.id)
+    here: ColumnElement[int] = posts.c.id
+    groups = _groups(question)
+    if groups:
+        here = indexed.id_of("sqlite")
+        query = query.join(indexed.searches, here == posts.c.id)
+        query = query.where(indexed.with_words("sqlite", groups, question.unwanted))
+    if sought.among is not None:
+        # The plus keeps it from asking FTS5 once for each of them.
+        query = query.where((literal_column("+searches.rowid") if groups else here).in_(sought.among))
+    query = query.where(here > sought.above, here < sought.below, *sought.conditions)
+    return list(tx.scalars(query.order_by(here.desc()).limit(many)))
+
+
+def _on_postgresql(tx: Tx, question: Question, sought: Sought, many: int) -> list[int]:
+    """The same as `storage.walks` finds them."""
+    groups = _groups(question)
+    files = [
+        one.value for one in question.operators if one.name == "has" and not one.not_ and one.value in indexed.MARKS
+    ]
+    words = indexed.asked_of_postgresql(groups, question.unwanted if groups else (), files)
+    return walks.newest(tx, replace(sought, words=words), many)
+
+
+def _groups(question: Question) -> list[tuple[tuple[str, ...], bool]]:
+    """The groups of words that must be there, and whether they are meant exactly."""
+    return [(group, False) for group in question.wanted] + [(group, True) for group in question.exact]
+
+
+def _days(operators: tuple[Operator, ...]) -> tuple[int, int]:
+    """The ids between which what these days mean is, both exclusive, but for what is late."""
+    above, below = 0, NO_BOUND
+    for one in operators:
+        if one.name in ("after", "during") and not one.not_:
+            begin = one.day if one.name == "during" else next_day(one.day)
+            above = max(above, min(NO_BOUND, first_at(begin - _MARGIN)))
+        if one.name in ("before", "during") and not one.not_:
+            end = one.day if one.name == "before" else next_day(one.day)
+            below = max(0, min(below, first_at(end + LATE)))
+    return above, below
+
+
+def _only(
+    named: dict[str, int], operators: tuple[Operator, ...], searcher: Searcher, where: str, author_id: int | None
+) -> Select[tuple[int]] | None:
+    """The ids of those posts alone that can be meant where these are one author's, or in one group, or the searcher's own."""
+    for one in operators:
+        known = named.get(_key(one))
+        if known is not None and not one.not_:
+            if one.name == "from":
+                return select(posts.c.id).where(posts.c.author_id == known)
+            return select(posts.c.id).where(posts.c.group_id == known, posts.c.group_id.isnot(None))
+    if author_id is not None:
+        return select(posts.c.id).where(posts.c.author_id == author_id)
+    if where == "library" and searcher.person_id is not None:
+        me = searcher.person_id
+        own = select(posts.c.id.label("post_id")).where(posts.c.author_id == me)
+        library = union_all(own, *_had_to_do_with(me)).subquery("library")
+        return select(library.c.post_id)
+    return None
 
 
 def _among(dialect: str, holds: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -122,24 +190,24 @@ def _findable(searcher: Searcher, where: str) -> ColumnElement[bool]:
     if me is None:
         return false() if where == "library" else public
     # Gathered once for the whole search: to look at each post for all of these takes many times as long.
-    library = or_(
-        posts.c.author_id == me,
-        posts.c.id.in_(
-            union_all(
-                select(mentions.c.post_id).where(mentions.c.actor_id == me),
-                select(likes.c.post_id).where(likes.c.actor_id == me),
-                select(bookmarks.c.post_id).where(bookmarks.c.person_id == me),
-                select(boosts.c.post_id).where(boosts.c.actor_id == me),
-                select(poll_votes.c.post_id).where(poll_votes.c.actor_id == me),
-            )
-        ),
-    )
+    library = or_(posts.c.author_id == me, posts.c.id.in_(union_all(*_had_to_do_with(me))))
     if where == "library":
         return library
     if where == "public":
         return public
     mine = select(memberships.c.group_id).where(memberships.c.actor_id == me, memberships.c.state == "accepted")
     return or_(public, posts.c.group_id.in_(mine), library)
+
+
+def _had_to_do_with(me: int) -> list[Select[tuple[int]]]:
+    """The posts that a person was named in, liked, kept, boosted or voted in."""
+    return [
+        select(mentions.c.post_id).where(mentions.c.actor_id == me),
+        select(likes.c.post_id).where(likes.c.actor_id == me),
+        select(bookmarks.c.post_id).where(bookmarks.c.person_id == me),
+        select(boosts.c.post_id).where(boosts.c.actor_id == me),
+        select(poll_votes.c.post_id).where(poll_votes.c.actor_id == me),
+    ]
 
 
 def _named(tx: Tx, operators: tuple[Operator, ...], searcher: Searcher) -> dict[str, int]:
@@ -150,7 +218,7 @@ def _named(tx: Tx, operators: tuple[Operator, ...], searcher: Searcher) -> dict[
             continue
         if one.name == "from" and one.value == "me":
             if searcher.person_id is not None:
-                found["me"] = searcher.person_id
+                found[_key(one)] = searcher.person_id
             continue
         username, _, domain = one.value.lstrip("@!").partition("@")
         if domain == "" or domain in searcher.domains:
@@ -160,17 +228,21 @@ def _named(tx: Tx, operators: tuple[Operator, ...], searcher: Searcher) -> dict[
             query = query.where(actors.c.kind == "Group")
         known = tx.scalar(query)
         if known is not None:
-            found[f"{one.name} {one.value}"] = known
+            found[_key(one)] = known
     return found
+
+
+def _key(operator: Operator) -> str:
+    return f"{operator.name} {operator.value}"
 
 
 def _condition(dialect: str, operator: Operator, searcher: Searcher, named: dict[str, int]) -> ColumnElement[bool]:
     name, value = operator.name, operator.value
     if name == "from":
-        who = named.get("me" if value == "me" else f"from {value}")
+        who = named.get(_key(operator))
         return false() if who is None else posts.c.author_id == who
     if name == "group":
-        group = named.get(f"group {value}")
+        group = named.get(_key(operator))
         return false() if group is None else and_(posts.c.group_id.isnot(None), posts.c.group_id == group)
     if name == "before":
         return posts.c.published_at < operator.day

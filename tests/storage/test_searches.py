@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text, true
 
-from storage import actors, indexed, polls, posts, searches
+from storage import actors, indexed, polls, posts, searches, walks
 from storage.actors import Actor
 from storage.database import Database
+from storage.ids import first_at
 from storage.polls import Poll
 from storage.posts import Post
 from storage.questions import Operator, question
@@ -28,13 +29,13 @@ def ada(db: Database) -> Actor:
 
 def write(db: Database, author: Actor, content: str, *, tags: tuple[str, ...] = (), **more: Any) -> int:
     """A public post; its id."""
-    number = next(NUMBERS)
+    number = next(NUMBERS) + first_at(more.get("published_at", 0))
     iri = f"{author.iri}/posts/{number}"
     values: dict[str, Any] = {
         "id": number, "iri": iri, "url": iri, "author_id": author.id, "group_id": None, "local": True, "kind": "Note",
         "title": None, "content": content, "source": None, "summary": None, "sensitive": False, "language": "en",
         "reply_to_id": None, "reply_to_iri": None, "reply_to_actor_id": None, "root_id": number, "visibility": "public",
-        "attachments": [], "link": None, "app_id": None, "published_at": number, "edited_at": None, "deleted_at": None,
+        "attachments": [], "link": None, "app_id": None, "published_at": 0, "edited_at": None, "deleted_at": None,
         "replies_count": 0, "likes_count": 0, "boosts_count": 0,
     }  # fmt: skip
     post = Post(**(values | more))
@@ -250,6 +251,56 @@ def test_nothing_that_can_be_typed_is_an_error(db: Database, ada: Actor) -> None
     for typed in HOSTILE:
         assert isinstance(found(db, typed, Searcher(ada.id, ("here.example",))), list), typed
         db.read_now(lambda tx, typed=typed: searches.accounts(tx, typed, Searcher(ada.id, ("here.example",)), limit=5))  # type: ignore[misc]
+
+
+def test_days_of_what_came_late(db: Database, ada: Actor) -> None:
+    """A post is found by the day that it gives, however long after that it came here."""
+    at = 1_700_000_000_000 - 1_700_000_000_000 % DAY  # 14 November 2023
+    before, within, after = (write(db, ada, "<p>word</p>", published_at=at + one) for one in (-5, 5, DAY))
+    soon, late, other = (first_at(at + int(days * DAY)) for days in (0.5, 300, 301))
+    for made, published in ((soon, at - 5), (late, at - 5), (other, at + 5)):
+        write(db, ada, "<p>word</p>", id=made, published_at=published)
+    for words in ("word ", "", "word from:ada "):
+        who = Searcher(ada.id, ("here.example",))
+        assert found(db, f"{words}before:2023-11-14", who) == [late, soon, before]
+        assert found(db, f"{words}before:2023-11-14", who, limit=1) == [late]
+        assert found(db, f"{words}before:2023-11-14", who, limit=2, offset=1) == [soon, before]
+        assert found(db, f"{words}during:2023-11-14", who) == [other, within]
+        assert found(db, f"{words}during:2023-11-14", who, max_id=other) == [within]
+        assert found(db, f"{words}after:2023-11-14", who) == [after]
+        assert found(db, f"{words}before:2023-11-14", who, min_id=before) == [late, soon]
+
+
+def test_words_that_many_use_and_few(db: Database, ada: Actor) -> None:
+    """On PostgreSQL these are looked for in different ways, and windows follow each other."""
+    ben = db.write_now(lambda tx: rows.actor(tx, "ben"))
+    rare = write(db, ben, "<p>walrus and others</p>")
+    many = [write(db, ada, f"<p>others number{number}</p>") for number in range(250)]
+    who = Searcher(ben.id, ("here.example",))
+    assert found(db, "others", who, limit=300) == [*many[::-1], rare]
+    assert (
+        found(db, "walrus", who) == found(db, "others from:ben", who) == found(db, "others in:library", who) == [rare]
+    )
+    assert found(db, "walrus others -number5", who) == [rare]
+    assert found(db, "number7", who) == [many[at] for at in (*range(79, 69, -1), 7)]
+    assert found(db, "others", who, limit=2, offset=249) == [many[0], rare]
+
+
+@pytest.mark.parametrize("sizes", [(3, 7, (1, 2), 2), (3, 3, (1000,), 2000), (1, 1, (), 10)])
+def test_windows_of_any_size_find_the_same(
+    db: Database, ada: Actor, monkeypatch: pytest.MonkeyPatch, sizes: tuple[Any, ...]
+) -> None:
+    for name, size in zip(("_WINDOW", "_LARGEST", "_FEW", "_RARE"), sizes, strict=True):
+        monkeypatch.setattr(walks, name, size)
+    monkeypatch.setattr(walks, "_CHUNK", 2)
+    made = [write(db, ada, f"<p>{'even' if one % 2 else 'odd'} word</p>", sensitive=one % 7 == 0) for one in range(40)]
+    for typed, ids in {
+        "word": made, "even": made[1::2], "odd is:sensitive": made[::14], "is:sensitive": made[::7], "none": [],
+        "from:me odd": made[::2], "in:library even": made[1::2], "word -even": made[::2], "from:me": made,
+    }.items():  # fmt: skip
+        for offset in (0, 5):
+            wanted = sorted(ids, reverse=True)[offset : offset + 10]
+            assert found(db, typed, Searcher(ada.id), limit=10, offset=offset) == wanted, typed
 
 
 def test_nothing_that_can_be_written_is_an_error(db: Database, ada: Actor) -> None:

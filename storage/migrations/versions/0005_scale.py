@@ -37,6 +37,7 @@ def upgrade() -> None:
         "reply_to_iri",
         where=("local = 1", "local"),
     )
+    _index("ix_posts_late", "posts", "id", where="published_at + 86400000 < id / 65536")
     _index("ix_people_role", "people", "role", "actor_id")
     _index("ix_peers_stance", "peers", "stance", "host")
     _index("ix_groups_private", "groups", "actor_id", where="see != 'public'")
