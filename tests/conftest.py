@@ -26,9 +26,9 @@ from fedi.config import Config
 from fedi.context import Site
 from storage.database import Database
 from storage.schema import metadata
-from tests.keys import keys_made_before
+from tests.keys import keys_made_before, passwords_hashed_quickly
 
-__all__ = ["keys_made_before"]
+__all__ = ["keys_made_before", "passwords_hashed_quickly"]
 
 KINDS = ("sqlite", "postgresql")
 

@@ -1,17 +1,38 @@
 """Real instances for tests: `fedi` commands and `fedi serve` processes on loopback, each with a folder and a database."""
 
+import asyncio
 import contextlib
+import functools
 import itertools
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from fedi.actions import people
+from fedi.cli import init
+from fedi.cli.token import SCOPES
+from fedi.config import load
+from fedi.context import Site, close_site, open_site
+from storage import apps, migrations
+from storage.apps import App, Token, hashed
+from storage.database import Database
+from storage.metadata import Tx
+from tests.keys import QUICK
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FEDI = Path(sys.executable).with_name("fedi")
 START = 90.0
@@ -31,6 +52,23 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError("there is always another port")
+
+
+def apart(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """What `work` returns, run in a thread of its own: where a browser is driven, this one has an event loop already."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(work, *arguments, **named).result()
+
+
+@functools.cache
+def with_tables() -> bytes:
+    """A file of SQLite as `fedi migrate` makes it from nothing, which takes it half a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "fedi.db"
+        db = Database(f"sqlite:///{file}")
+        migrations.upgrade(db.engine)
+        db.close()
+        return file.read_bytes()
 
 
 @dataclass(slots=True)
@@ -68,7 +106,11 @@ class Server:
             f'data = "{self.folder / "data"}"\nname = "{self.name}"\n\n'
             f'[federation]\nprivate_networks = ["127.0.0.0/8"]\n{more}'
         )
-        self.fedi("init")
+        # Not by a command, which is a process: these have their own tests, and this is many times as quick.
+        file = Path(self.database.removeprefix("sqlite:///"))
+        if self.database.startswith("sqlite:///") and not file.exists():
+            file.write_bytes(with_tables())
+        apart(init.create, load(self.config, {}))
 
     def fedi(self, *words: str) -> str:
         """What a command prints. Raises AssertionError with its error when it fails."""
@@ -83,10 +125,35 @@ class Server:
         assert done.returncode == 0, f"fedi {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def person(self, name: str, *more: str) -> str:
-        """A new person; an access token with all scopes comes back."""
-        self.fedi("person", "create", name, "--email", f"{name}@example.edu", "--password", f"{name}-password", *more)
-        return self.fedi("token", "create", name).strip()
+    def person(self, name: str, **values: Any) -> str:
+        """A new person, who logs in with `NAME-password`; an access token as `fedi token` makes it comes back."""
+        token = secrets.token_urlsafe(32)
+
+        password = QUICK.hash(f"{name}-password")
+
+        def unit(tx: Tx, site: Site) -> None:
+            mail = f"{name}@example.edu"
+            person = people.register(tx, site, username=name, email=mail, password_hash=password, **values)
+            app = App(site.new_id(), token[:16], token[16:], "Tests", None, [], SCOPES, site.clock())
+            apps.insert_app(tx, app)
+            apps.insert_token(
+                tx, Token(site.new_id(), hashed(token), app.id, person.id, app.scopes, app.created_at, None, None)
+            )
+
+        self.write(unit)
+        return token
+
+    def write(self, unit: Callable[[Tx, Site], T]) -> T:
+        """What `unit(tx, site)` returns, committed by another process than its own: this one."""
+
+        async def written() -> T:
+            site = open_site(load(self.config, {}))
+            try:
+                return await site.db.write(lambda tx: unit(tx, site))
+            finally:
+                await close_site(site)
+
+        return apart(asyncio.run, written())
 
     @property
     def command(self) -> list[str | Path]:

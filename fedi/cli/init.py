@@ -38,7 +38,7 @@ def init(
             raise
         print(f"wrote {file}")
     loaded = settings(file)
-    steps = _create(loaded)
+    steps = create(loaded)
     print(f"database {shown(loaded.database)}: {f'{steps} steps done' if steps else 'up to date'}")
     print(f"ready: «fedi person create NAME --email E --role admin», then «fedi serve» at {loaded.url}")
 
@@ -59,7 +59,7 @@ def _write(file: Path, chosen: dict[str, str]) -> None:
         written.write("\n".join(lines) + "\n")
 
 
-def _create(config: Config) -> int:
+def create(config: Config) -> int:
     """Make the data folder, the tables and the instance's own actor with its key; how many steps the tables took."""
     from fedi.actions.people import ensure_instance_actor
     from fedi.context import close_site, open_site

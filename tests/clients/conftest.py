@@ -1,27 +1,22 @@
 """One university in its own process, with people and a group, for all tests of a module."""
 
-import asyncio
 import secrets
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
 from fedi.actions import groups, people
 from fedi.callers import SCOPES
-from fedi.config import Config, load
-from fedi.context import close_site, open_site
+from fedi.context import Site
 from storage import apps
 from storage.announcements import announcements
 from storage.apps import App, Token, hashed
 from storage.metadata import Tx
 from tests.clients.browser import Browser
+from tests.keys import QUICK
 from tests.servers import Server
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +49,9 @@ def build(folder: Path, server: Server | None = None) -> University:
     """Such an instance, which is not started yet."""
     server = server or Server(folder, f"sqlite:///{folder / 'fedi.db'}", "North University")
     server.init()
-    # Not by commands, each of which is a process: they have their own tests, and this is many times as quick.
-    return University(server, apart(_filled(load(server.config, {}))))
-
-
-def apart(work: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine gives, run in a thread of its own: where a browser is driven, this one has a loop already."""
-    with ThreadPoolExecutor(1) as threads:
-        return threads.submit(asyncio.run, work).result()
-
-
-async def _filled(config: Config) -> dict[str, str]:
-    site = open_site(config)
     tokens = {name: secrets.token_urlsafe(32) for name in ("ada", "ben", "chi")}
 
-    def fill(tx: Tx) -> None:
+    def fill(tx: Tx, site: Site) -> None:
         now = site.clock()
         app = App(site.new_id(), "tests", hashed("tests"), "Tests", None, [], " ".join(SCOPES), now)
         apps.insert_app(tx, app)
@@ -79,7 +62,7 @@ async def _filled(config: Config) -> dict[str, str]:
                 username=name,
                 email=f"{name}@example.edu",
                 role="admin" if name == "ada" else "member",
-                password_hash=people.hash_password(f"{name}-password"),
+                password_hash=QUICK.hash(f"{name}-password"),
             )
             apps.insert_token(
                 tx, Token(site.new_id(), hashed(token), app.id, person.id, " ".join(SCOPES), now, None, None)
@@ -87,29 +70,22 @@ async def _filled(config: Config) -> dict[str, str]:
             if name == "ada":
                 groups.create(tx, site, name="mlops", title="Machine learning in operation", owner=person)
 
-    await site.db.write(fill)
-    await close_site(site)
-    return tokens
+    server.write(fill)
+    return University(server, tokens)
 
 
 @pytest.fixture(scope="module")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
     """As `university`, with an announcement."""
     made = build(tmp_path_factory.mktemp("rich"))
-    apart(_announced(load(made.server.config, {})))
-    made.server.start()
-    yield made
-    made.server.stop()
 
-
-async def _announced(config: Config) -> None:
-    site = open_site(config)
-
-    def announce(tx: Tx) -> None:
+    def announce(tx: Tx, site: Site) -> None:
         now = site.clock()
         row = {"text": "The library is open on Sunday.", "all_day": False}
         times = {"published_at": now, "updated_at": now, "created_at": now}
         tx.execute(announcements.insert().values(id=site.new_id(), **row, **times))
 
-    await site.db.write(announce)
-    await close_site(site)
+    made.server.write(announce)
+    made.server.start()
+    yield made
+    made.server.stop()

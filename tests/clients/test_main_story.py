@@ -63,10 +63,10 @@ def following(student: Mastodon, group: Any) -> bool:
 
 def test_the_main_story(servers: list[Server]) -> None:
     north, south, east = servers
-    north.person("olga", "--affiliation", "faculty")
+    north.person("olga", affiliation="faculty")
     north.fedi("group", "create", "mlops", "--title", "Machine learning in operation", "--owner", "olga")
-    ada = client(south, south.person("ada", "--affiliation", "student"))
-    chi = client(east, east.person("chi", "--affiliation", "student"))
+    ada = client(south, south.person("ada", affiliation="student"))
+    chi = client(east, east.person("chi", affiliation="student"))
     handle = f"mlops@127.0.0.1:{north.port}"
 
     for student in (ada, chi):

@@ -3,16 +3,15 @@
 from urllib.parse import urlencode
 
 import pytest
-from argon2 import PasswordHasher
 
 from fedi.actions import posts
 from storage import follows, memberships
 from storage import posts as post_rows
+from tests.keys import QUICK
 from tests.stories.conftest import Three
 from tests.world import Instance, call, settle
 
 FORM = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin", "accept": "text/html"}
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 async def post(at: Instance, path: str, fields: dict[str, str], cookie: str = "") -> tuple[int, str, str]:

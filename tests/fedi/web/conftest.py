@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from argon2 import PasswordHasher
 
 from federation.client import Client
 from federation.hosts import Networks
@@ -27,6 +26,7 @@ from storage.database import Database
 from storage.metadata import Tx
 from storage.posts import Post
 from tests.conftest import Clock, Databases, Offline
+from tests.keys import QUICK
 from tests.world import call
 
 PASSWORD = "correct horse"
@@ -237,7 +237,7 @@ class Campus:
 @pytest.fixture(scope="session")
 def hashed() -> str:
     """A hash of `PASSWORD` that is quicker to check than those that people get."""
-    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    return QUICK.hash(PASSWORD)
 
 
 @pytest.fixture(scope="session")
