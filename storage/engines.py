@@ -8,6 +8,7 @@ from sqlalchemy import Engine, create_engine, event
 
 from storage.metadata import Tx
 from storage.prepared import BEGUN
+from storage.wal import KEPT
 
 BUSY_MS = 10_000
 """How long another process that writes is waited for. Who asked waits as long, and then hears that it was in vain."""
@@ -32,6 +33,7 @@ def sqlite_engine(url: str, size: int, *, writable: bool) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "temp_store=MEMORY",
+            f"journal_size_limit={KEPT}",
             f"cache_size=-{(WRITER_CACHE if writable else READER_CACHE) >> 10}",
         ):
             connection.execute(f"PRAGMA {pragma}")

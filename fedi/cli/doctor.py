@@ -109,6 +109,8 @@ def _disk(config: Config) -> Iterator[Finding]:
 
 
 def _sqlite_file(file: Path) -> Iterator[Finding]:
+    from storage import wal
+
     folder = file.parent
     if not file.exists():
         yield Finding("broken", "database", f"{file} is not there; run «fedi init»")
@@ -124,6 +126,8 @@ def _sqlite_file(file: Path) -> Iterator[Finding]:
             "database",
             f"{file} is on a network disk ({kind}), where SQLite loses data; move it to a local disk or use PostgreSQL",
         )
+    if trouble := wal.trouble(file):
+        yield Finding("look", "database", trouble)
     yield _space("database", folder)
 
 
@@ -158,7 +162,7 @@ def _database(config: Config) -> Iterator[Finding]:
     try:
         site = open_site(config)
     except StorageUnavailable as problem:
-        yield Finding("broken", "database", f"can't be reached: {problem}; check «database» and whether it runs")
+        yield Finding("broken", "database", f"can't be reached: {_line(problem)}; check «database» and whether it runs")
         return
     except Exception as problem:  # noqa: BLE001 - the driver missing, a wrong URL: whatever it is, the operator should read it
         yield Finding("broken", "database", f"can't be opened: {problem}")
@@ -167,7 +171,7 @@ def _database(config: Config) -> Iterator[Finding]:
         yield from _tables(site)
     except StorageUnavailable as problem:
         yield Finding(
-            "broken", "database", f"it can't be read: {problem}; see its own log, and whether its disk is full"
+            "broken", "database", f"it can't be read: {_line(problem)}; see its own log, and whether its disk is full"
         )
     finally:
         asyncio.run(close_site(site))
@@ -187,6 +191,11 @@ def _tables(site: "Site") -> Iterator[Finding]:
     hosts = site.db.read_now(doctor_load.peers_that_answer)
     if hosts:
         yield from doctor_load.of_peers_clocks(site, hosts)
+
+
+def _line(problem: object) -> str:
+    """What a database's driver says over several lines, on one."""
+    return " ".join(str(problem).split())
 
 
 def _version(tx: "Tx") -> str:
@@ -235,7 +244,7 @@ def _answers(config: Config) -> Iterator[Finding]:
         return
     if ready.get("problems"):
         yield Finding(
-            "broken", "reachable", f"{config.url} answers, and says: {'; '.join(map(str, ready['problems']))}"
+            "broken", "reachable", f"{config.url} answers, and says: {'; '.join(map(_line, ready['problems']))}"
         )
     info = _get(config, "/.well-known/nodeinfo")
     links = info.get("links") if isinstance(info, dict) else None

@@ -20,6 +20,7 @@ from storage import (
     received,
     sessions,
     twins,
+    wal,
 )
 from storage.metadata import Tx
 
@@ -56,6 +57,7 @@ SCHEDULE: Sequence[Timed] = (
     Timed("sweep media", _HOUR, job="sweep"),
     Timed("forget cards", _HOUR, lambda tx, now: cards.forget(tx, now - KEPT)),
     Timed("make room for what is received", _HOUR, partitions.make),
+    Timed("watch the database's log", 5 * 60_000, wal.watch),
     Timed("forget decisions", _HOUR, lambda tx, now: decisions.forget(tx, now - DECISIONS)),
     Timed(
         "prune received activities",
