@@ -54,6 +54,11 @@ _PASSED = 4
 """Commits that go before a patient unit at most."""
 _GATHER = 256
 """Units in one commit at most, so that a burst cannot hold the write lock for long."""
+_LOOK = 0.0005
+_LOOKS = 4
+"""Seconds after which is looked who else has come, where as many as were there last time are not there yet; as long as
+somebody comes, but not more often than this. Clients that were answered together come back one after another, and a commit
+for each of them, or for half of them, costs more than that they wait. Who comes alone doesn't."""
 _WAITING = 4096
 """Units that may wait for a thread; more are refused, or a database that hangs would fill the memory with them."""
 _NETWORK = {
@@ -400,22 +405,38 @@ class Database:
 
     def _write_forever(self) -> None:
         ended = False
-        passed = 0
+        passed = company = 0
         while not ended or self._patient:
             batch: list[_Waiting] = []
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < _GATHER and not ended:
-                    following = self._waiting.get(block=not (batch or self._patient))
-                    if following is None:
-                        ended = True
-                    elif following is not _WAKE:
-                        batch.append(following)
+            ended = ended or self._take(batch, wait=not self._patient)
+            for _ in range(_LOOKS):
+                if ended or self._patient or not 0 < len(batch) < company:
+                    break
+                had = len(batch)
+                time.sleep(_LOOK)
+                ended = self._take(batch)
+                if len(batch) == had:
+                    break
             if batch:
                 self._write_batch(batch)
                 passed += 1
+                company = len(batch) + self._waiting.qsize()
             if self._patient and (not batch or passed >= _PASSED):
                 passed = 0
                 self._write_batch([self._patient.popleft()])
+
+    def _take(self, batch: "list[_Waiting]", *, wait: bool = False) -> bool:
+        """Put into `batch` what waits, or (`wait`) the first that comes and what is there then. Whether nothing comes any more."""
+        with contextlib.suppress(queue.Empty):
+            while len(batch) < _GATHER:
+                following = self._waiting.get(block=wait and not batch)
+                if following is None:
+                    return True
+                if following is _WAKE:
+                    wait = False
+                else:
+                    batch.append(following)
+        return False
 
     def _write_batch(self, batch: "list[_Waiting]") -> None:
         """Run units and commit them together; who waits is told after the commit.

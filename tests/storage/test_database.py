@@ -3,14 +3,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import exc, insert, select, text
 
-from storage import jobs
+from storage import held, jobs
 from storage.cursors import cursors
 from storage.database import Database, StorageUnavailable
 from storage.events import note
@@ -373,3 +373,34 @@ def test_patient_work_is_finished_before_closing(connect: Connect) -> None:
     kept = [db._submit(_put(f"n{number}"), patient=True) for number in range(5)]
     db.close()
     assert sorted(one.result(10) for one in kept) == [f"n{number}" for number in range(5)]
+
+
+def test_who_comes_back_with_others_is_waited_for_and_who_comes_alone_is_not(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if db.kind != "sqlite":
+        pytest.skip("one writer is SQLite's")
+    looks: list[int] = []
+    late: list[Future[object]] = []
+
+    def sleep(_seconds: float) -> None:
+        looks.append(len(looks))
+        if len(looks) in arrives:
+            late.append(db._submit(held.of))
+
+    monkeypatch.setattr("storage.database.time.sleep", sleep)
+    arrives = {2}
+    assert db.write_now(held.of) is not db.write_now(held.of)
+    assert looks == []  # nobody was there with them
+    _, go = _block(db)
+    three = [db._submit(held.of) for _ in range(3)]
+    go.set()
+    assert len({id(one.result(10)) for one in three}) == 1
+    assert len(looks) == 1  # with who blocked them they were four
+    first = db.write_now(held.of)
+    assert [one.result(10) for one in late] == [first]  # it came while `first` looked for the others
+    assert len(looks) == 3
+    db.write_now(held.of)
+    assert len(looks) == 4
+    db.write_now(held.of)
+    assert len(looks) == 4
