@@ -10,7 +10,7 @@ import re
 
 from fedi import fetching, hiding, visibility
 from fedi.context import Site
-from storage import actors, searches
+from storage import account_searches, actors, searches
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -82,7 +82,7 @@ def accounts(
     """Accounts by name or handle, best first. Muting hides what somebody writes, not that they are there."""
     unwanted = hiding.hidden(tx, person_id, site.clock())
     who = Searcher(person_id, (site.config.handle_domain, site.config.host), unwanted.blocked, unwanted.domains)
-    return searches.accounts(tx, typed, who, limit=limit, offset=offset, following=following)
+    return account_searches.accounts(tx, typed, who, limit=limit, offset=offset, following=following)
 
 
 def posts(

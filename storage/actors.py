@@ -105,6 +105,14 @@ Index(
     sqlite_where=text("local = 1"),  # as SQLAlchemy asks for it
     postgresql_where=actors.c.local,
 )
+Index(
+    "ix_actors_followed",
+    actors.c.kind,
+    actors.c.followers_count,
+    actors.c.id,
+    sqlite_where=text("local = 1"),
+    postgresql_where=actors.c.local,
+)
 Index("ix_actors_groups", actors.c.id, sqlite_where=actors.c.kind == "Group", postgresql_where=actors.c.kind == "Group")
 
 

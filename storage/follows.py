@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     func,
     select,
+    text,
     update,
 )
 
@@ -39,10 +40,17 @@ follows = Table(
     Column("kind", Text, nullable=False, server_default="Follow"),  # of the activity: Follow, or Join (Mobilizon)
     Column("languages", Json),  # [language tag] of the posts that the follower wants to see; null: all
     Index("uq_follows_pair", "follower_id", "target_id", unique=True),
-    Index("ix_follows_target_id", "target_id", "id"),
+    Index("ix_follows_target_id", "target_id", "state", "id"),
 )
-# Few want to be told of each post, and each post asks who does.
-Index("ix_follows_notify", follows.c.target_id, sqlite_where=follows.c.notify, postgresql_where=follows.c.notify)
+# Few want to be told of each post, and each post asks who does. All that is asked is in it, or SQLite would take the one above.
+Index(
+    "ix_follows_notify",
+    follows.c.target_id,
+    follows.c.state,
+    follows.c.follower_id,
+    sqlite_where=text("notify = 1"),  # as SQLAlchemy asks for it
+    postgresql_where=follows.c.notify,
+)
 # Few say which languages they want, and each home asks.
 Index(
     "ix_follows_languages",

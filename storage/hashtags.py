@@ -4,11 +4,12 @@ of posts are in `tags`, where `plain` says how hashtags are compared."""
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Table, Text, delete, func, select
+from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Table, Text, bindparam, delete, func, select
 
 from storage.ids import first_at
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
 from storage.posts import posts
+from storage.prepared import parts, rows
 from storage.tags import tags
 
 followed_tags = Table(
@@ -166,14 +167,38 @@ def history(
     return found
 
 
+_TAGGED = 100_000
+"""Uses of hashtags with one beginning that are counted."""
+_NEWEST = 25
+"""Posts of each hashtag that are shown to the gate."""
+_CANDIDATES = 40
+"""Hashtags beside the wanted ones that are asked about, as some may have no post that is visible."""
+_NEWEST_OF = (
+    select(tags.c.post_id)
+    .where(tags.c.tag == bindparam("tag", type_=Text()))
+    .order_by(tags.c.post_id.desc())
+    .limit(_NEWEST)
+)
+
+
 def find(tx: Tx, beginning: str, limit: int, visible: ColumnElement[bool], offset: int = 0) -> list[str]:
-    """Hashtags that begin so, most used first, of posts that meet the gate's condition `visible`."""
+    """Hashtags that begin so and have posts that meet the gate's condition `visible`, those of which most of the newest do and that
+    were used most lately first; the one that was typed before all.
+
+    Of those that are used most; to show all their posts to the gate would take seconds.
+    """
     wanted = beginning.lower()
-    query = (
-        select(tags.c.tag)
-        .join(posts, posts.c.id == tags.c.post_id)
-        .where(tags.c.tag >= wanted, tags.c.tag < f"{wanted}\U0010ffff", visible)
-        .group_by(tags.c.tag)
-        .order_by(func.count().desc(), tags.c.tag)
+    some = select(tags.c.tag).where(tags.c.tag >= wanted, tags.c.tag < f"{wanted}\U0010ffff").limit(_TAGGED).subquery()
+    used = select(some.c.tag).group_by(some.c.tag).order_by(func.count().desc(), some.c.tag)
+    names = dict.fromkeys([wanted, *tx.scalars(used.limit(min(offset + limit, 1000) + _CANDIDATES))])
+    newest = {name: [row[0] for row in rows(tx, _NEWEST_OF, {"tag": name})] for name in names}
+    shown: set[int] = set()
+    for part in parts(list({post_id for several in newest.values() for post_id in several})):
+        shown.update(tx.scalars(select(posts.c.id).where(posts.c.id.in_(part), visible)))
+    ranks = {name: [one for one in several if one in shown] for name, several in newest.items()}
+    found = sorted(
+        (name for name in names if ranks[name]),
+        key=lambda name: (name == wanted, len(ranks[name]), min(ranks[name])),
+        reverse=True,
     )
-    return list(tx.scalars(query.limit(limit).offset(offset)))
+    return found[offset : offset + limit]

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import (
     ColumnElement,
-    CompoundSelect,
     Select,
     and_,
-    case,
     exists,
     false,
     func,
@@ -24,15 +22,13 @@ from sqlalchemy import (
     union_all,
 )
 
-from storage import indexed, names, walks
-from storage.actors import Actor, actors
+from storage import indexed, walks
+from storage.actors import actors
 from storage.cards import cards
-from storage.follows import follows
 from storage.ids import first_at
 from storage.memberships import memberships
 from storage.mentions import mentions
-from storage.metadata import Tx, all_of, columns
-from storage.peers import peers
+from storage.metadata import Tx
 from storage.polls import poll_votes
 from storage.posts import IS_LATE, LATE, posts
 from storage.questions import Operator, Question, next_day
@@ -263,71 +259,3 @@ def _condition(dialect: str, operator: Operator, searcher: Searcher, named: dict
             return and_(posts.c.card_url.isnot(None), exists(shown))
         return _among(dialect, indexed.with_mark(dialect, value))
     return true()  # in: says where, which `_findable` looks at
-
-
-_CANDIDATES = 10_000
-"""Accounts that are looked at for a few letters, beside those that the searcher follows."""
-
-
-def _candidates(typed: str, searcher: Searcher) -> CompoundSelect[tuple[int]] | Select[tuple[int]]:
-    """The ids of the accounts that may be meant."""
-    some = names.beginning(typed, _CANDIDATES).subquery() if typed else None
-    mine = select(follows.c.target_id).where(follows.c.follower_id == (searcher.person_id or 0))
-    return mine if some is None else union_all(select(some.c.actor_id), mine)
-
-
-def accounts(
-    tx: Tx, typed: str, searcher: Searcher, *, limit: int, offset: int = 0, following: bool = False
-) -> list[Actor]:
-    """Active accounts whose handle, or a word of whose name, begins with what was `typed` (with or without `@` or `!`).
-
-    First whom the handle names exactly, then whom the searcher follows or whose group they are in, then those of this
-    instance, then the most followed. Whom one blocked comes only by the exact handle; nobody comes from a blocked host.
-    `!` leaves groups alone, `following` those that the searcher follows.
-    """
-    words = " ".join(typed[:200].replace("\x00", " ").split()).lower()
-    only_groups, words = words.startswith("!"), words.lstrip("@!")
-    username, at, domain = words.partition("@")
-    if at and domain in searcher.domains:
-        words = f"{username}@{searcher.domains[0]}"
-    if not words or not (username or domain):
-        return []
-    pattern = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    handle = func.lower(actors.c.username) + "@" + actors.c.domain
-    name = func.lower(actors.c.name)
-    # In a name a word begins so; names in scripts without spaces are found by any part.
-    within = (f"{pattern}%", f"% {pattern}%") if words.isascii() else (f"%{pattern}%",)
-    exact = handle == words if at else func.lower(actors.c.username) == words
-    followed = exists(
-        select(follows.c.id).where(
-            follows.c.follower_id == (searcher.person_id or 0),
-            follows.c.target_id == actors.c.id,
-            follows.c.state == "accepted",
-        )
-    )
-    inside = exists(
-        select(memberships.c.group_id).where(
-            memberships.c.actor_id == (searcher.person_id or 0),
-            memberships.c.group_id == actors.c.id,
-            memberships.c.state == "accepted",
-        )
-    )
-    blocked = exists(select(peers.c.host).where(peers.c.host == actors.c.host, peers.c.stance == "blocked"))
-    query = select(*columns(actors, Actor)).where(
-        actors.c.id.in_(_candidates(username if at else words, searcher)),
-        actors.c.state == "active",
-        actors.c.kind != "Application",
-        or_(handle.like(f"{pattern}%", escape="\\"), *(name.like(one, escape="\\") for one in within)),
-        ~blocked,
-    )
-    if searcher.hidden:
-        query = query.where(or_(exact, actors.c.id.notin_(sorted(searcher.hidden))))
-    if searcher.hidden_domains:
-        query = query.where(or_(exact, actors.c.domain.notin_(sorted(searcher.hidden_domains))))
-    if following:
-        query = query.where(or_(followed, inside))
-    if only_groups:
-        query = query.where(actors.c.kind == "Group")
-    rank = case((exact, 0), (followed, 1), (inside, 1), else_=2)
-    query = query.order_by(rank, actors.c.local.desc(), actors.c.followers_count.desc(), actors.c.id)
-    return all_of(tx, query.limit(limit).offset(offset), Actor)

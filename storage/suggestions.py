@@ -15,9 +15,9 @@ from storage.metadata import Tx, all_of, columns
 from storage.peers import peers
 
 ACTOR = columns(actors, Actor)
-NEAR = 500
+NEAR = 200
 """Whom somebody follows, or shares groups with, as far as they are looked at."""
-ROWS = 10_000
+ROWS = 4_000
 """Memberships or followings that are looked at for one answer: groups may have everybody in them."""
 
 
@@ -60,12 +60,13 @@ def directory(
 def near(tx: Tx, person_id: int, limit: int) -> list[Candidate]:
     """Candidates for one person: groups that who is in their groups is in as well, people of their groups, whom those
     follow whom they follow, and the groups and people here whom most follow. Each may come several times."""
+    companions = _companions(tx, person_id, limit)
     return [
-        *(Candidate(one, "friends_of_friends") for one in _groups_of_companions(tx, person_id, limit)),
-        *(Candidate(one, "similar_to_recently_followed") for one in _companions(tx, person_id, limit)),
+        *(Candidate(one, "friends_of_friends") for one in _groups_of(tx, companions[:NEAR], limit)),
+        *(Candidate(one, "similar_to_recently_followed") for one in companions),
         *(Candidate(one, "friends_of_friends") for one in _followed_by_followed(tx, person_id, limit)),
-        *(Candidate(one, "featured") for one in _most_followed(tx, limit, group=True)),
-        *(Candidate(one, "most_followed") for one in _most_followed(tx, limit, group=False)),
+        *(Candidate(one, "featured") for one in _most_followed(tx, limit, "Group")),
+        *(Candidate(one, "most_followed") for one in _most_followed(tx, limit, "Person", "Service")),
     ]
 
 
@@ -81,9 +82,8 @@ def _companions(tx: Tx, person_id: int, limit: int) -> list[int]:
     return list(tx.scalars(query.limit(limit)))
 
 
-def _groups_of_companions(tx: Tx, person_id: int, limit: int) -> list[int]:
+def _groups_of(tx: Tx, others: list[int], limit: int) -> list[int]:
     """Only groups whose members everyone may know."""
-    others = _companions(tx, person_id, NEAR)
     if not others:
         return []
     query = (
@@ -121,10 +121,14 @@ def _followed_by_followed(tx: Tx, person_id: int, limit: int) -> list[int]:
     return list(tx.scalars(query.limit(limit)))
 
 
-def _most_followed(tx: Tx, limit: int, *, group: bool) -> list[int]:
-    kind = actors.c.kind == "Group" if group else actors.c.kind != "Group"
-    query = select(actors.c.id).where(findable(), actors.c.local, kind)
-    return list(tx.scalars(query.order_by(actors.c.followers_count.desc(), actors.c.id).limit(limit)))
+def _most_followed(tx: Tx, limit: int, *kinds: str) -> list[int]:
+    """Of this instance, of one kind after the other: so that each is a walk along the index."""
+    found: list[tuple[int, int]] = []
+    for kind in kinds:
+        query = select(actors.c.followers_count, actors.c.id).where(findable(), actors.c.local, actors.c.kind == kind)
+        most = query.order_by(actors.c.followers_count.desc(), actors.c.id.desc()).limit(limit)
+        found += [(count, actor_id) for count, actor_id in tx.execute(most)]
+    return [actor_id for _, actor_id in sorted(found, reverse=True)[:limit]]
 
 
 def of(tx: Tx, ids: list[int]) -> dict[int, Actor]:

@@ -54,19 +54,23 @@ def of_group(tx: Tx, group_id: int, visible: ColumnElement[bool], page: Page) ->
     if page.min_id is None:
         found = active(tx, group_id, visible, page.limit, page.max_id)
         return [thread for thread in found if page.since_id is None or thread.last_id > page.since_id]
-    last = func.max(posts.c.id)
-    query = (
-        select(posts.c.root_id, last)
-        .where(posts.c.group_id == group_id, posts.c.root_id.isnot(None), posts.c.id > page.min_id, visible)
-        .group_by(posts.c.root_id)
-    )
-    if page.since_id is not None:
-        query = query.where(posts.c.id > page.since_id)
-    if page.max_id is not None:
-        query = query.having(last < page.max_id)
-    roots = [row.root_id for row in tx.execute(query.order_by(last).limit(page.limit))]
-    known = summed(tx, roots, visible)
-    return [known[root] for root in reversed(roots) if root in known]
+    # Each post after the bound that is the last of its thread puts that on the page, in the order in which they come.
+    found: list[Thread] = []
+    known: dict[int, Thread] = {}
+    after = max(page.min_id, page.since_id or 0)
+    for _ in range(_STEPS):
+        query = select(posts.c.id, posts.c.root_id).where(
+            posts.c.group_id == group_id, posts.c.root_id.isnot(None), posts.c.id > after, visible
+        )
+        if page.max_id is not None:
+            query = query.where(posts.c.id < page.max_id)
+        step = [(post_id, root) for post_id, root in tx.execute(query.order_by(posts.c.id).limit(_STEP))]
+        known |= summed(tx, [root for root in dict.fromkeys(root for _, root in step) if root not in known], visible)
+        found += [known[root] for post_id, root in step if root in known and known[root].last_id == post_id]
+        if len(found) >= page.limit or len(step) < _STEP:
+            break
+        after = step[-1][0]
+    return found[: page.limit][::-1]
 
 
 def begun(tx: Tx, group_id: int, visible: ColumnElement[bool], page: Page, *, media: bool = False) -> list[int]:

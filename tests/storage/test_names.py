@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage import actors, searches
+from storage import account_searches, actors
 from storage.actors import Actor
 from storage.database import Database
 from storage.metadata import Tx
@@ -15,7 +15,7 @@ from tests.storage import rows
 
 def found(db: Database, typed: str) -> list[str]:
     """The usernames of who is found."""
-    return [one.username for one in db.read_now(lambda tx: searches.accounts(tx, typed, Searcher(), limit=20))]
+    return [one.username for one in db.read_now(lambda tx: account_searches.accounts(tx, typed, Searcher(), limit=20))]
 
 
 def person(tx: Tx, username: str, name: str, host: str = "here.example") -> Actor:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text, true
 
-from storage import actors, indexed, polls, posts, searches, walks
+from storage import account_searches, actors, indexed, polls, posts, searches, walks
 from storage.actors import Actor
 from storage.database import Database
 from storage.ids import first_at
@@ -250,7 +250,7 @@ def test_nothing_that_can_be_typed_is_an_error(db: Database, ada: Actor) -> None
     write(db, ada, "<p>a the word</p>")
     for typed in HOSTILE:
         assert isinstance(found(db, typed, Searcher(ada.id, ("here.example",))), list), typed
-        db.read_now(lambda tx, typed=typed: searches.accounts(tx, typed, Searcher(ada.id, ("here.example",)), limit=5))  # type: ignore[misc]
+        db.read_now(lambda tx, typed=typed: account_searches.accounts(tx, typed, Searcher(ada.id, ("here.example",)), limit=5))  # type: ignore[misc]
 
 
 def test_days_of_what_came_late(db: Database, ada: Actor) -> None:
@@ -377,7 +377,7 @@ def test_accounts_best_first(db: Database) -> None:
         known = who or Searcher(made["me"].id, ("here.example",))
         return [
             one.username
-            for one in db.read_now(lambda tx: searches.accounts(tx, typed, known, **({"limit": 20} | more)))
+            for one in db.read_now(lambda tx: account_searches.accounts(tx, typed, known, **({"limit": 20} | more)))
         ]
 
     everyone = ["ada", "ada_followed", "adagroup", "ada_local", "other", "ada_popular"]
