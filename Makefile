@@ -48,7 +48,7 @@ run: install
 	@[ -e fedi.toml ] || $(BIN)/fedi init
 	@exec $(BIN)/fedi serve
 
-# By file, as tests of one file may share servers; in order, as the long ones come first. Two workers a core, as many of them
+# By file, as tests of one file may share servers; in the order of tests/conftest.py. Two workers a core, as many of them
 # wait for other processes. ARGS for pytest, as in: make test ARGS="-k webfinger -x"
 test: install browser
 	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))') \
