@@ -6,7 +6,7 @@ notifications although they may. Both sides of a block are hidden from each othe
 
 from dataclasses import dataclass
 
-from storage import blocks, domain_blocks, mutes
+from storage import shunned
 from storage.actors import Actor
 from storage.metadata import Tx
 
@@ -48,10 +48,12 @@ def hidden(tx: Tx, person_id: int | None, now: int) -> Hidden:
     """Whom this person does not want to meet at `now` ms; nobody for nobody."""
     if person_id is None:
         return NOTHING
-    muted = mutes.of_person(tx, person_id, now)
+    found = shunned.by_person(tx, person_id, now)
+    if not found:
+        return NOTHING
     return Hidden(
-        frozenset(blocks.around(tx, person_id)),
-        frozenset(muted),
-        frozenset(one for one, notifications in muted.items() if notifications),
-        frozenset(domain_blocks.of_person(tx, person_id)),
+        frozenset(one for how, one, _ in found if how == "blocked"),
+        frozenset(one for how, one, _ in found if how in ("muted", "silent")),
+        frozenset(one for how, one, _ in found if how == "silent"),
+        frozenset(host for how, _, host in found if how == "domain"),
     )

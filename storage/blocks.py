@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select, union
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select
 
 from storage.actors import actors
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
@@ -36,10 +36,6 @@ class Block:
 _ROW = columns(blocks, Block)
 _PERSON = bindparam("person", type_=Id())
 _OTHERS = bindparam("others", type_=Id(), expanding=True)
-_AROUND = union(
-    select(blocks.c.actor_id).where(blocks.c.owner_id == _PERSON),
-    select(blocks.c.owner_id).where(blocks.c.actor_id == _PERSON),
-)
 _BETWEEN = select(blocks.c.owner_id, blocks.c.actor_id).where(
     ((blocks.c.owner_id == _PERSON) & blocks.c.actor_id.in_(_OTHERS))
     | ((blocks.c.actor_id == _PERSON) & blocks.c.owner_id.in_(_OTHERS))
@@ -66,11 +62,6 @@ def by_iri(tx: Tx, iri: str) -> Block | None:
 def remove(tx: Tx, block_id: int) -> None:
     """Take a block away."""
     tx.execute(delete(blocks).where(blocks.c.id == block_id))
-
-
-def around(tx: Tx, actor_id: int) -> list[int]:
-    """Whom this actor blocks, and who blocks them."""
-    return [found[0] for found in rows(tx, _AROUND, {"person": actor_id})]
 
 
 def between(tx: Tx, actor_id: int, others: list[int]) -> tuple[set[int], set[int]]:

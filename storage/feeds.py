@@ -17,6 +17,8 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    func,
+    literal,
     literal_column,
     null,
     or_,
@@ -44,6 +46,8 @@ _WALKS = (200, 1500)
 one."""
 _ACTORS = 64
 """Actors whose entries one question asks for."""
+_LAST = (1 << 63) - 1
+"""No entry has a greater id."""
 _MOST_TAGS = 256
 """Followed hashtags that are looked for, the first ones followed."""
 
@@ -141,10 +145,9 @@ def read(tx: Tx, reads: Reads, page: Page) -> list[Entry]:
 def _walked(tx: Tx, reads: Reads, bounds: tuple[bool, bool, bool], values: dict[str, Any]) -> list[Entry] | None:
     """The page out of the newest entries of the whole server; None where these hold too few."""
     for walk in _WALKS:
-        end = rows(tx, _end(bounds), values | {"walk": walk})
-        values = values | {"end": end[0][0] if end else None}
-        found = all_of(tx, _walk(reads.form, bounds, ended=bool(end)), Entry, **values)
-        if not end or len(found) >= values["limit"]:
+        values = values | {"walk": walk}
+        found = all_of(tx, _walk(reads.form, bounds), Entry, **values)
+        if len(found) >= values["limit"] or not rows(tx, _end(bounds), values):
             return found
     return None
 
@@ -201,11 +204,11 @@ def _end(bounds: tuple[bool, bool, bool]) -> Select[Any]:
 
 
 @cache
-def _walk(form: tuple[str | None, bool, bool], bounds: tuple[bool, bool, bool], *, ended: bool) -> Select[Any]:
-    """The page from among the entries before `end`, made once for each form and set of bounds."""
-    query = _belonging(form)
-    if ended:
-        query = query.where(_before_end(entries.c.id, bounds))
+def _walk(form: tuple[str | None, bool, bool], bounds: tuple[bool, bool, bool]) -> Select[Any]:
+    """The page from among the first `walk` entries within the bounds, made once for each form and set of bounds."""
+    end = _end(bounds).correlate(None).scalar_subquery()
+    last = func.coalesce(end, literal(_LAST if bounds[2] else 0, Id))
+    query = _belonging(form).where(entries.c.id < last if bounds[2] else entries.c.id > last)
     return bounded_by(query, entries.c.id, bindparam("limit"), *_limits(bounds))
 
 

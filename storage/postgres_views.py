@@ -14,7 +14,8 @@ from sqlalchemy import Engine, exc
 
 from storage import held
 from storage.metadata import Tx
-from storage.prepared import BEGUN
+from storage.postgres_statements import Statements
+from storage.prepared import BEGUN, OWN
 
 T = TypeVar("T")
 
@@ -65,6 +66,8 @@ class PostgresViews:
     def _connect(self) -> Tx:
         tx = self._engine.connect()
         tx.__dict__[BEGUN] = True
+        driver: Any = tx.connection.driver_connection
+        tx.__dict__[OWN] = Statements(driver)
         with self._guard:
             self._open.append(tx)
         self._mine.tx = tx

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.mutes import thread_mutes
 from storage.pins import pins
 from storage.prepared import rows
 from storage.timelines import Page, bounded
@@ -231,22 +232,26 @@ def bookmarks_of(
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What one person did to some posts: sets of post ids."""
+    """What one person did to some posts: sets of post ids; `quiet` has the first posts of threads that they muted."""
 
     liked: frozenset[int]
     boosted: frozenset[int]
     bookmarked: frozenset[int]
     pinned: frozenset[int] = frozenset()
+    quiet: frozenset[int] = frozenset()
 
 
-def flags(tx: Tx, person_id: int, post_ids: list[int]) -> Flags:
-    """What `person_id` did to these posts."""
+_KINDS = ("like", "boost", "bookmark", "pin", "quiet")
+
+
+def flags(tx: Tx, person_id: int, post_ids: list[int], roots: list[int] | None = None) -> Flags:
+    """What `person_id` did to these posts, and to the threads with these first posts (None: those of the posts that are)."""
     if not post_ids:
         return Flags(frozenset(), frozenset(), frozenset())
-    found: dict[str, set[int]] = {"like": set(), "boost": set(), "bookmark": set(), "pin": set()}
-    for deed, post_id in rows(tx, _DEEDS, {"person": person_id, "ids": post_ids}):
+    found: dict[str, set[int]] = {kind: set() for kind in _KINDS}
+    for deed, post_id in rows(tx, _DEEDS, {"person": person_id, "ids": post_ids, "roots": roots or post_ids}):
         found[deed].add(post_id)
-    return Flags(*(frozenset(found[deed]) for deed in ("like", "boost", "bookmark", "pin")))
+    return Flags(*(frozenset(found[kind]) for kind in _KINDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +285,9 @@ _DEEDS = union_all(
         bookmarks.c.person_id == _MINE, bookmarks.c.post_id.in_(_THESE)
     ),
     select(literal_column("'pin'", Text), pins.c.post_id).where(pins.c.owner_id == _MINE, pins.c.post_id.in_(_THESE)),
+    select(literal_column("'quiet'", Text), thread_mutes.c.root_id).where(
+        thread_mutes.c.person_id == _MINE, thread_mutes.c.root_id.in_(bindparam("roots", type_=Id(), expanding=True))
+    ),
 )
 _EMOJI = (
     select(

@@ -44,7 +44,7 @@ class Snapshots:
         self._connection: Connection | None = None
         self._file = -1  # of the connection, which does not know it any more once it is lost
         self._opened = 0
-        self._opening = False
+        self._opening: Future[Connection] | None = None
         self._not_before = 0.0
         self._closed = False
         self._asked: list[asyncio.Future[object | None]] = []
@@ -71,39 +71,49 @@ class Snapshots:
         return await waits
 
     def close(self) -> None:
-        """Close the connection; whoever waits hears that it is not known."""
+        """Close the connection; whoever waits hears that it is not known. The threads must have ended."""
         self._closed = True
+        if self._opening is not None:
+            self._drop(self._opening)
         self._lose()
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._opening or self._closed or loop.time() < self._not_before:
+        if self._opening is not None or self._closed or loop.time() < self._not_before:
             return
-        self._opening = True
         self._not_before = loop.time() + _PAUSE
 
         def opened(made: "Future[Connection]") -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+            try:
                 loop.call_soon_threadsafe(self._take, loop, made)
+            except RuntimeError:  # the loop is closed: nobody asks any more
+                self._drop(made)
 
-        try:
-            self._connect().add_done_callback(opened)
-        except RuntimeError:  # the threads have ended
-            self._opening = False
+        with contextlib.suppress(RuntimeError):  # the threads have ended
+            self._opening = self._connect()
+            self._opening.add_done_callback(opened)
 
     def _take(self, loop: asyncio.AbstractEventLoop, made: "Future[Connection]") -> None:
-        self._opening = False
+        if self._opening is not made:
+            return  # closed meanwhile
+        self._opening = None
         problem = made.exception()
         if problem is not None:
             log.debug("no version of the database: %s", problem)  # `storage.outages` says so where it matters
             return
         connection = made.result()
-        if self._closed or loop is not self._loop:
+        if loop is not self._loop:
             connection.close()
             return
         self._connection = connection
         self._opened += 1
         self._file = connection.fileno()
         loop.add_reader(self._file, self._readable, loop, connection)
+
+    def _drop(self, made: "Future[Connection]") -> None:
+        """Close a connection that nobody took."""
+        self._opening = None
+        if made.done() and not made.cancelled() and made.exception() is None:
+            made.result().close()
 
     def _ask(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
         self._said = None

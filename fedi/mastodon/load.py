@@ -12,7 +12,7 @@ from fedi.context import Site
 from fedi.filtering import Met, Rule
 from fedi.mastodon.ready import Pieces, ready
 from fedi.visibility import Viewer
-from storage import actors, apps, cards, follows, mutes, people, polls, posts, reactions
+from storage import actors, apps, cards, follows, people, polls, posts, reactions
 from storage.actors import Actor, Figures
 from storage.apps import App
 from storage.cards import Card
@@ -122,6 +122,8 @@ def bundle(
     boosts = reactions.boosts_by_ids(tx, boosted)
     rules = filtering.rules(tx, me) if me is not None and ids else ()
     now = site.clock()
+    roots = {one: seen[one].root_id or one for one in ids}
+    flags = NO_FLAGS if me is None else reactions.flags(tx, me, ids, list(set(roots.values())))
     return Bundle(
         origin,
         me,
@@ -129,7 +131,7 @@ def bundle(
         actors.by_ids(tx, list(wanted)),
         mentions,
         tags_of(tx, fresh),
-        NO_FLAGS if me is None else reactions.flags(tx, me, ids),
+        flags,
         apps.apps_by_ids(tx, list(used)),
         boosts,
         pieces,
@@ -141,15 +143,10 @@ def bundle(
         _language(tx, me, [seen[one] for one in fresh]),
         now,
         unseen=visibility.unseen_boosts(tx, viewer, boosts.values()),
-        muted=NONE if me is None else _muted(tx, me, [seen[one] for one in ids]),
+        muted=frozenset(one for one in ids if roots[one] in flags.quiet) if flags.quiet else NONE,
         filtered=_filtered(me, rules, [seen[one] for one in ids], found_polls, now) if rules else {},
         cards=cards.ready(tx, list({url for one in fresh if (url := seen[one].card_url) is not None})),
     )
-
-
-def _muted(tx: Tx, me: int, shown: list[Post]) -> frozenset[int]:
-    roots = mutes.muted_threads(tx, me, list({post.root_id or post.id for post in shown}))
-    return frozenset(post.id for post in shown if (post.root_id or post.id) in roots) if roots else NONE
 
 
 def _filtered(

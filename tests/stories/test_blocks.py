@@ -10,6 +10,7 @@ from fedi.actions import blocks as block_actions
 from fedi.actions import follows as follow_actions
 from fedi.actions import moves
 from fedi.actions import mutes as mute_actions
+from fedi.hiding import hidden
 from storage import account_notes, blocks, follows, mutes, notifications
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -122,7 +123,7 @@ async def test_undo_by_id_and_by_what_was_blocked(three: Three) -> None:
             alpha, peer.activity("Undo", mallory, block["id"] if by_id else block | {"id": peer.iri("/another")})
         )
         await settle(alpha)
-        assert alpha.read(lambda tx: blocks.around(tx, ada.id)) == []
+        assert alpha.read(lambda tx: hidden(tx, ada.id, 0).blocked) == set()
 
 
 async def test_nobody_blocks_in_anothers_name(three: Three) -> None:
@@ -146,7 +147,7 @@ async def test_nobody_blocks_in_anothers_name(three: Three) -> None:
     await peer.send(alpha, peer.activity("Block", eve, bob.iri))
     await settle(*three.all)
     assert {answer.status for answer in answers} <= {401, 403, 202}
-    assert alpha.read(lambda tx: blocks.around(tx, ada.id)) == []
+    assert alpha.read(lambda tx: hidden(tx, ada.id, 0).blocked) == set()
     assert state(alpha, ada, alpha.actor(bob.iri)) == "accepted"
     # Nor does anybody take another's block back.
     beta.write(lambda tx: block_actions.block(tx, beta.site, bob, beta.actor(ada.iri)))
@@ -156,7 +157,7 @@ async def test_nobody_blocks_in_anothers_name(three: Three) -> None:
     inner = {"id": row.iri, "type": "Block", "actor": bob.iri, "object": ada.iri}
     await peer.send(alpha, peer.activity("Undo", eve, inner))
     await settle(*three.all)
-    assert alpha.read(lambda tx: blocks.around(tx, ada.id)) == [alpha.actor(bob.iri).id]
+    assert alpha.read(lambda tx: hidden(tx, ada.id, 0).blocked) == {alpha.actor(bob.iri).id}
 
 
 async def test_a_signed_request_of_whom_the_author_blocks(three: Three) -> None:
@@ -217,4 +218,4 @@ async def test_moving_is_no_way_around_a_block(three: Three) -> None:
     assert alpha.read(lambda tx: mutes.of_person(tx, chi.id, alpha.site.clock())).keys() >= {there.id}
     assert alpha.read(lambda tx: account_notes.among(tx, ada.id, [there.id])) == {there.id: "rude"}
     assert state(gamma, gamma.actor(ada.iri), robert) == "none"
-    assert gamma.read(lambda tx: blocks.around(tx, robert.id)) == [gamma.actor(ada.iri).id], "its new server is told"
+    assert gamma.read(lambda tx: hidden(tx, robert.id, 0).blocked) == {gamma.actor(ada.iri).id}, "its new server is told"
