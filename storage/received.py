@@ -3,7 +3,7 @@
 `new` -> `done`, or `refused` (will never be taken), `failed` (tried to the end); put off for a later try it is still `new`.
 A row is written twice, when it comes and when it is settled: which worker has it in hand is a matter of its host
 (`storage.claims`), so that nothing is lost when a worker dies, and an index that a change of state would touch has none in
-its condition.
+its condition. Which rows a worker takes next is in `storage.backlog`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,9 +13,10 @@ from sqlalchemy import (
     DDL,
     Boolean,
     Column,
+    ColumnElement,
+    FromClause,
     Index,
     Integer,
-    Select,
     Table,
     Text,
     and_,
@@ -34,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from storage import claims, partitions
+from storage import partitions
 from storage.batches import insert_together
 from storage.events import note
 from storage.metadata import (
@@ -50,7 +51,7 @@ from storage.metadata import (
     metadata,
     one_of,
 )
-from storage.prepared import change_among, parts, rows
+from storage.prepared import change_among, parts
 from storage.row_class import row_class
 
 received = Table(
@@ -77,9 +78,19 @@ received = Table(
 )
 for _statement in partitions.POSTGRESQL:
     event.listen(received, "after_create", DDL(_statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
-_NEW = received.c.state == literal_column("'new'")  # written out: SQLite uses a partial index only where it sees it
-IS_FRESH = and_(_NEW, received.c.attempts == literal_column("0"), received.c.via.isnot(None))
-IS_AGAIN = and_(_NEW, or_(received.c.attempts > literal_column("0"), received.c.via.is_(None)))
+
+
+def is_fresh(some: FromClause) -> ColumnElement[bool]:
+    """The condition under which a row of `received`, or of an alias of it, is new: nobody has tried it yet."""
+    is_new = some.c.state == literal_column("'new'")  # written out: SQLite uses a partial index only where it sees it
+    return and_(is_new, some.c.attempts == literal_column("0"), some.c.via.isnot(None))
+
+
+IS_FRESH = is_fresh(received)
+IS_AGAIN = and_(
+    received.c.state == literal_column("'new'"),
+    or_(received.c.attempts > literal_column("0"), received.c.via.is_(None)),
+)
 """The condition under which a row waits for its time: it was tried before, or could not be verified when it came."""
 # Hosts that have something new, and of each the oldest; those that are tried again, or were not verified yet, by their time.
 Index("ix_received_fresh", received.c.host, received.c.id, sqlite_where=IS_FRESH, postgresql_where=IS_FRESH)
@@ -141,45 +152,6 @@ class Received:
 
 _ROW = columns(received, Received)
 _VOID = ("refused", "unverified")
-_HOSTS = 128
-"""Hosts in one claim at most."""
-_BYTES = 4 * 1024 * 1024
-"""Bodies of one claim at most, unless a single one has more."""
-_TRIED = 1000
-"""Rows that are due again of which one claim chooses."""
-_CLAIMED = select(*(one + 1 if one is received.c.attempts else one for one in _ROW)).where(
-    received.c.id.in_(bindparam("ids", type_=Id(), expanding=True))
-)
-"""Rows as they are with the try that begins."""
-# Asked once more whether they wait: by the time their host is claimed, another may have been done with them (PostgreSQL).
-_SIZES = (
-    select(received.c.id, func.length(received.c.body))
-    .where(
-        received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)),
-        _NEW,
-        received.c.due_at <= bindparam("now", type_=Time()),
-    )
-    .order_by(received.c.id)
-)
-_FRESH = (
-    select(received.c.id, func.length(received.c.body))
-    .where(IS_FRESH, received.c.host == bindparam("host", type_=Text()))
-    .order_by(received.c.id)
-    .limit(bindparam("most", type_=Integer()))
-)
-_AGAIN = (
-    select(received.c.id, received.c.host)
-    .where(
-        IS_AGAIN,
-        received.c.due_at <= bindparam("now", type_=Time()),
-        # Or a host that has many of them in hand would hide those of others.
-        ~claims.held_by_somebody(received.c.host, bindparam("now", type_=Time())),
-    )
-    .order_by(received.c.due_at, received.c.id)
-    .limit(_TRIED)
-)
-
-
 _SETTLED = (
     update(received)
     .where(received.c.id.in_(bindparam("ids", type_=Id(), expanding=True)))
@@ -192,25 +164,6 @@ _SETTLED = (
     )
 )
 _VOIDED = _SETTLED.values(void=true())
-
-
-def _fresh_hosts() -> Select[tuple[str]]:
-    """The hosts with something new after the host `after`, in their order: one look into the index for each, however many
-    rows it has."""
-    first = select(received.c.host).where(IS_FRESH, received.c.host > bindparam("after", type_=Text()))
-    hosts = select(first.order_by(received.c.host).limit(1).scalar_subquery().label("host")).cte(
-        "hosts", recursive=True
-    )
-    other = received.alias("following")
-    is_fresh = and_(
-        other.c.state == literal_column("'new'"), other.c.attempts == literal_column("0"), other.c.via.isnot(None)
-    )
-    following = select(other.c.host).where(is_fresh, other.c.host > hosts.c.host).order_by(other.c.host).limit(1)
-    every = hosts.union_all(select(following.correlate(hosts).scalar_subquery()).where(hosts.c.host.isnot(None)))
-    return select(every.c.host).where(every.c.host.isnot(None)).limit(bindparam("most", type_=Integer()))
-
-
-_FRESH_HOSTS = _fresh_hosts()
 
 
 def insert(tx: Tx, row: Received) -> bool:
@@ -245,67 +198,6 @@ def insert_arrived(tx: Tx, several: Sequence[Arrived]) -> int:
     if fresh:
         note(tx, "received")
     return fresh
-
-
-def claim(tx: Tx, now: int, until: int, limit: int, *, by: int = 0) -> list[Received]:
-    """As `claim_next`, from the first host on."""
-    return claim_next(tx, now, until, limit, by=by)[0]
-
-
-def claim_next(tx: Tx, now: int, until: int, limit: int, *, by: int = 0, after: str = "") -> tuple[list[Received], str]:
-    """Take up to `limit` due rows, of no more than some megabytes, for the claim `by` until `until` ms; in the order of
-    arrival, with the host to go on after next time.
-
-    Hosts have their turn one after the other, beginning after `after`, and each gets a share: a million rows of one don't
-    keep ten of another. Rows of a host that another claim has are left (`storage.claims`). Nothing is written of the rows.
-    """
-    again: dict[str, list[int]] = {}
-    for row_id, host in rows(tx, _AGAIN, {"now": now}):
-        again.setdefault(host, []).append(row_id)
-    most = min(limit, _HOSTS)
-    fresh = [row[0] for row in rows(tx, _FRESH_HOSTS, {"after": after, "most": most})]
-    if after and len(fresh) < most:
-        fresh += [row[0] for row in rows(tx, _FRESH_HOSTS, {"after": "", "most": most}) if row[0] <= after]
-    wanted = list(dict.fromkeys([*list(again)[: most // 2], *fresh]))[:most]
-    got = claims.take(tx, by, wanted, now, until)
-    chosen = _shared(tx, got, again, now, limit)
-    found: list[Received] = []
-    for some in parts(chosen):
-        found += all_of(tx, _CLAIMED, Received, ids=some)
-    hosts = {row.host for row in found}
-    claims.release(tx, by, [host for host in got if host not in hosts])
-    last = next((host for host in reversed(fresh) if host in hosts), fresh[-1] if fresh else "")
-    return sorted(found, key=lambda row: row.id), last
-
-
-def _shared(tx: Tx, hosts: list[str], again: dict[str, list[int]], now: int, limit: int) -> list[int]:
-    """The ids of `limit` rows of these hosts at most, the same number of each as far as they have so many."""
-    if not hosts:
-        return []
-    share = limit // len(hosts)
-    chosen = {host: _of_host(tx, host, again, now, share) for host in hosts}
-    full = [host for host in hosts if len(chosen[host]) == share]
-    left = limit - sum(map(len, chosen.values()))
-    if full and left >= len(full):
-        for host in full:
-            chosen[host] = _of_host(tx, host, again, now, share + left // len(full))
-    ids: list[int] = []
-    size = 0
-    for row_id, length in (one for of_host in chosen.values() for one in of_host):
-        size += length
-        if ids and size > _BYTES:
-            break
-        ids.append(row_id)
-    return ids
-
-
-def _of_host(tx: Tx, host: str, again: dict[str, list[int]], now: int, most: int) -> list[tuple[int, int]]:
-    """(id, size of the body) of due rows of a host, those that were tried before first."""
-    tried = again.get(host, [])[:most]
-    found = [(row[0], row[1]) for row in rows(tx, _SIZES, {"ids": tried, "now": now})] if tried else []
-    if len(found) < most:
-        found += [(row[0], row[1]) for row in rows(tx, _FRESH, {"host": host, "most": most - len(found)})]
-    return found
 
 
 def settle(

@@ -16,7 +16,7 @@ from fedi.inbox.process import process
 from fedi.worker import clock, schedule
 from fedi.worker import jobs as job_kinds
 from fedi.worker.deliveries import LEASE, Deliveries
-from storage import claims, jobs, links, received
+from storage import backlog, claims, jobs, links
 from storage.database import StorageUnavailable
 from storage.jobs import Job
 from storage.metadata import Tx
@@ -112,7 +112,7 @@ class Work:
         # Asked before the claim: a batch that ends meanwhile kept its hosts from it, and they may have more.
         alone = all(batch.slow for batch in self.batches.values())
         rows, self.after = await self.site.db.write(
-            lambda tx: received.claim_next(tx, now, now + _LEASE, BATCH, by=claim, after=after)
+            lambda tx: backlog.claim_next(tx, now, now + _LEASE, BATCH, by=claim, after=after)
         )
         self.gathered = 0.0
         if len(rows) < BATCH // 2:

@@ -13,7 +13,7 @@ from federation.signatures.sign import sign_post, sign_post_rfc9421
 from fedi.actions import posts
 from fedi.inbox import forgeries
 from fedi.inbox.process import process
-from storage import decisions, follows, notifications, outbox, received, timelines
+from storage import backlog, decisions, follows, notifications, outbox, received, timelines
 from storage import posts as post_rows
 from tests.world import Instance, Peer, World, call
 
@@ -34,7 +34,7 @@ def rows(alpha: Instance) -> list[received.Received]:
 async def work(alpha: Instance) -> None:
     """Let the instance handle what it received."""
     now = alpha.site.clock()
-    claimed = alpha.write(lambda tx: received.claim(tx, now, now + 60_000, 100))
+    claimed = alpha.write(lambda tx: backlog.claim(tx, now, now + 60_000, 100))
     await process(alpha.site, claimed)
 
 
@@ -220,7 +220,7 @@ async def test_a_key_that_can_not_be_had_now_is_asked_for_later(alpha: Instance,
     world.down.clear()
     alpha.site.questions.failed.clear()
     now = alpha.site.clock() + 120_000
-    await process(alpha.site, alpha.write(lambda tx: received.claim(tx, now, now + 60_000, 10)))
+    await process(alpha.site, alpha.write(lambda tx: backlog.claim(tx, now, now + 60_000, 10)))
     assert rows(alpha)[0].state == "done"
     assert alpha.actor(alpha.site.iri("/people/ada")).followers_count == 1
 

@@ -19,7 +19,7 @@ from fedi.inbox.handling import Fetched, Ignored, Needs
 from fedi.inbox.process import process
 from fedi.inbox.table import HANDLERS
 from fedi.worker import loop
-from storage import actors, claims, decisions, indexed, received, timelines
+from storage import actors, backlog, claims, decisions, indexed, received, timelines
 from storage import posts as post_rows
 from storage.database import StorageUnavailable
 from storage.events import note
@@ -127,7 +127,7 @@ async def test_one_that_fails_in_a_batch_leaves_what_it_leaves_alone(
             ).status == 202
         heard = one.site.db.events.subscribe("person")
         limit = len(failing) if one is alpha else 1
-        while rows := one.write(lambda tx: received.claim(tx, one.site.clock(), FOREVER, limit)):
+        while rows := one.write(lambda tx: backlog.claim(tx, one.site.clock(), FOREVER, limit)):
             await process(one.site, rows)
         await asyncio.sleep(0.05)
         assert [payload for payload in heard.take(100) if payload in PROBLEMS] == []
@@ -151,7 +151,7 @@ async def test_what_the_batch_undid_is_not_told_and_what_it_kept_is(
         written = peer.note(bob, f"{content}{len(peer.documents)}", content=content)
         await peer.send(alpha, peer.activity("Create", bob, written))
     heard = alpha.site.db.events.subscribe("stream")
-    await process(alpha.site, alpha.write(lambda tx: received.claim(tx, alpha.site.clock(), FOREVER, 10)))
+    await process(alpha.site, alpha.write(lambda tx: backlog.claim(tx, alpha.site.clock(), FOREVER, 10)))
     await asyncio.sleep(0.05)
     entries = {int(payload.split()[2]) for payload in heard.take(100) if payload.startswith("entry")}
     heard.close()
@@ -186,7 +186,7 @@ async def test_who_lost_its_claim_keeps_nothing_of_its_work(alpha: Instance, wor
     for peer, author in zip(peers, authors, strict=True):
         await peer.send(alpha, peer.activity("Create", author, peer.note(author, "first")))
     now = alpha.site.clock()
-    slow = alpha.write(lambda tx: received.claim(tx, now, now + 10, 10, by=1))
+    slow = alpha.write(lambda tx: backlog.claim(tx, now, now + 10, 10, by=1))
     # It stood still for longer than its claim, and another took one of its hosts.
     other = alpha.write(lambda tx: claims.take(tx, 2, ["h1.example"], now + 11, FOREVER))
     assert other == ["h1.example"]
@@ -211,7 +211,7 @@ async def test_a_backlog_is_handled_once_though_its_worker_dies_in_the_middle(
     now = alpha.site.clock()
 
     async def work(at: int, until: int, limit: int, claim: int) -> list[Received]:
-        rows = alpha.write(lambda tx: received.claim(tx, at, until, limit, by=claim))
+        rows = alpha.write(lambda tx: backlog.claim(tx, at, until, limit, by=claim))
         if rows:
             await process(alpha.site, rows, claim)
         return rows

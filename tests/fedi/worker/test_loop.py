@@ -14,7 +14,7 @@ from fedi.context import Site, now
 from fedi.pressure import Pressure
 from fedi.worker import loop
 from fedi.worker.deliveries import LEASE
-from storage import jobs, links, peers, received
+from storage import backlog, jobs, links, peers, received
 from storage.actors import Actor
 from storage.database import Database
 from storage.metadata import Tx
@@ -99,7 +99,7 @@ async def test_what_another_process_wrote_is_found(
 async def test_rows_of_a_worker_that_died_are_taken_up(site: Site) -> None:
     site.db.write_now(lambda tx: received.insert(tx, _received(1)))
     dead_until = now() + 300
-    [row] = site.db.write_now(lambda tx: received.claim(tx, now(), dead_until, 10))
+    [row] = site.db.write_now(lambda tx: backlog.claim(tx, now(), dead_until, 10))
     async with working(site):
         await until(lambda: not {"new", "working"} & set(site.db.read_now(received.totals)))
     settled = site.db.read_now(lambda tx: received.by_id(tx, row.id))
@@ -150,8 +150,8 @@ async def test_a_host_is_in_one_batch_at_a_time_so_that_its_activities_stay_in_o
     for number in range(1, 5):
         host = f"h{number % 2}.example"
         site.db.write_now(lambda tx: received.insert(tx, _received(number, host=host)))
-    first = site.db.write_now(lambda tx: received.claim(tx, now(), 2**60, 1, by=1))
-    rest = site.db.write_now(lambda tx: received.claim(tx, now(), 2**60, 10, by=2))
+    first = site.db.write_now(lambda tx: backlog.claim(tx, now(), 2**60, 1, by=1))
+    rest = site.db.write_now(lambda tx: backlog.claim(tx, now(), 2**60, 10, by=2))
     assert {row.host for row in first}.isdisjoint(row.host for row in rest)
     assert len(rest) == 2
 
