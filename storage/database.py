@@ -308,8 +308,10 @@ class Database:
         except StorageUnavailable as problem:
             self.reading.failed(str(problem))
             raise
-        finally:
-            self.reading.ended()
+        except BaseException:
+            self.reading.answered()
+            raise
+        self.reading.answered()
         if self.reading.lasts:
             self.reading.over()
         return found
@@ -357,9 +359,14 @@ class Database:
 
     def _write_postgres(self, unit: Unit[T], wait: Wait | None = None) -> T:
         try:
-            return self._undone_again(unit, wait)
-        finally:
-            self.writing.ended()
+            result = self._undone_again(unit, wait)
+        except StorageUnavailable:
+            raise
+        except BaseException:
+            self.writing.answered()
+            raise
+        self.writing.answered()
+        return result
 
     def _undone_again(self, unit: Unit[T], wait: Wait | None) -> T:
         eager = False
@@ -445,12 +452,6 @@ class Database:
         one). If any fails, everything is undone and each runs again in a savepoint of its own: the others are kept.
         """
         begun = [waiting for waiting in batch if waiting.begin()]
-        try:
-            self._commit(begun)
-        finally:
-            self.writing.ended()
-
-    def _commit(self, begun: "list[_Waiting]") -> None:
         after: list[tuple[str, str]] = []
         try:
             try:
@@ -467,9 +468,11 @@ class Database:
                 waiting.failed(StorageUnavailable(str(problem)))
             return
         except BaseException as problem:  # noqa: BLE001 - whoever waits is told
+            self.writing.answered()
             for waiting in begun:
                 waiting.failed(problem)
             return
+        self.writing.answered()
         if self.writing.lasts and self._changed:
             self.writing.over()
         self._tell(after)  # first: who waits may ask at once for what others keep

@@ -34,7 +34,7 @@ class Outage:
         self.silent = False
         """Whether the database gives no answer at all: who asks need not wait to hear so."""
         self.heard = time.monotonic()
-        """When a unit of work came to an end last, well or badly."""
+        """When the database last gave an answer to a unit of work."""
 
     @property
     def lasts(self) -> bool:
@@ -48,8 +48,8 @@ class Outage:
             return ""
         return f"it can't be {self._cannot}: {self.reason}"
 
-    def ended(self) -> None:
-        """A unit of work came to an end, well or badly: there is somebody who answers."""
+    def answered(self) -> None:
+        """A unit of work was done, or failed at something of its own: there is somebody who answers."""
         self.heard = time.monotonic()
         self.silent = False
 

@@ -25,6 +25,7 @@ T = TypeVar("T")
 PATIENCE = 12.0
 """Seconds; more than SQLite waits for another process to let go of the file (`storage.engines.BUSY_MS`), which says more."""
 _LOOK = 0.5
+_SAY_EVERY = 60.0
 
 
 class Wait:
@@ -42,13 +43,15 @@ class Wait:
 class Patience:
     """Those who wait in one event loop."""
 
-    __slots__ = ("_due", "_timer", "_waiting", "loop")
+    __slots__ = ("_due", "_said", "_slow", "_timer", "_waiting", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._waiting: dict[asyncio.Future[object], Wait] = {}  # longest waiting first
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._slow = 0  # units that were given up while others were done, and not said yet
+        self._said = -_SAY_EVERY
 
     async def of(self, future: "asyncio.Future[T]", wait: Wait) -> T:
         """What `future` comes to. Raises StorageUnavailable when that takes too long."""
@@ -76,7 +79,6 @@ class Patience:
         # Late ourselves: this process stood still, and what it waits for may be there.
         if now - self._due < _LOOK:
             silent: dict[Outage, int] = {}
-            slow = 0
             for future, wait in self._waiting.items():
                 if now - wait.since < PATIENCE:
                     break
@@ -85,20 +87,25 @@ class Patience:
                 wait.over = True
                 future.cancel()
                 if now - wait.outage.heard < PATIENCE:
-                    slow += 1
+                    self._slow += 1
                 else:
                     silent[wait.outage] = silent.get(wait.outage, 0) + 1
             for outage, units in silent.items():
                 outage.gives_no_answer(_text(), units)
-            if slow:
-                log.warning(
-                    "%d units of work were given up after %.0f s, while others are done: a query that is too slow, or somebody "
-                    "holds a lock in the database",
-                    slow,
-                    PATIENCE,
-                )
+            self._say_slow(now)
         if self._waiting:
             self._again()
+
+    def _say_slow(self, now: float) -> None:
+        """Say, once a minute, that some were given up."""
+        if self._slow and now - self._said > _SAY_EVERY:
+            log.warning(
+                "%d units of work were given up after %.0f s, while others are done: a query that is too slow, or somebody "
+                "holds a lock in the database",
+                self._slow,
+                PATIENCE,
+            )
+            self._slow, self._said = 0, now
 
 
 def _text() -> str:

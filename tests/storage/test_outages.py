@@ -1,12 +1,15 @@
 """A database that can't be used: said once, and what waits for it has a bound."""
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
 import pytest
+from sqlalchemy import text
 
-from storage import database
+from storage import database, patience
 from storage.database import Database, StorageUnavailable, Unit
 from storage.metadata import Tx
 from storage.outages import Outage
@@ -52,3 +55,36 @@ def test_what_waits_for_a_thread_has_a_bound(db: Database, monkeypatch: pytest.M
     for one in running:
         one.result(30)
     assert db.read_now(lambda tx: tx.exec_driver_sql("SELECT 1").scalar()) == 1
+
+
+async def test_who_waits_is_told_that_there_is_no_answer(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First after a while, then at once, until there is one; what was given up is not committed afterwards."""
+    monkeypatch.setattr(patience, "PATIENCE", 0.3)
+    monkeypatch.setattr(patience, "_LOOK", 0.05)
+    go = threading.Event()
+    db.write_now(lambda tx: tx.execute(text("CREATE TABLE told (x INTEGER)")))
+
+    def hang(tx: Tx) -> None:
+        go.wait(30)
+        tx.execute(text("INSERT INTO told VALUES (1)"))
+
+    try:
+        for ask, outage in ((db.read, db.reading), (db.write, db.writing)):
+            # As many as there are threads: the last ones are not even begun.
+            several = await asyncio.gather(*(ask(hang) for _ in range(9)), return_exceptions=True)
+            assert {type(one) for one in several} == {StorageUnavailable}
+            assert "no answer" in outage.problem
+            begun = time.monotonic()
+            for _ in range(100):
+                with pytest.raises(StorageUnavailable, match="no answer"):
+                    await ask(lambda tx: tx.exec_driver_sql("SELECT 1").scalar())
+            assert time.monotonic() - begun < 0.3
+    finally:
+        go.set()
+    for _ in range(200):
+        if not (db.reading.silent or db.writing.silent):
+            break
+        await asyncio.sleep(0.05)
+    assert await db.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar()) == 1
+    if db.kind == "postgresql":  # SQLite's writer has them all in one transaction, which others may be in
+        assert await db.read(lambda tx: tx.scalar(text("SELECT count(*) FROM told"))) == 0
