@@ -1,13 +1,13 @@
 """RSA signatures in threads: each takes a third of a millisecond, in which OpenSSL lets the interpreter go.
 
-Two threads serve the whole process, begun with the first signature. What they have finished is handed back to the event
-loop together, as waking it costs as much as what else there is to do for a signature.
+Two threads serve the whole process, begun with the first signature. They get some at a time of what was asked for in one round
+of the event loop, and hand these back together, as waking a thread or the loop costs as much as what else there is to do for a
+signature.
 """
 
 import asyncio
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -15,49 +15,41 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 THREADS = 2
+TOGETHER = 4
+"""Signatures that a thread gets at once at most: the first waits for the last of them."""
 
-_work: "SimpleQueue[tuple[Signers, Callable[[], Any], asyncio.Future[Any]]]" = SimpleQueue()
+_Asked = list[tuple[Callable[[], Any], "asyncio.Future[Any]"]]
+
+_work: "SimpleQueue[tuple[asyncio.AbstractEventLoop, _Asked]]" = SimpleQueue()
 _begun: list[threading.Thread] = []
 _beginning = threading.Lock()
 
 
 class Signers:
-    """Runs functions in the threads for one event loop, that of its first call."""
+    """Runs functions in the threads, for one event loop at a time."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
-        self._told = False
+        self._asked: _Asked = []
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work()` returns or raises; it must be quick, as all signatures of the process wait behind it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop = loop
+            self._loop, self._asked = loop, []  # nobody of another loop waits any more
             if len(_begun) < THREADS:
                 _begin()
         future: asyncio.Future[T] = loop.create_future()
-        _work.put((self, work, future))
+        if not self._asked:
+            loop.call_soon(self._hand_out, loop)
+        self._asked.append((work, future))
         return await future
 
-    def done(self, future: "asyncio.Future[Any]", result: Any, problem: BaseException | None) -> None:
-        """Called by the threads: hand a result back."""
-        self._done.append((future, result, problem))
-        if not self._told and self._loop is not None:
-            self._told = True
-            with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(self._hand_back)
-
-    def _hand_back(self) -> None:
-        self._told = False  # before looking: what is added from now on tells again
-        while self._done:
-            future, result, problem = self._done.popleft()
-            if future.done():
-                continue  # who waited was cancelled
-            if problem is None:
-                future.set_result(result)
-            else:
-                future.set_exception(problem)
+    def _hand_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        asked, self._asked = self._asked, []
+        size = min(TOGETHER, -(-len(asked) // THREADS))
+        for start in range(0, len(asked), size):
+            _work.put((loop, asked[start : start + size]))
 
 
 def _begin() -> None:
@@ -70,12 +62,24 @@ def _begin() -> None:
 
 def _sign_forever() -> None:
     while True:
-        signers, work, future = _work.get()
-        if future.cancelled():
-            continue
-        try:
-            result = work()
-        except BaseException as problem:  # noqa: BLE001 - whoever waits is told
-            signers.done(future, None, problem)
+        loop, asked = _work.get()
+        done: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        for work, future in asked:
+            if future.cancelled():
+                continue
+            try:
+                done.append((future, work(), None))
+            except BaseException as problem:  # noqa: BLE001 - whoever waits is told
+                done.append((future, None, problem))
+        with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_hand_back, done)
+
+
+def _hand_back(done: "list[tuple[asyncio.Future[Any], Any, BaseException | None]]") -> None:
+    for future, result, problem in done:
+        if future.done():
+            continue  # who waited was cancelled
+        if problem is None:
+            future.set_result(result)
         else:
-            signers.done(future, result, None)
+            future.set_exception(problem)

@@ -5,6 +5,7 @@ A turn that was not written down, as the process died, is run again; peers know 
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
@@ -22,8 +23,8 @@ from storage.troubles import Trouble
 
 log = logging.getLogger(__name__)
 
-GATHER = 0.008
-"""Seconds for which what ended is gathered, to be written together ..."""
+GATHER = 0.02
+"""Seconds for which what ended is gathered, to be written together, unless no other turn is under way ..."""
 MOST = 256
 """... so many turns at most."""
 REDELIVER_AFTER = 30 * 60_000
@@ -49,10 +50,12 @@ class Entry:
 
 
 class Ledger:
-    """Writes entries down, those of one moment together."""
+    """Writes entries down, those of one moment together. `under_way` says how many turns will have one, with those that
+    have one already."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, under_way: Callable[[], int]) -> None:
         self._site = site
+        self._under_way = under_way
         self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -66,7 +69,8 @@ class Ledger:
 
     async def _write(self) -> None:
         try:
-            await asyncio.sleep(GATHER)
+            if len(self._waiting) < self._under_way():
+                await asyncio.sleep(GATHER)
             while self._waiting:
                 together = self._waiting[:MOST]
                 del self._waiting[:MOST]

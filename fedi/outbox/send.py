@@ -37,14 +37,18 @@ class _State:
     entry: Entry
     traffic: Traffic
     stop_at: float
+    others: asyncio.Event | None
     broken: bool = False
 
 
-async def run(site: Site, turn: Turn, traffic: Traffic, ledger: Ledger) -> int:
-    """Deliver a turn's parcels and write down how it went; how many rows were settled comes back."""
+async def run(site: Site, turn: Turn, traffic: Traffic, ledger: Ledger, others: asyncio.Event | None = None) -> int:
+    """Deliver a turn's parcels and write down how it went; how many rows were settled comes back.
+
+    `others` is set when all turns that were claimed with this one have begun: only then more than its first row is sent.
+    """
     begun = perf_counter()
     stop_at = asyncio.get_running_loop().time() + TURN_SECONDS
-    state = _State(turn, Entry(turn), traffic, stop_at)
+    state = _State(turn, Entry(turn), traffic, stop_at, others)
     if turn.refused is None:
         await _deliver(site, state)
         site.steps.add("deliver.post", perf_counter() - begun, len(turn.parcels))
@@ -68,6 +72,8 @@ async def _deliver(site: Site, state: _State) -> None:
     await _send(site, state, to_send[0], asyncio.Semaphore(1))
     if state.broken and before.failures >= STUCK_AFTER and len(to_send) > 1:
         await _try_without(site, state, before, to_send.pop(0), to_send[0])
+    if state.others is not None and len(to_send) > 1:
+        await state.others.wait()
     window = asyncio.Semaphore(max(state.entry.link.window, 1))
     by_actor: dict[int, list[Parcel]] = defaultdict(list)
     for parcel in to_send[1:]:

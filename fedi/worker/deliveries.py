@@ -38,6 +38,8 @@ _PLANNED = 64
 """Turns that are planned at once to begin with: the first begin soon, and the rest costs less each."""
 _AT_ONCE = 16
 """Turns that begin in one round of the event loop: a request that waits for an answer waits for no more of them."""
+_SOON = 0.02
+"""After a turn it is looked for more in so many seconds, once for all that end meanwhile, unless it is known that more waits."""
 _SPREAD = 500
 
 
@@ -61,9 +63,17 @@ class Deliveries:
     slow: dict["asyncio.Task[None]", tuple[str, float]] = field(default_factory=dict)
     failing: dict["asyncio.Task[None]", tuple[str, float]] = field(default_factory=dict)
     again: asyncio.Event = field(default_factory=asyncio.Event)
+    _more_well: bool = False  # at the last look there was no room for all that waited, or it may be so
+    _more_failing: bool = False
+    _soon: asyncio.TimerHandle | None = None
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.site)
+        self.ledger = Ledger(self.site, lambda: len(self.well) + len(self.slow) + len(self.failing))
+
+    async def look(self) -> int:
+        """As `begin`, for who then waits for `again`: nothing is left that could begin now."""
+        await self.begin()
+        return 0
 
     async def begin(self) -> int:
         """Wake the links that new rows concern and begin as many turns as there is room for; how many begun."""
@@ -71,11 +81,10 @@ class Deliveries:
         looked = _SPREAD
         while looked == _SPREAD:
             self._make_way()
-            # Planning for many at once is cheaper than for each.
-            room = 0 if len(self.well) > TURNS * 3 // 4 else TURNS - len(self.well)
-            few = 0 if len(self.failing) > FAILING_TURNS * 3 // 4 else FAILING_TURNS - len(self.failing)
+            room, few = _room(len(self.well), TURNS), _room(len(self.failing), FAILING_TURNS)
             found = await self.site.db.write(partial(self._next, room=room, few=few))
             looked = found.looked
+            self._more_well, self._more_failing = len(found.well) == room, len(found.failing) == few
             begun += await self._begin(self.well, found.well)
             begun += await self._begin(self.failing, found.failing)
         return begun
@@ -88,20 +97,29 @@ class Deliveries:
         return _Next(looked, well, failing)
 
     async def _begin(self, pool: dict["asyncio.Task[None]", tuple[str, float]], claimed: list[Link]) -> int:
-        """Begin a turn of each of these links, some planned while the first are under way."""
+        """Begin a turn of each of these links, some planned while the first are under way.
+
+        Each sends one row before any of them sends its second, so that a post is everywhere before the other form of it
+        is anywhere: who signs and sends takes one after the other as they come.
+        """
         loop = asyncio.get_running_loop()
-        for several in (claimed[:_PLANNED], claimed[_PLANNED:]):
-            if not several:
-                break
-            begun = perf_counter()
-            turns = await self.site.db.read(partial(self._plan, claimed=several, may=synchronising.chances(self.site)))
-            self.site.steps.add("deliver.plan", perf_counter() - begun, len(turns))
-            for number, turn in enumerate(turns):
-                if number and number % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
-                task = asyncio.create_task(self._run(turn))
-                pool[task] = turn.link.host, loop.time()
-                task.add_done_callback(self._ended)
+        all_begun = asyncio.Event()
+        try:
+            for several in (claimed[:_PLANNED], claimed[_PLANNED:]):
+                if not several:
+                    break
+                begun = perf_counter()
+                may = synchronising.chances(self.site)
+                turns = await self.site.db.read(partial(self._plan, claimed=several, may=may))
+                self.site.steps.add("deliver.plan", perf_counter() - begun, len(turns))
+                for number, turn in enumerate(turns):
+                    if number and number % _AT_ONCE == 0:
+                        await asyncio.sleep(0)
+                    task = asyncio.create_task(self._run(turn, all_begun))
+                    pool[task] = turn.link.host, loop.time()
+                    task.add_done_callback(self._ended)
+        finally:
+            all_begun.set()
         return len(claimed)
 
     def _plan(self, tx: Tx, claimed: list[Link], may: synchronising.May) -> list[fanout.Turn]:
@@ -115,14 +133,16 @@ class Deliveries:
                 break  # those behind began later
             self.slow[task] = self.well.pop(task)
 
-    async def _run(self, turn: fanout.Turn) -> None:
+    async def _run(self, turn: fanout.Turn, all_begun: asyncio.Event) -> None:
         try:
             if turn.ask_first:
                 await self._ask(turn.link.host)
                 # Nothing is settled: it is planned again, together with others.
                 await self.ledger.write(Entry(replace(turn, ask_software=False)))
             else:
-                await send.run(self.site, turn, self.traffic, self.ledger)
+                await send.run(self.site, turn, self.traffic, self.ledger, all_begun)
+            if turn.ask_first or turn.looked < turn.link.wanted:
+                self.again.set()
         except StorageUnavailable as problem:
             log.warning("what became of the turn of %s was not kept, so it is run again: %s", turn.link.host, problem)
         except Exception:
@@ -148,6 +168,15 @@ class Deliveries:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         for pool in (self.well, self.slow, self.failing):
             pool.pop(task, None)
+        well = self._more_well and _room(len(self.well), TURNS)
+        if well or (self._more_failing and _room(len(self.failing), FAILING_TURNS)):
+            self.again.set()
+        elif self._soon is None:
+            # New rows may concern a host whose turn was under way when they were looked at.
+            self._soon = asyncio.get_running_loop().call_later(_SOON, self._look_again)
+
+    def _look_again(self) -> None:
+        self._soon = None
         self.again.set()
 
     @property
@@ -164,3 +193,8 @@ class Deliveries:
         """Wait for the turns that run; each is at most some seconds from its end."""
         if self.running:
             await asyncio.gather(*self.running, return_exceptions=True)
+
+
+def _room(taken: int, most: int) -> int:
+    """How many turns are begun now: none while it would be few, as planning for many at once is cheaper than for each."""
+    return 0 if taken > most * 3 // 4 else most - taken

@@ -47,7 +47,7 @@ async def run(site: Site, stop: asyncio.Event) -> None:
     work = Work(site)
     loops = [
         _forever(site, "received", work.receive, work.receive_again, stop),
-        _forever(site, "outbox", work.deliver, work.deliveries.again, stop),
+        _forever(site, "outbox", work.deliveries.look, work.deliveries.again, stop),
         _forever(site, "jobs", work.do_jobs, work.jobs_again, stop),
         _every(clock.EVERY, "clock", clock.Watch(site).look, stop),
         _every(_HOLD, "leases", work.hold, stop),

@@ -26,7 +26,8 @@ Answer = int | tuple[int, dict[str, str]] | Exception
 
 @dataclass(slots=True)
 class Network:
-    """A Transport: `answers[host]` says what POSTs to a host get (202 if nothing is said); `got[host]` what came."""
+    """A Transport: `answers[host]` says what POSTs to a host get (202 if nothing is said); `got[host]` what came;
+    a host in `wait` answers when that is set."""
 
     answers: dict[str, Callable[[str, Any], Answer]] = field(default_factory=dict)
     got: dict[str, list[tuple[str, Any]]] = field(default_factory=lambda: defaultdict(list))
@@ -34,6 +35,7 @@ class Network:
     under_way: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     most: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     hang: set[str] = field(default_factory=set)
+    wait: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout: float, limit: int
@@ -49,6 +51,8 @@ class Network:
             await asyncio.sleep(0)
             if host in self.hang:
                 await asyncio.sleep(3600)
+            if host in self.wait:
+                await self.wait[host].wait()
             document = msgspec.json.decode(body)
             answer = self.answers[host](url, document) if host in self.answers else 202
         finally:

@@ -513,6 +513,60 @@ async def test_turns_that_end_together_are_written_in_one_transaction(
     assert all(link(site, host).cursor == link(site, host).wanted for host in hosts)
 
 
+async def test_every_host_has_its_first_row_before_any_has_its_second(site: Site, ada: Actor, network: Network) -> None:
+    hosts = [f"h{number}.example" for number in range(150)]
+    site.db.write_now(lambda tx: [follower(tx, host, ada, software="mastodon") for host in hosts])
+    names = [publish(site, ada, f"post {number}") for number in range(3)]
+    await deliver(site)
+    heard = network.tried[:170]  # two threads sign some at a time, so one or the other may come a little early
+    assert set(heard) == set(hosts)
+    assert all(network.names(host) == names for host in hosts)
+
+
+async def test_a_turn_that_no_other_runs_beside_is_written_down_at_once(
+    site: Site, ada: Actor, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "GATHER", 3600)
+    site.db.write_now(lambda tx: follower(tx, "far.example", ada, software="mastodon"))
+    publish(site, ada, "one")
+    async with asyncio.timeout(20):
+        await deliver(site)
+    assert link(site, "far.example").cursor == link(site, "far.example").wanted
+
+
+async def look_until_idle(work: Deliveries, names: list[str], network: Network, hosts: list[str]) -> None:
+    """As the worker's loop does, but for its looks now and then, until these hosts have these."""
+    async with asyncio.timeout(20):
+        while not all(network.names(host) == names for host in hosts):
+            work.again.clear()
+            await work.look()
+            await work.again.wait()
+    await work.finish()
+
+
+async def test_what_is_written_during_a_turn_follows_when_it_ends(site: Site, ada: Actor, network: Network) -> None:
+    site.db.write_now(lambda tx: follower(tx, "far.example", ada, software="mastodon"))
+    network.wait["far.example"] = let_go = asyncio.Event()
+    names = [publish(site, ada, "one")]
+    work = Deliveries(site)
+    await work.begin()
+    names.append(publish(site, ada, "two"))
+    assert await work.begin() == 0, "its turn is under way"
+    asyncio.get_running_loop().call_soon(let_go.set)
+    async with asyncio.timeout(20):
+        await work.again.wait()
+    await look_until_idle(work, names, network, ["far.example"])
+
+
+async def test_hosts_wait_for_a_place_and_no_longer(
+    site: Site, ada: Actor, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "TURNS", 4)
+    hosts = [f"h{number}.example" for number in range(40)]
+    site.db.write_now(lambda tx: [follower(tx, host, ada, software="mastodon") for host in hosts])
+    await look_until_idle(Deliveries(site), [publish(site, ada, "one")], network, hosts)
+
+
 async def test_failing_hosts_have_a_tenth_of_the_places(site: Site, ada: Actor, network: Network, clock: Clock) -> None:
     dead = [f"dead{number}.example" for number in range(50)]
     site.db.write_now(lambda tx: [follower(tx, host, ada) for host in dead])
