@@ -15,17 +15,20 @@ LEVEL = 1
 """Of 20 statuses (47 KB) an eleventh is left in 0.12 ms; level 4 takes twice, 6 two and a half times that for a tenth less."""
 
 _LONGEST = 200
-_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE)
+_CODING = re.compile(r"\s*(gzip|x-gzip|\*)\s*(?:;\s*q=([01](?:\.\d*)?)\s*)?", re.IGNORECASE)
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Whether this Accept-Encoding wants gzip; one that is absurdly long does not."""
+    """Whether this Accept-Encoding takes gzip (RFC 9110 12.5.3): by name, or by `*` where it is not named; one that is absurdly
+    long does not."""
     return len(accept_encoding) <= _LONGEST and _takes_gzip(accept_encoding)
 
 
 @lru_cache(256)
 def _takes_gzip(accept_encoding: str) -> bool:
-    return _GZIP.search(accept_encoding) is not None
+    said = [found for one in accept_encoding.split(",") if (found := _CODING.fullmatch(one)) is not None]
+    named = [found for found in said if found[1] != "*"]
+    return any(float(found[2] or 1) > 0 for found in named or said)
 
 
 def packed(body: bytes, level: int = LEVEL) -> bytes:
