@@ -14,6 +14,9 @@ Json = dict[str, Any]
 """A JSON object as it was decoded."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def encode(document: Mapping[str, Any]) -> bytes:
     """A document as JSON in UTF-8, without blanks."""
     return msgspec.json.encode(document)
@@ -115,7 +118,7 @@ def milliseconds(value: object) -> int | None:
         read = datetime.fromisoformat(text.strip().upper())
         if read.tzinfo is None:
             read = read.replace(tzinfo=UTC)
-        passed = read - datetime(1970, 1, 1, tzinfo=UTC)
+        passed = read - _EPOCH
     except (ValueError, OverflowError):
         return None
     return passed.days * 86_400_000 + passed.seconds * 1000 + passed.microseconds // 1000

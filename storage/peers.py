@@ -98,12 +98,12 @@ def remember(tx: Tx, hosts: Collection[str]) -> None:
 
 def heard(tx: Tx, hosts: Collection[str], now: int) -> None:
     """Note that authenticated activities came from these hosts, which may be new."""
-    known = by_hosts(tx, sorted(hosts))
-    for host in sorted(hosts):  # in one order: of two that note the same hosts none waits for what the other has
-        if host not in known:
-            meet(tx, host, now)
-    if hosts:
-        change_each(tx, _HEARD, [{"key": host, "now": now} for host in sorted(hosts)])
+    remember(tx, hosts)
+    several = sorted(hosts)  # in one order: of two that note the same hosts none waits for what the other has
+    for host in [one for one in several if by_host(tx, one) is None]:
+        meet(tx, host, now)
+    if several:
+        change_each(tx, _HEARD, [{"key": host, "now": now} for host in several])
 
 
 def change(tx: Tx, host: str, **values: Any) -> None:

@@ -33,7 +33,7 @@ MAX_HEADER = 8192
 """Longest signature header that is read, in characters."""
 
 
-_KEPT: tuple[Via, ...] = ("cavage", "rfc9421", "proof")
+_KEPT: dict[str, Via] = {"cavage": "cavage", "rfc9421": "rfc9421", "proof": "proof"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,7 @@ def authentic_stored(activity: Activity, key_id: str, via: str) -> Authentic:
 
     The caller vouches that what it kept was not changed since. Raises WrongOrigin, Malformed for an unknown `via`.
     """
-    known: Via | None = next((one for one in _KEPT if one == via), None)
+    known = _KEPT.get(via)
     if known is None:
         raise Malformed(f"nothing is proven by {via[:40]!r}")
     return _authentic(activity, activity.actor, key_id, known)

@@ -16,6 +16,8 @@ def url_of(value: object, media_type: str | None = None) -> str | None:
 
     Of several, one with this `media_type` wins: PeerTube lists its page among the files of a video.
     """
+    if isinstance(value, str):
+        return web_url(value)
     candidates = [one for one in as_list(value) if isinstance(one, str | dict)]
     if media_type is not None:
         candidates.sort(key=lambda one: not (isinstance(one, dict) and one.get("mediaType") == media_type))

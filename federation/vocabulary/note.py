@@ -84,7 +84,8 @@ def read_post(document: Json) -> PostDocument:
     Raises Malformed when it is no post or lacks id or author; UnsupportedHost for its host; WrongOrigin when its author is
     of another origin than its id: then it is a forgery, or nobody can tell.
     """
-    kind = next((one for one in types(document) if one in KINDS), None)
+    named = types(document)
+    kind = next((one for one in named if one in KINDS), None)
     if kind is None:
         raise Malformed("not a post", code="not-a-post")
     id_ = document.get("id")
@@ -112,6 +113,7 @@ def read_post(document: Json) -> PostDocument:
     if not attachments and kind in _PICTURED:
         attachments = _pictures(document, kind)
     title = text_of(document, "name")
+    tags = as_objects(document.get("tag"))
     in_reply_to = first_id(document.get("inReplyTo"))
     return PostDocument(
         id=id_,
@@ -130,26 +132,29 @@ def read_post(document: Json) -> PostDocument:
         updated=milliseconds(document.get("updated")),
         audience=audience,
         groups=_read_groups(document, audience, author, owners),
-        mentions=_read_mentions(document),
-        hashtags=_read_hashtags(document),
-        emoji=read_emoji(document),
+        mentions=_read_mentions(tags) if tags else [],
+        hashtags=_read_hashtags(tags) if tags else [],
+        emoji=read_emoji(document) if tags else [],
         attachments=attachments,
         link=link,
         replies=web_url(first_id(document.get("replies"))),
         likes=web_url(first_id(document.get("likes"))),
         shares=web_url(first_id(document.get("shares"))),
         content_map=languages if len(languages) > 1 else {},
-        event=read_event(document),
-        poll=read_question(document),
+        event=read_event(document) if "Event" in named else None,
+        poll=read_question(document) if "Question" in named else None,
         quote=read_quote(document),
         quote_allowed=read_quote_allowed(document),
-        vote=is_vote(document),
+        vote=title is not None and is_vote(document),
     )
 
 
 def _read_author(document: Json, kind: str) -> tuple[str, list[str]]:
     """The author, and who else the post is attributed to (PeerTube's channel, Mobilizon's group)."""
-    attributed = as_list(document.get("attributedTo"))
+    said = document.get("attributedTo")
+    if isinstance(said, str) and said and "actor" not in document:
+        return said, []  # as nearly always
+    attributed = as_list(said)
     owners = ids(attributed)
     actor = first_id(document.get("actor"))
     if actor is not None and (kind == "Event" or (kind in _BY_ACTOR and _speaks_for(actor, document.get("id")))):
@@ -191,7 +196,7 @@ def _read_languages(document: Json) -> dict[str, str]:
         for name, text in by_language.items()
         if isinstance(text, str) and text and name != "und" and _LANGUAGE.fullmatch(name)
     }
-    return dict(list(found.items())[:_MAX_LANGUAGES])
+    return found if len(found) <= _MAX_LANGUAGES else dict(list(found.items())[:_MAX_LANGUAGES])
 
 
 def _read_language(document: Json, content: str, languages: dict[str, str]) -> str | None:
@@ -231,22 +236,22 @@ def _read_groups(document: Json, audience: Audience, author: str, owners: list[s
     ][:_MAX_TAGS]  # fmt: skip
 
 
-def _tags(document: Json, type_: str) -> list[Json]:
-    return [one for one in as_objects(document.get("tag")) if type_ in types(one)][:_MAX_TAGS]
+def _of_type(tags: list[Json], type_: str) -> list[Json]:
+    return [one for one in tags if type_ in types(one)][:_MAX_TAGS]
 
 
-def _read_mentions(document: Json) -> list[tuple[str, str]]:
+def _read_mentions(tags: list[Json]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
-    for one in _tags(document, "Mention"):
+    for one in _of_type(tags, "Mention"):
         href = web_url(one.get("href"))
         if href is not None:
             found.setdefault(href, (string(one.get("name")) or "")[:500])
     return list(found.items())
 
 
-def _read_hashtags(document: Json) -> list[str]:
+def _read_hashtags(tags: list[Json]) -> list[str]:
     names: dict[str, None] = {}
-    for one in _tags(document, "Hashtag"):
+    for one in _of_type(tags, "Hashtag"):
         match = _HASHTAG.fullmatch((string(one.get("name")) or "").strip())
         if match is not None:
             names[match[1]] = None

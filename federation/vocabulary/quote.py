@@ -12,6 +12,7 @@ from federation.vocabulary.context import AS2, QUOTE_TERMS
 Policy = Literal["public", "followers", "nobody"]
 
 _REL = ("https://misskey-hub.net/ns#_misskey_quote", "https://w3id.org/fep/044f#quote")
+_SPELLINGS = ("quote", "quoteUri", "quoteUrl", "_misskey_quote")
 _OBJECT_TYPES = ("application/activity+json", "application/ld+json")
 
 
@@ -29,8 +30,8 @@ def read_quote(document: Json) -> QuoteDocument | None:
     named = next(
         (
             found
-            for name in ("quote", "quoteUri", "quoteUrl", "_misskey_quote")
-            if (found := web_url(first_id(document.get(name)))) is not None
+            for name in _SPELLINGS
+            if name in document and (found := web_url(first_id(document[name]))) is not None
         ),
         None,
     )

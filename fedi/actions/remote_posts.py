@@ -22,7 +22,8 @@ from storage.posts import Post
 from storage.reactions import Boost
 from storage.revisions import Revision
 
-MAX_MENTIONS = 100
+MAX_NAMED = 200
+"""Actors that a post is addressed to or mentions, as far as they are looked up."""
 MAX_TAGS = 50
 MAX_ATTACHMENTS = 20
 MAX_EMOJI = 100
@@ -31,11 +32,13 @@ MAX_CONTENT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a post: the row, whether it is new, and the local group that took it."""
+    """What became of a post: the row, whether it is new, the local group that took it, or the one that it names and that
+    did not, with the reason; for its author to be told."""
 
     post: Post
     new: bool
     group: Actor | None
+    refused: tuple[Actor, Forbidden] | None = None
 
 
 def record(
@@ -58,8 +61,9 @@ def record(
         return Kept(_beside(tx, site, changed, document, look_at_quote=look_at_quote), False, None)
     answers = document.in_reply_to if document.in_reply_to != document.id else None
     parent = posts.by_iri(tx, answers) if answers else None
-    mentioned = _mentioned(tx, site, document)
-    group = _local_group(tx, site, document, author, parent)
+    named = _named(tx, site, document)
+    mentioned, named_groups = _mentioned(document, named), _groups_of(named)
+    group, refused = _local_group(tx, site, document, author, parent, named)
     now = site.clock()
     published = document.published if document.published and 0 < document.published < now else now
     post_id = site.new_id() if live else site.db.ids.past(published, zlib.crc32(document.id.encode()))
@@ -91,8 +95,8 @@ def record(
         replies=document.replies,
     )
     if visibility == "direct":
-        mentioned += memberships.mailbox(tx, [*mentioned, *_named_groups(tx, document)], author.id)
-    involved = dict.fromkeys([*mentioned, *_named_groups(tx, document), *([group.id] if group else [])])
+        mentioned += memberships.mailbox(tx, [*mentioned, *named_groups], author.id)
+    involved = dict.fromkeys([*mentioned, *named_groups, *([group.id] if group else [])])
     while not posts.insert_post(tx, post, list(involved), document.hashtags[:MAX_TAGS]):
         # PostgreSQL: in this moment another job kept the same post (it has just asked for it), or another post got this id.
         known = posts.by_iri(tx, document.id)
@@ -105,7 +109,7 @@ def record(
         parent_author = actors.by_id(tx, parent.author_id)
         told += [parent_author] if parent_author is not None and parent_author.local else []
     threads.published(tx, site, post, author, told if live else [])
-    return Kept(threads.adopt(tx, site, post), True, group)
+    return Kept(threads.adopt(tx, site, post), True, group, refused)
 
 
 def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *, to_everyone: bool = False) -> None:
@@ -183,8 +187,7 @@ def relevant(tx: Tx, site: Site, document: PostDocument, author: Actor) -> bool:
         return True
     if document.in_reply_to and posts.by_iri(tx, document.in_reply_to) is not None:
         return True
-    named = [*document.groups, *document.audience.everyone, *(href for href, _ in document.mentions)]
-    for actor in actors.by_iris(tx, list(dict.fromkeys(named))[:200]).values():
+    for actor in _named(tx, site, document).values():
         if actor.local or (actor.is_group and follows.has_local_follower(tx, actor.id)):
             return True
     return False
@@ -217,7 +220,8 @@ def _change(tx: Tx, site: Site, known: Post, document: PostDocument, author: Act
     kept = mentioned_in(tx, [known.id]).get(known.id, [])
     group = [known.group_id] if known.group_id is not None and known.group_id in kept else []
     changed: dict[str, Any] = words | {"edited_at": document.updated or site.clock()}
-    involved = list(dict.fromkeys([*_mentioned(tx, site, document), *_named_groups(tx, document), *group]))
+    named = _named(tx, site, document)
+    involved = list(dict.fromkeys([*_mentioned(document, named), *_groups_of(named), *group]))
     posts.rewrite(tx, known, involved, document.hashtags[:MAX_TAGS], **changed)
     edited = replace(known, **changed)
     threads.edited(tx, site, edited, author)
@@ -271,54 +275,49 @@ def _page(document: PostDocument) -> str:
     return document.url if document.url.startswith(("https://", "http://")) else document.id
 
 
-def _mentioned(tx: Tx, site: Site, document: PostDocument) -> list[int]:
-    # People of this instance first: they are those who must hear of it, however many others are named before them.
-    hrefs = sorted((href for href, _ in document.mentions), key=site.is_local, reverse=True)[:MAX_MENTIONS]
-    addressed = sorted(document.audience.everyone, key=site.is_local, reverse=True)[:MAX_MENTIONS]
-    found = actors.by_iris(tx, list(dict.fromkeys(hrefs + addressed)))
+def _named(tx: Tx, site: Site, document: PostDocument) -> dict[str, Actor]:
+    """The actors, known here, that a post names in any way, by IRI. People of this instance first where they are too many:
+    they are those who must hear of it, however many others are named before them."""
+    names = list(
+        dict.fromkeys([*document.groups, *document.audience.everyone, *(href for href, _ in document.mentions)])
+    )
+    if len(names) > MAX_NAMED:
+        names = sorted(names, key=site.is_local, reverse=True)[:MAX_NAMED]
+    return actors.by_iris(tx, names)
+
+
+def _mentioned(document: PostDocument, named: dict[str, Actor]) -> list[int]:
+    if not named:
+        return []
+    hrefs, addressed = {href for href, _ in document.mentions}, set(document.audience.everyone)
     # Whoever is addressed without a Mention (Lemmy, PieFed) is meant all the same, if it is a person here.
-    return [a.id for iri, a in found.items() if iri in hrefs or (a.local and not a.is_group)]
+    return [a.id for iri, a in named.items() if iri in hrefs or (a.local and not a.is_group and iri in addressed)]
 
 
-def _named_groups(tx: Tx, document: PostDocument) -> list[int]:
-    """The groups, known here, that a post is addressed to."""
-    named = [*document.groups, *document.audience.everyone, *(href for href, _ in document.mentions)]
-    return [actor.id for actor in actors.by_iris(tx, list(dict.fromkeys(named))[:200]).values() if actor.is_group]
+def _groups_of(named: dict[str, Actor]) -> list[int]:
+    return [actor.id for actor in named.values() if actor.is_group]
 
 
-def _local_group(tx: Tx, site: Site, document: PostDocument, author: Actor, parent: Post | None) -> Actor | None:
-    """The group hosted here that takes this post: its parent's, or the first one it names; None when it may not."""
-    group = _meant(tx, document, parent)
+def _local_group(
+    tx: Tx, site: Site, document: PostDocument, author: Actor, parent: Post | None, named: dict[str, Actor]
+) -> tuple[Actor | None, tuple[Actor, Forbidden] | None]:
+    """The group hosted here that takes this post: its parent's, or the first one it names; None when it may not, with the
+    reason where it is named. Who answers somebody in a thread need not know that it is a group's."""
+    group = _meant(tx, document, parent, named)
     if group is None:
-        return None
-    try:
-        memberships.may_post(tx, site, author, group)
-    except Forbidden:
-        return None
-    return group
-
-
-def refusal(tx: Tx, site: Site, document: PostDocument, author: Actor) -> tuple[Actor, Forbidden] | None:
-    """(the group hosted here that a post names, why it does not take it) where that is so; for its author to be told."""
-    parent = posts.by_iri(tx, document.in_reply_to) if document.in_reply_to else None
-    group = _meant(tx, document, parent)
-    named = [*document.groups, *document.audience.everyone, *(href for href, _ in document.mentions)]
-    if group is None or group.iri not in named:
-        return None  # who answers somebody in a thread need not know that it is a group's
+        return None, None
     try:
         memberships.may_post(tx, site, author, group)
     except Forbidden as problem:
-        return group, problem
-    return None
+        return None, (group, problem) if group.iri in named else None
+    return group, None
 
 
-def _meant(tx: Tx, document: PostDocument, parent: Post | None) -> Actor | None:
+def _meant(tx: Tx, document: PostDocument, parent: Post | None, named: dict[str, Actor]) -> Actor | None:
     """The group hosted here that a post is for, whether or not its author may post there."""
-    group: Actor | None = None
     if parent is not None:
         group = group_actions.of_posts(tx, parent)
     else:
-        named = actors.by_iris(tx, [*document.groups, *(href for href, _ in document.mentions)][:50])
         group = next((actor for actor in named.values() if actor.is_group and actor.local), None)
     if group is None or group.state != "active":
         return None

@@ -47,6 +47,8 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
         parents = (read.in_reply_to,)
     group = wire.first_id(document.get("audience"))
     unknown = group is not None and not site.is_local(group) and actors.by_iri(tx, group) is None
+    if not (parents or unknown):
+        return NOTHING
     return Needs(actors=(group,) if group is not None and unknown else (), posts=parents)
 
 
@@ -95,10 +97,10 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if kept.group is not None:
         _pass_on(tx, site, kept.group, received, kept.post)
         return
-    refused = remote_posts.refusal(tx, site, read, author)
-    if refused is not None:
+    if kept.refused is not None:
+        group, problem = kept.refused
         create = {"id": received.activity.id, "type": "Create", "actor": author.iri, "object": read.id}
-        notices.refused(tx, site, refused[0], author, create, refused[1])
+        notices.refused(tx, site, group, author, create, problem)
 
 
 def _known_before(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from storage import mentions
 from storage.posts import Post
 from tests.federation.samples import peer as recorded
 from tests.world import Instance, Peer, settle
@@ -123,3 +124,16 @@ async def test_what_came_before_the_post_it_answers_and_was_deleted_does_not_cou
     await peer.send(alpha, peer.activity("Create", bob, parent))
     await settle(alpha)
     assert alpha.post(parent["id"]).replies_count == 1
+
+
+async def test_who_is_mentioned_here_hears_of_it_however_many_others_are_named_before(
+    alpha: Instance, peer: Peer
+) -> None:
+    zoe, author = alpha.person("zoe"), peer.actor("mia")
+    others = [peer.iri(f"/users/u{n}") for n in range(300)]
+    tags = [{"type": "Mention", "href": iri} for iri in [*others[:150], zoe.iri]]
+    note = peer.note(author, "n", tag=tags) | {"cc": others}
+    assert (await peer.send(alpha, peer.activity("Create", author, note))).status == 202
+    await settle(alpha)
+    post = alpha.post(note["id"])
+    assert alpha.read(lambda tx: mentions.mentioned_in(tx, [post.id])) == {post.id: [zoe.id]}
