@@ -36,6 +36,7 @@ from storage.outages import Outage, StorageUnavailable
 from storage.patience import Links, Patience, Wait
 from storage.said import Speaker
 from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
+from storage.together import Joined, Together
 from storage.versions import Changes, Watch
 from storage.views import TooLong, Views
 
@@ -107,6 +108,7 @@ class Database:
         self._closed = False
         self._answers: tuple[asyncio.AbstractEventLoop, Answers] | None = None
         self._patience: Patience | None = None
+        self._together_here: Together | None = None
         self._probes: dict[Outage, Future[object]] = {}
         self._changed = False  # by the last units, during an outage
         self._watch: Watch | None = None
@@ -221,6 +223,19 @@ class Database:
         found: T = await self._waited(loop).of(awaited.future, wait)
         return found
 
+    async def write_together(self, unit: Unit[T]) -> T:
+        """As `write`, for short units that many ask for at the same time: on PostgreSQL as well they share a transaction."""
+        loop = asyncio.get_running_loop()
+        if self._writers is None:
+            return await self.write(unit)
+        if self._together_here is None or self._together_here.loop is not loop:
+            self._together_here = Together(loop, lambda one, wait: self._submit(one, wait=wait))
+        if self._together_here.waiting >= _WAITING:
+            raise self._too_many(self.writing)
+        wait = Wait(self.writing)
+        found: T = await self._waited(loop).of(self._together_here.join(unit, wait), wait)
+        return found
+
     async def write_patiently(self, unit: Unit[T]) -> T:
         """As `write`, for long work that nobody waits for: what others write goes first, and is committed by itself; but of
         many such only some, so that it gets its turn. It is waited for however long it takes."""
@@ -322,7 +337,7 @@ class Database:
         *,
         patient: bool = False,
         result: "Awaited | Future[T] | None" = None,
-        wait: Wait | None = None,
+        wait: Wait | Joined | None = None,
     ) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
@@ -357,7 +372,7 @@ class Database:
         slot.renew()
         self.ids.move_to(slot.number)
 
-    def _write_postgres(self, unit: Unit[T], wait: Wait | None = None) -> T:
+    def _write_postgres(self, unit: Unit[T], wait: Wait | Joined | None = None) -> T:
         try:
             result = self._undone_again(unit, wait)
         except StorageUnavailable:
@@ -368,7 +383,7 @@ class Database:
         self.writing.answered()
         return result
 
-    def _undone_again(self, unit: Unit[T], wait: Wait | None) -> T:
+    def _undone_again(self, unit: Unit[T], wait: Wait | Joined | None) -> T:
         eager = False
         undone = 0
         while True:

@@ -8,7 +8,7 @@ way that is not followed here, and all of it when the transaction, or a savepoin
 `Database` begins it with each transaction. Only who asked for a batch of rows (`fill`) has an identity map.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ _ASKED: Final = {
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}
+Last = Callable[[Connection, list[Any]], None]
 
 
 class Overtaken(Exception):
@@ -39,7 +40,10 @@ class Overtaken(Exception):
 class Held:
     """What one transaction holds. `eager`: nothing is held back, as every insert must tell at once whether it was new."""
 
-    __slots__ = ("_added", "_answers", "_broken", "_rows", "_set", "_tables", "eager", "known", "position", "writes")
+    __slots__ = (
+        *("_added", "_answers", "_broken", "_last", "_rows", "_set", "_tables"),
+        *("eager", "known", "position", "writes"),
+    )
 
     def __init__(self, *, eager: bool = False) -> None:
         self.eager = eager
@@ -53,6 +57,7 @@ class Held:
         self._rows: dict[Insert, list[Mapping[str, Any]]] = {}
         self._added: dict[tuple[Table, int], dict[str, int]] = {}
         self._set: dict[tuple[Table, int], dict[str, Any]] = {}
+        self._last: dict[Last, list[Any]] = {}
         self._answers: dict[str, dict[Any, Any]] = {}
         self._broken: Exception | None = None
 
@@ -117,6 +122,13 @@ class Held:
         self._set.setdefault((table, row_id), {}).update(values)
         self._follow(table.name, row_id, {}, values)
 
+    def last(self, write: Last, row: Any, *tables: str) -> None:
+        """Have `write(tx, rows)` called with this and the others that it is for, after all else that is held back, as what it
+        does holds up others until the transaction ends; it writes to these `tables`."""
+        self.writes += 1
+        self._tables.update(tables)
+        self._last.setdefault(write, []).append(row)
+
     def _change(self, table: Table, row_id: int) -> None:
         self.writes += 1
         self._tables.add(table.name)
@@ -177,8 +189,8 @@ class Held:
             raise self._broken
         if not self._tables:
             return
-        rows, added, changed = self._rows, self._added, self._set
-        self._rows, self._added, self._set, self._tables = {}, {}, {}, set()
+        rows, added, changed, last = self._rows, self._added, self._set, self._last
+        self._rows, self._added, self._set, self._last, self._tables = {}, {}, {}, {}, set()
         if not late:
             for statement in [one for one in rows if one.table.name == _LATE]:
                 self._rows[statement] = rows.pop(statement)
@@ -189,6 +201,8 @@ class Held:
                 if put_each(tx, statement, several) < len(several):
                     raise Overtaken(statement.table.name)
             _write_changes(tx, added, changed)
+            for write, several in last.items():
+                write(tx, several)
             if self._answers:
                 for name in {table.name for table, _ in (*added, *changed)}:
                     self._forget(name)
@@ -201,7 +215,7 @@ class Held:
         self.known.clear()
         self._answers.clear()
         self.position = None
-        self._rows, self._added, self._set, self._tables = {}, {}, {}, set()
+        self._rows, self._added, self._set, self._last, self._tables = {}, {}, {}, {}, set()
         self._broken = None
 
 

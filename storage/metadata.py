@@ -123,6 +123,11 @@ def insert_later(tx: Tx, table: Table, row: dict[str, Any]) -> bool:
     return True
 
 
+def insert_of(tx: Tx, table: Table, row: dict[str, Any]) -> Insert:
+    """The statement that inserts such a row unless it meets a unique constraint, for `storage.prepared.put_each`."""
+    return _insert_new(tx.dialect.name, table, tuple(row))
+
+
 def set_later(tx: Tx, table: Table, row_id: int, values: dict[str, Any]) -> None:
     """Set columns of the row with this id, with others of its table before anybody asks for it."""
     holds = held.behind(tx)

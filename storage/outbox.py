@@ -20,9 +20,9 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    literal_column,
     select,
     table,
-    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -30,8 +30,20 @@ from storage import held
 from storage.actors import actors
 from storage.events import note
 from storage.follows import is_followed
-from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, insert_later, metadata, one_among, one_of
-from storage.prepared import returned, rows
+from storage.metadata import (
+    Bytes,
+    Id,
+    Time,
+    Tx,
+    all_of,
+    columns,
+    insert_later,
+    insert_of,
+    metadata,
+    one_among,
+    one_of,
+)
+from storage.prepared import put_each, returned, rows
 
 _Position = BigInteger().with_variant(Integer, "sqlite")
 outbox = Table(
@@ -113,6 +125,12 @@ _REMOTE = select(actors.c.id, actors.c.host).where(
 _GIVEN = table("sqlite_sequence", column("name", Text), column("seq", BigInteger))
 _NEWEST = select(_GIVEN.c.seq).where(_GIVEN.c.name == bindparam("table", type_=Text()))
 """SQLite's own note of the highest position that was ever given (AUTOINCREMENT)."""
+_LOCK = select(func.pg_advisory_xact_lock(7042))
+"""A cursor must not pass a row that is not committed yet, so on PostgreSQL positions are given and committed one transaction
+after another."""
+_POSITIONS = select(
+    func.nextval(literal_column("CAST(pg_get_serial_sequence('outbox', 'position') AS regclass)"))
+).select_from(func.generate_series(1, bindparam("count", type_=Integer)))
 
 
 def append(
@@ -129,7 +147,7 @@ def append(
     fresh: bool = False,
 ) -> int | None:
     """Add a row to the log; its position comes back, or None when this activity was added before. `fresh`: it was not, as
-    its id was made just now."""
+    its id was made just now; on PostgreSQL it is then written at the end of the transaction, and 0 comes back."""
     values: dict[str, Any] = {
         "activity_id": activity_id,
         "actor_id": actor_id,
@@ -139,48 +157,66 @@ def append(
         "body": body,
         "created_at": now,
     }
-    position = _later(tx, values) if fresh else None
-    if position is None:
+    told = _told(tx, audience)
+    holds = held.behind(tx)
+    if fresh and holds is not None:
         if tx.dialect.name == "postgresql":
-            holds = held.behind(tx)
+            position = 0
+            holds.last(_write, (values, told), outbox.name, audiences.name)
+        else:
+            position = _later(tx, holds, values)
+    else:
+        if tx.dialect.name == "postgresql":
             if holds is not None:
                 holds.flush(tx)  # now: what is written after it holds up all others who send
-            # A cursor must not pass a row that is not committed yet, so positions are given and committed one after another.
-            tx.execute(text("SELECT pg_advisory_xact_lock(7042)"))
+            rows(tx, _LOCK, {})
         found = returned(tx, _append(tx.dialect.name), values)
         if not found:
             return None
         position = int(found[0][0])
-    told = False
-    for actor in audience.followers_of:
-        if not is_followed(tx, actor):
-            continue  # nobody: who follows it later gets what is written then
-        told = True
-        row = {"position": position, "followers_of": actor, "actor_id": None, "host": None, "but_not": audience.but_not}
-        insert_later(tx, audiences, row)
-    for actor, host in rows(tx, _REMOTE, {"ids": list(audience.actors)}) if audience.actors else ():
-        told = True
-        row = {"position": position, "followers_of": None, "actor_id": actor, "host": host, "but_not": None}
-        insert_later(tx, audiences, row)
     if told:
         note(tx, "outbox")
+    for row in told if position else ():
+        insert_later(tx, audiences, {"position": position, **row})
     return position
 
 
-def _later(tx: Tx, values: dict[str, Any]) -> int | None:
-    """The position of a row that is written with others at the end of the transaction; None where each is written at once.
+def _told(tx: Tx, audience: Audience) -> list[dict[str, Any]]:
+    """The rows of `audiences` for who gets it, without their position."""
+    told: list[dict[str, Any]] = [
+        {"followers_of": actor, "actor_id": None, "host": None, "but_not": audience.but_not}
+        for actor in audience.followers_of
+        if is_followed(tx, actor)  # else nobody: who follows it later gets what is written then
+    ]
+    if audience.actors:
+        found = rows(tx, _REMOTE, {"ids": list(audience.actors)})
+        told += ({"followers_of": None, "actor_id": actor, "host": host, "but_not": None} for actor, host in found)
+    return told
+
+
+def _later(tx: Tx, holds: held.Held, values: dict[str, Any]) -> int:
+    """The position of a row that is written with others at the end of the transaction.
 
     SQLite has one writer at a time, so what follows the newest position is known as long as a transaction lasts.
     """
-    holds = held.behind(tx)
-    if holds is None or tx.dialect.name != "sqlite":
-        return None
     if holds.position is None:
         newest = rows(tx, _NEWEST, {"table": outbox.name})
         holds.position = newest[0][0] if newest else 0
     holds.position += 1
     insert_later(tx, outbox, {"position": holds.position, **values})
     return holds.position
+
+
+def _write(tx: Tx, several: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
+    """Write rows that were held back, and their audiences, on PostgreSQL. Raises Overtaken where one is there already."""
+    rows(tx, _LOCK, {})
+    positions = sorted(int(row[0]) for row in rows(tx, _POSITIONS, {"count": len(several)}))
+    logged = [{"position": position, **values} for position, (values, _) in zip(positions, several, strict=True)]
+    if put_each(tx, insert_of(tx, outbox, logged[0]), logged) < len(logged):
+        raise held.Overtaken(outbox.name)
+    told = [{"position": position, **row} for position, (_, of) in zip(positions, several, strict=True) for row in of]
+    if told:
+        put_each(tx, insert_of(tx, audiences, told[0]), told)
 
 
 @cache

@@ -82,7 +82,7 @@ async def create(request: Request) -> Response:
             return scheduled.shown(tx, site, [earlier])[0]  # what this key gave is still to be published
         return answer(tx, site, caller, before, written) or _shown(tx, site, caller, written.post)
 
-    answered = await site.db.write(unit)
+    answered = await site.db.write_together(unit)
     if isinstance(answered, list):
         refused = {"error": "Post would be sent to unexpected accounts", "unexpected_accounts": answered}
         return Json(refused, 422)
