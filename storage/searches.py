@@ -73,10 +73,14 @@ def find(
     conditions = [_findable(searcher, where), visible, *_not_hidden(searcher)]
     if question.unwanted and not (question.wanted or question.exact):
         conditions += [~_among(dialect, indexed.with_words(dialect, [(one, True)])) for one in question.unwanted]
+    # PostgreSQL looks for them as it does for words.
+    files = [one for one in question.operators if dialect == "postgresql" and _is_mark(one)]
     named = _named(tx, question.operators, searcher)
     if any(one.name in ("from", "group") and not one.not_ and _key(one) not in named for one in question.operators):
         return []
     for operator in question.operators:
+        if operator in files:
+            continue
         condition = _condition(dialect, operator, searcher, named)
         conditions.append(not_(condition) if operator.not_ else condition)
     if author_id is not None:
@@ -116,11 +120,13 @@ def _on_sqlite(tx: Tx, question: Question, sought: Sought, many: int) -> list[in
 def _on_postgresql(tx: Tx, question: Question, sought: Sought, many: int) -> list[int]:
     """The same as `storage.walks` finds them."""
     groups = _groups(question)
-    files = [
-        one.value for one in question.operators if one.name == "has" and not one.not_ and one.value in indexed.MARKS
-    ]
+    files = [one.value for one in question.operators if _is_mark(one)]
     words = indexed.asked_of_postgresql(groups, question.unwanted if groups else (), files)
     return walks.newest(tx, replace(sought, words=words), many)
+
+
+def _is_mark(operator: Operator) -> bool:
+    return operator.name == "has" and not operator.not_ and operator.value in indexed.MARKS
 
 
 def _groups(question: Question) -> list[tuple[tuple[str, ...], bool]]:

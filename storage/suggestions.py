@@ -10,13 +10,17 @@ from sqlalchemy import ColumnElement, and_, func, select
 from storage.actors import Actor, actors
 from storage.follows import follows
 from storage.groups import groups
+from storage.ids import time_of
 from storage.memberships import memberships
 from storage.metadata import Tx, all_of, columns
 from storage.peers import peers
+from storage.posts import posts
 
 ACTOR = columns(actors, Actor)
 NEAR = 200
 """Whom somebody follows, or shares groups with, as far as they are looked at."""
+RECENT = 1_000
+"""Posts whose authors are the last active; where these don't fill a page, all accounts are looked at."""
 ROWS = 4_000
 """Memberships or followings that are looked at for one answer: groups may have everybody in them."""
 
@@ -53,8 +57,24 @@ def directory(
         query = query.where(actors.c.id.not_in(without))
     if hosts:
         query = query.where(actors.c.local | (actors.c.host.not_in(hosts) & actors.c.domain.not_in(hosts)))
-    order = actors.c.created_at if new else func.coalesce(actors.c.last_post_at, 0)
-    return all_of(tx, query.order_by(order.desc(), actors.c.id.desc()).limit(limit).offset(offset), Actor)
+    if new:
+        return all_of(
+            tx, query.order_by(actors.c.created_at.desc(), actors.c.id.desc()).limit(limit).offset(offset), Actor
+        )
+    active = func.coalesce(actors.c.last_post_at, 0)
+    query = query.order_by(active.desc(), actors.c.id.desc())
+    last = select(posts.c.id, posts.c.author_id).where(posts.c.deleted_at.is_(None))
+    if local:
+        last = last.where(posts.c.local)
+    recent = tx.execute(last.order_by(posts.c.id.desc()).limit(RECENT)).all()
+    if len(recent) == RECENT:
+        # Who wrote since the oldest of these wrote one of them, as ids tell the time.
+        among = actors.c.id.in_({author for _, author in recent})
+        first = query.where(among, active >= time_of(recent[-1][0]))
+        found = all_of(tx, first.limit(offset + limit), Actor)
+        if len(found) == offset + limit:
+            return found[offset:]
+    return all_of(tx, query.limit(limit).offset(offset), Actor)
 
 
 def near(tx: Tx, person_id: int, limit: int) -> list[Candidate]:
@@ -111,14 +131,12 @@ def _followed_by_followed(tx: Tx, person_id: int, limit: int) -> list[int]:
         .limit(ROWS)
         .subquery()
     )
-    query = (
-        select(some.c.target_id)
-        .join(actors, actors.c.id == some.c.target_id)
-        .where(actors.c.kind != "Group")
-        .group_by(some.c.target_id)
-        .order_by(func.count().desc(), some.c.target_id)
-    )
-    return list(tx.scalars(query.limit(limit)))
+    number = func.count().label("number")
+    # So many more that there are enough when groups are left out: to look at the rows of all takes many times as long.
+    most = select(some.c.target_id, number).group_by(some.c.target_id).order_by(number.desc(), some.c.target_id)
+    ranked = most.limit(3 * limit).subquery()
+    query = select(ranked.c.target_id).join(actors, actors.c.id == ranked.c.target_id).where(actors.c.kind != "Group")
+    return list(tx.scalars(query.order_by(ranked.c.number.desc(), ranked.c.target_id).limit(limit)))
 
 
 def _most_followed(tx: Tx, limit: int, *kinds: str) -> list[int]:

@@ -52,8 +52,8 @@ def active(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, befo
 def of_group(tx: Tx, group_id: int, visible: ColumnElement[bool], page: Page) -> list[Thread]:
     """A page of a group's threads, last active first; the bounds are ids of their newest posts."""
     if page.min_id is None:
-        found = active(tx, group_id, visible, page.limit, page.max_id)
-        return [thread for thread in found if page.since_id is None or thread.last_id > page.since_id]
+        last = active(tx, group_id, visible, page.limit, page.max_id)
+        return [thread for thread in last if page.since_id is None or thread.last_id > page.since_id]
     # Each post after the bound that is the last of its thread puts that on the page, in the order in which they come.
     found: list[Thread] = []
     known: dict[int, Thread] = {}

@@ -10,6 +10,8 @@ from fedi.sessions import signed_in
 from storage import people, posts
 from storage.metadata import Tx
 
+_KEPT = 60_000
+"""Milliseconds for which what was counted is told."""
 _FEDERATION = {
     "open": "Everyone here can meet people and groups of other universities, and of all the fediverse.",
     "peers": "People here meet those of institutions that have an agreement with this one.",
@@ -25,7 +27,8 @@ async def about(request: Request) -> Response:
     def read(tx: Tx) -> tuple[int, int]:
         return people.totals(tx, 0)[0], posts.local_total(tx)
 
-    persons, written = await site.db.read(read)
+    # Counting costs, and nobody needs to know at once.
+    persons, written = await site.recent.get("about", site.clock(), _KEPT, lambda: site.db.read(read))
     federation = _FEDERATION[site.config.federation.mode]
     written_policy = site.config.privacy()
     privacy = [] if written_policy is None else [part for part in written_policy[0].split("\n\n") if part.strip()]

@@ -89,6 +89,8 @@ def everything(crowd: Crowd) -> Iterator[Filled]:
 
 def actors(crowd: Crowd) -> Iterator[Row]:
     """Accounts, then groups."""
+    last = {author: number for number, author in enumerate(crowd.author)}
+    last |= {group: number for number, group in enumerate(crowd.group) if group >= 0}
     for actor in range(crowd.accounts + crowd.groups):
         iri, local = crowd.iri(actor), crowd.is_local(actor)
         yield (
@@ -96,7 +98,7 @@ def actors(crowd: Crowd) -> Iterator[Row]:
             crowd.host(actor), crowd.host(actor), local, " ".join(word.title() for word in crowd.said(actor)[:2]),
             "<p>about</p>", iri, f"{iri}/inbox", f"{crowd.base(actor)}/inbox", f"{iri}/outbox", f"{iri}/followers",
             False, True, actor % 3 != 0, "[]", "[]", "active", 1 + crowd.follows // (actor + 10), 50, 10,
-            crowd.now - actor % 1000 * DAY // 10, crowd.now - DAY, None if local else crowd.now - DAY,
+            crowd.at(last[actor], crowd.posts) if actor in last else None, crowd.now - DAY, None if local else crowd.now - DAY,
         )  # fmt: skip
 
 

@@ -32,6 +32,6 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("all of processes", "FROM processes", "64 rows at most"),
     ("all of searches", "WHERE 0 = 1", "nothing is meant, and nothing read"),
     ("all of actors", "NOT notifications.filtered", "PostgreSQL may gather active authors where it looks at many rows"),
-    ("all of actors", "FROM posts JOIN searches", "the same"),
+    ("all of actors", "actors.indexable", "the same, or authors who want to be found"),
     ("all of posts by pk_posts", "entries.actor_id =", "the same, of posts with files"),
 ]

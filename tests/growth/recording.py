@@ -1,5 +1,5 @@
-"""What the drivers of the databases are asked while something runs: every statement with its values, and on SQLite how
-many steps its machine takes. Between SQLAlchemy and the driver, so that prepared statements are seen as well."""
+"""What the drivers of the databases are asked while something runs: every statement with its values. Between SQLAlchemy and the
+driver, so that prepared statements are seen as well."""
 
 import contextlib
 import re
@@ -11,8 +11,6 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, event
 
-STEPS = 100
-"""Steps of SQLite's machine that are counted as one."""
 _LISTS = re.compile(r"\((?:(?:\?|%s|%\(\w+\)s(?:::\w+)?)(?:, )?)+\)")
 _READS_OR_WRITES = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
@@ -23,18 +21,12 @@ class Recorder:
 
     path: str = ""
     asked: dict[str, tuple[str, Any, str]] = field(default_factory=dict)
-    steps: dict[str, int] = field(default_factory=dict)
 
     def heard(self, sql: str, values: Any) -> None:
         """Keep a statement the first time it is asked."""
         text = sql.strip()
         if text.upper().startswith(_READS_OR_WRITES):
             self.asked.setdefault(_LISTS.sub("(...)", text), (text, values, self.path))
-
-    def stepped(self) -> int:
-        """SQLite's machine took `STEPS` steps more; 0 lets it go on."""
-        self.steps[self.path] = self.steps.get(self.path, 0) + STEPS
-        return 0
 
 
 def _first(several: Any) -> tuple[Any, list[Any]]:
@@ -61,10 +53,6 @@ def recording() -> Iterator[Recorder]:
             return self
 
     class SqliteConnection(sqlite3.Connection):
-        def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, **named)
-            self.set_progress_handler(recorder.stepped, STEPS)
-
         def cursor(self, *_: Any, **__: Any) -> Any:
             return super().cursor(SqliteCursor)
 

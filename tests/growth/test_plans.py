@@ -20,6 +20,7 @@ from tests.bench.crowd import Crowd
 from tests.conftest import Databases
 from tests.growth import plans
 from tests.growth.allowed import ALLOWED
+from tests.growth.chosen import ON_POSTGRESQL, ON_SQLITE
 from tests.growth.paths import NOW, ORIGIN, everything, opened, pair
 from tests.growth.recording import Recorder, recording
 
@@ -54,6 +55,19 @@ def bad(recorder: Recorder, look: Look) -> list[str]:
         left = [one for one in wrong if not any(one.startswith(found) and part in short for found, part, _ in ALLOWED)]
         if left:
             told.append(f"{left} for {path}\n  {short}\n    " + "\n    ".join(plan))
+    return told
+
+
+def unchosen(recorder: Recorder, chosen: list[tuple[str, str]], look: Look) -> list[str]:
+    """Of these statements those that nobody asked, and those that are not run by their index."""
+    told = []
+    for part, index in chosen:
+        asked = [given for short, given in recorder.asked.items() if part in " ".join(short.split())]
+        told += [] if asked else [f"nobody asked {part}"]
+        for sql, values, path in asked:
+            plan = look(sql, values)[1]
+            if not any(index in line for line in plan):
+                told.append(f"{path}: not by {index}: {part}\n    " + "\n    ".join(plan))
     return told
 
 
@@ -95,7 +109,8 @@ async def test_on_sqlite(on_sqlite: tuple[str, Recorder], databases: Databases) 
             larger(connection)
         with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:  # statistics are read when it is opened
             look = lambda sql, values, asked=connection: plans.of_sqlite(asked, sql, values)  # noqa: E731
-            found += [f"statistics {when}: {one}" for one in bad(recorder, look)]
+            missed = unchosen(recorder, ON_SQLITE, look)
+            found += [f"statistics {when}: {one}" for one in (*bad(recorder, look), *missed)]
         connection.close()
     databases.drop(empty)
     assert found == [], f"{len(found)}\n" + "\n\n".join(found)
@@ -112,6 +127,9 @@ async def test_on_postgresql(databases: Databases, tmp_path: Path) -> None:
         for way in ("seqscan", "hashjoin", "mergejoin"):
             connection.execute(f"SET enable_{way} = off".encode())
         found = bad(recorder, lambda sql, values: plans.of_postgresql(connection, sql, values))
+        found += unchosen(recorder, ON_POSTGRESQL[:1], lambda sql, values: plans.of_postgresql(connection, sql, values))
+        connection.execute("SET enable_indexscan = off")  # as `storage.walks` does
+        found += unchosen(recorder, ON_POSTGRESQL[1:], lambda sql, values: plans.of_postgresql(connection, sql, values))
     databases.drop(url)
     assert found == [], f"{len(found)}\n" + "\n\n".join(found)
 
@@ -123,4 +141,8 @@ async def test_a_scan_is_seen(on_sqlite: tuple[str, Recorder]) -> None:
         connection.execute("DROP INDEX ix_notifications_person_id")
         connection.execute("DROP INDEX uq_notifications_once")
         found = bad(recorder, lambda sql, values: plans.of_sqlite(connection, sql, values))
+        connection.execute("DROP INDEX ix_follows_notify")
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        missed = unchosen(recorder, ON_SQLITE, lambda sql, values: plans.of_sqlite(connection, sql, values))
     assert any("all of notifications" in one for one in found)
+    assert len(missed) == 1

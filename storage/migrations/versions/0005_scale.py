@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Connection, text
 
-from storage import names, partitions
+from storage import names, partitions, row_marks
 
 revision = "0005_scale"
 down_revision = "0004_search"
@@ -53,11 +53,16 @@ def upgrade() -> None:
     op.drop_index("ix_follows_target_id", "follows")
     _index("ix_follows_target_id", "follows", "target_id", "state", "id")
     op.drop_index("ix_follows_notify", "follows")
-    _index("ix_follows_notify", "follows", "target_id", "state", "follower_id", where=("notify = 1", "notify"))
+    told = ("notify = 1", "notify")
+    _index("ix_follows_notify", "follows", "notify", "target_id", "state", "follower_id", where=told)
     _index("ix_actors_followed", "actors", "kind", "followers_count", "id", where=("local = 1", "local"))
     op.drop_index("ix_received_settled", "received")
     _index("ix_received_settled", "received", "settled_at", "state", where="settled_at IS NOT NULL")
     _claimed_by_host()
+    for table in ("posts", "actors"):
+        op.add_column(table, sa.Column("mark", sa.BigInteger(), nullable=False, server_default="0"))
+        for statement in row_marks.triggers(table, connection.dialect.name):
+            op.execute(statement)
     _names(connection)
     op.create_table(
         "processes",
