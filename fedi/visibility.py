@@ -23,18 +23,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, or_, select
 
 from storage import groups
 from storage.actors import Actor, actors
 from storage.blocks import blocks
 from storage.follows import follows
+from storage.interned import Asked
 from storage.memberships import accepted_among, memberships
 from storage.mentions import mentions
 from storage.metadata import Id, Tx, one_among
 from storage.peers import peers
 from storage.people import people
-from storage.posts import ROW, SAME, Post, posts
+from storage.posts import SAME, Post, posts
 from storage.prepared import parts, rows
 from storage.reactions import Boost, boosts
 from storage.timelines import entries
@@ -188,8 +189,8 @@ def seen(tx: Tx, viewer: Viewer, ids: list[int]) -> dict[int, Post]:
     return {post.id: post for post in SAME.all_of(tx, _SEEN[kind], values)}
 
 
-def _seen_by(person: Any, host: Any, asker: Any = None) -> Select[Any]:
-    return select(*ROW).where(posts.c.id.in_(bindparam("ids", expanding=True)), _condition(person, host, asker))
+def _seen_by(person: Any, host: Any, asker: Any = None) -> Asked:
+    return SAME.asked(posts.c.id.in_(bindparam("ids", expanding=True)), _condition(person, host, asker))
 
 
 _SEEN = {

@@ -42,6 +42,7 @@ from storage.metadata import (
 )
 from storage.prepared import parts
 from storage.row_class import row_class
+from storage.row_marks import mark_column, marked
 
 
 class NameTaken(Exception):
@@ -92,6 +93,7 @@ actors = Table(
     Column("image_description", Text),
     Column("hide_collections", Boolean, nullable=False, server_default=false()),  # whom it follows, and who it
     Column("hides", Json, nullable=False, server_default="[]"),  # tabs that its profile leaves out: media, …
+    mark_column(),
     UniqueConstraint("username", "domain"),
     Index("ix_actors_host", "host"),
 )
@@ -114,6 +116,7 @@ Index(
     postgresql_where=actors.c.local,
 )
 Index("ix_actors_groups", actors.c.id, sqlite_where=actors.c.kind == "Group", postgresql_where=actors.c.kind == "Group")
+marked(actors)
 
 
 @row_class(frozen=True, slots=True)
@@ -172,9 +175,9 @@ class Actor:
 
 
 _ROW = columns(actors, Actor)
-_SAME: Interned[Actor] = Interned(Actor, 4_000, 3 << 20)
+_SAME: Interned[Actor] = Interned(actors, Actor, 4_000, 3 << 20)
 _BY_ID = select(*_ROW).where(actors.c.id == bindparam("id"))
-_BY_IDS = select(*_ROW).where(actors.c.id.in_(bindparam("ids", expanding=True)))
+_BY_IDS = _SAME.asked(actors.c.id.in_(bindparam("ids", expanding=True)))
 _BY_IRI = select(*_ROW).where(actors.c.iri == bindparam("iri"))
 _BY_IRIS = select(*_ROW).where(actors.c.iri.in_(bindparam("iris", expanding=True)))
 _BY_NAME = select(*_ROW).where(

@@ -13,6 +13,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import Engine, exc
 
 from storage import held
+from storage.interned import KeptRows
 from storage.metadata import Tx
 from storage.postgres_statements import Statements
 from storage.prepared import BEGUN, OWN
@@ -32,6 +33,7 @@ class PostgresViews:
         self._mine = threading.local()
         self._guard = threading.Lock()
         self._open: list[Tx] = []
+        self._kept = KeptRows()
 
     def read(self, unit: Callable[[Tx], T]) -> T:
         """What `unit` returns over one consistent view, on this thread's connection. Raises what it raises."""
@@ -66,6 +68,7 @@ class PostgresViews:
     def _connect(self) -> Tx:
         tx = self._engine.connect()
         tx.__dict__[BEGUN] = True
+        self._kept.given_to(tx)
         driver: Any = tx.connection.driver_connection
         tx.__dict__[OWN] = Statements(driver)
         with self._guard:

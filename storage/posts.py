@@ -45,6 +45,7 @@ from storage.metadata import (
 )
 from storage.prepared import parts, rows
 from storage.row_class import row_class
+from storage.row_marks import mark_column, marked
 from storage.tags import plain, tags
 
 posts = Table(
@@ -93,6 +94,7 @@ posts = Table(
     Column("replies", Text),  # the collection of its answers, of a remote post
     Column("quotes_count", Integer, nullable=False, server_default="0"),
     Column("card_url", Text),  # the page whose `cards` row is shown below it
+    mark_column(),
     Index("ix_posts_author_id", "author_id", "id"),
 )
 Index(
@@ -180,6 +182,8 @@ IS_LATE = text(_LATE.format("posts."))
 # Hardly any are; who looks for days asks ids for the others.
 Index("ix_posts_late", posts.c.id, sqlite_where=text(_LATE.format("")), postgresql_where=text(_LATE.format("")))
 
+marked(posts)
+
 VISIBILITIES = ("public", "unlisted", "peers", "members", "followers", "direct")
 
 
@@ -231,8 +235,8 @@ class Post:
 
 
 ROW = columns(posts, Post)
-SAME: Interned[Post] = Interned(Post, 4_000, 6 << 20)
-"""Posts that were read before, for queries of `ROW`."""
+SAME: Interned[Post] = Interned(posts, Post, 4_000, 6 << 20)
+"""Posts that were read before."""
 _NAMES = [column.name for column in ROW]
 _VALUES = attrgetter(*_NAMES)
 _BY_ID = select(*ROW).where(posts.c.id == bindparam("id"))

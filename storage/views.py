@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, exc
 
 from storage import held
+from storage.interned import KeptRows
 from storage.metadata import Tx
 from storage.prepared import BEGUN
 
@@ -39,6 +40,7 @@ class Views:
         self._mine = threading.local()
         self._guard = threading.Lock()
         self._open: list[Tx] = []
+        self._kept = KeptRows()
         self._work = self._wait = math.inf
         self._quick: Tx | None = None
 
@@ -92,6 +94,7 @@ class Views:
     def _connect(self) -> Tx:
         tx = self._engine.connect()
         tx.__dict__[BEGUN] = True
+        self._kept.given_to(tx)
         with self._guard:
             self._open.append(tx)
         return tx

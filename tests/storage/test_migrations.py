@@ -26,9 +26,13 @@ def shape(tx: Connection) -> set[tuple[Any, ...]]:
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
         " FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
     )
+    triggers = (
+        "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger"
+        " WHERE NOT tgisinternal AND tgparentid = 0"
+    )
     return {
         tuple(row)
-        for query in (columns, indexes, constraints)
+        for query in (columns, indexes, constraints, triggers)
         for row in tx.execute(text(query))
         if not row[0].startswith("alembic")
     }
