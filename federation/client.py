@@ -1,24 +1,22 @@
-"""The protocol over HTTP: what may be asked of other servers, which answer is believed, and what an answer means.
+"""The protocol over HTTP: what may be asked of other servers and which answer is believed, and what is delivered to them.
 
-`Client` speaks over any `Transport`; the real one, with its guards, is `federation.transport`.
+`Client` speaks over any `Transport`; the real one, with its guards, is `federation.transport`. What a status means is in
+`federation.answers`; handles and what hosts run, in `federation.discovery`.
 """
 
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import msgspec
 
+from federation.answers import check_status
 from federation.dates import Dates
 from federation.errors import (
-    AddressForbidden,
-    Busy,
-    Gone,
     Malformed,
     Refused,
     TooLarge,
@@ -27,23 +25,13 @@ from federation.errors import (
     WrongOrigin,
 )
 from federation.fields import Json
-from federation.hosts import Networks, hostname_of, same_origin, split_iri, web_url
-from federation.nodeinfo import NodeInfo, read_index, read_nodeinfo
+from federation.hosts import Networks, same_origin, split_iri, web_url
 from federation.parse import MAX_BYTES, parse_document
 from federation.signatures.keys import PrivateKey
 from federation.signatures.sign import sign_get, sign_get_rfc9421, sign_post, sign_post_rfc9421
 from federation.signatures.threads import Signers
 from federation.transport import Response, Transport
-from federation.vocabulary.actor import ActorDocument, handle_host
-from federation.webfinger import (
-    ACTIVITY_JSON,
-    AS_PROFILE,
-    JRD,
-    WebfingerAnswer,
-    is_activity_type,
-    read_answer,
-    split_handle,
-)
+from federation.webfinger import ACTIVITY_JSON, AS_PROFILE, is_activity_type
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +65,7 @@ class Document:
 
 
 class Client:
-    """The protocol over a transport: fetches that can be believed, deliveries, WebFinger, NodeInfo.
+    """The protocol over a transport: fetches that can be believed, and deliveries.
 
     `user_agent` names the software and the instance; `clock` gives ms since 1970 for signatures. Whatever goes wrong is a
     FederationError.
@@ -163,7 +151,7 @@ class Client:
             sent = msgspec.json.encode(body)
         method = "GET" if body is None else "POST"
         answer = await self.services.send(method, url, headers, sent, timeout=SERVICE_SECONDS, limit=MAX_BYTES)
-        _check_status(answer, url, self.clock)
+        check_status(answer, url, self.clock)
         try:
             return msgspec.json.decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
@@ -175,7 +163,7 @@ class Client:
         for left in range(MAX_REDIRECTS, -1, -1):
             answer = await self._get_once(url, accept, key)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
-                _check_status(answer, url, self.clock)
+                check_status(answer, url, self.clock)
                 return answer, url
             if left:
                 url = self._redirected(url, answer.headers["location"])
@@ -273,7 +261,7 @@ class Client:
             answer = await attempt(True, quick_key)
             self.dates.hear(host, answer.headers, self.clock())
             if answer.status not in (400, 401):
-                _check_status(answer, url, self.clock)
+                check_status(answer, url, self.clock)
                 return
             answer = await self._knock(host, attempt)
             if answer.status < 300:  # so it was the signature, not the activity
@@ -282,7 +270,7 @@ class Client:
             answer = await self._knock(host, attempt)
         if answer.status == 401 and self.dates.blame(answer.headers, self.clock()):
             raise Unreachable(f"401 from {url[:200]}, whose clock differs much from ours", code="clock")
-        _check_status(answer, url, self.clock)
+        check_status(answer, url, self.clock)
 
     async def _sign(self, key: PrivateKey, signing: Callable[[], dict[str, str]]) -> dict[str, str]:
         """The headers of a signed request; with RSA in a thread."""
@@ -313,59 +301,7 @@ class Client:
             if error.answered is None:
                 raise
             answer = Response(error.answered, {}, b"")
-        _check_status(answer, url, self.clock)
-
-    async def webfinger(self, handle: str) -> WebfingerAnswer:
-        """The actor behind a handle (`@user@host`, `acct:user@host`).
-
-        When the host names another handle as subject, that handle's own host is asked and must name the same actor:
-        otherwise anybody could claim any handle. The actor's document is still to be fetched by the caller, who compares
-        its id. Raises Malformed for what is no handle, WrongOrigin for a false claim, and as `get_document`.
-        """
-        username, host = split_handle(handle)
-        answer = await self._ask_webfinger(username, host)
-        if _same_handle(answer.subject, f"{username}@{host}"):
-            return answer
-        second = await self._ask_webfinger(*split_handle(answer.subject))
-        if not _same_handle(second.subject, answer.subject) or second.actor_iri != answer.actor_iri:
-            raise WrongOrigin(f"{host} claims {answer.subject[:200]}, which says otherwise", code="webfinger-mismatch")
-        return second
-
-    async def handle_of(self, actor: ActorDocument) -> str:
-        """The handle `user@host` under which an actor is known, confirmed by the host of the handle.
-
-        Raises WrongOrigin when that host names another actor, and as `webfinger`.
-        """
-        answer = await self.webfinger(f"{actor.username}@{handle_host(actor)}")
-        if answer.actor_iri != actor.id:
-            raise WrongOrigin(f"{answer.subject[:200]} is not {actor.id[:200]}", code="webfinger-mismatch")
-        return answer.subject
-
-    async def _ask_webfinger(self, username: str, host: str) -> WebfingerAnswer:
-        resource = quote(f"acct:{username}@{host}", safe=":@")
-        document = await self._at_host(host, f"/.well-known/webfinger?resource={resource}", f"{JRD}, application/json")
-        return read_answer(document[0])
-
-    async def nodeinfo(self, host: str) -> NodeInfo:
-        """What software a host runs. Raises Malformed or WrongOrigin for a useless answer, and as `get_document`."""
-        index, origin = await self._at_host(host, "/.well-known/nodeinfo", "application/json")
-        return read_nodeinfo(await self.get_json(read_index(index, origin)))
-
-    async def _at_host(self, host: str, path: str, accept: str) -> tuple[Json, str]:
-        """The JSON at a path of a host, and the origin that was asked: https, or http too on allowed private networks."""
-        url = f"https://{host}"
-        if not self.networks.private:
-            return await self.get_json(url + path, accept), url
-        name = hostname_of(host)
-        local = ":" in host or name == "localhost" or name.endswith(".localhost") or self.networks.is_private(name)
-        first, second = (f"http://{host}", url) if local else (url, f"http://{host}")
-        try:
-            return await self.get_json(first + path, accept), first
-        except Unreachable as problem:
-            try:
-                return await self.get_json(second + path, accept), second
-            except (Unreachable, AddressForbidden):
-                raise problem from None
+        check_status(answer, url, self.clock)
 
     async def close(self) -> None:
         """Give back what the transports hold."""
@@ -380,10 +316,6 @@ def _is_at(found: Document) -> bool:
     return named is not None and split_iri(named.partition("#")[0]) == split_iri(found.url)
 
 
-def _same_handle(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
-
-
 def _sendable(url: str) -> str:
     """A checked URL as it goes over the wire and is signed: other than ASCII percent-encoded in path and query."""
     scheme, authority, rest = split_iri(url)
@@ -395,33 +327,3 @@ def _remember(hosts: dict[str, bool], host: str) -> None:
     if len(hosts) >= 4096:
         hosts.pop(next(iter(hosts)))
     hosts[host] = True
-
-
-def _check_status(answer: Response, url: str, clock: Callable[[], int]) -> None:
-    status = answer.status
-    if 200 <= status < 300:
-        return
-    text = f"{status} from {url[:200]}"
-    said = re.sub(r"[^\x20-\x7e]+", " ", answer.body[:300].decode("utf-8", "replace")).strip()
-    if said and not said.startswith("<"):
-        text = f"{text}: {said}"
-    if status in (429, 503):
-        raise Busy(text, retry_after=_retry_after(answer.headers.get("retry-after"), clock))
-    if status == 410:
-        raise Gone(text)
-    if status == 408 or status >= 500:
-        raise Unreachable(text, code="server-error")
-    raise Refused(text, answered=status)
-
-
-def _retry_after(value: str | None, clock: Callable[[], int]) -> int | None:
-    """A Retry-After header in seconds from now (RFC 9110 section 10.2.3); None when it is absent or unreadable."""
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit() and len(value) < 10:
-        return int(value)
-    try:
-        return max(0, int(parsedate_to_datetime(value[:100]).timestamp()) - clock() // 1000)
-    except (ValueError, TypeError, OverflowError):
-        return None

@@ -1,6 +1,6 @@
 """WebFinger (RFC 7033) and host-meta (RFC 6415): from `user@host` to an actor, and the way back.
 
-An answer is a claim: another host may name any subject. `Client.webfinger` asks the subject's own host whether it agrees.
+An answer is a claim: another host may name any subject. `federation.discovery` asks the subject's own host whether it agrees.
 """
 
 import re

@@ -82,6 +82,14 @@ def of_floods(tx: "Tx", site: "Site") -> Iterator[Finding]:
     for host, number in Counter(one.host for one in lately).most_common(3):
         if number >= _REFUSED:
             [(code, _)] = Counter(one.code for one in lately if one.host == host).most_common(1)
+            if code == "too-much-waiting":
+                yield Finding(
+                    "look",
+                    "flood",
+                    f"so much of {host} waits to be worked out that what it sends is refused; does «fedi serve» or «fedi worker» "
+                    f"run? If it does, and nobody here wants so much of it: «fedi peer block {host}»",
+                )
+                continue
             yield Finding(
                 "look",
                 "flood",
@@ -147,12 +155,13 @@ def peers_that_answer(tx: "Tx") -> list[str]:
 
 
 async def _ask(site: "Site", hosts: list[str]) -> int | None:
+    from federation import discovery
     from federation.errors import FederationError
 
     async def ask(host: str) -> None:
         with contextlib.suppress(FederationError, TimeoutError):
             async with asyncio.timeout(_SECONDS):
-                await site.client.nodeinfo(host)
+                await discovery.nodeinfo(site.client, host)
 
     try:
         await asyncio.gather(*(ask(host) for host in hosts))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from federation import discovery
 from federation import fields as wire
 from federation.errors import (
     FederationError,
@@ -51,7 +52,7 @@ async def actor(site: Site, handle_or_iri: str, *, fresh: bool = False) -> Actor
             return known
         await permitted(site, domain)
         answer = await once(
-            site, f"webfinger {username}@{domain}", lambda: site.client.webfinger(f"{username}@{domain}")
+            site, f"webfinger {username}@{domain}", lambda: discovery.webfinger(site.client, f"{username}@{domain}")
         )
         iri = answer.actor_iri
     known = await site.db.read(lambda tx: actors.by_iri(tx, iri))
@@ -73,7 +74,9 @@ async def interaction(site: Site, handle: str, iri: str, kinds: Sequence[str]) -
     if domain in (site.config.handle_domain, site.config.host):
         return f"/authorize_interaction?uri={quote(iri, safe='')}"
     await permitted(site, domain)
-    answer = await once(site, f"webfinger {username}@{domain}", lambda: site.client.webfinger(f"{username}@{domain}"))
+    answer = await once(
+        site, f"webfinger {username}@{domain}", lambda: discovery.webfinger(site.client, f"{username}@{domain}")
+    )
     address = answer.address_for(iri, kinds)
     if address is None:
         raise NotFound(f"{domain} does not say where its people follow or answer what is elsewhere.")
@@ -116,7 +119,7 @@ async def _confirmed_domain(site: Site, read: ActorDocument) -> str | None:
     Servers may keep handles on another domain than their actors (FEP-2c59, or found by asking).
     """
     try:
-        username, domain = split_handle(await site.client.handle_of(read))
+        username, domain = split_handle(await discovery.handle_of(site.client, read))
     except FederationError:
         return None
     return domain if username.lower() == read.username.lower() else None

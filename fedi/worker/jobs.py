@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from federation import discovery
 from federation.errors import FederationError
 from fedi.context import Site
 from fedi.media import processing, sweeping
@@ -46,7 +47,7 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
     software: str | None = None
     version: str | None = None
     try:
-        found = await site.client.nodeinfo(host)
+        found = await discovery.nodeinfo(site.client, host)
         software, version = found.software, found.version
     except FederationError as problem:
         log.info("%s does not say what it runs: %s", host, problem)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
+from federation import discovery
 from federation.errors import FederationError
 from federation.hosts import host_of
 from fedi.actions import verifying
@@ -56,7 +57,7 @@ async def _runs_fedi(site: Site, host: str) -> bool:
     if known is None or known.stance == "blocked" or known.nodeinfo_at is not None:
         return known is not None and known.software == "fedi"
     try:
-        found = await site.client.nodeinfo(host)
+        found = await discovery.nodeinfo(site.client, host)
     except FederationError:
         return False
     await site.db.write(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from federation import discovery
 from federation import transport as transport_module
 from federation.client import Client, Document
 from federation.errors import (
@@ -607,13 +608,13 @@ async def test_webfinger(client: Client, there: Peer) -> None:
     there.routes[f"/.well-known/webfinger?resource=acct:ada@{host}"] = webfinger(
         there, f"ada@{host}", there.url("/people/ada")
     )
-    found = await client.webfinger(f"@ada@{host}")
+    found = await discovery.webfinger(client, f"@ada@{host}")
     assert (found.subject, found.actor_iri) == (f"ada@{host}", there.url("/people/ada"))
     assert "application/jrd+json" in there.asked[0].headers["accept"]
     with pytest.raises(Refused):
-        await client.webfinger(f"bob@{host}")
+        await discovery.webfinger(client, f"bob@{host}")
     with pytest.raises(Malformed):
-        await client.webfinger("nobody")
+        await discovery.webfinger(client, "nobody")
 
 
 async def test_a_handle_at_another_domain_must_say_so_itself(client: Client, there: Peer) -> None:
@@ -622,12 +623,12 @@ async def test_a_handle_at_another_domain_must_say_so_itself(client: Client, the
     actor = there.url("/people/ada", "web.localhost")
     there.routes[f"/.well-known/webfinger?resource=acct:ada@{web}"] = webfinger(there, f"ada@{domain}", actor)
     there.routes[f"/.well-known/webfinger?resource=acct:ada@{domain}"] = webfinger(there, f"ada@{domain}", actor)
-    assert (await client.webfinger(f"ada@{web}")).subject == f"ada@{domain}"
+    assert (await discovery.webfinger(client, f"ada@{web}")).subject == f"ada@{domain}"
     document = {"id": actor, "type": "Person", "preferredUsername": "ada", "inbox": f"{actor}/inbox"}
-    assert await client.handle_of(read_actor(document)) == f"ada@{domain}"
-    assert await client.handle_of(read_actor({**document, "webfinger": f"ada@{domain}"})) == f"ada@{domain}"
+    assert await discovery.handle_of(client, read_actor(document)) == f"ada@{domain}"
+    assert await discovery.handle_of(client, read_actor({**document, "webfinger": f"ada@{domain}"})) == f"ada@{domain}"
     with pytest.raises(WrongOrigin):
-        await client.handle_of(read_actor({**document, "id": f"{actor}2"}))
+        await discovery.handle_of(client, read_actor({**document, "id": f"{actor}2"}))
 
 
 async def test_a_handle_that_another_host_claims_is_refused(
@@ -638,16 +639,16 @@ async def test_a_handle_that_another_host_claims_is_refused(
     claim = f"/.well-known/webfinger?resource=acct:alex@{evil}"
     there.routes[claim] = webfinger(there, f"boss@{victim}", there.url("/people/alex", "evil.localhost"))
     with pytest.raises(Refused):
-        await client.webfinger(f"alex@{evil}")
+        await discovery.webfinger(client, f"alex@{evil}")
     there.routes[f"/.well-known/webfinger?resource=acct:boss@{victim}"] = webfinger(
         there, f"boss@{victim}", there.url("/people/boss", "victim.localhost")
     )
     with pytest.raises(WrongOrigin):
-        await client.webfinger(f"alex@{evil}")
+        await discovery.webfinger(client, f"alex@{evil}")
     spoof = peer("attacks/webfinger-webfinger_spoof.json")
     there.routes[claim] = answer(spoof)
     with pytest.raises(Unreachable):  # the host of the claimed handle is asked, and has no address here
-        await client.webfinger(f"alex@{evil}")
+        await discovery.webfinger(client, f"alex@{evil}")
 
 
 async def test_nodeinfo(client: Client, there: Peer) -> None:
@@ -655,10 +656,10 @@ async def test_nodeinfo(client: Client, there: Peer) -> None:
     schema = "http://nodeinfo.diaspora.software/ns/schema/2.1"
     there.routes["/.well-known/nodeinfo"] = answer({"links": [{"rel": schema, "href": there.url("/ni")}]})
     there.routes["/ni"] = answer(peer("nodeinfo/nodeinfo-toolkit-lemmy.json"), content_type="application/json")
-    assert (await client.nodeinfo(host)).software == "lemmy"
+    assert (await discovery.nodeinfo(client, host)).software == "lemmy"
     there.routes["/.well-known/nodeinfo"] = answer({"links": [{"rel": schema, "href": "http://127.0.0.2/ni"}]})
     with pytest.raises(WrongOrigin):
-        await client.nodeinfo(host)
+        await discovery.nodeinfo(client, host)
 
 
 async def test_discovery_tries_both_schemes_on_private_networks_only(
@@ -673,13 +674,13 @@ async def test_discovery_tries_both_schemes_on_private_networks_only(
         )
         secure.routes["/ni"] = answer(peer("nodeinfo/nodeinfo-toolkit-mastodon.json"))
         client = Client(SocketTransport(LOOPBACK, str(pem)), LOOPBACK, "fedi", lambda: NOW)
-        assert (await client.nodeinfo(host)).software == "mastodon"
+        assert (await discovery.nodeinfo(client, host)).software == "mastodon"
         with pytest.raises(Unreachable):
-            await client.nodeinfo("nowhere.invalid")
+            await discovery.nodeinfo(client, "nowhere.invalid")
         await client.close()
     strict = Client(SocketTransport(Networks()), Networks(), "fedi", lambda: NOW)
     with pytest.raises(UnsupportedHost):
-        await strict.nodeinfo(host)
+        await discovery.nodeinfo(strict, host)
     with pytest.raises(Unreachable):
-        await strict.nodeinfo("nowhere.invalid")
+        await discovery.nodeinfo(strict, "nowhere.invalid")
     await strict.close()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation import hosts, nodeinfo, webfinger
-from federation.client import _retry_after
+from federation.answers import retry_after
 from federation.errors import BadSignature, FederationError, Malformed
 from federation.fields import milliseconds, timestamp
 from federation.hosts import Networks, host_of, is_public_address, normal_host, same_origin, split_iri, web_url
@@ -159,7 +159,7 @@ def test_multikeys(data: bytes) -> None:
 def test_dates(text: str) -> None:
     with contextlib.suppress(BadSignature):
         assert isinstance(_read_date(text), int)
-    assert isinstance(_retry_after(text, lambda: NOW), int | None)
+    assert isinstance(retry_after(text, lambda: NOW), int | None)
     read = milliseconds(text)
     if read is not None and 0 <= read < 253_402_300_800_000:
         assert milliseconds(timestamp(read)) == read

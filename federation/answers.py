@@ -1,0 +1,42 @@
+"""What the status of another server's answer means for who asked."""
+
+import re
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+
+from federation.errors import Busy, Gone, Refused, Unreachable
+from federation.http1 import Response
+
+
+def check_status(answer: Response, url: str, clock: Callable[[], int]) -> None:
+    """Raise what an answer from `url` means, unless it is a 2xx; `clock` gives ms since 1970.
+
+    Busy (429, 503), Gone (410), Unreachable (408, 5xx: it may be another time) or Refused (all else).
+    """
+    status = answer.status
+    if 200 <= status < 300:
+        return
+    text = f"{status} from {url[:200]}"
+    said = re.sub(r"[^\x20-\x7e]+", " ", answer.body[:300].decode("utf-8", "replace")).strip()
+    if said and not said.startswith("<"):
+        text = f"{text}: {said}"
+    if status in (429, 503):
+        raise Busy(text, retry_after=retry_after(answer.headers.get("retry-after"), clock))
+    if status == 410:
+        raise Gone(text)
+    if status == 408 or status >= 500:
+        raise Unreachable(text, code="server-error")
+    raise Refused(text, answered=status)
+
+
+def retry_after(value: str | None, clock: Callable[[], int]) -> int | None:
+    """A Retry-After header in seconds from now (RFC 9110 section 10.2.3); None when it is absent or unreadable."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    try:
+        return max(0, int(parsedate_to_datetime(value[:100]).timestamp()) - clock() // 1000)
+    except (ValueError, TypeError, OverflowError):
+        return None
