@@ -5,7 +5,7 @@ what waits, and counting ends at `MOST`, so that asking costs little however muc
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from storage.jobs import jobs
 from storage.links import links
@@ -15,6 +15,8 @@ from storage.received import IS_AGAIN, IS_FRESH, received
 
 MOST = 100_000
 """As far as rows are counted."""
+_WALKED = 2_000
+"""Rows of one step of a walk over what waits."""
 _LOOKED_AT = 2_000
 """Links with something to send that are looked at, longest waiting first."""
 
@@ -48,6 +50,31 @@ def of_received(tx: Tx, now: int) -> Queue:
     found = [_queue(tx, received.c.due_at, condition, received.c.due_at <= now) for condition in (IS_FRESH, IS_AGAIN)]
     oldest = min((one.oldest for one in found if one.oldest is not None), default=None)
     return Queue(min(MOST, sum(one.due for one in found)), oldest)
+
+
+Place = tuple[bool, Any, int]
+"""Where a walk over what waits goes on: whether among rows that are tried again, and behind which of their index."""
+START: Place = (False, "", 0)
+
+
+def sizes(tx: Tx, after: Place = START) -> tuple[dict[str, tuple[int, int]], Place | None]:
+    """(how many of the rows that wait after this place are of each host, and the bytes of their bodies; the place to go on
+    at, None at the end). Some thousand rows at a time, in the order of the index, as there may be a million."""
+    again, key, row_id = after
+    by = received.c.due_at if again else received.c.host
+    rows = tx.execute(
+        select(received.c.host, func.length(received.c.body), by, received.c.id)
+        .where(IS_AGAIN if again else IS_FRESH, tuple_(by, received.c.id) > tuple_(key, row_id))
+        .order_by(by, received.c.id)
+        .limit(_WALKED)
+    ).all()
+    found: dict[str, tuple[int, int]] = {}
+    for host, size, _, _ in rows:
+        number, bytes_ = found.get(host, (0, 0))
+        found[host] = number + 1, bytes_ + size
+    if len(rows) == _WALKED:
+        return found, (again, rows[-1][2], rows[-1][3])
+    return found, None if again else (True, -1, 0)
 
 
 def of_jobs(tx: Tx, now: int) -> Queue:

@@ -85,7 +85,7 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
     from uvicorn import config as uvicorn_config
 
     from fedi.app import build
-    from fedi.cli import connections, sockets
+    from fedi.cli import sockets, straight
 
     sockets.prepare(bound)
     app = build(config, worker=worker)
@@ -93,7 +93,7 @@ def _answer(config: Config, bound: socket.socket, *, worker: bool) -> None:
         uvicorn_config.Config(
             app,
             loop="uvloop",
-            http=connections.Http,
+            http=straight.Http,
             ws=cast("type[asyncio.Protocol]", sockets.websocket),
             ws_max_size=sockets.MESSAGE,
             ws_ping_interval=sockets.PING,

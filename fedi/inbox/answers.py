@@ -1,9 +1,14 @@
 """Answers of the inbox as ASGI messages, ready to be sent."""
 
+import logging
 from typing import NamedTuple
 
 import msgspec
 from starlette.types import Message
+
+from storage.database import StorageUnavailable
+
+log = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
@@ -34,3 +39,17 @@ def refusal(status: int, code: str, text: str, *more: tuple[bytes, bytes]) -> An
 def busy(code: str, text: str, seconds: int = 5) -> Answer:
     """503: what was sent is not kept; it should be sent again after some seconds."""
     return refusal(503, code, text, (b"retry-after", str(seconds).encode()))
+
+
+def full() -> Answer:
+    """503: this sender has as much under way as there is room for."""
+    return busy("busy", "more than can be stored at once came from you; send it again in a moment")
+
+
+def failed(problem: Exception) -> Answer:
+    """The answer to what could not be kept because of this."""
+    if isinstance(problem, StorageUnavailable):
+        log.debug("nothing can be stored: %s", problem)  # `storage.outages` says it, once
+        return busy("unavailable", "the database can't be reached or written to; what you sent was not kept")
+    log.error("the inbox failed", exc_info=problem)
+    return refusal(500, "fault", "this is our fault; what you sent was not kept")

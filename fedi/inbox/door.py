@@ -8,8 +8,8 @@ what is refused waits before anything of it is read (`fedi.inbox.forgeries`).
 """
 
 import asyncio
-import logging
 import re
+from collections.abc import Callable
 
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
@@ -18,23 +18,21 @@ from federation.activity import Activity, Authentic
 from federation.errors import BadSignature, FederationError, TooLarge
 from federation.hosts import host_of
 from federation.parse import MAX_BYTES, parse
-from federation.policy import Verdict
+from federation.policy import Decision, Verdict
 from federation.signatures.verify import Claim, verify
 from federation.synchronisation import HEADER
 from fedi import fetching
 from fedi.context import Site
 from fedi.inbox import refusals
-from fedi.inbox.answers import ACCEPTED, Answer, busy, refusal
+from fedi.inbox.answers import ACCEPTED, Answer, busy, failed, full, refusal
+from fedi.inbox.backlog import RETRY, TOO_MUCH, Backlog
 from fedi.inbox.forgeries import Forgeries, Name, claimed
 from fedi.inbox.gather import Gatherer, Proven
 from fedi.inbox.room import Room
 from fedi.inbox.unknown import key_of_unknown
 from fedi.limits import network
 from fedi.signatures import claim_in, target
-from storage.database import StorageUnavailable
 from storage.received import Arrived
-
-log = logging.getLogger(__name__)
 
 PROVEN = 16 << 20
 """Bytes of activities in memory at most that are proven and wait for the disk, by the host that sent them."""
@@ -60,7 +58,9 @@ class Inbox:
         self._proven = Room(PROVEN)
         self._unproven = Room(UNPROVEN)
         self._forgeries = Forgeries()
+        self._backlog: Backlog | None = None
         self._gatherer: Gatherer | None = None
+        self._telling: set[asyncio.Task[None]] = set()
 
     def takes(self, path: str) -> bool:
         """Whether a POST to this path is for an inbox."""
@@ -70,21 +70,71 @@ class Inbox:
         """Answer one POST: 202 when the activity is kept (or was before); else the status and reason of
         `federation.errors`; 503 with Retry-After when it can't be kept now."""
         site: Site = scope["app"].state.site
-        if self._gatherer is None:
-            self._gatherer = Gatherer(site)
         try:
-            answer = await self._answer(site, self._gatherer, scope, receive)
-        except StorageUnavailable as problem:
-            log.debug("nothing can be stored: %s", problem)  # `storage.outages` says it, once
-            answer = busy("unavailable", "the database can't be reached or written to; what you sent was not kept")
-        except Exception:
-            log.exception("the inbox failed")
-            answer = refusal(500, "fault", "this is our fault; what you sent was not kept")
+            answer = await self._answer(site, scope, receive)
+        except Exception as problem:  # noqa: BLE001 - whoever sent it is told
+            answer = failed(problem)
         if answer is not None:
             await send(answer.start)
             await send(answer.body)
 
-    async def _answer(self, site: Site, gatherer: Gatherer, scope: Scope, receive: Receive) -> Answer | None:
+    def at_once(self, site: Site, scope: Scope, address: str, raw: bytes, told: Callable[[Answer], None]) -> bool:
+        """Take a POST that came as a whole and needs nothing but to be proven and stored, as nearly all that come; `told`
+        hears the answer later. False for all others, of which nothing is done: they are for `__call__`.
+
+        `address` sent it, `raw` is its body. A task, its futures and the messages of ASGI cost as much as a proof.
+        """
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        sender = network(address), claimed(headers)
+        now = site.clock()
+        if headers.get(b"content-type") != _USUAL or len(raw) > MAX_BYTES or self._forgeries.refuses(*sender, now):
+            return False
+        try:
+            activity = parse(raw)
+            claim = claim_in(site, scope["method"], target(scope), scope["headers"])
+            key = site.cached_public_key(claim.key_id)
+            if key is None:
+                return False
+            authentic = verify(claim, key, raw, now, activity)
+        except FederationError:
+            return False
+        proven = _proven(site, authentic, claim, headers, now)
+        host = proven.row.host
+        if not self._proven.fits(host, len(raw) + OVERHEAD) or not self._backlog_of(site).enter(host, len(raw)):
+            return False
+        site.pressure.arrived()
+        self._forgeries.good(*sender, host, now)
+        self._keep(site, proven, told)
+        return True
+
+    def _keep(self, site: Site, proven: Proven, told: Callable[[Answer], None]) -> None:
+        """Store what is proven and has its room; `told` hears the answer."""
+        host, size, backlog = proven.row.host, len(proven.row.body) + OVERHEAD, self._backlog_of(site)
+        self._proven.hold(host, size)
+
+        def stored(came: Decision | Exception) -> None:
+            self._proven.leave(host, size)
+            if isinstance(came, Exception):
+                backlog.leave(host, len(proven.row.body))
+                told(failed(came))
+            elif came.verdict is Verdict.REJECT:
+                backlog.leave(host, len(proven.row.body))
+                telling = asyncio.get_running_loop().create_task(_refused(site, proven.row, came, told))
+                self._telling.add(telling)
+                telling.add_done_callback(self._telling.discard)
+            else:
+                told(ACCEPTED)
+
+        if self._gatherer is None:
+            self._gatherer = Gatherer(site)
+        self._gatherer.put(proven, stored)
+
+    def _backlog_of(self, site: Site) -> Backlog:
+        if self._backlog is None:
+            self._backlog = Backlog(site)
+        return self._backlog
+
+    async def _answer(self, site: Site, scope: Scope, receive: Receive) -> Answer | None:
         """The answer; None for a sender who has gone."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         address = scope["client"][0] if scope.get("client") else ""
@@ -112,24 +162,26 @@ class Inbox:
         if isinstance(proven, Answer):
             return proven
         # From here on it is a row: what was read of the body is gone while it waits.
-        host, size = proven.row.host, len(raw) + OVERHEAD
-        if not self._proven.enter(host, size):
-            return _full()
-        try:
-            decision = await gatherer.store(proven)
-        finally:
-            self._proven.leave(host, size)
-        if decision.verdict is Verdict.REJECT:
-            row = proven.row
-            await refusals.keep_decision(site, decision, host, row.actor, row.activity_id, row.type)
-            return refusal(403, decision.code, decision.text)
-        return ACCEPTED
+        row = proven.row
+        if not self._proven.fits(row.host, len(raw) + OVERHEAD):
+            return full()
+        if not self._backlog_of(site).enter(row.host, len(raw)):
+            await refusals.keep_decision(site, TOO_MUCH, row.host, row.actor, row.activity_id, row.type)
+            return refusal(429, TOO_MUCH.code, TOO_MUCH.text, (b"retry-after", RETRY))
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def tell(answer: Answer) -> None:
+            if not answered.done():  # else its sender has gone
+                answered.set_result(answer)
+
+        self._keep(site, proven, tell)
+        return await answered
 
     async def _rest(self, address: str, begun: bytes, receive: Receive) -> bytes | Answer | None:
         """The whole body of which `begun` is the first part."""
         pieces, size, who = [begun], len(begun), network(address)
         if not self._unproven.enter(who, size):
-            return _full()
+            return full()
         try:
             async with asyncio.timeout(SLOWEST):
                 while True:
@@ -140,7 +192,7 @@ class Inbox:
                     if size + len(piece) > MAX_BYTES:
                         return refusal(413, TooLarge.code, f"an activity has at most {MAX_BYTES} bytes")
                     if not self._unproven.enter(who, len(piece)):
-                        return _full()
+                        return full()
                     pieces.append(piece)
                     size += len(piece)
                     if not message.get("more_body"):
@@ -164,12 +216,12 @@ class Inbox:
             host, size = host_of(claim.key_id), len(raw) + OVERHEAD
             # Not proven yet, but only who is flooding, or lies about itself, hears of it; and it costs no proof.
             if not self._proven.fits(host, size):
-                return _full()
+                return full()
             key = site.cached_public_key(claim.key_id)
             if key is None:
                 who, _ = sender
                 if not self._unproven.enter(who, size):
-                    return _full()
+                    return full()
                 try:
                     found = await key_of_unknown(site, scope, who, activity, claim, host)
                 finally:
@@ -195,21 +247,7 @@ class Inbox:
             await refusals.keep(site, address, raw, activity, claim, problem)
             return refusal(problem.status, problem.code, problem.text)
         self._forgeries.good(*sender, host, now)
-        told = headers[_HEADER].decode("latin-1") if _HEADER in headers and HEADER in claim.covered else None
-        # The id is made in this moment, and then it goes into the queue: ids of an actor are in the order of arrival.
-        row = Arrived(
-            site.db.ids.next(now),
-            activity.id,
-            activity.type[:60],
-            host,
-            activity.actor,
-            claim.key_id,
-            authentic.via,
-            raw,
-            now,
-            now,
-        )
-        return Proven(row, told)
+        return _proven(site, authentic, claim, headers, now)
 
     async def _with_new_key(
         self, site: Site, address: str, activity: Activity, claim: Claim, problem: BadSignature
@@ -227,8 +265,32 @@ class Inbox:
         return verify(claim, key, activity.raw, site.clock(), activity)
 
 
-def _full() -> Answer:
-    return busy("busy", "more than can be stored at once came from you; send it again in a moment")
+def _proven(site: Site, authentic: Authentic, claim: Claim, headers: dict[bytes, bytes], now: int) -> Proven:
+    """The row of what was proven at `now` ms, with what it says of its actor's followers."""
+    activity = authentic.activity
+    told = headers[_HEADER].decode("latin-1") if _HEADER in headers and HEADER in claim.covered else None
+    # The id is made in this moment, and then it goes into the queue: ids of an actor are in the order of arrival.
+    row = Arrived(
+        site.db.ids.next(now),
+        activity.id,
+        activity.type[:60],
+        host_of(claim.key_id),
+        activity.actor,
+        claim.key_id,
+        authentic.via,
+        activity.raw,
+        now,
+        now,
+    )
+    return Proven(row, told)
+
+
+async def _refused(site: Site, row: Arrived, decision: Decision, told: Callable[[Answer], None]) -> None:
+    """Keep that policy refused it, then tell its sender."""
+    try:
+        await refusals.keep_decision(site, decision, row.host, row.actor, row.activity_id, row.type)
+    finally:
+        told(refusal(403, decision.code, decision.text))
 
 
 def routes(inbox: Inbox) -> list[Route]:

@@ -29,6 +29,10 @@ BYTES = 4 << 20
 """... and bytes of their bodies."""
 
 
+Told = Callable[[Decision | Exception], None]
+"""Called with what policy decided of an activity, or with why it could not be stored. It must not raise."""
+
+
 class Proven(NamedTuple):
     """An activity that was proven, on its way to disk; `told` is what its Collection-Synchronization header says."""
 
@@ -44,29 +48,26 @@ class Gatherer:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._waiting: list[tuple[Proven, asyncio.Future[Decision]]] = []
+        self._waiting: list[tuple[Proven, Told]] = []
         self._bytes = 0
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
 
-    async def store(self, proven: Proven) -> Decision:
-        """Store it and say what policy decided; it is stored unless that is a refusal, or it was here already.
-
-        Raises StorageUnavailable when nothing can be stored now.
+    def put(self, proven: Proven, told: Told) -> None:
+        """Store it soon, unless policy refuses it or it was here already. Then, after the commit, `told` hears what policy
+        decided; or StorageUnavailable when nothing can be stored now, or what else was wrong.
         """
         loop = asyncio.get_running_loop()
-        stored: asyncio.Future[Decision] = loop.create_future()
         if not self._waiting:
             self._since = loop.time()
-        self._waiting.append((proven, stored))
+        self._waiting.append((proven, told))
         self._bytes += len(proven.row.body)
         if self._writing is None:
             if len(self._waiting) >= ROWS or self._bytes >= BYTES:
                 self._begin()
             elif self._timer is None:
                 self._timer = loop.call_later(WITHIN, self._begin)
-        return await stored
 
     def _begin(self) -> None:
         """Write what waits, as much as goes into one transaction."""
@@ -93,32 +94,23 @@ class Gatherer:
             # Those that waited long enough while the last batch was written go as soon as its own have been told.
             self._timer = loop.call_at(max(self._since + WITHIN, loop.time()), self._begin)
 
-    async def _write(
-        self, batch: "Sequence[tuple[Proven, asyncio.Future[Decision]]]", may: Callable[[str], bool]
-    ) -> None:
+    async def _write(self, batch: Sequence[tuple[Proven, Told]], may: Callable[[str], bool]) -> None:
         begun = perf_counter()
         try:
             several = [proven for proven, _ in batch]
             decisions = await self._site.db.write(lambda tx: _store(tx, self._site, several, may))
         except Exception as problem:  # noqa: BLE001 - whoever waits is told
             if len(batch) == 1 or isinstance(problem, StorageUnavailable):
-                for _, stored in batch:
-                    if not stored.done():
-                        stored.set_exception(_again(problem))
+                for _, told in batch:
+                    told(problem)
                 return
             # One of them can't be stored: the others must not fail with it.
             for one in batch:
                 await self._write([one], may)
             return
         self._site.steps.add("inbox.gather", perf_counter() - begun, len(batch))
-        for proven, stored in batch:
-            if not stored.done():  # else its sender has gone
-                stored.set_result(decisions[proven.row.host, proven.row.type])
-
-
-def _again(problem: Exception) -> Exception:
-    """An exception of its own for each who waits, as each adds where it passed."""
-    return StorageUnavailable(str(problem)) if isinstance(problem, StorageUnavailable) else problem
+        for proven, told in batch:
+            told(decisions[proven.row.host, proven.row.type])
 
 
 def _store(

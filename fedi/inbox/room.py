@@ -24,15 +24,17 @@ class Room:
         """Let `size` bytes of `who` in; False when there is no room for them, as far as this sender goes."""
         if not self.fits(who, size):
             return False
+        self.hold(who, size)
+        return True
+
+    def hold(self, who: str, size: int) -> None:
+        """Count `size` bytes of `who` that are in already, whether there is room for them or not."""
         self._by[who] = self._by.get(who, 0) + size
         self._held += size
-        return True
 
     def leave(self, who: str, size: int) -> None:
         """Give back what was let in."""
-        left = self._by.get(who, 0) - size
-        if left > 0:
-            self._by[who] = left
-        else:
-            self._by.pop(who, None)
-        self._held -= size
+        inside = self._by.pop(who, 0)
+        if inside > size:
+            self._by[who] = inside - size
+        self._held -= min(size, inside)

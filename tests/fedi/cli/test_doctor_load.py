@@ -95,6 +95,20 @@ def test_a_flood_of_what_is_refused(operator: Operator, write: Callable[..., Non
 
 
 @both
+def test_a_host_of_which_too_much_waits(operator: Operator, write: Callable[..., None]) -> None:
+    def unit(tx: Tx) -> None:
+        for number in range(150):
+            row = DecisionRow(
+                number + 1, "in", "busy.example", None, None, "Like", "reject", "too-much-waiting", "x", 1, now()
+            )
+            decisions.insert(tx, row)
+
+    write(unit)
+    _, found = findings(operator)
+    assert "so much of busy.example waits to be worked out" in found["flood", "look"]
+
+
+@both
 def test_a_flood_of_what_is_taken(
     operator: Operator, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
