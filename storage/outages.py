@@ -11,6 +11,8 @@ import time
 log = logging.getLogger("fedi.database")
 
 _SAY_EVERY = 60.0
+QUIET = 1.0
+"""Seconds without a failure after which an outage is over."""
 _FRESH = 30.0
 """Seconds after the last failure for which it is still what is the matter: where nothing is asked, nothing succeeds either."""
 
@@ -80,7 +82,9 @@ class Outage:
         )
 
     def over(self) -> None:
-        """A unit of work was done."""
+        """A unit of work was done. On a disk that is full some are done and others not: it is over after `QUIET`."""
+        if time.monotonic() - self._last < QUIET:
+            return
         with self._lock:
             since, self._since = self._since, None
             failed = self._failed

@@ -80,8 +80,11 @@ def main() -> None:
     options.out.write_text(json.dumps([asdict(figure) for figure in figures.all], indent=1) + "\n")
     print(f"written to {options.out}")
     if options.full:
-        for more in ("tests.bench.processes", "tests.bench.faults"):
-            subprocess.run([sys.executable, "-m", more], check=True)
+        ended = [
+            subprocess.run([sys.executable, "-m", more], check=False).returncode
+            for more in ("tests.bench.processes", "tests.bench.faults")
+        ]
+        sys.exit(any(ended))
 
 
 if __name__ == "__main__":

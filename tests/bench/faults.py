@@ -1,8 +1,9 @@
 """Bad days at full size: `python -m tests.bench.faults [--quick] [--only WORDS]`.
 
-For each fault: how many activities of others are taken a second while it lasts, against without; the most memory that the
-server held; rows that got a 2xx and are not there (0); and what `fedi doctor` or the log said. The same faults at a small
-size are tests (`tests/live`).
+For each fault: how many activities of others are taken a second while it lasts, against without, and how long an answer took
+at most; the most memory that the server held; rows that got a 2xx and are not there (0); and what `fedi doctor` or the log said.
+Ends with status 1 when something was lost or went over a bound (`tests.bench.bad_days`). The same faults at a small size are
+tests (`tests/live`); those of disks, databases and clocks are in `tests.bench.outages`.
 """
 
 import argparse
@@ -10,93 +11,37 @@ import asyncio
 import json
 import multiprocessing
 import os
-import resource
-import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import uvloop
-from sqlalchemy import func, select
 
 from federation.signatures.sign import sign_post
-from fedi.cli import postgres
+from storage import received
 from storage.database import Database
-from storage.received import received
-from tests.bench.wire import Connection, Remote, remotes, serve
-from tests.live.faults import doctor
+from storage.metadata import Tx
+from storage.received import Received
+from tests.bench import outages
+from tests.bench.bad_days import Faults, one, report
+from tests.bench.wire import Connection, Remote
+from tests.live.client import Person
 from tests.live.slow import KINDS, Slow
-from tests.live.test_full_disk import fill
-from tests.servers import Server, free_port
+from tests.live.test_streaming_unread import listening
 
-HOSTS = 60
-OTHERS = 20
-"""Hosts whose rate is measured, of sixty; the fortieth floods."""
-CONNECTIONS = 8
+BACKLOG = 200_000
+TENTHS = 0.5
+"""What the last tenth of a backlog must reach of the rate of the first, while others ask for other things."""
 
 
-class Faults:
-    """An instance, its peers, and what others were answered."""
-
-    def __init__(self, server: Server, actors: list[Remote], seconds: float) -> None:
-        self.server, self.actors, self.seconds = server, actors, seconds
-        self.accepted: list[str] = []
-        self.statuses: Counter[int] = Counter()
-        self._number = 0
-
-    async def others(self, seconds: float) -> float:
-        """Let others send for so long; how many were taken a second. Who gets no answer within ten seconds goes on."""
-        end = time.perf_counter() + seconds
-        before = len(self.accepted)
-
-        async def work(remote: Remote) -> None:
-            connection = Connection(self.server.url)
-            while time.perf_counter() < end:
-                self._number += 1
-                note = remote.note(f"{time.time_ns()}", self._number)
-                try:
-                    async with asyncio.timeout(10):
-                        status, _ = await connection.send(remote.request(f"{self.server.url}/inbox", note))
-                except (OSError, TimeoutError, asyncio.IncompleteReadError):
-                    status = 0
-                    connection.close()
-                self.statuses[status] += 1
-                if status == 202:
-                    self.accepted.append(note["id"])
-                elif status != 202:
-                    await asyncio.sleep(0.05)
-            connection.close()
-
-        await asyncio.gather(*(work(remote) for remote in self.actors[:CONNECTIONS]))
-        return (len(self.accepted) - before) / seconds
-
-    async def lost(self) -> int:
-        """How many of what was taken are not there once nothing waits any more."""
-        db = Database(self.server.database, readers=1, writers=1)
-        try:
-            end = time.perf_counter() + 120
-            waiting = (
-                select(func.count()).select_from(received).where(received.c.state == "new", received.c.via.isnot(None))
-            )
-            while time.perf_counter() < end:
-                if not await db.read(lambda tx: tx.scalar(waiting)):
-                    break
-                await asyncio.sleep(0.5)
-            done = select(received.c.activity_id).where(received.c.state == "done")
-            there = set(await db.read(lambda tx: list(tx.scalars(done))))
-            return sum(one not in there for one in self.accepted)
-        finally:
-            db.close()
-
-
-Fault = Callable[[Faults], Awaitable[None]]
-
-
-def _flood(address: str, requests: list[bytes], seconds: float, told: "multiprocessing.Queue[dict[int, int]]") -> None:
+def _flood(
+    address: str, requests: list[bytes], seconds: float, connections: int, told: "multiprocessing.Queue[dict[int, int]]"
+) -> None:
     """In a process of its own: send as fast as it goes."""
 
     async def run() -> Counter[int]:
@@ -116,16 +61,16 @@ def _flood(address: str, requests: list[bytes], seconds: float, told: "multiproc
                 found[status] += 1
             connection.close()
 
-        await asyncio.gather(*(work() for _ in range(64)))
+        await asyncio.gather(*(work() for _ in range(connections)))
         return found
 
     told.put(dict(uvloop.run(run())))
 
 
-async def _flooded(faults: Faults, requests: list[bytes], name: str) -> None:
+async def _flooded(faults: Faults, requests: list[bytes], name: str, connections: int = 64) -> None:
     told: multiprocessing.Queue[dict[int, int]] = multiprocessing.Queue()
     process = multiprocessing.get_context("fork").Process(
-        target=_flood, args=(faults.server.url, requests, faults.seconds, told)
+        target=_flood, args=(faults.server.url, requests, faults.seconds, connections, told)
     )
     process.start()
     await report(faults, name, faults.others(faults.seconds))
@@ -146,11 +91,21 @@ async def valid(faults: Faults) -> None:
 
 async def forged(faults: Faults) -> None:
     """One host sends as fast as this machine can, all with a signature that does not fit."""
+    await _flooded(faults, _forgeries(faults), "flood of bad signatures")
+
+
+async def forged_widely(faults: Faults) -> None:
+    """The same over two thousand connections, as refusals are held back for a while."""
+    await _flooded(faults, _forgeries(faults), "flood of bad signatures over 2,000 connections", 2000)
+
+
+def _forgeries(faults: Faults) -> list[bytes]:
+    """So many that they last, all the same."""
     one = faults.actors[40]
     raw = one.request(f"{faults.server.url}/inbox", one.note("forged", 0))
     begun = raw.index(b'signature="') + len(b'signature="')
     forged = raw[:begun] + b"AAAA" + raw[begun + 4 :]
-    await _flooded(faults, [forged] * int(10_000 * faults.seconds), "flood of bad signatures")
+    return [forged] * int(10_000 * faults.seconds)
 
 
 async def half_open(faults: Faults) -> None:
@@ -199,122 +154,126 @@ async def slow_keys(faults: Faults) -> None:
     slow.close()
 
 
-async def full_disk(faults: Faults) -> None:
-    """The disk of the database and of the log is full; then there is room again."""
-    disk = faults.server.folder
-    fill(disk)
-    await report(faults, "a full disk", faults.others(faults.seconds))
-    (disk / "ballast").unlink()
-    print(f"    afterwards: {await faults.others(3):,.0f} a second")
+async def unread_streams(faults: Faults) -> None:
+    """Forty-five clients listen to a home, by WebSocket and by server-sent events, and read nothing, while long posts come."""
+    author = faults.actors[0]
+    Person(faults.server, "ada", faults.token).ask("GET", "/api/v1/timelines/home")
+    await _followed(faults, author)
+    held = [
+        await asyncio.to_thread(listening, faults.server, faults.token, upgrade=bool(number % 2))
+        for number in range(45)
+    ]
+    sender = Connection(faults.server.url)
+
+    async def long() -> None:
+        for number in range(int(30 * faults.seconds)):
+            note = author.note(f"long{time.time_ns()}", number)
+            note["object"]["content"] = "<p>" + "long " * 30_000 + "</p>"
+            await sender.send(author.request(f"{faults.server.url}/inbox", note))
+
+    sending = asyncio.create_task(long())
+    await report(faults, "45 streams that nobody reads", faults.others(faults.seconds))
+    await sending
+    sender.close()
+    for one_ in held:
+        one_.close()
 
 
-async def files_may_not_grow(faults: Faults) -> None:
-    """As a full disk, where none can be mounted."""
-    assert faults.server.process is not None
-    resource.prlimit(faults.server.process.pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-    await report(faults, "files may not grow", faults.others(faults.seconds))
-    resource.prlimit(faults.server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    print(f"    afterwards: {await faults.others(3):,.0f} a second")
+async def _followed(faults: Faults, actor: Remote) -> None:
+    """Ada follows an actor, who accepts."""
+    ada = Person(faults.server, "ada", faults.token)
+
+    def follow() -> str:
+        handle = f"@u{actor.number}@{actor.host}"
+        [found] = ada.insist("GET", "/api/v2/search", q=handle, resolve="true")["accounts"]
+        ada.insist("POST", f"/api/v1/accounts/{found['id']}/follow")
+        return str(found["id"])
+
+    account = await asyncio.to_thread(follow)
+    for _ in range(200):
+        [known] = await asyncio.to_thread(ada.ask, "GET", "/api/v1/accounts/relationships", **{"id[]": account})
+        if known["following"]:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{actor.host} did not accept")
 
 
-async def report(faults: Faults, name: str, others: Awaitable[float]) -> None:
-    """Print what others got while a fault lasts, and what is said of it."""
-    faults.statuses.clear()
-    used, begun = cpu(faults.server), time.perf_counter()
-    rate = await others
-    share = (cpu(faults.server) - used) / (time.perf_counter() - begun)
-    said = await asyncio.to_thread(doctor, faults.server)
-    answered = ", ".join(f"{number} × {status or 'none'}" for status, number in sorted(faults.statuses.items()))
-    print(
-        f"  {name}: others {rate:,.0f} a second ({answered}); {share:.0%} of a core, peak {faults.server.memory:,.0f} MB"
-    )
-    for line in said.splitlines():
-        if not line.startswith(("url:", "contact:", "federation.", "people:")):
-            print(f"    doctor: {line[:200]}")
-    for line in faults.server.log.read_text().splitlines():
-        if " ERROR " in line or " WARNING " in line:
-            print(f"    log: {line[:200]}")
-
-
-def cpu(server: Server) -> float:
-    """CPU seconds of the server so far."""
-    assert server.process is not None
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@asynccontextmanager
-async def instance(folder: Path, database: str, seconds: float) -> AsyncIterator[Faults]:
-    """An instance whom sixty hosts follow."""
-    server = Server(folder, database, "Bad Days")
-    server.init()
-    server.person("ada")
-    server.start()
-    actors = remotes(HOSTS, free_port())
-    listening = await serve(actors)
+async def backlog(faults: Faults) -> None:
+    """Two hundred thousand accepted activities of one peer wait: they drain at a steady rate, and nobody waits behind them."""
+    big, small = faults.actors[0], faults.actors[1]
+    await _followed(faults, big)
+    await _followed(faults, small)
+    first = big.note(f"first{time.time_ns()}", 0)
+    connection = Connection(faults.server.url)
+    await connection.send(big.request(f"{faults.server.url}/inbox", first))
+    db = Database(faults.server.database, readers=1, writers=1)
     try:
-        faults = Faults(server, actors, seconds)
-        for actor in actors:
-            connection = Connection(server.url)
-            await connection.send(actor.request(f"{server.url}/inbox", actor.follow(f"{server.url}/people/ada")))
-            connection.close()
-        yield faults
+        model = await db.read(lambda tx: next(row for row in received.newest(tx, 50) if row.activity_id == first["id"]))
+        for begun in range(0, int(BACKLOG * min(1, faults.seconds / 10)), 2000):
+            await db.write(lambda tx: _waiting(tx, db, big, model, range(begun, begun + 2000)))
+        begun_at = time.perf_counter()
+        left = start = await _left(db)
+        marks = [(begun_at, left)]
+        note = small.note(f"small{time.time_ns()}", 0)
+        ada = Person(faults.server, "ada", faults.token)
+        await connection.send(small.request(f"{faults.server.url}/inbox", note))
+        took = await _until(lambda: ada.insist("GET", "/api/v2/search", q=note["object"]["id"])["statuses"])
+        print(f"  {start:,} waiting: what a small peer sent is there after {took:.1f} s", flush=True)
+        asked = time.perf_counter()
+        await asyncio.to_thread(lambda: ada.insist("POST", "/api/v1/statuses", status="my own goes ahead"))
+        print(f"    a person's own post takes {time.perf_counter() - asked:.2f} s", flush=True)
+        faults.slowest = max(faults.slowest, took)
+        while left:
+            await asyncio.sleep(1)
+            left = await _left(db)
+            marks.append((time.perf_counter(), left))
+        rates = [_rate(marks, start * (10 - tenth) // 10, start * (9 - tenth) // 10) for tenth in range(10)]
+        print(f"    a second, in tenths: {', '.join(f'{rate:,.0f}' for rate in rates)}", flush=True)
+        faults.accepted += [first["id"], note["id"]]
+        if rates[-1] < TENTHS * rates[0]:
+            faults.wrong.append(f"the last tenth at {rates[-1]:,.0f} a second, the first at {rates[0]:,.0f}")
     finally:
-        server.kill()
-        for one in listening:
-            one.close()
+        connection.close()
+        db.close()
+    await report(faults, "after a backlog", faults.others(min(faults.seconds, 5)))
 
 
-@contextmanager
-def disk(folder: Path) -> Iterator[bool]:
-    """A disk of its own at a folder, where one may be mounted."""
-    folder.mkdir()
-    made = os.geteuid() == 0 and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", folder], check=False, capture_output=True
-    ).returncode  # fmt: skip
-    try:
-        yield made
-    finally:
-        if made:
-            subprocess.run(["umount", "-l", folder], check=True)
+def _waiting(tx: Tx, db: Database, actor: Remote, model: Received, numbers: range) -> None:
+    now = time.time_ns() // 1_000_000
+    for number in numbers:
+        activity = actor.note(f"backlog{model.id}", number)
+        row = replace(
+            model, id=db.ids.next(now), activity_id=activity["id"], body=json.dumps(activity).encode(), state="new",
+            attempts=0, due_at=now, received_at=now, settled_at=None, code=None, problem=None,
+        )  # fmt: skip
+        assert received.insert(tx, row)
 
 
-async def one(fault: Fault, folder: Path, database: str, seconds: float) -> None:
-    """One fault, with an instance of its own."""
-    async with instance(folder, database, seconds) as faults:
-        print(f"{fault.__name__} ({database.partition(':')[0]}): {(fault.__doc__ or '').strip()}")
-        print(f"  without: others {await faults.others(min(seconds, 5)):,.0f} a second; {faults.server.memory:,.0f} MB")
-        await fault(faults)
-        print(f"  lost: {await faults.lost()} of {len(faults.accepted):,}; peak {faults.server.memory:,.0f} MB")
-        log = faults.server.log.read_text()
-        print(f"  log: {log.count(chr(10))} lines, {log.count('Traceback')} traces", flush=True)
+async def _left(db: Database) -> int:
+    return (await db.read(lambda tx: received.totals(tx, 1 << 62))).get("new", 0)
 
 
-async def database_away(folder: Path, seconds: float) -> None:
-    """PostgreSQL is stopped under traffic, and comes back after a while."""
-    server = postgres.start(folder / "postgres", keep=False)
-
-    async def away(faults: Faults) -> None:
-        """PostgreSQL is stopped under traffic, and comes back after a while."""
-        await asyncio.to_thread(server.stop)
-        await report(faults, "without its database", faults.others(seconds))
-        await asyncio.to_thread(server.start)
-        begun = time.perf_counter()
-        while not await faults.others(0.2):
-            assert time.perf_counter() - begun < 60
-        print(
-            f"    taken again {time.perf_counter() - begun:.1f} s after it was back: {await faults.others(3):,.0f} a second"
-        )
-
-    away.__name__ = "database_away"
-    try:
-        await one(away, folder / "fedi", server.get_uri(), seconds)
-    finally:
-        server.cleanup()
+async def _until(found: Callable[[], object]) -> float:
+    """Seconds until this is so."""
+    begun = time.perf_counter()
+    while not await asyncio.to_thread(found):
+        await asyncio.sleep(0.1)
+        assert time.perf_counter() - begun < 120
+    return time.perf_counter() - begun
 
 
-async def main(seconds: float, only: str) -> None:
-    """All faults, or those whose names have one of the words of `only`."""
+def _rate(marks: list[tuple[float, int]], upper: int, lower: int) -> float:
+    """Rows a second between the marks nearest to so many left."""
+    one_, two = (min(marks, key=lambda mark: abs(mark[1] - wanted)) for wanted in (upper, lower))
+    return (one_[1] - two[1]) / max(two[0] - one_[0], 0.001)
+
+
+FAULTS = (valid, forged, forged_widely, half_open, slow_keys, unread_streams, backlog)
+
+
+async def main(seconds: float, only: str) -> list[str]:
+    """All faults, or those whose names have one of the words of `only`; what was not as it should be."""
+    wrong: list[str] = []
 
     def wanted(name: str) -> bool:
         return any(word in name for word in only.split(","))
@@ -322,16 +281,14 @@ async def main(seconds: float, only: str) -> None:
     with tempfile.TemporaryDirectory(prefix="fedi-faults-") as name:
         folder = Path(name)
         os.chmod(folder, 0o755)  # noqa: PTH101 - nothing else runs yet
-        for fault in (valid, forged, half_open, slow_keys, files_may_not_grow):
+        for fault in FAULTS:
             if wanted(fault.__name__):
                 place = folder / fault.__name__
-                await one(fault, place, f"sqlite:///{place}/fedi.db", seconds)
-        if wanted(full_disk.__name__):
-            with disk(folder / "disk") as mounted:
-                if mounted:
-                    await one(full_disk, folder / "disk", f"sqlite:///{folder}/disk/fedi.db", seconds)
-        if wanted(database_away.__name__):
-            await database_away(folder, 6 * seconds)
+                wrong += await one(fault, place, f"sqlite:///{place}/fedi.db", seconds)
+        for outage in outages.ALL:
+            if wanted(outage.__name__):
+                wrong += await outage(folder / outage.__name__, seconds)
+    return wrong
 
 
 if __name__ == "__main__":
@@ -339,4 +296,7 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="each fault for three seconds instead of ten")
     parser.add_argument("--only", default="", help="parts of names of faults, as in: valid,away")
     options = parser.parse_args()
-    uvloop.run(main(3.0 if options.quick else 10.0, options.only))
+    found = uvloop.run(main(3.0 if options.quick else 10.0, options.only))
+    for text in found:
+        print(f"WRONG: {text}")
+    sys.exit(bool(found))

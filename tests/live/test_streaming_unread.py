@@ -34,14 +34,14 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         yield made
 
 
-def listening(target: Target, *, upgrade: bool) -> socket.socket:
+def listening(server: Server, token: str, *, upgrade: bool) -> socket.socket:
     """A client on the stream of ada's home, with a small window; its handshake is over."""
     one = socket.socket()
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     one.settimeout(30)
-    one.connect(("127.0.0.1", target.server.port))
+    one.connect(("127.0.0.1", server.port))
     path = "/api/v1/streaming?stream=user" if upgrade else "/api/v1/streaming/user"
-    lines = [f"GET {path} HTTP/1.1", "host: x", f"authorization: Bearer {target.token}"]
+    lines = [f"GET {path} HTTP/1.1", "host: x", f"authorization: Bearer {token}"]
     if upgrade:
         lines += ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
         lines += ["sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="]
@@ -72,8 +72,8 @@ def heard(one: socket.socket, posts: int) -> int:
 def test_who_reads_nothing_of_a_stream_takes_little_memory(target: Target, hostile: Hostile, upgrade: bool) -> None:
     author = hostile.actor("long", f"lou{int(upgrade)}")
     followed(target, hostile, author)
-    reading = listening(target, upgrade=False)
-    unread = [listening(target, upgrade=upgrade) for _ in range(30)]
+    reading = listening(target.server, target.token, upgrade=False)
+    unread = [listening(target.server, target.token, upgrade=upgrade) for _ in range(30)]
     before = target.server.memory
     try:
         with ThreadPoolExecutor(1) as pool:
