@@ -8,11 +8,11 @@ import re
 from base64 import b64encode
 from binascii import Error, a2b_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from federation.errors import BadSignature, Malformed
+from federation.plain_class import plain_class
 from federation.signatures.keys import PrivateKey
 
 ALGORITHMS = frozenset({"rsa-sha256", "hs2019"})
@@ -22,7 +22,7 @@ _KEPT = 1024
 """Characters of what is kept of headers, so that all of it stays below a few megabytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain_class(frozen=True, slots=True)
 class CavageSignature:
     """A parsed `Signature` header: covered names in lower case and in order, times in seconds."""
 

@@ -8,9 +8,9 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from federation.errors import BadSignature, Malformed
+from federation.plain_class import plain_class
 from federation.signatures.keys import PrivateKey
 
 _INPUT = re.compile(r'\s*([a-z*][a-z0-9_.*-]*)=(\(\s*((?:"[a-z0-9@_-]+"\s*)*)\)((?:;[^,"]*(?:"[^"]*")?)*))\s*')
@@ -18,7 +18,7 @@ _PARAMETER = re.compile(r';\s*([a-z*][a-z0-9_.*-]*)=(?:"((?:[^"\\]|\\["\\])*)"|(
 _SIGNATURE = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@plain_class(frozen=True, slots=True)
 class MessageSignature:
     """A parsed pair of `Signature-Input` and `Signature`: times in seconds, `parameters` as they stand in the base."""
 

@@ -7,7 +7,7 @@ actor and the key must be of one origin (FEP-fe34), so that nobody speaks for an
 
 from calendar import timegm
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_tz
 from functools import lru_cache
@@ -18,6 +18,7 @@ from federation.errors import BadSignature, FederationError, Malformed, MissingS
 from federation.fields import Json, encode
 from federation.hosts import host_of, normal_host, same_origin
 from federation.parse import read_activity
+from federation.plain_class import plain_class
 from federation.signatures import cavage, rfc9421
 from federation.signatures.digest import check_content_digest, check_digest
 from federation.signatures.integrity import check_proof
@@ -36,7 +37,7 @@ MAX_HEADER = 8192
 _KEPT: dict[str, Via] = {"cavage": "cavage", "rfc9421": "rfc9421", "proof": "proof"}
 
 
-@dataclass(frozen=True, slots=True)
+@plain_class(frozen=True, slots=True)
 class Claim:
     """What a request says about who signed it; nothing is proven yet.
 
@@ -213,7 +214,10 @@ def _check(claim: Claim, key: PublicKey, body: bytes | None, now: int) -> None:
         if claim.digest is None:
             raise BadSignature("the body is not signed", code="bad-digest")
         (check_digest if claim.scheme == "cavage" else check_content_digest)(claim.digest, body)
-    if not any(key.verify(claim.signature, message) for message in claim.messages):
+    for message in claim.messages:
+        if key.verify(claim.signature, message):
+            break
+    else:
         raise BadSignature("the signature does not fit")
     if not key.of_its_owner:
         raise WrongOrigin("the key is of another origin than its owner")
