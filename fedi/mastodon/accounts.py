@@ -51,7 +51,7 @@ async def show(request: Request) -> Response:
         identify(tx, token, "read:accounts")
         return presenting.accounts(tx, site, [there(tx, account_id)])[0]
 
-    return Json(await site.db.read(unit))
+    return Json(await site.db.read_quickly(unit))
 
 
 class Several(msgspec.Struct, kw_only=True):
@@ -98,7 +98,7 @@ async def lookup(request: Request) -> Response:
             raise NotFound
         return presenting.accounts(tx, site, [found])[0]
 
-    return Json(await site.db.read(unit))
+    return Json(await site.db.read_quickly(unit))
 
 
 class Search(msgspec.Struct, kw_only=True):

@@ -35,7 +35,7 @@ async def show(request: Request) -> Response:
     def unit(tx: Tx) -> dict[str, Marker]:
         return markers.of_person(tx, known(identify(tx, token, "read:statuses")).me.id)
 
-    kept = await site.db.read(unit)
+    kept = await site.db.read_quickly(unit)
     return Json({name: entity(kept[name]) for name in TIMELINES if name in kept and name in wanted})
 
 

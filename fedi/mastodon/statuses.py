@@ -113,7 +113,7 @@ async def show(request: Request) -> Response:
             raise NotFound
         return shown
 
-    return Json(await site.db.read(unit))
+    return Json(await site.db.read_quickly(unit))
 
 
 class Several(msgspec.Struct, kw_only=True):
