@@ -25,11 +25,13 @@ def elapsed() -> int:
 class Doubt:
     """How far forward (ms) the clock was set in steps that are not believed yet, and until when (by `steady`).
 
+    `back` is until when a step far back is not believed, where something can be put off: what others sign is ahead of us then.
     `apart` is how far clock and `steady` were apart when they were looked at last (`fedi.worker.clock`).
     """
 
     ms: int = 0
     until: int = 0
+    back: int = 0
     apart: int | None = None
     steady: Callable[[], int] = elapsed
 
@@ -40,3 +42,10 @@ class Doubt:
             return self.ms
         step = now - self.steady() - self.apart
         return self.ms + step if step >= FAR else self.ms
+
+    def behind(self, now: int) -> bool:
+        """Whether the clock was set far back, within the last hour or since it was looked at last."""
+        if self.apart is None:
+            return False
+        steady = self.steady()
+        return steady < self.back or now - steady - self.apart + self.ms <= -FAR

@@ -116,9 +116,9 @@ class Site:
 
     @property
     def clock_in_doubt(self) -> bool:
-        """Whether our clock was just set far forward, or is far from those of the servers that we hear from."""
+        """Whether our clock was just set far forward or back, or is far from those of the servers that we hear from."""
         now = self.clock()
-        return self.doubt.of(now) > 0 or abs(self.client.dates.off(now) or 0) >= WRONG
+        return self.doubt.of(now) > 0 or self.doubt.behind(now) or abs(self.client.dates.off(now) or 0) >= WRONG
 
     def new_id(self) -> int:
         """A new time-ordered id."""

@@ -10,6 +10,7 @@ from storage.backfills import backfills
 from storage.cards import cards
 from storage.claims import claims
 from storage.cursors import cursors
+from storage.follows import follows
 from storage.jobs import jobs
 from storage.keys import keys
 from storage.links import links
@@ -46,4 +47,7 @@ def bring_forward(tx: Tx, now: int, lease: int) -> bool:
         tx.execute(update(table).where(column > now).values({column.name: now}))
     for table, column in ((actors, actors.c.fetched_at), (keys, keys.c.fetched_at)):
         tx.execute(update(table).where(column > now).values({column.name: now}))
+    # Who follows gets what was written since then: who began before the clock was set back would miss what is written now. A
+    # little earlier, as it was set some moments ago.
+    tx.execute(update(follows).where(follows.c.created_at > now).values(created_at=now - lease))
     return False

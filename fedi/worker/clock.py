@@ -42,13 +42,15 @@ class Watch:
         if abs(step) >= STEP:
             self._site.client.dates.forget()  # how far they are from ours has changed
         if step <= -STEP:
-            self._back(-step)
+            self._back(-step, steady)
         elif step >= STEP:
             self._forward(step, steady)
         off = self._site.client.dates.off(self._site.clock())
         if doubt.ms and (steady >= doubt.until or (off is not None and abs(off) < WRONG)):
             log.warning("the clock was not set back, or peers have the same time: it is believed from now on")
             doubt.ms = 0
+        if off is not None and abs(off) < WRONG:
+            doubt.back = 0
         if self._set_back:
             await self._bring_forward()
         self._compare(steady, off)
@@ -65,9 +67,11 @@ class Watch:
             self._set_back = True
             await self._bring_forward()
 
-    def _back(self, ms: int) -> None:
+    def _back(self, ms: int, steady: int) -> None:
         log.warning("the clock was set back by %s; what was planned for later is looked at now", _span(ms))
         site = self._site
+        if ms - site.doubt.ms >= FAR:  # more than takes back what was in doubt
+            site.doubt.back = steady + BELIEVED
         left = site.doubt.ms - ms
         site.doubt.ms = left if left > STEP else 0
         site.questions.failed.clear()
@@ -79,7 +83,7 @@ class Watch:
         if ms < FAR:
             log.warning("the clock was set forward by %s", _span(ms))
             return
-        doubt.ms, doubt.until = doubt.ms + ms, steady + BELIEVED
+        doubt.ms, doubt.until, doubt.back = doubt.ms + ms, steady + BELIEVED, 0
         log.error(
             "the clock was set forward by %s; if that is wrong, set it back. For %s nothing is deleted, given up or published "
             "because its time has come by this clock",
