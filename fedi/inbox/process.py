@@ -1,11 +1,13 @@
 """What was received, worked out: verify, decide, fetch what is needed, handle (`settling`). The pipeline, top to bottom.
 
-A batch is read once, and all of it that needs nothing from elsewhere is handled in one transaction, in the order of
-arrival. What needs something is fetched meanwhile, and holds up what came from the same host after it, and no other.
+A batch is read once, and all of it that needs nothing from elsewhere is handled in the transaction that asks what it needs,
+in the order of arrival. What needs something is fetched after that, and holds up what came from the same host after it, and
+no other.
 """
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
@@ -62,11 +64,7 @@ async def _begin(site: Site, items: list[Item], claim: int) -> list[list[Item]]:
     for item in items:
         if item.row.via is not None:
             _read(item)
-    await site.db.read(lambda tx: _ask_needs(tx, site, items))
-    ready, waiting = _parted(items)
-    if ready:
-        await _handle(site, ready, claim)
-    return waiting
+    return await _handle(site, items, claim, ask=True)
 
 
 async def _begin_late(site: Site, items: list[Item], claim: int) -> None:
@@ -83,12 +81,23 @@ async def _fetch_and_handle(site: Site, items: list[Item], claim: int) -> None:
     await _handle(site, items, claim)
 
 
-async def _handle(site: Site, items: list[Item], claim: int) -> None:
+async def _handle(site: Site, items: list[Item], claim: int, *, ask: bool = False) -> list[list[Item]]:
+    """Handle these; `ask`: only those that need nothing. The others come back, in groups that don't depend on each other."""
+
+    def unit(tx: Tx) -> tuple[Counter[str], list[list[Item]]]:
+        if ask:
+            _ask_needs(tx, site, items)
+        # What was read to ask is known in this transaction still: a batch reads its actors and posts once.
+        ready, waiting = _parted(items) if ask else (items, [])
+        return handle_all(tx, site, ready, claim) if ready else Counter(), waiting
+
     begun = perf_counter()
-    ended = await site.db.write_patiently(lambda tx: handle_all(tx, site, items, claim))
+    ended, waiting = await site.db.write_patiently(unit)
     for code, count in ended.items():
         site.outcomes.add("processed", code, count)
-    site.steps.add("inbox.process", perf_counter() - begun, len(items))
+    if ended:
+        site.steps.add("inbox.process", perf_counter() - begun, ended.total())
+    return waiting
 
 
 def _parted(items: list[Item]) -> tuple[list[Item], list[list[Item]]]:
