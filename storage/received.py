@@ -151,6 +151,8 @@ class Received:
 
 
 _ROW = columns(received, Received)
+PRUNED = 5_000
+"""Rows that are pruned in one transaction: who writes meanwhile waits for it."""
 _VOID = ("refused", "unverified")
 _SETTLED = (
     update(received)
@@ -257,21 +259,21 @@ def replay(tx: Tx, row_id: int, now: int) -> bool:
 
 
 def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
-    """Empty the bodies of rows settled before `bodies_before` ms, and drop rows settled before `rows_before` ms.
+    """Empty the bodies of rows settled before `bodies_before` ms, and drop rows settled before `rows_before` ms, of each `PRUNED` at most.
 
-    How many rows were dropped comes back, on PostgreSQL without those of whole weeks. Until a row is dropped, its activity is recognised when it comes again.
+    How many rows were dropped, or the bodies that were emptied where these are more, comes back, on PostgreSQL without those of whole
+    weeks. Until a row is dropped, its activity is recognised when it comes again.
     """
-    tx.execute(
-        update(received)
-        .where(received.c.settled_at < bodies_before, received.c.settled_at >= rows_before, received.c.body != b"")
-        .values(body=b"")
+    full = select(received.c.id).where(
+        received.c.settled_at < bodies_before, received.c.settled_at >= rows_before, received.c.body != b""
     )
-    query = delete(received).where(received.c.settled_at < rows_before)
+    emptied = tx.execute(update(received).where(received.c.id.in_(full.limit(PRUNED))).values(body=b"")).rowcount
+    over = select(received.c.id).where(received.c.settled_at < rows_before)
     if tx.dialect.name == "postgresql":
         left = partitions.drop(tx, rows_before)
         if left is not None:  # what is in a week that is not over goes with it
-            query = query.where(received.c.id < left)
-    return tx.execute(query).rowcount
+            over = over.where(received.c.id < left)
+    return max(emptied, tx.execute(delete(received).where(received.c.id.in_(over.limit(PRUNED)))).rowcount)
 
 
 def totals(tx: Tx, since: int = 0) -> dict[str, int]:

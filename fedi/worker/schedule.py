@@ -37,12 +37,16 @@ DECISIONS = 180 * _DAY
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Work that is due `every` so many ms: a `unit` of work, or a `job` of that kind, where it takes more than one."""
+    """Work that is due `every` so many ms: a `unit` of work, or a `job` of that kind, where it takes more than one.
+
+    Where the unit did as much as `full` says, there is more, and it is due again at once.
+    """
 
     name: str
     every: int
     unit: Callable[[Tx, int], object] | None = None
     job: str | None = None
+    full: int | None = None
 
 
 SCHEDULE: Sequence[Timed] = (
@@ -63,6 +67,7 @@ SCHEDULE: Sequence[Timed] = (
         "prune received activities",
         _HOUR,
         lambda tx, now: received.prune(tx, bodies_before=now - BODIES, rows_before=now - ROWS),
+        full=received.PRUNED,
     ),
 )
 
@@ -85,8 +90,9 @@ def _run(tx: Tx, site: Site, timed: Timed) -> int:
     now = site.surely()
     if not cursors.advance(tx, f"schedule: {timed.name}", now - timed.every, now):
         return 0  # another worker was first
-    if timed.unit is not None:
-        timed.unit(tx, now)
+    done = None if timed.unit is None else timed.unit(tx, now)
+    if timed.full is not None and done == timed.full:
+        cursors.advance(tx, f"schedule: {timed.name}", now, now - timed.every)
     if timed.job is not None:
         jobs.add(tx, site.new_id(), timed.job, "timed", {}, now)
     return 1

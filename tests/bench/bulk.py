@@ -1,6 +1,6 @@
 """Write a `tests.bench.crowd.Crowd` into a database, in minutes where single statements would take hours.
 
-SQLite: plain inserts in one transaction, indexes made at the end. PostgreSQL: COPY, foreign keys not asked.
+SQLite: plain inserts in one transaction. PostgreSQL: COPY, foreign keys not asked. On both indexes are made at the end.
 """
 
 import sqlite3
@@ -16,6 +16,12 @@ from storage.words import parts_of
 from tests.bench.crowd import Crowd, Row
 
 _BATCH = 10_000
+_UNIQUE = """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE contype = 'u' AND connamespace = current_schema()::regnamespace"""
+_INDEXES = """SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class ON oid = indexrelid
+    WHERE relnamespace = current_schema()::regnamespace AND NOT relispartition
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)"""
+"""What PostgreSQL has beside the keys of its tables: (table, name, definition), (name, statement)."""
 
 
 def fill(url: str, crowd: Crowd) -> None:
@@ -53,17 +59,35 @@ def _fill_sqlite(path: str, crowd: Crowd) -> None:
 
 def _fill_postgresql(url: str, crowd: Crowd) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")  # foreign keys are not asked
-        connection.execute("SET maintenance_work_mem = '256MB'")
-        connection.execute("SET synchronous_commit = off")
-        connection.execute("DROP INDEX IF EXISTS ix_searches_document")
-        for filled in crowd.tables():
-            _copy(connection, filled.table, filled.columns, iter(filled.rows))
-        connection.execute(FILL.encode())
-        vectors: Iterator[Row] = ((post, _vector(found)) for post, found in texts(crowd))
-        _copy(connection, "searches", ("post_id", "document"), vectors)
-        connection.execute("CREATE INDEX ix_searches_document ON searches USING gin (document)")
+        # Foreign keys are not asked, and what would be lost is filled in anew.
+        for setting in (
+            "session_replication_role = replica",
+            "maintenance_work_mem = '512MB'",
+            "synchronous_commit = off",
+        ):
+            connection.execute(f"SET {setting}".encode())
+        with connection.transaction():
+            again = _without_indexes(connection)
+            for filled in crowd.tables():
+                _copy(connection, filled.table, filled.columns, iter(filled.rows))
+            vectors: Iterator[Row] = ((post, _vector(found)) for post, found in texts(crowd))
+            _copy(connection, "searches", ("post_id", "document"), vectors)
+            connection.execute(FILL.encode())
+            for statement in again:
+                connection.execute(statement.encode())
         connection.execute(f"SELECT setval(pg_get_serial_sequence('outbox', 'position'), {crowd.sent})".encode())
+
+
+def _without_indexes(connection: "psycopg.Connection[Any]") -> list[str]:
+    """Take away what only looks rows up, and what keeps them unique beside their keys; the statements that make it again."""
+    again = []
+    for table, name, made in connection.execute(_UNIQUE).fetchall():
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}".encode())
+        again.append(f"ALTER TABLE {table} ADD CONSTRAINT {name} {made}")
+    for name, made in connection.execute(_INDEXES).fetchall():
+        connection.execute(f"DROP INDEX {name}".encode())
+        again.append(made.replace(" ON ONLY ", " ON "))  # of a table of partitions, on all of them
+    return again
 
 
 def _copy(connection: "psycopg.Connection[Any]", table: str, columns: tuple[str, ...], given: Iterator[Row]) -> None:

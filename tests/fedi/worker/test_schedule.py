@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from fedi.context import Site
@@ -34,3 +36,27 @@ async def test_what_is_old_is_forgotten(site: Site, clock: Clock) -> None:
     await schedule.run_due(site)
     assert [row.id for row in site.db.read_now(lambda tx: received.newest(tx, 10))] == [2]
     assert site.db.read_now(lambda tx: tx.exec_driver_sql("SELECT count(*) FROM idempotency").scalar()) == 0
+
+
+async def test_much_that_is_old_is_forgotten_in_several_transactions(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was away for weeks finds weeks to forget, and holds nobody up for it."""
+    monkeypatch.setattr(received, "PRUNED", 2)
+    several = [replace(one, full=one.full and 2) for one in schedule.SCHEDULE]
+    monkeypatch.setattr(schedule, "SCHEDULE", several)
+
+    def begin(tx: Tx) -> None:
+        for number in range(5):
+            received.insert(tx, rows.activity(number))
+        received.settle(tx, range(5), "done", clock.at)
+
+    site.db.write_now(begin)
+    for days, lasts in ((15, lambda row: row.body), (23, lambda row: True)):
+        clock.pass_(days=days)
+        left = []
+        for _ in range(4):
+            await schedule.run_due(site)
+            found = site.db.read_now(lambda tx: received.newest(tx, 10))
+            left.append(sum(1 for row in found if lasts(row)))
+        assert left == [3, 1, 0, 0]
