@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fedi.cli import postgres
 from tests.attacks.hostile import Hostile, Target
 from tests.clients import pictures
 from tests.live.client import wait_until
@@ -26,10 +27,10 @@ FULL = 3.0
 
 @pytest.fixture
 def disk() -> Iterator[Path]:
-    """A disk of its own with 48 MiB."""
+    """A disk of its own with 96 MiB."""
     with tempfile.TemporaryDirectory(prefix="fedi-disk-") as folder:
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", folder], capture_output=True, text=True, check=False
+            ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", folder], capture_output=True, text=True, check=False
         )
         if mounted.returncode:
             pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
@@ -66,6 +67,24 @@ def test_a_disk_is_full_for_a_while(disk: Path, hostile: Hostile) -> None:
     away(server, hostile, go, come, FULL, reads=200)
     assert "free at" in said[0]
     assert "full" in said[0]
+
+
+def test_the_disk_of_postgresql_is_full_for_a_while(disk: Path, hostile: Hostile, tmp_path: Path) -> None:
+    """Its own: where it ends itself, it is started again, as a service would be."""
+    disk.chmod(0o755)
+    postgresql = postgres.start(disk / "data", keep=False)
+    try:
+        server = Server(tmp_path, postgresql.get_uri(), "Elsewhere")
+
+        def come() -> None:
+            (disk / "ballast").unlink()
+            postgresql.ensure_postgres_running()
+
+        away(server, hostile, lambda: fill(disk), come, FULL, reads=200, ready=False)
+        assert "No space left on device" in server.log.read_text()
+    finally:
+        with contextlib.suppress(Exception):
+            postgresql.cleanup()
 
 
 def test_files_may_not_grow(hostile: Hostile, tmp_path: Path) -> None:

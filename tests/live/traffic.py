@@ -103,8 +103,11 @@ def away(
     come: Callable[[], object],
     seconds: float,
     reads: int = 503,
+    *,
+    ready: bool = True,
 ) -> None:
-    """The story, with the ways to take the database away and to give it back; `reads` is what a reader gets meanwhile."""
+    """The story, with the ways to take the database away and to give it back; `reads` is what a reader gets meanwhile.
+    `ready`: whether `/ready` says it all the time, as where all that is written fails."""
     with running(server) as target:
         author = hostile.actor("steady", server.name.lower())
         followed(target, hostile, author)
@@ -116,7 +119,8 @@ def away(
             before = len(traffic.read)
             wait_until(lambda: 503 in [status for statuses in list(traffic.sent.values()) for status in statuses])
             assert asked(server.url + "/health")[0] == 200
-            wait_until(lambda: asked(server.url + "/ready")[0] == 503, 5)
+            if ready:
+                wait_until(lambda: asked(server.url + "/ready")[0] == 503, 5)
             wait_until(lambda: reads in traffic.read[before + 5 :])
             time.sleep(max(0.0, seconds - (time.monotonic() - gone)))
         finally:
