@@ -13,8 +13,7 @@ from mastodon import Mastodon, StreamListener
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from fedi.config import load
-from tests.clients.conftest import University, _filled
+from tests.clients.conftest import University, build
 from tests.servers import Server
 
 pytestmark = pytest.mark.live
@@ -126,8 +125,7 @@ def test_mastodonpy_streams_its_user(university: University) -> None:
 async def test_several_processes_tell_each_other_and_end_together(tmp_path: Path) -> None:
     """Two processes answer and one works, and a command is a fourth: whoever writes, everybody's streams are told."""
     server = Server(tmp_path / "north", f"sqlite:///{tmp_path}/fedi.db", "North")
-    await asyncio.to_thread(server.init)
-    tokens = await _filled(load(server.config, {}))
+    tokens = (await asyncio.to_thread(build, tmp_path, server)).tokens
     await asyncio.to_thread(server.start, "--workers", "2")
     try:
         ada = [await connect(address(server, stream="user", access_token=tokens["ada"])) for _ in range(8)]
