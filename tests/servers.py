@@ -61,14 +61,19 @@ def apart(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
 
 
 @functools.cache
-def with_tables() -> bytes:
-    """A file of SQLite as `fedi migrate` makes it from nothing, which takes it half a second."""
+def _with_tables() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "fedi.db"
         db = Database(f"sqlite:///{file}")
         migrations.upgrade(db.engine)
         db.close()
         return file.read_bytes()
+
+
+def put_tables(file: Path) -> None:
+    """Make a file of SQLite as `fedi migrate` makes it from nothing, which takes it half a second; only its owner reads it."""
+    file.touch(0o600)
+    file.write_bytes(_with_tables())
 
 
 @dataclass(slots=True)
@@ -109,7 +114,7 @@ class Server:
         # Not by a command, which is a process: these have their own tests, and this is many times as quick.
         file = Path(self.database.removeprefix("sqlite:///"))
         if self.database.startswith("sqlite:///") and not file.exists():
-            file.write_bytes(with_tables())
+            put_tables(file)
         apart(init.create, load(self.config, {}))
 
     def fedi(self, *words: str) -> str:

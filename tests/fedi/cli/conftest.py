@@ -13,7 +13,7 @@ import pytest
 
 from fedi.cli.main import main
 from tests.conftest import KINDS, Databases
-from tests.servers import with_tables
+from tests.servers import put_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,6 @@ def newcomer(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def operator(newcomer: Operator, database: str) -> Operator:
     """An operator who has run `fedi init`; on SQLite it found the tables there, as making them takes half a second."""
     if database.startswith("sqlite:///"):
-        Path(database.removeprefix("sqlite:///")).write_bytes(with_tables())
+        put_tables(Path(database.removeprefix("sqlite:///")))
     newcomer.fedi("init")
     return newcomer
