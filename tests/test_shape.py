@@ -84,6 +84,7 @@ def test_sockets_are_opened_in_one_place() -> None:
         "fedi/cli/filling.py",
         "fedi/cli/serve.py",  # listens
         "fedi/cli/sockets.py",  # with these settings
+        "storage/patience.py",  # opens none: ends those to a database that hangs
     }
     found = set()
     for file, tree in sources("federation", "fedi", "storage"):

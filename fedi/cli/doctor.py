@@ -156,6 +156,8 @@ def _space(about: str, folder: Path) -> Finding:
 def _database(config: Config) -> Iterator[Finding]:
     if config.database.startswith("sqlite:///") and not Path(config.database.removeprefix("sqlite:///")).exists():
         return  # said already; opening would make an empty one
+    from sqlalchemy.exc import DBAPIError
+
     from fedi.context import close_site, open_site
     from storage.database import StorageUnavailable
 
@@ -172,6 +174,12 @@ def _database(config: Config) -> Iterator[Finding]:
     except StorageUnavailable as problem:
         yield Finding(
             "broken", "database", f"it can't be read: {_line(problem)}; see its own log, and whether its disk is full"
+        )
+    except DBAPIError as problem:  # of the look at the steps, which takes the lock of who writes
+        yield Finding(
+            "broken",
+            "database",
+            f"it can't be written to: {_line(problem.orig)}; does a backup or a shell keep it locked («fuser -v FILE»)?",
         )
     finally:
         asyncio.run(close_site(site))

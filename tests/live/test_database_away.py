@@ -92,5 +92,7 @@ def test_a_sqlite_file_is_locked_for_long(hostile: Hostile, tmp_path: Path) -> N
             AWAY,
             reads=200,
         )
+        holding.execute("BEGIN IMMEDIATE")
+        assert "it can't be written to: database is locked" in doctor(server)
     finally:
         holding.close()
