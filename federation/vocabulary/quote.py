@@ -28,11 +28,7 @@ def read_quote(document: Json) -> QuoteDocument | None:
     """What a post quotes: FEP-044f's `quote`, else `quoteUri` (Fedibird), `quoteUrl`, `_misskey_quote`, else a Link tag
     (FEP-e232). None when it quotes nothing, what was deleted, or itself."""
     named = next(
-        (
-            found
-            for name in _SPELLINGS
-            if name in document and (found := web_url(first_id(document[name]))) is not None
-        ),
+        (found for name in _SPELLINGS if name in document and (found := web_url(first_id(document[name]))) is not None),
         None,
     )
     if named is None:
