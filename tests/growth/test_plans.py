@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from storage import walks
 from tests.bench.bulk import fill
 from tests.bench.crowd import Crowd
 from tests.conftest import Databases
@@ -116,7 +117,8 @@ async def test_on_sqlite(on_sqlite: tuple[str, Recorder], databases: Databases) 
     assert found == [], f"{len(found)}\n" + "\n\n".join(found)
 
 
-async def test_on_postgresql(databases: Databases, tmp_path: Path) -> None:
+async def test_on_postgresql(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walks, "_WINDOW", 50)  # of 300 posts, so that the index is asked, too
     url = databases.new("postgresql")
     crowd = crowd_of(SCALE)
     await asyncio.to_thread(fill, url, crowd)
