@@ -1,6 +1,7 @@
 """Full text search on both databases: what is found by which words, kept in step with posts, and never an error."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -250,7 +251,8 @@ def test_nothing_that_can_be_typed_is_an_error(db: Database, ada: Actor) -> None
     write(db, ada, "<p>a the word</p>")
     for typed in HOSTILE:
         assert isinstance(found(db, typed, Searcher(ada.id, ("here.example",))), list), typed
-        db.read_now(lambda tx, typed=typed: account_searches.accounts(tx, typed, Searcher(ada.id, ("here.example",)), limit=5))  # type: ignore[misc]
+        asked = partial(account_searches.accounts, typed=typed, searcher=Searcher(ada.id, ("here.example",)), limit=5)
+        db.read_now(asked)
 
 
 def test_days_of_what_came_late(db: Database, ada: Actor) -> None:

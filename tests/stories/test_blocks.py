@@ -218,4 +218,6 @@ async def test_moving_is_no_way_around_a_block(three: Three) -> None:
     assert alpha.read(lambda tx: mutes.of_person(tx, chi.id, alpha.site.clock())).keys() >= {there.id}
     assert alpha.read(lambda tx: account_notes.among(tx, ada.id, [there.id])) == {there.id: "rude"}
     assert state(gamma, gamma.actor(ada.iri), robert) == "none"
-    assert gamma.read(lambda tx: hidden(tx, robert.id, 0).blocked) == {gamma.actor(ada.iri).id}, "its new server is told"
+    assert gamma.read(lambda tx: hidden(tx, robert.id, 0).blocked) == {gamma.actor(ada.iri).id}, (
+        "its new server is told"
+    )
