@@ -137,10 +137,8 @@ def put_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, A
     names = [name for name in several[0] if name in constants]
     changed = [(name, into[name]) for name in names if name in into]
     parameters: list[Any] = []
-    sql, positions = prepared.sql, prepared.positions
-    if positions is None and len(several) > 1 and isinstance(statement, Insert):
-        sql, positions = _by_place(sql)
-    if positions is not None and len(positions) > 1 and several[0].keys() >= set(positions):
+    positions = prepared.positions or ()
+    if len(positions) > 1 and several[0].keys() >= set(positions):
         # Nothing but what is given: the values in their order, and those few in another form that are not.
         take, other = itemgetter(*positions), [(at, into[one]) for at, one in enumerate(positions) if one in into]
         for values in several:
@@ -159,38 +157,35 @@ def put_each(tx: Connection, statement: Change, several: Sequence[Mapping[str, A
             named[name] = values[name]
         for name, change_of in changed:
             named[name] = change_of(named[name])
-        parameters.append(named if positions is None else tuple(map(named.__getitem__, positions)))
+        parameters.append(named if prepared.positions is None else tuple(map(named.__getitem__, prepared.positions)))
     count: int = 0
-    for some, several_at_once in _together(sql, positions or (), parameters):
-        cursor = _execute_each(tx, some, several_at_once)
-        count += cursor.rowcount
-        cursor.close()
+    if tx.dialect.name == "sqlite" and len(parameters) > 1:
+        for sql, several_at_once in _together(prepared, parameters):
+            cursor = _execute_each(tx, sql, several_at_once)
+            count += cursor.rowcount
+            cursor.close()
+        return count
+    cursor = _execute_each(tx, prepared.sql, parameters)
+    count = cursor.rowcount
+    cursor.close()
     return count
 
 
-_VALUES = re.compile(r" VALUES (\(.+?\))(?:\s+ON CONFLICT .*)?$", re.DOTALL)
-_NAME = re.compile(r"%\((\w+)\)s")
+_VALUES = re.compile(r" VALUES (\([?, ]+\))")
 
 
-@lru_cache(maxsize=256)
-def _by_place(sql: str) -> tuple[str, tuple[str, ...]]:
-    """A statement of PostgreSQL with its parameters by place, and their names in this order."""
-    return _NAME.sub("%s", sql), tuple(_NAME.findall(sql))
-
-
-def _together(sql: str, positions: tuple[str, ...], parameters: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Rows to insert as few statements of many rows: for each statement SQLite's driver gives the interpreter away, and waits
-    for it up to 5 ms when the process answers requests meanwhile; PostgreSQL takes a quarter of the time. As long as a power
-    of two, so that there are few to compile."""
-    found = _VALUES.search(sql) if positions and len(parameters) > 1 else None
-    if found is None or found[1].count("?") + found[1].count("%s") != len(positions):
-        yield sql, parameters
+def _together(prepared: _Prepared, parameters: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Rows to insert as few statements of many rows: for each statement the driver gives the interpreter away, and waits for
+    it up to 5 ms when the process answers requests meanwhile. As long as a power of two, so that there are few to compile."""
+    found = _VALUES.search(prepared.sql)
+    if found is None or found[1].count("?") != len(prepared.positions or ()):
+        yield prepared.sql, parameters
         return
     at = 0
     while at < len(parameters):
         count = min(1 << ((len(parameters) - at).bit_length() - 1), _TOGETHER)
-        many = _of_many(sql, found.start(1), found.end(1), count)
-        yield many, [tuple(chain.from_iterable(parameters[at : at + count]))]
+        sql = _of_many(prepared.sql, found.start(1), found.end(1), count)
+        yield sql, [tuple(chain.from_iterable(parameters[at : at + count]))]
         at += count
 
 
