@@ -513,7 +513,9 @@ async def test_turns_that_end_together_are_written_in_one_transaction(
     assert all(link(site, host).cursor == link(site, host).wanted for host in hosts)
 
 
-async def test_every_host_has_its_first_row_before_others_have_all_of_theirs(site: Site, ada: Actor, network: Network) -> None:
+async def test_every_host_has_its_first_row_before_others_have_all_of_theirs(
+    site: Site, ada: Actor, network: Network
+) -> None:
     hosts = [f"h{number}.example" for number in range(150)]
     site.db.write_now(lambda tx: [follower(tx, host, ada, software="mastodon") for host in hosts])
     names = [publish(site, ada, f"post {number}") for number in range(3)]
