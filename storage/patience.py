@@ -66,7 +66,7 @@ class Patience:
                 raise StorageUnavailable(_text()) from None
             raise
         finally:
-            del self._waiting[future]  # type: ignore[arg-type]
+            del self._waiting[future]  # type: ignore[arg-type]  # the same
 
     def _again(self) -> None:
         self._due = monotonic() + _LOOK

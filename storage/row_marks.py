@@ -37,5 +37,5 @@ def marked(table: Table) -> None:
     """Make the triggers with the table."""
     for dialect in ("sqlite", "postgresql"):
         for statement in triggers(table.name, dialect):
-            made: Any = DDL(statement)  # type: ignore[no-untyped-call]
+            made: Any = DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
             event.listen(table, "after_create", made.execute_if(dialect=dialect))

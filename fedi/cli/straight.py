@@ -120,4 +120,4 @@ def _bytes(always: list[tuple[bytes, bytes]], answer: Answer) -> bytes:
 async def _send(cycle: RequestResponseCycle, answer: Answer) -> None:
     messages: list[Message] = [answer.start, answer.body]
     for message in messages:
-        await cycle.send(message)  # type: ignore[arg-type]
+        await cycle.send(message)  # type: ignore[arg-type]  # Starlette types it wider
