@@ -64,6 +64,19 @@ async def test_a_unit_that_fails_takes_nothing_of_the_others_with_it(db: Databas
     assert [await heard.next(1), await heard.next(0.05)] == ["says", None]
 
 
+async def test_of_a_unit_that_wrote_and_then_refused_nothing_is_left(db: Database) -> None:
+    """Nothing but its own refusal is wrong in this transaction: the database itself would have committed it all."""
+
+    def refuses(tx: Tx) -> None:
+        _put("refused")(tx)
+        raise LookupError("after it wrote")
+
+    units = (_put("a"), refuses, _put("c"))
+    found = await asyncio.gather(*(db.write_together(one) for one in units), return_exceptions=True)
+    assert [type(one) for one in found] == [str, LookupError, str]
+    assert _names(db) == ["a", "c"]
+
+
 async def test_who_stops_waiting_hurts_nobody(db: Database) -> None:
     waiting = [asyncio.ensure_future(db.write_together(_put(name))) for name in "abc"]
     await asyncio.sleep(0)
