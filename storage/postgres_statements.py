@@ -13,6 +13,7 @@ import psycopg
 from psycopg import errors
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
 _MOST = 200
 """Statements of one connection; the server keeps the plan of each."""
@@ -65,7 +66,7 @@ class Statements:
             sent.append(change(value))
         result = self._wire.exec_prepared(known[0], sent)
         if result.status != ExecStatus.TUPLES_OK:
-            raise errors.error_from_result(result)
+            raise _problem(result)
         self._transformer.set_pgresult(result)
         return self._transformer.load_rows(0, result.ntuples, tuple)
 
@@ -77,7 +78,7 @@ class Statements:
         name = b"fedi%d" % self._number
         result = self._wire.prepare(name, read[0])
         if result.status != ExecStatus.COMMAND_OK:
-            raise errors.error_from_result(result)
+            raise _problem(result)
         made = self._asked[sql] = name, read[1]
         return made
 
@@ -85,6 +86,13 @@ class Statements:
         dropped = self._asked.pop(sql)
         if dropped is not None:
             self._wire.exec_(b"DEALLOCATE " + dropped[0])
+
+
+def _problem(result: PGresult) -> psycopg.Error:
+    """What is wrong, as psycopg would raise it. What has no code comes from libpq, not from the server: nothing can be asked
+    through this connection any more."""
+    problem = errors.error_from_result(result)
+    return problem if problem.sqlstate else psycopg.OperationalError(str(problem))
 
 
 def numbered(sql: str) -> tuple[bytes, tuple[str, ...]] | None:

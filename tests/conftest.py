@@ -25,6 +25,10 @@ from storage.database import Database
 from tests.databases import Databases
 from tests.keys import keys_made_before, passwords_hashed_quickly
 
+# What the tests of a folder share says, too, what it saw, and not only that it was wrong.
+_SHARED = "attacks browser clients federation fedi growth live realpeers servers storage world"
+pytest.register_assert_rewrite(*(f"tests.{name}" for name in _SHARED.split()))
+
 __all__ = ["Databases", "keys_made_before", "passwords_hashed_quickly"]
 
 KINDS = ("sqlite", "postgresql")

@@ -1,16 +1,21 @@
 """Statements that PostgreSQL has prepared give what psycopg gives, or leave the work to it."""
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import BigInteger, bindparam, select
 
 from storage import postgres_statements
-from storage.database import Database
+from storage.database import Database, StorageUnavailable
 from storage.metadata import Tx
 from storage.postgres_statements import Statements, numbered
-from storage.prepared import OWN
+from storage.prepared import OWN, rows
+
+_ONE = select(bindparam("a", type_=BigInteger()))
 
 
 @pytest.fixture
@@ -85,6 +90,27 @@ def test_what_is_wrong_raises_what_psycopg_raises(plain: "psycopg.Connection[Any
         _asked(statements, "SELECT %(a)s::BIGINT FROM nowhere", {"a": 1})
     with pytest.raises(psycopg.errors.DivisionByZero):
         _asked(statements, "SELECT 1 / %(a)s::BIGINT", {"a": 0})
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_connection_that_breaks_off_is_an_outage(times: int, connect: Callable[..., Database]) -> None:
+    """Of a server that goes away without a word libpq has no code of an error; whether it does so at the first time that
+    something is asked, when that is prepared, or later."""
+    db = connect()
+    if db.kind != "postgresql":
+        pytest.skip("PostgreSQL's own")
+
+    def unit(tx: Tx) -> Any:
+        for _ in range(times):
+            rows(tx, _ONE, {"a": 1})
+        driver: Any = tx.connection.driver_connection
+        with socket.socket(fileno=os.dup(driver.pgconn.socket)) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+        return rows(tx, _ONE, {"a": 1})
+
+    with pytest.raises(StorageUnavailable):
+        db.read_now(unit)
+    assert db.read_now(lambda tx: [row[0] for row in rows(tx, _ONE, {"a": 1})]) == [1]
 
 
 def test_the_server_keeps_a_bounded_number(plain: "psycopg.Connection[Any]", monkeypatch: pytest.MonkeyPatch) -> None:
