@@ -20,7 +20,32 @@ class Request:
     body: bytes
 
 
-Writer = asyncio.StreamWriter
+class Writer:
+    """How a connection is answered. To write to one that is closed raises ConnectionResetError: asyncio's own loop lets it
+    pass, uvloop raises RuntimeError."""
+
+    def __init__(self, stream: asyncio.StreamWriter) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> None:
+        """As StreamWriter has it."""
+        if self._stream.is_closing():
+            raise ConnectionResetError("it is closed")
+        self._stream.write(data)
+
+    async def drain(self) -> None:
+        """As StreamWriter has it."""
+        await self._stream.drain()
+
+    def is_closing(self) -> bool:
+        """As StreamWriter has it."""
+        return self._stream.is_closing()
+
+    def close(self) -> None:
+        """As StreamWriter has it."""
+        self._stream.close()
+
+
 Answer = bytes | Callable[[Writer], Awaitable[None]]
 
 
@@ -84,12 +109,12 @@ async def running(context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
     peer = Peer(scheme="http" if context is None else "https")
     tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: Writer) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        await peer.serve(reader, writer)
+        await peer.serve(reader, Writer(writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     peer.port = server.sockets[0].getsockname()[1]
