@@ -4,25 +4,19 @@ A unit of work is a plain function that takes the open transaction. It runs in a
 the whole unit (an async bridge per query costs more than the query), and cannot wait for the network, so that no
 transaction is ever held over it.
 
-SQLite: WAL, one writer thread. It gathers the units that wait and commits them together (a unit that fails takes nothing
-of the others with it); a unit's result comes back only after the commit, so whoever was told has it on disk
-(`synchronous=FULL`).
+SQLite: WAL, one writer thread (`storage.sqlite_writer`); a unit's result comes back only after the commit, so whoever was
+told has it on disk (`synchronous=FULL`).
 PostgreSQL: a pool of threads, a transaction each; serialisation failures and deadlocks are tried again.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-import queue
-import sqlite3
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlalchemy import Engine, create_engine, exc, make_url, text
 
@@ -32,10 +26,11 @@ from storage.engines import sqlite_engine
 from storage.events import Events
 from storage.ids import Ids
 from storage.metadata import Tx
-from storage.outages import Outage, StorageUnavailable
+from storage.outages import RERUN, Outage, StorageUnavailable, told_apart
 from storage.patience import Links, Patience, Wait
 from storage.said import Speaker
 from storage.slots import FileSlot, NoSlot, PostgresSlot, Slot
+from storage.sqlite_writer import SqliteWriter
 from storage.together import Joined, Together
 from storage.versions import Changes, Watch
 from storage.views import TooLong, Views
@@ -51,15 +46,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Unit = Callable[[Tx], T]
 
-_PASSED = 4
-"""Commits that go before a patient unit at most."""
-_GATHER = 256
-"""Units in one commit at most, so that a burst cannot hold the write lock for long."""
-_LOOK = 0.0005
-_LOOKS = 4
-"""Seconds after which is looked who else has come, where as many as were there last time are not there yet; as long as
-somebody comes, but not more often than this. Clients that were answered together come back one after another, and a commit
-for each of them, or for half of them, costs more than that they wait. Who comes alone doesn't."""
 _WAITING = 4096
 """Units that may wait for a thread; more are refused, or a database that hangs would fill the memory with them."""
 _NETWORK = {
@@ -72,26 +58,8 @@ _NETWORK = {
 """How long a PostgreSQL server that gives no sign of life is waited for (seconds, the last in ms); the URL may say else."""
 _ATTEMPTS = 6
 """Runs of a unit on PostgreSQL at most, while deadlocks and serialisation failures undo it."""
-_RERUN = ("40001", "40P01")
-"""SQLSTATE of a serialisation failure and of a deadlock: the other side won, ours can simply run again."""
 _NOTIFY = text("SELECT pg_notify('fedi', said) FROM unnest(CAST(:said AS text[])) AS said")
 """All that a unit says, in one round trip."""
-_SQLITE_TROUBLE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_INTERRUPT,
-    }
-)
 
 
 class Database:
@@ -110,7 +78,6 @@ class Database:
         self._patience: Patience | None = None
         self._together_here: Together | None = None
         self._probes: dict[Outage, Future[object]] = {}
-        self._changed = False  # by the last units, during an outage
         self._watch: Watch | None = None
         self._quick: Views | None = None
         self._snapshots: Snapshots | None = None
@@ -131,10 +98,7 @@ class Database:
             self._read_engine = sqlite_engine(url, readers + 1, writable=False)
             self._views: Views | PostgresViews = Views(self._read_engine)
             self._quick = self._views
-            self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-            self._patient: deque[_Waiting] = deque()
-            self._writer = threading.Thread(target=self._write_forever, name="write", daemon=True)
-            self._writer.start()
+            self._sqlite = SqliteWriter(self._write_engine, self.writing, self._say, self._tell)
             self._writers = None
             self._speaker = Speaker(self.events.process)
             self.events.listen_in(Path(path))
@@ -159,7 +123,7 @@ class Database:
             self._snapshots = snapshots.Snapshots(lambda: self._readers.submit(snapshots.connect, url, patience))
             self._links = Links(self._write_engine, self._read_engine)
             try:
-                with _told_apart():
+                with told_apart():
                     slot = postgres_slot = PostgresSlot(self._write_engine)
             except NoSlot as problem:
                 raise StorageUnavailable(str(problem)) from problem
@@ -198,7 +162,7 @@ class Database:
         if self._quick is None or self._closed:
             return await self.read(unit)
         try:
-            with _told_apart():
+            with told_apart():
                 found = self._quick.at_once(unit)
         except (TooLong, StorageUnavailable):
             return await self.read(unit)
@@ -275,8 +239,7 @@ class Database:
             self._links.cut()
         self._readers.shutdown(cancel_futures=silent)
         if self._writers is None:
-            self._waiting.put(None)
-            self._writer.join()
+            self._sqlite.close()
         else:
             self._writers.shutdown(cancel_futures=silent)
             self._patient_writers.shutdown(cancel_futures=silent)
@@ -318,7 +281,7 @@ class Database:
 
     def _read(self, unit: Unit[T]) -> T:
         try:
-            with _told_apart():
+            with told_apart():
                 found = self._views.read(unit)
         except StorageUnavailable as problem:
             self.reading.failed(str(problem))
@@ -352,19 +315,15 @@ class Database:
             return self._writers.submit(self._write_postgres, unit, wait)
         if self.writing.silent and not patient:
             raise self._no_answer(self.writing, self._probe_sqlite)
-        if self._waiting.qsize() >= _WAITING:
+        if self._sqlite.waiting >= _WAITING:
             raise self._too_many(self.writing)
         made: Future[T] = Future() if result is None else cast("Future[T]", result)
-        if patient:
-            self._patient.append(_Waiting(unit, made))
-            self._waiting.put(_WAKE)
-        else:
-            self._waiting.put(_Waiting(unit, made))
+        self._sqlite.submit(unit, made, patient=patient)
         return made
 
     def _probe_sqlite(self) -> "Future[object]":
         made: Future[object] = Future()
-        self._waiting.put(_Waiting(_probe, made))
+        self._sqlite.submit(_probe, made)
         return made
 
     def _renew(self, slot: PostgresSlot) -> None:
@@ -388,7 +347,7 @@ class Database:
         undone = 0
         while True:
             try:
-                with _told_apart(), self._write_engine.connect() as tx, _begun(tx, eager=eager) as holds:
+                with told_apart(), self._write_engine.connect() as tx, held.begun(tx, eager=eager) as holds:
                     after: list[tuple[str, str]] = []
                     tx.info["after"] = after
                     result = unit(tx)
@@ -402,7 +361,7 @@ class Database:
             except held.Overtaken:
                 eager = True  # which can be overtaken no more
             except exc.OperationalError as problem:
-                if getattr(problem.orig, "sqlstate", "") not in _RERUN:
+                if getattr(problem.orig, "sqlstate", "") not in RERUN:
                     raise
                 undone += 1
                 if undone == _ATTEMPTS:
@@ -425,144 +384,8 @@ class Database:
             except Exception:
                 log.exception("telling of %s failed", topic)
 
-    def _write_forever(self) -> None:
-        ended = False
-        passed = company = 0
-        while not ended or self._patient:
-            batch: list[_Waiting] = []
-            ended = ended or self._take(batch, wait=not self._patient)
-            for _ in range(_LOOKS):
-                if ended or self._patient or not 0 < len(batch) < company:
-                    break
-                had = len(batch)
-                time.sleep(_LOOK)
-                ended = self._take(batch)
-                if len(batch) == had:
-                    break
-            if batch:
-                self._write_batch(batch)
-                passed += 1
-                company = len(batch) + self._waiting.qsize()
-            if self._patient and (not batch or passed >= _PASSED):
-                passed = 0
-                self._write_batch([self._patient.popleft()])
-
-    def _take(self, batch: "list[_Waiting]", *, wait: bool = False) -> bool:
-        """Put into `batch` what waits, or (`wait`) the first that comes and what is there then. Whether nothing comes any more."""
-        with contextlib.suppress(queue.Empty):
-            while len(batch) < _GATHER:
-                following = self._waiting.get(block=wait and not batch)
-                if following is None:
-                    return True
-                if following is _WAKE:
-                    wait = False
-                else:
-                    batch.append(following)
-        return False
-
-    def _write_batch(self, batch: "list[_Waiting]") -> None:
-        """Run units and commit them together; who waits is told after the commit.
-
-        First all in one, since a savepoint each costs more than most units do (FTS5 writes what it gathered at every
-        one). If any fails, everything is undone and each runs again in a savepoint of its own: the others are kept.
-        """
-        begun = [waiting for waiting in batch if waiting.begin()]
-        after: list[tuple[str, str]] = []
-        try:
-            try:
-                settled, failed = self._together(begun, after)
-            except _UnitFailed as problem:
-                after.clear()
-                if len(begun) == 1 and not isinstance(problem.problem, held.Overtaken):
-                    settled, failed = [], [(begun[0], problem.problem)]
-                else:
-                    settled, failed = self._each(begun, after)
-        except StorageUnavailable as problem:
-            self.writing.failed(str(problem), len(begun))
-            for waiting in begun:  # to each its own, as each adds where it passed
-                waiting.failed(StorageUnavailable(str(problem)))
-            return
-        except BaseException as problem:  # noqa: BLE001 - whoever waits is told
-            self.writing.answered()
-            for waiting in begun:
-                waiting.failed(problem)
-            return
-        self.writing.answered()
-        if self.writing.lasts and self._changed:
-            self.writing.over()
-        self._tell(after)  # first: who waits may ask at once for what others keep
-        for waiting, own in failed:
-            waiting.failed(own)
-        for waiting, result in settled:
-            waiting.done(result)
-
-    def _together(
-        self, begun: "list[_Waiting]", after: list[tuple[str, str]]
-    ) -> "tuple[list[tuple[_Waiting, Any]], list[tuple[_Waiting, BaseException]]]":
-        """The results of all, committed, and what those raised that wrote nothing: a refusal undoes nobody's work. Raises
-        _UnitFailed when one failed on its way: nothing is kept then."""
-        settled: list[tuple[_Waiting, Any]] = []
-        refused: list[tuple[_Waiting, BaseException]] = []
-        with _told_apart(), self._watched() as tx, _begun(tx) as holds:
-            tx.info["after"] = after
-            try:
-                for waiting in begun:
-                    wrote, said = holds.writes, len(after)
-                    try:
-                        settled.append((waiting, waiting.unit(tx)))
-                    except Exception as problem:
-                        if isinstance(problem, exc.DBAPIError) or holds.broken or holds.writes != wrote:
-                            raise
-                        del after[said:]
-                        refused.append((waiting, problem))
-                    holds.known.clear()  # a batch's own, and no other's memory
-                holds.flush(tx)
-            except BaseException as problem:
-                if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
-                    raise  # the database itself can't go on (disk full, gone): the whole batch fails
-                raise _UnitFailed(problem) from problem
-            self._say(tx, after)
-        return settled, refused
-
-    def _each(
-        self, begun: "list[_Waiting]", after: list[tuple[str, str]]
-    ) -> "tuple[list[tuple[_Waiting, Any]], list[tuple[_Waiting, BaseException]]]":
-        """The results of those that worked, committed, and what the others raised."""
-        settled: list[tuple[_Waiting, Any]] = []
-        failed: list[tuple[_Waiting, BaseException]] = []
-        with _told_apart(), self._watched() as tx, _begun(tx, eager=True):
-            tx.info["after"] = after
-            for waiting in begun:
-                said = len(after)
-                tx.exec_driver_sql("SAVEPOINT unit")
-                try:
-                    result = waiting.unit(tx)
-                    tx.exec_driver_sql("RELEASE unit")
-                    settled.append((waiting, result))
-                except BaseException as problem:
-                    if isinstance(problem, exc.DBAPIError) and _in_trouble(problem):
-                        raise
-                    del after[said:]
-                    tx.exec_driver_sql("ROLLBACK TO unit")
-                    tx.exec_driver_sql("RELEASE unit")
-                    failed.append((waiting, problem))
-            self._say(tx, after)
-        return settled, failed
-
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[Tx]:
-        """The writing connection. During an outage it is noted whether anything is written: who finds nothing to do
-        succeeds on a full disk as well."""
-        with self._write_engine.connect() as tx:
-            if not self.writing.lasts:
-                yield tx
-                return
-            raw: Any = tx.connection.driver_connection
-            before = raw.total_changes
-            yield tx
-            self._changed = raw.total_changes > before
-
     def _say(self, tx: Tx, after: list[tuple[str, str]]) -> None:
+        """Have other processes of a SQLite file hear of this."""
         if after and self._slot.others():
             self._speaker.say(tx, list(dict.fromkeys(after)))
 
@@ -576,70 +399,5 @@ class _Threads(ThreadPoolExecutor):
         return self._work_queue.qsize()
 
 
-class _UnitFailed(Exception):
-    """A unit raised `problem`; the transaction it ran in is undone."""
-
-    def __init__(self, problem: BaseException) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
-
-
-class _Waiting:
-    """A unit in the queue of the writer, and where its result goes."""
-
-    __slots__ = ("_result", "unit")
-
-    def __init__(self, unit: Unit[Any], result: "Future[Any]") -> None:
-        self.unit = unit
-        self._result = result
-
-    def begin(self) -> bool:
-        """Whether anybody still waits; after this, who waits can't cancel it any more."""
-        return self._result.set_running_or_notify_cancel()
-
-    def done(self, value: Any) -> None:
-        self._result.set_result(value)
-
-    def failed(self, problem: BaseException) -> None:
-        if not self._result.done():
-            self._result.set_exception(problem)
-
-
 def _probe(tx: Tx) -> object:
     return tx.exec_driver_sql("SELECT 1").scalar()
-
-
-_WAKE = _Waiting(lambda _tx: None, Future())
-"""In the queue of the writer: a patient unit has come."""
-
-
-def _in_trouble(problem: exc.DBAPIError) -> bool:
-    """Whether the database can't be reached or written to; else the statement is wrong or its data don't fit."""
-    orig = problem.orig
-    if isinstance(orig, sqlite3.Error):
-        return getattr(orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_TROUBLE
-    if problem.connection_invalidated or isinstance(problem, exc.InterfaceError):
-        return True
-    return isinstance(problem, exc.OperationalError) and getattr(orig, "sqlstate", "") not in _RERUN
-
-
-@contextlib.contextmanager
-def _begun(tx: Tx, *, eager: bool = False) -> Iterator[held.Held]:
-    """A transaction on this connection, and what it holds back; whoever is done writes that (`flush`)."""
-    holds = held.begin(tx, eager=eager)
-    try:
-        with tx.begin():
-            yield holds
-    finally:
-        holds.drop()
-
-
-@contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
-    """Turn the driver's «cannot reach or write» into `StorageUnavailable`; bugs in a statement stay what they are."""
-    try:
-        yield
-    except exc.DBAPIError as problem:
-        if _in_trouble(problem):
-            raise StorageUnavailable(str(problem.orig)) from problem
-        raise

@@ -8,7 +8,8 @@ way that is not followed here, and all of it when the transaction, or a savepoin
 `Database` begins it with each transaction. Only who asked for a batch of rows (`fill`) has an identity map.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -224,6 +225,17 @@ def begin(tx: Connection, *, eager: bool = False) -> Held:
     made = Held(eager=eager)
     tx.__dict__[HELD] = made
     return made
+
+
+@contextlib.contextmanager
+def begun(tx: Connection, *, eager: bool = False) -> Iterator[Held]:
+    """A transaction on this connection, and what it holds back; whoever is done writes that (`flush`)."""
+    holds = begin(tx, eager=eager)
+    try:
+        with tx.begin():
+            yield holds
+    finally:
+        holds.drop()
 
 
 def of(tx: Connection) -> Held | None:

@@ -4,9 +4,14 @@ A server whose database is gone refuses thousands of requests a second, each for
 one a minute, and one when it is over tell an operator more than a trace for each.
 """
 
+import contextlib
 import logging
+import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+
+from sqlalchemy import exc
 
 log = logging.getLogger("fedi.database")
 
@@ -15,6 +20,24 @@ QUIET = 1.0
 """Seconds without a failure after which an outage is over."""
 _FRESH = 30.0
 """Seconds after the last failure for which it is still what is the matter: where nothing is asked, nothing succeeds either."""
+RERUN = ("40001", "40P01")
+"""SQLSTATE of a serialisation failure and of a deadlock: the other side won, ours can simply run again."""
+_SQLITE_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
 
 
 class StorageUnavailable(Exception):
@@ -95,3 +118,24 @@ class Outage:
                 time.monotonic() - since,
                 failed,
             )
+
+
+def in_trouble(problem: exc.DBAPIError) -> bool:
+    """Whether the database can't be reached or written to; else the statement is wrong or its data don't fit."""
+    orig = problem.orig
+    if isinstance(orig, sqlite3.Error):
+        return getattr(orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_TROUBLE
+    if problem.connection_invalidated or isinstance(problem, exc.InterfaceError):
+        return True
+    return isinstance(problem, exc.OperationalError) and getattr(orig, "sqlstate", "") not in RERUN
+
+
+@contextlib.contextmanager
+def told_apart() -> Iterator[None]:
+    """Turn the driver's «cannot reach or write» into `StorageUnavailable`; bugs in a statement stay what they are."""
+    try:
+        yield
+    except exc.DBAPIError as problem:
+        if in_trouble(problem):
+            raise StorageUnavailable(str(problem.orig)) from problem
+        raise

@@ -77,8 +77,8 @@ async def run_due(site: Site) -> int:
     done = 0
     for timed in SCHEDULE:
         # mypy infers no lambda with a default.
-        if await site.db.read(lambda tx, timed=timed: _due(tx, timed, site.surely())):  # type: ignore[misc]
-            done += await site.db.write(lambda tx, timed=timed: _run(tx, site, timed))  # type: ignore[misc]
+        if await site.db.read(lambda tx, timed=timed: _due(tx, timed, site.surely())):  # type: ignore[misc]  # a lambda with a default
+            done += await site.db.write(lambda tx, timed=timed: _run(tx, site, timed))  # type: ignore[misc]  # a lambda with a default
     return done
 
 

@@ -31,7 +31,7 @@ async def verify(site: Site, payload: dict[str, Any]) -> None:
     waits: FederationError | None = None
     for url in {link.url: None for link in verifying.unproven(actor)}:
         try:
-            if not await site.db.read(lambda tx, url=url: _may_ask(tx, site, url)):  # type: ignore[misc]
+            if not await site.db.read(lambda tx, url=url: _may_ask(tx, site, url)):  # type: ignore[misc]  # a lambda with a default
                 continue
             html, found = await site.client.get_page(url)
         except FederationError as problem:
@@ -39,7 +39,7 @@ async def verify(site: Site, payload: dict[str, Any]) -> None:
             waits = problem if problem.retry else waits
             continue
         if _is_its_own(url, found) and await asyncio.to_thread(links_back, html, found, profile):
-            await site.db.write(lambda tx, url=url: verifying.keep(tx, site, iri, {url}))  # type: ignore[misc]
+            await site.db.write(lambda tx, url=url: verifying.keep(tx, site, iri, {url}))  # type: ignore[misc]  # a lambda with a default
     if waits is not None:
         raise waits
 

@@ -388,7 +388,7 @@ def test_who_comes_back_with_others_is_waited_for_and_who_comes_alone_is_not(
         if len(looks) in arrives:
             late.append(db._submit(held.of))
 
-    monkeypatch.setattr("storage.database.time.sleep", sleep)
+    monkeypatch.setattr("storage.sqlite_writer.time.sleep", sleep)
     arrives = {2}
     assert db.write_now(held.of) is not db.write_now(held.of)
     assert looks == []  # nobody was there with them

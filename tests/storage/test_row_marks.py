@@ -75,7 +75,7 @@ def _raw(statement: str) -> Callable[[Tx, Actor, Actor], Any]:
 POST: dict[str, Callable[[Tx, Actor, Actor], Any]] = {
     "changed": lambda tx, ada, maths: posts.change(tx, WRITTEN, content="others"),
     "counted": lambda tx, ada, maths: posts.count(tx, WRITTEN, likes=1),
-    "counted up and down": lambda tx, ada, maths: [posts.count(tx, WRITTEN, boosts=by) for by in (2, -1)],  # type: ignore[func-returns-value]
+    "counted up and down": lambda tx, ada, maths: [posts.count(tx, WRITTEN, boosts=by) for by in (2, -1)],  # type: ignore[func-returns-value]  # all are None
     "set later": lambda tx, ada, maths: set_later(tx, posts.posts, WRITTEN, {"locked": True}),
     "rewritten": lambda tx, ada, maths: posts.rewrite(tx, _post(ada, maths), [], ["x"], title="a title"),
     "updated": lambda tx, ada, maths: tx.execute(update(posts.posts).values(sensitive=True)),
@@ -122,7 +122,7 @@ def test_what_another_process_changed_is_seen_at_once(
     other = connect()
     assert db.read_now(_seen) == other.read_now(_seen)
     for number in range(3):
-        (db, other)[number % 2].write_now(lambda tx, n=number: posts.change(tx, WRITTEN, content=f"text {n}"))  # type: ignore[misc]
+        (db, other)[number % 2].write_now(lambda tx, n=number: posts.change(tx, WRITTEN, content=f"text {n}"))  # type: ignore[misc]  # a lambda with a default
         for one in (db, other):
             found = one.read_now(_seen)
             assert found is not None

@@ -17,7 +17,7 @@ def _walked(db: Database) -> tuple[dict[str, tuple[int, int]], int]:
     every: dict[str, tuple[int, int]] = {}
     steps, place = 0, waiting.START
     while True:
-        found, following = db.read_now(lambda tx, place=place: waiting.sizes(tx, place))  # type: ignore[misc]
+        found, following = db.read_now(lambda tx, place=place: waiting.sizes(tx, place))  # type: ignore[misc]  # a lambda with a default
         steps += 1
         for host, (rows, size) in found.items():
             before = every.get(host, (0, 0))

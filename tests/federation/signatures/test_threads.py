@@ -15,7 +15,7 @@ async def test_each_gets_what_its_own_work_came_to() -> None:
             raise ValueError(number)
         return number * number
 
-    asked = [asyncio.create_task(signers.run(lambda number=number: work(number))) for number in range(100)]  # type: ignore[misc]
+    asked = [asyncio.create_task(signers.run(lambda number=number: work(number))) for number in range(100)]  # type: ignore[misc]  # a lambda with a default
     asked[7].cancel()
     await asyncio.wait(asked)
     for number, task in enumerate(asked):

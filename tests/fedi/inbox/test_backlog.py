@@ -92,7 +92,7 @@ async def test_what_waited_before_the_start_and_what_is_tried_again_counts(
     await send(alpha, peer, bob, 7)
     now = alpha.site.clock()
     for row in alpha.write(lambda tx: waits.claim(tx, now, now + 1000, 3)):
-        alpha.write(lambda tx, row=row: received.later(tx, row, now + 60_000, "later"))  # type: ignore[misc]
+        alpha.write(lambda tx, row=row: received.later(tx, row, now + 60_000, "later"))  # type: ignore[misc]  # a lambda with a default
     monkeypatch.setattr(backlog, "MOST", 20 * EACH)
     monkeypatch.setattr(backlog, "STEP", 1)
     after = Backlog(alpha.site)

@@ -167,7 +167,7 @@ async def test_requests_that_never_pause_hold_a_backlog_up_once_and_not_before_e
     """
     for number in range(1, 21):
         host = f"h{number % hosts}.example"
-        site.db.write_now(lambda tx, number=number, host=host: received.insert(tx, _received(number, host=host)))  # type: ignore[misc]
+        site.db.write_now(lambda tx, number=number, host=host: received.insert(tx, _received(number, host=host)))  # type: ignore[misc]  # a lambda with a default
     waited = 0
 
     async def room(_: Pressure) -> bool:
