@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 STEP = 2_000
 """Ms by which the clock may go on differently than time did, between two looks, before it counts as set."""
-FAR = 3_600_000
-"""A step forward of so many ms is not believed for as long as `BELIEVED` says."""
+FAR = 3_590_000
+"""A step forward of so many ms is not believed for as long as `BELIEVED` says. It is less than the hour that signatures are
+forgiven: whatever step lets them fail is one that is doubted."""
 WRONG = 60_000
 """Ms that our clock may differ from those of other servers before it is said."""
 BELIEVED = 3_600_000

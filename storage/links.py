@@ -4,6 +4,7 @@ A link that is claimed belongs to one worker until `claimed_until`; then it may 
 when a worker dies.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,12 +108,16 @@ _CLAIM = (
 _RENEW = _CLAIM.where(links.c.claimed_until.isnot(None))
 
 
-def claim(tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = None) -> list[Link]:
+def claim(
+    tx: Tx, now: int, until: int, limit: int, *, failing: bool | None = None, held: Container[str] = ()
+) -> list[Link]:
     """Take up to `limit` links that have rows to send and are due, longest waiting first, for one worker until `until` ms.
 
     `failing`: only those whose last attempt failed, or only the others, so that neither waits for the other.
+    `held`: hosts that the worker is at work on. Their claims are its own, also where the clock was set forward and says that
+    they ran out: what is under way would be sent twice.
     """
-    found = all_of(tx, _READY[failing], Link, now=now, most=limit)
+    found = [link for link in all_of(tx, _READY[failing], Link, now=now, most=limit) if link.host not in held]
     if found:
         change_each(tx, _CLAIM, [{"of_host": link.host, "until": until} for link in found])
     return [replace(link, claimed_until=until) for link in found]

@@ -82,18 +82,19 @@ class Deliveries:
         while looked == _SPREAD:
             self._make_way()
             room, few = _room(len(self.well), TURNS), _room(len(self.failing), FAILING_TURNS)
-            found = await self.site.db.write(partial(self._next, room=room, few=few))
+            held = frozenset(self.hosts)
+            found = await self.site.db.write(partial(self._next, room=room, few=few, held=held))
             looked = found.looked
             self._more_well, self._more_failing = len(found.well) == room, len(found.failing) == few
             begun += await self._begin(self.well, found.well)
             begun += await self._begin(self.failing, found.failing)
         return begun
 
-    def _next(self, tx: Tx, *, room: int, few: int) -> _Next:
+    def _next(self, tx: Tx, *, room: int, few: int, held: frozenset[str]) -> _Next:
         now = self.site.clock()
         looked = spreading.spread(tx, _SPREAD, now)
-        well = links.claim(tx, now, now + LEASE, room, failing=False) if room else []
-        failing = links.claim(tx, now, now + LEASE, few, failing=True) if few else []
+        well = links.claim(tx, now, now + LEASE, room, failing=False, held=held) if room else []
+        failing = links.claim(tx, now, now + LEASE, few, failing=True, held=held) if few else []
         return _Next(looked, well, failing)
 
     async def _begin(self, pool: dict["asyncio.Task[None]", tuple[str, float]], claimed: list[Link]) -> int:

@@ -225,6 +225,16 @@ def test_links_that_fail_are_claimed_apart(db: Database, ada: Actor) -> None:
     assert [link.host for link in db.write_now(lambda tx: links.claim(tx, 100, 500, 10, failing=True))] == ["b.example"]
 
 
+def test_a_worker_does_not_claim_again_what_it_is_at_work_on(db: Database, ada: Actor) -> None:
+    """A clock that is set forward says that its claims ran out: the host would be sent the same twice at once."""
+    _many(db, ada, ["a.example", "b.example"])
+    assert len(db.write_now(lambda tx: links.claim(tx, 100, 500, 10))) == 2
+    ahead = 86_400_000
+    again = db.write_now(lambda tx: links.claim(tx, ahead, ahead + 400, 10, held={"a.example"}))
+    assert [link.host for link in again] == ["b.example"]
+    assert _link(db, "a.example").claimed_until == 500
+
+
 def test_a_sleeping_link_waits_until_it_is_woken(db: Database, ada: Actor) -> None:
     _many(db, ada, ["a.example"])
     asleep = replace(_link(db, "a.example"), failures=1, next_attempt_at=1_000)
