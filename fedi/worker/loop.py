@@ -146,7 +146,8 @@ class Work:
         if room <= 0:
             return 0
         now = self.site.clock()
-        claimed = await self.site.db.write(lambda tx: jobs.claim(tx, now, now + _LEASE, room))
+        held = {job.id for job in self.jobs.values()}
+        claimed = await self.site.db.write(lambda tx: jobs.claim(tx, now, now + _LEASE, room, held=held))
         for job in claimed:
             task = asyncio.create_task(_logged("jobs", job_kinds.run(self.site, job)))
             self.jobs[task] = job

@@ -28,6 +28,14 @@ def test_jobs_are_claimed_by_one_worker_each(connect: Connect) -> None:
     assert sorted(claimed) == list(range(100))
 
 
+def test_a_worker_does_not_claim_again_the_jobs_that_it_does(db: Database) -> None:
+    """A clock that is set forward says that its claims ran out."""
+    db.write_now(lambda tx: [jobs.add(tx, number, "kind", str(number), {}, 0) for number in (1, 2)])
+    assert len(db.write_now(lambda tx: jobs.claim(tx, 5, 1_000, 3))) == 2
+    [again] = db.write_now(lambda tx: jobs.claim(tx, 86_400_000, 86_401_000, 3, held={1}))
+    assert (again.id, again.attempts) == (2, 2)
+
+
 def test_the_same_activity_is_taken_once(db: Database) -> None:
     assert db.write_now(lambda tx: received.insert(tx, activity(1)))
     assert not db.write_now(lambda tx: received.insert(tx, activity(2, activity_id=activity(1).activity_id)))
