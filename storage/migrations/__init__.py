@@ -6,6 +6,7 @@ run at once: the database has the new shape or the old one, never half. Not here
 """
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -15,6 +16,9 @@ if TYPE_CHECKING:  # alembic takes a while to import, and every command asks for
 
 NEWEST = max(step.stem for step in (Path(__file__).parent / "versions").glob("[0-9]*.py"))
 """The last step; steps are numbered, and a step's name is its file's."""
+
+# Alembic keeps in its modules which connection it works on: threads would do the steps on each other's database.
+_ONE = Lock()
 
 
 class NewerDatabase(Exception):
@@ -48,7 +52,7 @@ def pending(engine: Engine) -> list[str]:
 def upgrade(engine: Engine) -> list[str]:
     """Do all pending steps in one transaction; those that were done come back.
 
-    Several processes may call it at once: the second waits and finds nothing to do. Raises NewerDatabase.
+    Several processes and threads may call it at once: the second waits and finds nothing to do. Raises NewerDatabase.
     """
     todo = pending(engine)
     if not todo:
@@ -76,7 +80,7 @@ def _run(connection: Connection) -> None:
 
     config = _config()
     config.attributes["connection"] = connection
-    with connection.begin():
+    with _ONE, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7043)"))
         command.upgrade(config, "head")

@@ -1,6 +1,8 @@
 """The steps of `storage.migrations` make exactly the tables of the code, on both databases, however often they run."""
 
 import concurrent.futures
+import multiprocessing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,16 +83,36 @@ def test_a_second_run_changes_nothing(bare_url: str) -> None:
         db.close()
 
 
-def test_several_at_once_do_it_once(bare_url: str) -> None:
-    opened = [Database(bare_url) for _ in range(3)]
+def _upgraded(url: str) -> list[str]:
+    db = Database(url)
     try:
-        with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            done = list(pool.map(lambda db: migrations.upgrade(db.engine), opened))
-        assert any(done)
-        assert migrations.current(opened[0].engine) == migrations.NEWEST
-        assert len(opened[0].read_now(shape)) > len(metadata.tables)
+        return migrations.upgrade(db.engine)
     finally:
-        for db in opened:
+        db.close()
+
+
+def test_several_processes_at_once_do_it_once(bare_url: str) -> None:
+    with concurrent.futures.ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+        done = list(pool.map(_upgraded, [bare_url] * 3))
+    assert any(done)
+    db = Database(bare_url)
+    try:
+        assert migrations.current(db.engine) == migrations.NEWEST
+        assert len(db.read_now(shape)) > len(metadata.tables)
+    finally:
+        db.close()
+
+
+def test_threads_don_t_do_the_steps_on_each_other_s_database(tmp_path: Path) -> None:
+    """Alembic keeps in its modules which connection it works on."""
+    urls = [f"sqlite:///{tmp_path}/{number}.db" for number in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(_upgraded, urls))
+    for url in urls:
+        db = Database(url)
+        try:
+            assert migrations.current(db.engine) == migrations.NEWEST
+        finally:
             db.close()
 
 
