@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Index, Integer, Table, Text, delete, select
 
 from storage.ids import first_at
-from storage.metadata import Time, Tx, all_of, columns, id_column, insert_new, metadata
+from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata
 
 decisions = Table(
     "decisions",
@@ -21,7 +21,11 @@ decisions = Table(
     Column("reason", Text, nullable=False),
     Column("policy", Integer, nullable=False),  # version of the policy that decided
     Column("created_at", Time, nullable=False),
+    Column("rule", Text),  # the id of the rule that decided
+    Column("effects", Json),  # [name] of what is done to it where it is taken
+    Column("facts", Bytes),  # what it was decided by (`federation.facts`), to decide it again
     Index("ix_decisions_host", "host", "id"),
+    Index("ix_decisions_activity_id", "activity_id"),
 )
 
 
@@ -40,6 +44,9 @@ class DecisionRow:
     reason: str
     policy: int
     created_at: int
+    rule: str | None = None
+    effects: list[str] | None = None
+    facts: bytes | None = None
 
 
 _ROW = columns(decisions, DecisionRow)

@@ -43,6 +43,8 @@ links = Table(
     Column("state", Text, nullable=False),  # open, suspended (refused too often), blocked
     Column("last_success_at", Time),
     Column("problem", Text),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("sequence", BigInteger, nullable=False, server_default="0"),  # the number of the last that was sent
 )
 Index(
     "ix_links_due",
@@ -67,6 +69,8 @@ class Link:
     state: str
     last_success_at: int | None
     problem: str | None
+    epoch: int = 0
+    sequence: int = 0
 
 
 _LINK = columns(links, Link)

@@ -4,17 +4,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Table, Text, bindparam, func, select, update
+from sqlalchemy import Boolean, Column, Index, Table, Text, bindparam, false, func, select, update
 
 from storage import held
-from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
+from storage.metadata import Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
 from storage.prepared import change_each, parts, rows
 
 peers = Table(
     "peers",
     metadata,
     Column("host", Text, primary_key=True),
-    Column("stance", Text, nullable=False),  # none agreed limited blocked
+    Column("stance", Text, nullable=False),  # none agreed limited suspended blocked
     Column("software", Text),  # NodeInfo software.name, lower case
     Column("version", Text),
     Column("nodeinfo_at", Time),  # when NodeInfo was last asked for, also in vain
@@ -22,10 +22,20 @@ peers = Table(
     Column("last_seen_at", Time),  # last authenticated activity from there
     Column("reason", Text),  # why it is limited or blocked
     Column("ed25519", Boolean),  # whether it says that it reads RFC 9421 with such keys (FEP-844e)
+    Column("tier", Text, nullable=False, server_default="public"),  # public agreed members
+    Column("stance_before", Text),  # what it was before it was suspended
+    Column("suspended_until", Time),
+    Column("instance_actor", Text),  # its IRI
+    Column("pinned_key", Text),  # the Multikey that its institution signs with, as an admin confirmed it
+    Column("ror", Text),  # the institution's ROR id
+    Column("one_sided", Boolean, nullable=False, server_default=false()),  # agreed by us alone: it does not speak of it
+    Column("status", Json),  # what it said of us last (`/peering/status`)
+    Column("status_at", Time),
     Index("ix_peers_stance", "stance", "host"),
 )
 
-STANCES = ("none", "agreed", "limited", "blocked")
+STANCES = ("none", "agreed", "limited", "suspended", "blocked")
+TIERS = ("public", "agreed", "members")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,15 @@ class Peer:
     last_seen_at: int | None
     reason: str | None
     ed25519: bool | None = None
+    tier: str = "public"
+    stance_before: str | None = None
+    suspended_until: int | None = None
+    instance_actor: str | None = None
+    pinned_key: str | None = None
+    ror: str | None = None
+    one_sided: bool = False
+    status: dict[str, Any] | None = None
+    status_at: int | None = None
 
 
 _ROW = columns(peers, Peer)

@@ -1,0 +1,64 @@
+"""Severed follows: those that ended because a peering did, so that each person has a list of what they lost, and it can be
+brought back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, select, update
+
+from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata
+
+severed = Table(
+    "severed",
+    metadata,
+    id_column(),
+    Column("host", Text, nullable=False),
+    Column("person_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), nullable=False),  # a person or group here
+    Column("actor_iri", Text, nullable=False),  # who is there
+    Column("handle", Text, nullable=False),
+    Column("following", Boolean, nullable=False),  # whether the person followed them, or they the person
+    Column("cause", Text, nullable=False),  # ended purged
+    Column("at", Time, nullable=False),
+    Column("restored_at", Time),
+    Index("ix_severed_person_id", "person_id", "id"),
+    Index("ix_severed_host", "host", "id"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Severed:
+    """A row of `severed`; times in ms."""
+
+    id: int
+    host: str
+    person_id: int
+    actor_iri: str
+    handle: str
+    following: bool
+    cause: str
+    at: int
+    restored_at: int | None
+
+
+_ROW = columns(severed, Severed)
+
+
+def insert(tx: Tx, row: Severed) -> None:
+    """Note a follow that ended."""
+    insert_new(tx, severed, {column.name: getattr(row, column.name) for column in _ROW})
+
+
+def of_person(tx: Tx, person_id: int) -> list[Severed]:
+    """What a person lost, newest first."""
+    return all_of(tx, select(*_ROW).where(severed.c.person_id == person_id).order_by(severed.c.id.desc()), Severed)
+
+
+def of_host(tx: Tx, host: str) -> list[Severed]:
+    """What was lost with a peer and is not back, oldest first."""
+    query = select(*_ROW).where(severed.c.host == host, severed.c.restored_at.is_(None)).order_by(severed.c.id)
+    return all_of(tx, query, Severed)
+
+
+def restored(tx: Tx, ids: Collection[int], now: int) -> None:
+    """Note that these are back."""
+    tx.execute(update(severed).where(severed.c.id.in_(ids)).values(restored_at=now))
