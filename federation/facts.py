@@ -35,8 +35,11 @@ class Facts(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     announcer_host: str | None = None
     software: str | None = None
     version: str | None = None
+    mode: str = "open"
     stance: str = "none"
     tier: str = "public"
+    agreement: str | None = None
+    """The IRI of the version of the agreement with `host` that is in force: what it opens is part of what is decided."""
     group: str | None = None
     group_scope: str | None = None
     affiliation: tuple[str, ...] = ()
