@@ -59,6 +59,20 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
     private_networks: tuple[str, ...] = ()
     # PEM file with further certificate authorities for outgoing requests.
     ca_file: Path | None = None
+    # Hours that an act that can't be taken back waits, beside a second admin's approval; three times as long where there
+    # is one admin.
+    time_lock: int = 24
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How the federation policy is changed, and how long it is kept what it decided upon."""
+
+    # Days for which facts of what was received and sent are kept, so that a changed policy can be tried on them; 0: none.
+    keep_days: int = 14
+    # How many other admins must approve a draft of the policy before it is applied.
+    approvals: int = 0
+    # Whether a draft must have been simulated within the last day before it is applied.
+    simulate_first: bool = False
 
 
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +118,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
     federation: Federation = Federation()
+    policy: Policy = Policy()
     translation: Translation = Translation()
 
     def __post_init__(self) -> None:
@@ -125,6 +140,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         _checked_service("translation.url", self.translation.url)
         _networks("federation.private_networks", self.federation.private_networks)
         _networks("proxy.trusted", self.proxy.trusted)
+        if not 1 <= self.federation.time_lock <= 24 * 90:
+            raise ConfigError("federation.time_lock: hours between 1 and 2160")
 
     def privacy(self) -> tuple[str, int] | None:
         """(The text of the privacy policy, when it was changed in ms); None without one, or when it can't be read."""
@@ -220,7 +237,9 @@ def _from_environment(environ: Mapping[str, str], known: dict[str, Any]) -> dict
 
 
 def _switch(text: str, default: Any) -> Any:
-    """The text of a variable; of a setting that is true or false, that."""
+    """The text of a variable; of a setting that is true or false, or a number, that."""
+    if isinstance(default, int) and not isinstance(default, bool) and text.strip().isascii() and text.strip().isdigit():
+        return int(text)
     return {"true": True, "false": False}.get(text.strip().lower(), text) if isinstance(default, bool) else text
 
 

@@ -72,9 +72,33 @@ def upgrade() -> None:
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("joined", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_envelopes"),
     )
     op.create_index("ix_envelopes_last_at", "envelopes", ["last_at"], unique=False)
+    op.create_index(
+        "ix_envelopes_fresh",
+        "envelopes",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("joined = 0"),
+        postgresql_where=sa.text("joined = false"),
+    )
+    op.create_table(
+        "envelope_erasures",
+        sa.Column("iri", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("iri", name="pk_envelope_erasures"),
+    )
+    op.create_table(
+        "rule_counts",
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("policy", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("did", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "policy", "rule", "did", name="pk_rule_counts"),
+    )
     op.create_table(
         "pending_actions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),

@@ -1,0 +1,127 @@
+"""Envelopes: what was decided upon, with what was decided, many packed into one piece of bytes.
+
+Fresh ones are packed as they are, since that happens for each batch of activities; `squeezed` is for keeping them.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from federation.facts import Facts
+from federation.policy import Decision
+
+OPEN: Final = frozenset({"public", "unlisted"})
+"""Visibilities of which the text is kept."""
+MOST_BYTES: Final = 64 << 20
+"""Of one piece when it is unpacked: more is no piece of ours."""
+_PLAIN, _SQUEEZED = b"\x00", b"\x01"
+
+
+class BadEnvelopes(ValueError):
+    """Bytes that are no envelopes."""
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """Facts with what was decided upon them: the verdict's word, the code, the version of the policy, the rule that decided,
+    and what was done to it. `observed` are pairs of a rule that is only tried and what it would have done."""
+
+    facts: Facts
+    verdict: str
+    code: str
+    policy: int
+    rule: str | None = None
+    effects: tuple[str, ...] = ()
+    observed: tuple[tuple[str, str], ...] = ()
+
+    def names(self, iri: str) -> bool:
+        """Whether this actor has a part in it."""
+        facts = self.facts
+        return iri in (facts.actor, facts.author, facts.announcer, facts.object_id, facts.group)
+
+
+def envelope(facts: Facts, decision: Decision) -> Envelope:
+    """What is kept of a decision. The text of what is not public is never kept, whoever asked with it."""
+    if facts.text and facts.visibility not in OPEN:
+        facts = msgspec.structs.replace(facts, text="")
+    return Envelope(
+        facts,
+        decision.verdict.value,
+        decision.code,
+        decision.policy,
+        decision.rule,
+        decision.effects,
+        decision.observed,
+    )
+
+
+def same(kept: Envelope, decision: Decision) -> bool:
+    """Whether this is the answer that was given then."""
+    return (
+        kept.verdict == decision.verdict.value
+        and kept.code == decision.code
+        and kept.rule == decision.rule
+        and kept.effects == decision.effects
+        and kept.observed == decision.observed
+    )
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Envelope]).decode
+_facts = msgspec.msgpack.Decoder(Facts).decode
+
+
+def packed(several: Sequence[Envelope]) -> bytes:
+    """Envelopes as bytes, quickly."""
+    return _PLAIN + _encode(several)
+
+
+def squeezed(several: Sequence[Envelope]) -> bytes:
+    """Envelopes as few bytes."""
+    return _SQUEEZED + zlib.compress(_encode(several), 6)
+
+
+def plain(body: bytes) -> bytes:
+    """What is packed, without compression, to look for texts in it. Raises BadEnvelopes."""
+    if body[:1] == _PLAIN:
+        return body[1:]
+    if body[:1] != _SQUEEZED:
+        raise BadEnvelopes(f"bytes of an unknown kind, {body[:1]!r}")
+    unpacking = zlib.decompressobj()
+    try:
+        whole = unpacking.decompress(body[1:], MOST_BYTES)
+    except zlib.error as problem:
+        raise BadEnvelopes(str(problem)) from problem
+    if not unpacking.eof:
+        raise BadEnvelopes("they are cut off, or too many")
+    return whole
+
+
+def unpacked(body: bytes) -> list[Envelope]:
+    """The envelopes in some bytes. Raises BadEnvelopes."""
+    try:
+        return _decode(plain(body))
+    except msgspec.DecodeError as problem:
+        raise BadEnvelopes(str(problem)) from problem
+
+
+def without(several: Iterable[Envelope], erased: Iterable[str]) -> list[Envelope]:
+    """Those in which none of these actors has a part."""
+    iris = tuple(erased)
+    return [one for one in several if not any(one.names(iri) for iri in iris)]
+
+
+def packed_facts(facts: Facts) -> bytes:
+    """Facts as bytes, for the row of a decision; without the text of what is not public."""
+    if facts.text and facts.visibility not in OPEN:
+        facts = msgspec.structs.replace(facts, text="")
+    return _encode(facts)
+
+
+def unpacked_facts(body: bytes) -> Facts:
+    """The facts in such bytes. Raises BadEnvelopes."""
+    try:
+        return _facts(body)
+    except msgspec.DecodeError as problem:
+        raise BadEnvelopes(str(problem)) from problem
