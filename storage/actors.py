@@ -269,6 +269,12 @@ def local(tx: Tx, kind: str | None = None) -> list[Actor]:
     return all_of(tx, query if kind is None else query.where(actors.c.kind == kind), Actor)
 
 
+def of_host(tx: Tx, host: str, limit: int) -> list[Actor]:
+    """Actors of another host that are not gone, in no order."""
+    query = select(*_ROW).where(actors.c.host == host, actors.c.state != "gone", actors.c.local.is_(False))
+    return all_of(tx, query.limit(limit), Actor)
+
+
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
     """Set columns of an actor."""
     if "name" in values:

@@ -126,7 +126,7 @@ def test_every_setting_is_in_the_example_with_its_default() -> None:
     for name, default in names().items():
         if default is not None:  # there is no file by default, so an example stands there
             wanted = (
-                list(default) if isinstance(default, tuple) else default if isinstance(default, bool) else str(default)
+                list(default) if isinstance(default, tuple) else default if isinstance(default, int) else str(default)
             )
             assert flat[name] == wanted, name
 
