@@ -1,104 +1,320 @@
-"""Federation policy: pure rules in, one explained decision out.
+"""Federation policy: facts in, one explained decision out.
 
-Nothing here reads a clock, a database or a socket, so a decision can be replayed.
+Nothing here reads a clock, a database or a socket, so a decision can be made again, with the same answer, from the facts and
+the version of the policy.
+
+Asked in this order: how we stand to the host (`stance`), whom this instance speaks with at all (`mode`), what the agreement
+opens (`agreement`), then the rules of the document. The first verdict is the answer; effects of the rules before it add up.
 """
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-Mode = Literal["open", "peers", "closed"]
-"""Who may speak to us: all but the blocked, only institutions with an agreement, nobody."""
-Stance = Literal["none", "agreed", "limited", "blocked"]
-"""How we stand to a host."""
+from federation.errors import FederationError
+from federation.facts import Facts
+from federation.hosts import host_of
+from federation.policy_compile import Compiled
+from federation.policy_rules import EFFECTS, REFUSING, Rule, Verdict, in_rate, in_time
 
+__all__ = [
+    "BUILT_IN",
+    "EFFECTS",
+    "Counted",
+    "Decision",
+    "Policy",
+    "Scope",
+    "Step",
+    "Verdict",
+    "counted",
+    "decide",
+    "explain",
+]
 
-class Verdict(Enum):
-    """In order of strictness: taken, taken but shown to followers only, parked for a person to decide, refused."""
-
-    ACCEPT = "accept"
-    LIMIT = "limit"
-    HOLD = "hold"
-    REJECT = "reject"
-
-
-_STRICTNESS = {verdict: place for place, verdict in enumerate(Verdict)}
+BUILT_IN = ("stance", "mode", "agreement")
+"""Ids of the rules that every policy has before its own; no rule of a document may be called so."""
+TAKING = ("in", "fetch", "show", "announce")
+"""Directions in which something of another host comes in or is shown: only there something is limited."""
+OPEN = ("public", "unlisted", "followers", "direct")
+"""Visibilities that an agreement says nothing about."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One line of a policy: what happens to activities of a type (None: any) from a host and its subdomains (None: any)."""
+class Scope:
+    """What one version of an agreement opens: of which hosts' groups it speaks, which visibilities and groups (`*`: all of
+    them; else IRIs) it opens beside what is public, and whether files go along."""
 
-    id: int
-    host: str | None
-    activity: str | None
-    verdict: Verdict
-    reason: str
-
-    def matches(self, host: str, activity: str) -> bool:
-        """Whether the rule is about this activity type from this host (both as `host_of` and `Activity.type` give them)."""
-        if self.host is not None and host != self.host and not host.endswith(f".{self.host}"):
-            return False
-        return self.activity is None or self.activity == activity
+    parties: tuple[str, ...]
+    visibility: tuple[str, ...] = ("public",)
+    groups: tuple[str, ...] = ("*",)
+    media: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an instance decided: its mode and its rules, with the version that decisions refer to."""
+    """What an instance decided: its rules with the version that decisions refer to, and what the agreements open, by IRI of
+    their version."""
 
-    mode: Mode = "open"
     version: int = 0
-    rules: tuple[Rule, ...] = ()
+    compiled: Compiled = field(default_factory=Compiled)
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict with its reason: `code` for programs, `text` for people, the rules that were hit, the policy's version."""
+    """A verdict with its reason: `code` for programs, `text` for people; the rule that gave it and all that had a part in it
+    (ids, in order), what is done to what is taken, and what rules that only observe would have done (id and effect)."""
 
     verdict: Verdict
     code: str
     text: str
-    because: tuple[Rule, ...] = ()
     policy: int = 0
+    rule: str | None = None
+    effects: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    observed: tuple[tuple[str, str], ...] = ()
 
 
-def decide(policy: Policy, host: str, stance: str, activity: str) -> Decision:
-    """What happens to an activity of this type from this host. The stance and the mode go first; of the rules that match,
-    the strictest wins."""
-    refused = _refusal(policy, host, stance)
-    if refused is not None:
-        return refused
-    if not policy.rules and stance != "limited":
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one rule had to say: whether it fitted, why or why not, what it did (None: nothing)."""
+
+    rule: str
+    matched: bool
+    why: str
+    effect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A count that a rule asks for: of which rule, of whom (host or actor), within how many ms."""
+
+    rule: str
+    of: str
+    window: int
+
+
+def decide(policy: Policy, facts: Facts) -> Decision:
+    """What happens to an activity or a request. Never raises; equal input gives an equal answer."""
+    found = _stance(policy, facts) or _mode(policy, facts) or _agreement(policy, facts)
+    if found is not None and found.verdict is Verdict.REJECT:
+        return found
+    if not policy.compiled.rules and policy.compiled.default is Verdict.ACCEPT and found is None:
+        return _limited(policy, facts) or _accepted(policy.version)
+    effects: dict[str, None] = dict.fromkeys(found.effects) if found is not None else {}
+    because = list(found.because) if found is not None else []
+    observed = []
+    for rule in policy.compiled.fitting(facts):
+        verdict = _verdict(rule, facts)
+        if rule.observe:
+            observed.append((rule.id, rule.then))
+            continue
+        if verdict is None and not rule.effects:
+            continue
+        effects |= dict.fromkeys(rule.effects)
+        because.append(rule.id)
+        if verdict is not None:
+            return _ended(policy, facts, rule, verdict, tuple(effects), tuple(because), tuple(observed))
+    return _default(policy, facts, tuple(effects), tuple(because), tuple(observed))
+
+
+def counted(policy: Policy, facts: Facts) -> tuple[Counted, ...]:
+    """The counts that rules ask for, of what this activity is one of: with it counted, `Facts.rates` has them, and then
+    `decide` can be asked."""
+    if not policy.compiled.rated:
+        return ()
+    found = []
+    for rule in policy.compiled.candidates(facts):
+        if rule.rate is not None:
+            of = facts.actor if rule.rate.by == "actor" else facts.host
+            found.append(Counted(rule.id, of or facts.host, rule.rate.window))
+    return tuple(found)
+
+
+def explain(policy: Policy, facts: Facts) -> tuple[Step, ...]:
+    """How `decide` comes to its answer: every rule up to the one that decides, with what it wanted and what it found. Asks
+    each rule by itself, another way than `decide` does."""
+    return tuple(_steps(policy, facts))
+
+
+def _steps(policy: Policy, facts: Facts) -> Iterator[Step]:
+    for name, built_in in zip(BUILT_IN, (_stance, _mode, _agreement), strict=True):
+        found = built_in(policy, facts)
+        if found is None and name == "stance":
+            found = _limited(policy, facts)
+        if found is None:
+            yield Step(name, matched=False, why=_passes(name, facts))
+            continue
+        refused = found.verdict is Verdict.REJECT
+        yield Step(
+            name, matched=True, why=found.text, effect=found.verdict.value if refused else " ".join(found.effects)
+        )
+        if refused:
+            return
+    for rule in policy.compiled.rules:
+        step = _step(rule, facts)
+        yield step
+        if step.matched and not rule.observe and _verdict(rule, facts) is not None:
+            return
+    yield Step("default", matched=True, why="no rule decided", effect=policy.compiled.default.value)
+
+
+def _step(rule: Rule, facts: Facts) -> Step:
+    if not in_time(rule, facts):
+        return Step(rule.id, matched=False, why="it has run out")
+    failing = next((one for one in rule.when if not one.holds(facts)), None)
+    if failing is not None:
+        return Step(rule.id, matched=False, why=failing.says(facts))
+    said = [one.says(facts) for one in rule.when]
+    if rule.rate is not None:
+        number = dict(facts.rates).get(rule.id, 0)
+        said.append(f"rate: {number} came, more than {rule.rate.number} fit")
+        if not in_rate(rule, facts):
+            return Step(rule.id, matched=False, why=said[-1])
+    verdict = _verdict(rule, facts)
+    effect = rule.then if verdict is rule.verdict or verdict is None else f"{rule.then} {verdict.value}"
+    return Step(
+        rule.id, matched=True, why="; ".join(said) or "always", effect=f"observe {effect}" if rule.observe else effect
+    )
+
+
+def _verdict(rule: Rule, facts: Facts) -> Verdict | None:
+    """What a rule that fits decides here; None: nothing, or nothing in this direction."""
+    for effect in rule.effects:
+        if effect in REFUSING and REFUSING[effect][0] == facts.activity:
+            return Verdict.REJECT
+    if rule.verdict is Verdict.HOLD and facts.direction != "in":
+        # What may come in only after a person's yes is not fetched instead. There is nothing to hold in the other directions.
+        return Verdict.REJECT if facts.direction == "fetch" else None
+    if rule.verdict is Verdict.LIMIT and facts.direction not in TAKING:
+        return None
+    return rule.verdict
+
+
+def _ended(
+    policy: Policy,
+    facts: Facts,
+    rule: Rule,
+    verdict: Verdict,
+    effects: tuple[str, ...],
+    because: tuple[str, ...],
+    observed: tuple[tuple[str, str], ...],
+) -> Decision:
+    if verdict is Verdict.ACCEPT:
+        limited = _limited(policy, facts)
+        if limited is not None:
+            because = ("stance", *because)
+            return Decision(
+                Verdict.LIMIT, limited.code, limited.text, policy.version, "stance", effects, because, observed
+            )
+    if verdict is Verdict.REJECT:
+        effects = ()
+    return Decision(verdict, rule.code, rule.text, policy.version, rule.id, effects, because, observed)
+
+
+def _default(
+    policy: Policy,
+    facts: Facts,
+    effects: tuple[str, ...],
+    because: tuple[str, ...],
+    observed: tuple[tuple[str, str], ...],
+) -> Decision:
+    rule = Rule("default", (), policy.compiled.default, code="default", text="no rule of this instance allows it")
+    verdict = _verdict(rule, facts) or Verdict.ACCEPT
+    if verdict is not Verdict.ACCEPT:
+        return _ended(policy, facts, rule, verdict, effects, (*because, "default"), observed)
+    limited = _limited(policy, facts)
+    if limited is None and not because and not observed:
         return _accepted(policy.version)
-    hits = [rule for rule in policy.rules if rule.matches(host, activity)]
-    verdict = max((rule.verdict for rule in hits), key=_STRICTNESS.__getitem__, default=Verdict.ACCEPT)
-    if stance == "limited" and verdict in (Verdict.ACCEPT, Verdict.LIMIT):
-        return Decision(Verdict.LIMIT, "host-limited", f"{host} is limited here", policy=policy.version)
-    because = tuple(rule for rule in hits if rule.verdict is verdict)
-    if not because:
-        return _accepted(policy.version)
-    return Decision(verdict, f"rule-{verdict.value}", because[0].reason, because, policy.version)
-
-
-def decide_delivery(policy: Policy, host: str, stance: str) -> Decision:
-    """Whether anything may be sent to this host or shown to it when it asks: what isn't taken from it isn't sent to it."""
-    refused = _refusal(policy, host, stance)
-    if refused is not None:
-        return refused
-    return _accepted(policy.version)
+    code, text = ("accepted", "nothing speaks against it") if not effects else ("changed", "taken, and changed")
+    return _ended(
+        policy,
+        facts,
+        Rule(because[-1] if because else "default", code=code, text=text),
+        verdict,
+        effects,
+        because,
+        observed,
+    )
 
 
 @lru_cache(maxsize=16)
 def _accepted(version: int) -> Decision:
-    return Decision(Verdict.ACCEPT, "accepted", "nothing speaks against it", policy=version)
+    return Decision(Verdict.ACCEPT, "accepted", "nothing speaks against it", version)
 
 
-def _refusal(policy: Policy, host: str, stance: str) -> Decision | None:
-    if stance == "blocked":
-        return Decision(Verdict.REJECT, "host-blocked", f"{host} is blocked here", policy=policy.version)
-    if policy.mode == "closed":
-        return Decision(Verdict.REJECT, "federation-closed", "this instance does not federate", policy=policy.version)
-    if policy.mode == "peers" and stance != "agreed":
-        return Decision(Verdict.REJECT, "no-agreement", f"there is no agreement with {host}", policy=policy.version)
+def _rejected(policy: Policy, rule: Literal["stance", "mode", "agreement"], code: str, text: str) -> Decision:
+    return Decision(Verdict.REJECT, code, text, policy.version, rule, because=(rule,))
+
+
+def _limited(policy: Policy, facts: Facts) -> Decision | None:
+    """What the stance `limited` makes of what would be taken."""
+    if facts.stance != "limited" or facts.direction not in TAKING:
+        return None
+    text = f"{facts.host} is limited here"
+    return Decision(Verdict.LIMIT, "host-limited", text, policy.version, "stance", because=("stance",))
+
+
+def _stance(policy: Policy, facts: Facts) -> Decision | None:
+    if facts.stance == "blocked":
+        return _rejected(policy, "stance", "host-blocked", f"{facts.host} is blocked here")
+    if facts.stance == "suspended":
+        return _rejected(policy, "stance", "host-suspended", f"the peering with {facts.host} is suspended")
     return None
+
+
+def _mode(policy: Policy, facts: Facts) -> Decision | None:
+    if facts.mode == "closed":
+        return _rejected(policy, "mode", "federation-closed", "this instance does not federate")
+    if facts.mode == "peers" and facts.stance != "agreed":
+        return _rejected(policy, "mode", "no-agreement", f"there is no agreement with {facts.host}")
+    return None
+
+
+def _agreement(policy: Policy, facts: Facts) -> Decision | None:
+    """What the agreement does not open. It says nothing of what everybody may see anyway, unless this instance speaks with
+    agreed institutions only: then a group that it does not name is closed to that peer."""
+    if facts.agreement is None or facts.stance != "agreed":
+        return None
+    scope = policy.scopes.get(facts.agreement)
+    inner = facts.visibility is not None and facts.visibility not in OPEN
+    scoped = facts.group_scope in ("named", "agreed")
+    if scope is None:
+        if inner or scoped:
+            return _rejected(policy, "agreement", "scope", f"what the agreement with {facts.host} opens is not known")
+        return None
+    group = facts.group
+    asked = inner or scoped or facts.mode == "peers"
+    if asked and group is not None and not _covers(scope, group):
+        text = f"the agreement with {facts.host} does not cover the group {group}"
+        return _rejected(policy, "agreement", "scope", text)
+    if facts.visibility == "members":
+        if "members" not in scope.visibility:
+            text = f"the agreement with {facts.host} does not cover what is for members"
+            return _rejected(policy, "agreement", "scope", text)
+        if facts.tier != "members":
+            text = f"{facts.host} has not passed the checks that come before what is for members"
+            return _rejected(policy, "agreement", "tier", text)
+    if not scope.media and facts.media:
+        text = f"the agreement with {facts.host} does not cover files"
+        return Decision(Verdict.ACCEPT, "accepted", text, policy.version, "agreement", ("strip-media",), ("agreement",))
+    return None
+
+
+def _passes(name: str, facts: Facts) -> str:
+    if name == "stance":
+        return f"{facts.host} is {facts.stance}"
+    if name == "mode":
+        return f"this instance is {facts.mode}"
+    return "there is none in force" if facts.agreement is None else "it covers this"
+
+
+def _covers(scope: Scope, group: str) -> bool:
+    """Whether an agreement opens a group, or says nothing of it because it is of neither party."""
+    if "*" in scope.groups or group in scope.groups:
+        return True
+    try:
+        return host_of(group) not in scope.parties
+    except FederationError:
+        return False

@@ -5,6 +5,7 @@ The rules are `federation.policy` (pure); here they meet the stance to a peer th
 
 from collections.abc import Collection
 
+from federation.facts import Direction, Facts
 from federation.policy import Decision, Policy, Verdict, decide
 from fedi.context import Site
 from storage import decisions, peers
@@ -14,23 +15,30 @@ from storage.metadata import Tx
 
 def current(site: Site) -> Policy:
     """The policy in force."""
-    return Policy(mode=site.config.federation.mode)
+    return Policy()
 
 
 def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
     """Whether an activity of this type is taken from this host."""
-    return decide(current(site), host, _stance(tx, host), type)
+    return decide(current(site), _facts(site, "in", host, _stance(tx, host), type))
 
 
 def receiving_all(tx: Tx, site: Site, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], Decision]:
     """`receiving` for many pairs of host and type at once, by pair."""
     known, rules = peers.stances(tx, sorted({host for host, _ in asked})), current(site)
-    return {(host, type): decide(rules, host, known.get(host, "none"), type) for host, type in asked}
+    return {
+        (host, type): decide(rules, _facts(site, "in", host, known.get(host, "none"), type)) for host, type in asked
+    }
 
 
 def fetching(tx: Tx, site: Site, host: str) -> Decision:
     """Whether we ask this host for anything, and so take what it answers."""
-    return decide(current(site), host, _stance(tx, host), "Fetch")
+    return decide(current(site), _facts(site, "fetch", host, _stance(tx, host)))
+
+
+def delivering(site: Site, host: str, stance: str) -> Decision:
+    """Whether anything may be sent to this host."""
+    return decide(current(site), _facts(site, "out", host, stance))
 
 
 def refuses(decision: Decision) -> bool:
@@ -71,3 +79,8 @@ def keep(
 def _stance(tx: Tx, host: str) -> str:
     peer = peers.by_host(tx, host)
     return peer.stance if peer is not None else "none"
+
+
+def _facts(site: Site, direction: Direction, host: str, stance: str, activity: str = "") -> Facts:
+    mode = site.config.federation.mode
+    return Facts(site.clock(), direction, host, activity, stance=stance, mode=mode)

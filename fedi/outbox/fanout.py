@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from federation.delivery import expired
 from federation.groups import MICROBLOGS, inner_type, keeps_private, picky, wants
-from federation.policy import Decision, Verdict, decide_delivery
+from federation.policy import Decision, Verdict
 from federation.signatures.digest import digest
 from federation.signatures.keys import PrivateKey
 from fedi import policy
@@ -94,9 +94,7 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     """The next turn of each of these links."""
     hosts = [link.host for link in links]
     met = peers.by_hosts(tx, hosts)
-    decisions = {
-        host: decide_delivery(policy.current(site), host, met[host].stance if host in met else "none") for host in hosts
-    }
+    decisions = {host: policy.delivering(site, host, met[host].stance if host in met else "none") for host in hosts}
     next_rows = due.by_hosts(tx, hosts, ROWS)
     inboxes = {(host, position): found for host, one in next_rows.items() for position, found in one.inboxes.items()}
     known = _read(tx, site, sorted({position for _, position in inboxes}), hosts, met, inboxes)
@@ -125,7 +123,7 @@ def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
     row = known.rows.get(position)
     if row is None:
         return None
-    decision = decide_delivery(policy.current(site), host, peer.stance if peer is not None else "none")
+    decision = policy.delivering(site, host, peer.stance if peer is not None else "none")
     if decision.verdict is Verdict.REJECT:
         return Parcel(row, over=("dropped", decision.text))
     return _parcel(tx, site, known, row, host, peer, agreed=peer is not None and peer.stance == "agreed")

@@ -1,4 +1,4 @@
-"""Audiences, fields, groups, WebFinger, NodeInfo, policy, errors: the small pure parts."""
+"""Audiences, fields, groups, WebFinger, NodeInfo, errors: the small pure parts."""
 
 import inspect
 import json
@@ -16,7 +16,6 @@ from federation.fields import as_list, first_id, ids, integer, milliseconds, str
 from federation.groups import GROUP_AWARE, MICROBLOGS, announce_forms, may_announce, wants
 from federation.nodeinfo import build_index, build_nodeinfo, read_index, read_nodeinfo
 from federation.parse import parse
-from federation.policy import Policy, Rule, Verdict, decide, decide_delivery
 from federation.webfinger import build_answer, build_host_meta, is_activity_type, read_answer, split_handle
 from tests.federation.samples import peer, raw
 
@@ -237,47 +236,6 @@ def test_nodeinfo_of_peers_and_ours() -> None:
             read_nodeinfo(useless)
     odd = read_nodeinfo({"software": {"name": "Le mmy!"}, "usage": [], "protocols": [1, "activitypub"]})
     assert (odd.software, odd.users, odd.posts, odd.protocols) == ("lemmy", None, None, ("activitypub",))
-
-
-SPAM = Rule(1, "spam.example", None, Verdict.REJECT, "spam")
-NO_BOOSTS = Rule(2, None, "Announce", Verdict.HOLD, "boosts are looked at")
-
-
-@pytest.mark.parametrize(
-    ("mode", "stance", "verdict", "code"),
-    [
-        ("open", "none", Verdict.ACCEPT, "accepted"),
-        ("open", "agreed", Verdict.ACCEPT, "accepted"),
-        ("open", "limited", Verdict.LIMIT, "host-limited"),
-        ("open", "blocked", Verdict.REJECT, "host-blocked"),
-        ("peers", "none", Verdict.REJECT, "no-agreement"),
-        ("peers", "limited", Verdict.REJECT, "no-agreement"),
-        ("peers", "agreed", Verdict.ACCEPT, "accepted"),
-        ("closed", "agreed", Verdict.REJECT, "federation-closed"),
-    ],
-)
-def test_modes_and_stances(mode: Any, stance: str, verdict: Verdict, code: str) -> None:
-    decision = decide(Policy(mode, 7), "uni.example", stance, "Create")
-    assert (decision.verdict, decision.code, decision.policy) == (verdict, code, 7)
-    assert decision.text
-    sending = decide_delivery(Policy(mode, 7), "uni.example", stance)
-    assert (sending.verdict is Verdict.REJECT) == (verdict is Verdict.REJECT)
-
-
-def test_the_strictest_rule_wins() -> None:
-    policy = Policy("open", 3, (NO_BOOSTS, SPAM))
-    assert decide(policy, "uni.example", "none", "Create").verdict is Verdict.ACCEPT
-    held = decide(policy, "uni.example", "none", "Announce")
-    assert (held.verdict, held.code, held.text, held.because) == (
-        Verdict.HOLD,
-        "rule-hold",
-        "boosts are looked at",
-        (NO_BOOSTS,),
-    )
-    assert decide(policy, "uni.example", "limited", "Announce").verdict is Verdict.HOLD
-    refused = decide(policy, "a.spam.example", "none", "Announce")
-    assert (refused.verdict, refused.because) == (Verdict.REJECT, (SPAM,))
-    assert decide(policy, "notspam.example", "none", "Create").verdict is Verdict.ACCEPT
 
 
 def test_authorship() -> None:
