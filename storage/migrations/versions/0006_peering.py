@@ -50,6 +50,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_about", "audit", ["about", "id"], unique=False)
     op.create_table(
+        "delivered_hours",
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("hour", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("quick", sa.Integer(), nullable=False),
+        sa.Column("usual", sa.Integer(), nullable=False),
+        sa.Column("slow", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("host", "hour", name="pk_delivered_hours"),
+    )
+    op.create_index("ix_delivered_hours_hour", "delivered_hours", ["hour"], unique=False)
+    op.create_table(
         "directories",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
@@ -147,6 +160,26 @@ def upgrade() -> None:
     )
     op.create_index("ix_probes_host", "probes", ["host", "check", "id"], unique=False)
     op.create_table(
+        "publications",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("entities", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_publications"),
+    )
+    op.create_table(
+        "trials",
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("host", name="pk_trials"),
+    )
+    op.create_table(
         "sequences_in",
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
@@ -224,6 +257,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["group_id"], ["actors.id"], name="fk_group_peers_group_id_actors", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("group_id", "host", name="pk_group_peers"),
     )
+    op.create_index("ix_group_peers_host", "group_peers", ["host"], unique=False)
     op.create_table(
         "group_scopes",
         sa.Column("group_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -235,6 +269,15 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("group_id", name="pk_group_scopes"),
     )
+    op.create_table(
+        "peer_groups",
+        sa.Column("group_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("see", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["group_id"], ["actors.id"], name="fk_peer_groups_group_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("group_id", "host", name="pk_peer_groups"),
+    )
+    op.create_index("ix_peer_groups_host", "peer_groups", ["host"], unique=False)
     op.create_table(
         "severed",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -257,6 +300,10 @@ def upgrade() -> None:
     op.create_index("ix_decisions_activity_id", "decisions", ["activity_id"], unique=False)
     op.add_column("links", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False))
     op.add_column("links", sa.Column("sequence", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("links", sa.Column("waits", sa.Text(), nullable=True))
+    op.add_column("links", sa.Column("kept", sa.Text(), nullable=True))
+    op.add_column("links", sa.Column("kept_from", sa.BigInteger(), nullable=True))
+    op.add_column("links", sa.Column("kept_to", sa.BigInteger(), nullable=True))
     op.add_column("peers", sa.Column("tier", sa.Text(), server_default="public", nullable=False))
     op.add_column("peers", sa.Column("stance_before", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("suspended_until", sa.BigInteger(), nullable=True))
@@ -266,3 +313,6 @@ def upgrade() -> None:
     op.add_column("peers", sa.Column("one_sided", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("peers", sa.Column("status", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("status_at", sa.BigInteger(), nullable=True))
+    op.add_column("peers", sa.Column("opens", sa.Text(), server_default="all", nullable=False))
+    # Who was agreed with before there were agreements keeps what they had: nobody signed, and everything is open.
+    op.execute("UPDATE peers SET tier = 'members', one_sided = true WHERE stance = 'agreed'")
