@@ -5,7 +5,7 @@ it is evidence. What happened to each, message by message, is in `storage.agreem
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, select
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, bindparam, literal, select
 
 from storage.metadata import (
     Bytes,
@@ -20,6 +20,7 @@ from storage.metadata import (
     one_of,
     set_columns,
 )
+from storage.prepared import rows
 
 agreements = Table(
     "agreements",
@@ -122,6 +123,22 @@ def in_force(tx: Tx, host: str) -> AgreementRow | None:
     """The newest with this peer that both have signed and that has not ended, suspended or not."""
     query = select(*_ROW).where(agreements.c.host == host, agreements.c.state.in_(IN_FORCE))
     return one_of(tx, query.order_by(agreements.c.id.desc()).limit(1), AgreementRow)
+
+
+_IRI_IN_FORCE = (
+    select(agreements.c.iri)
+    .where(
+        agreements.c.host == bindparam("host", type_=Text()), agreements.c.state.in_([literal("active"), literal("notice")])
+    )
+    .order_by(agreements.c.id.desc())
+    .limit(1)
+)
+
+
+def iri_in_force(tx: Tx, host: str) -> str | None:
+    """The IRI of the newest version that both have signed and that counts: neither suspended nor over."""
+    found = rows(tx, _IRI_IN_FORCE, {"host": host})
+    return str(found[0][0]) if found else None
 
 
 def in_state(tx: Tx, *states: str) -> list[AgreementRow]:
