@@ -10,6 +10,8 @@ from federation.fields import Json, as_objects, milliseconds, timestamp
 from federation.signatures.keys import PrivateKey, PublicKey, decode_base58, encode_base58
 
 CRYPTOSUITE = "eddsa-jcs-2022"
+MAX_PROOFS = 8
+"""Proofs of a set that are looked at."""
 _SKEW = 3_600_000
 
 
@@ -26,6 +28,17 @@ def proof_key_id(document: Json) -> str | None:
 
 def add_proof(document: Json, key: PrivateKey, now: int) -> Json:
     """The document with a proof by an Ed25519 key, made at `now` (ms). Raises ValueError when it can't be canonicalised."""
+    return {**document, "proof": _made(document, key, now)}
+
+
+def add_to_set(document: Json, key: PrivateKey, now: int) -> Json:
+    """The document with one proof more beside those that it has (Data Integrity 1.0, "Proof Sets"): each is over the document
+    without any, so that none depends on who signed before. Raises ValueError when it can't be canonicalised.
+    """
+    return {**document, "proof": [*as_objects(document.get("proof")), _made(document, key, now)]}
+
+
+def _made(document: Json, key: PrivateKey, now: int) -> dict[str, Any]:
     proof: dict[str, Any] = {
         "type": "DataIntegrityProof",
         "cryptosuite": CRYPTOSUITE,
@@ -35,8 +48,7 @@ def add_proof(document: Json, key: PrivateKey, now: int) -> Json:
     }
     if "@context" in document:
         proof["@context"] = document["@context"]
-    value = "z" + encode_base58(key.sign(_hash(document, proof)))
-    return {**document, "proof": {**proof, "proofValue": value}}
+    return proof | {"proofValue": "z" + encode_base58(key.sign(_hash(document, proof)))}
 
 
 def check_proof(document: Json, key: PublicKey, now: int) -> None:
@@ -48,6 +60,24 @@ def check_proof(document: Json, key: PublicKey, now: int) -> None:
     proof = _proof(document)
     if proof is None:
         raise MissingSignature(f"no {CRYPTOSUITE} proof")
+    _check(document, proof, key, now)
+
+
+def check_in_set(document: Json, key: PublicKey, now: int) -> Json:
+    """Hold a document against that of its proofs which names `key`, at `now` (ms); the proof comes back.
+
+    What the others are worth is not looked at. Raises MissingSignature when none names the key, and BadSignature as
+    `check_proof`.
+    """
+    mine = [one for one in as_objects(document.get("proof"))[:MAX_PROOFS] if one.get("verificationMethod") == key.id]
+    found = next((one for one in mine if one.get("cryptosuite") == CRYPTOSUITE), None)
+    if found is None:
+        raise MissingSignature(f"no {CRYPTOSUITE} proof by {key.id[:200]}")
+    _check(document, found, key, now)
+    return found
+
+
+def _check(document: Json, proof: Json, key: PublicKey, now: int) -> None:
     if proof.get("type") != "DataIntegrityProof" or proof.get("proofPurpose") != "assertionMethod":
         raise BadSignature("a proof of another type or purpose", code="bad-proof")
     if proof.get("verificationMethod") != key.id or key.algorithm != "ed25519":

@@ -100,3 +100,23 @@ COLLECTION: list[Any] = [
     },
 ]
 """For collections that say whose they are (FEP-5711, FEP-4ccd), and what a thread's hold (FEP-171b, FEP-f228)."""
+
+PEER_TERMS: dict[str, Any] = {
+    "peer": "https://w3id.org/fedi/peering/v1#",
+    "peer:parties": {"@id": "peer:parties", "@type": "@id", "@container": "@list"},
+    "peer:replaces": {"@id": "peer:replaces", "@type": "@id"},
+    "peer:securityContact": {"@id": "peer:securityContact", "@type": "@id"},
+    "peer:dpo": {"@id": "peer:dpo", "@type": "@id"},
+    "digestMultibase": {"@id": "https://w3id.org/security#digestMultibase"},
+    "visibility": "peer:visibility",
+    "groups": "peer:groups",
+    "personalData": "peer:personalData",
+    "media": "peer:media",
+    "moderation": "peer:moderation",
+    "moderationWithin": "peer:moderationWithin",
+    "backfill": "peer:backfill",
+}
+"""The words of agreements between institutions. The version is in the address: a term never changes its meaning."""
+
+PEERING: list[Any] = [AS2, DATA_INTEGRITY, PEER_TERMS]
+"""For agreements, and for the messages about them."""
