@@ -6,12 +6,17 @@ The rule is one SQL condition (`visible_to`), used as it is for lists, counts an
 | visibility | nobody | a person of this instance | a peer's signed request |
 |---|---|---|---|
 | public, unlisted | yes | yes | yes |
-| peers | no | yes | host is agreed, or has an accepted member of the group |
-| members | no | accepted members of the group, author | host has an accepted member of the group |
+| peers | no | yes | the group is open to the host: agreed, or with an accepted member of the group |
+| members | no | accepted members of the group, author | the same, and an accepted member of the group there |
 | followers | no | accepted followers, author, mentioned | host has an accepted follower of the author, or one mentioned |
 | direct | no | author, mentioned | host of one mentioned |
 
-Nothing of a suspended or gone author, of a blocked host, or deleted, is seen by anyone. A host sees what it wrote.
+Nothing of a suspended or gone author, of a blocked or suspended host, or deleted, is seen by anyone, nor what is in a group
+of such a host, but for what people here wrote there; and such a host sees nothing. A host sees what it wrote.
+
+Open to a host is of a group what its scope and the agreement with the host open together (`storage.peer_groups`): where
+neither made a choice, all; of what only members read, nothing below the tier `members`. With whom nothing is agreed has
+what its members there had ever since, as long as the group federates with everybody.
 
 Whom an author blocks sees nothing of that author, whatever the visibility, nor does a signed request in their name
 (Mastodon's StatusPolicy). Between two members of a group it is the same: what each writes stays in the group, for everyone
@@ -23,16 +28,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, literal, or_, select
 
 from storage import groups
 from storage.actors import Actor, actors
 from storage.blocks import blocks
 from storage.follows import follows
+from storage.group_scopes import group_scopes
 from storage.interned import Asked
 from storage.memberships import accepted_among, memberships
 from storage.mentions import mentions
 from storage.metadata import Id, Tx, one_among
+from storage.peer_groups import peer_groups
 from storage.peers import peers
 from storage.people import people
 from storage.posts import SAME, Post, posts
@@ -80,14 +87,78 @@ def _condition(person: Any, host: Any, asker: Any = None) -> ColumnElement[bool]
     """The rule, for the id of a local person, else a peer's host (and the IRI of who asks there), else nobody (all None);
     values or `bindparam`s."""
     active = exists(select(actors.c.id).where(actors.c.id == posts.c.author_id, actors.c.state == "active"))
-    blocked = exists(
+    closed = exists(
         select(peers.c.host)
         .join(actors, actors.c.host == peers.c.host)
-        .where(actors.c.id == posts.c.author_id, peers.c.stance == "blocked")
+        .where(actors.c.id.in_((posts.c.author_id, posts.c.group_id)), peers.c.stance.in_(CLOSED))
     )
+    ours = posts.c.local  # what somebody here wrote is theirs, also in a group of a closed host
     there = and_(posts.c.deleted_at.is_(None), posts.c.removed_at.is_(None))
     shut_out = _shut_out(posts.c.author_id, person, asker)
-    return and_(there, active, ~blocked, *(() if shut_out is None else (~shut_out,)), or_(*_reasons(person, host)))
+    also = [~one for one in (shut_out, _is_closed(host)) if one is not None]
+    return and_(there, active, or_(ours, ~closed), *also, or_(*_reasons(person, host)))
+
+
+CLOSED = ("blocked", "suspended")
+"""Stances to a peer of which nothing is shown, and to which nothing is."""
+
+
+def _is_closed(host: Any) -> ColumnElement[bool] | None:
+    """Whether the host that looks is closed; None where none does."""
+    if host is None:
+        return None
+    return exists(select(peers.c.host).where(peers.c.host == host, peers.c.stance.in_(CLOSED)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """Conditions on a group (the column with its id) under which it is open to a host: for what agreed institutions read
+    (`peers`), and for what its members read (`members`). `member` is whether somebody there is in it."""
+
+    member: ColumnElement[bool]
+    peers: ColumnElement[bool]
+    members: ColumnElement[bool]
+
+
+def _open(group_id: Any, host: Any) -> _Open:
+    member = exists(
+        select(memberships.c.group_id)
+        .join(actors, actors.c.id == memberships.c.actor_id)
+        .where(
+            memberships.c.group_id == group_id,
+            memberships.c.state == "accepted",
+            actors.c.host == host,
+            actors.c.state == "active",
+        )
+    )
+    scoped = exists(
+        select(group_scopes.c.group_id).where(group_scopes.c.group_id == group_id, group_scopes.c.mode != "public")
+    )
+
+    def is_agreed(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+        return exists(select(peers.c.host).where(peers.c.host == host, peers.c.stance == "agreed", *more))
+
+    def has_row(*more: ColumnElement[bool]) -> ColumnElement[bool]:
+        here = (peer_groups.c.group_id == group_id, peer_groups.c.host == host)
+        return exists(select(peer_groups.c.group_id).where(*here, *more))
+
+    trusted = peers.c.tier == "members"
+    return _Open(
+        member,
+        or_(
+            and_(is_agreed(peers.c.opens.in_(("all", "peers"))), ~scoped),
+            and_(is_agreed(), has_row()),
+            and_(~is_agreed(), ~scoped, member),
+        ),
+        and_(
+            member,
+            or_(
+                and_(is_agreed(trusted, peers.c.opens == "all"), ~scoped),
+                and_(is_agreed(trusted), has_row(peer_groups.c.see == "members")),
+                and_(~is_agreed(), ~scoped),
+            ),
+        ),
+    )
 
 
 def _shut_out(author: Any, person: Any, asker: Any) -> ColumnElement[bool] | None:
@@ -139,17 +210,7 @@ def _reasons(person: Any, host: Any) -> list[ColumnElement[bool]]:
         ]
     elif host is not None:
         theirs = select(actors.c.id).where(actors.c.host == host, actors.c.state == "active")
-        member = exists(
-            select(memberships.c.group_id)
-            .join(actors, actors.c.id == memberships.c.actor_id)
-            .where(
-                memberships.c.group_id == posts.c.group_id,
-                memberships.c.state == "accepted",
-                actors.c.host == host,
-                actors.c.state == "active",
-            )
-        )
-        agreed = exists(select(peers.c.host).where(peers.c.host == host, peers.c.stance == "agreed"))
+        group = _open(posts.c.group_id, host)
         reasons += [
             posts.c.author_id.in_(theirs),
             and_(
@@ -160,8 +221,8 @@ def _reasons(person: Any, host: Any) -> list[ColumnElement[bool]]:
                     .where(mentions.c.post_id == posts.c.id, actors.c.host == host, actors.c.kind != "Group")
                 ),
             ),
-            and_(posts.c.visibility == "peers", or_(agreed, member)),
-            and_(posts.c.visibility == "members", member),
+            and_(posts.c.visibility == "peers", group.peers),
+            and_(posts.c.visibility == "members", group.members),
             and_(
                 posts.c.visibility == "followers",
                 exists(
@@ -248,27 +309,21 @@ def shut_out(tx: Tx, viewer: Viewer, ids: list[int]) -> set[int]:
 
 def may_see_group(tx: Tx, viewer: Viewer, group: Actor) -> bool:
     """Whether `viewer` may see who is in a group and what it announces. Its name and how to join are never hidden."""
-    row = groups.by_id(tx, group.id)
-    if row is None or row.see == "public":
-        return group.state == "active"
     if group.state != "active":
         return False
+    shut = _is_closed(viewer.host)
+    if shut is not None and tx.scalar(select(shut)):
+        return False
+    row = groups.by_id(tx, group.id)
+    if row is None or row.see == "public":
+        return True
     if viewer.person_id is not None:
         if row.see == "peers":
             return True
         return _is_member(tx, group.id, memberships.c.actor_id == viewer.person_id)
     if viewer.host is not None:
-        if row.see == "peers" and tx.scalar(
-            select(peers.c.host).where(peers.c.host == viewer.host, peers.c.stance == "agreed")
-        ):
-            return True
-        return _is_member(
-            tx,
-            group.id,
-            memberships.c.actor_id.in_(
-                select(actors.c.id).where(actors.c.host == viewer.host, actors.c.state == "active")
-            ),
-        )
+        opened = _open(literal(group.id), viewer.host)
+        return bool(tx.scalar(select(opened.peers if row.see == "peers" else opened.members)))
     return False
 
 

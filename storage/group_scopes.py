@@ -1,9 +1,13 @@
-"""With whom a group federates: a row for each group that does not with everybody, and the peers that it names."""
+"""With whom a group federates: a row for each group that does not with everybody, and the peers that it names.
+
+Of a group elsewhere it is what its document says. What these scopes and the agreements open together, pair by pair, is
+`storage.peer_groups`, which the gate asks.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Table, Text, delete, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select
 
 from storage.events import note
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_of, upsert
@@ -22,6 +26,7 @@ group_peers = Table(
     Column("group_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("host", Text, primary_key=True),
     Column("may", Json),  # of this peer, where it differs
+    Index("ix_group_peers_host", "host"),
 )
 
 MODES = ("local", "named", "agreed", "public")
@@ -48,6 +53,7 @@ class Named:
 
 
 _ROW = columns(group_scopes, Scope)
+_BY_GROUP = select(*_ROW).where(group_scopes.c.group_id == bindparam("group_id", type_=Id()))
 _NAMED = columns(group_peers, Named)
 
 
@@ -62,7 +68,50 @@ def save(tx: Tx, scope: Scope, named: Collection[Named]) -> None:
 
 def of_group(tx: Tx, group_id: int) -> Scope | None:
     """The scope of a group; None for one that federates with everybody."""
-    return one_of(tx, select(*_ROW).where(group_scopes.c.group_id == group_id), Scope)
+    return one_of(tx, _BY_GROUP, Scope, group_id=group_id)
+
+
+def forget(tx: Tx, group_id: int) -> None:
+    """A group federates with everybody again."""
+    tx.execute(delete(group_peers).where(group_peers.c.group_id == group_id))
+    tx.execute(delete(group_scopes).where(group_scopes.c.group_id == group_id))
+    note(tx, "actor")
+
+
+_ALL = select(*_ROW).order_by(group_scopes.c.group_id)
+
+
+def everything(tx: Tx) -> list[Scope]:
+    """The scopes of all groups that have one, here and elsewhere."""
+    return all_of(tx, _ALL, Scope)
+
+
+def by_groups(tx: Tx, ids: Collection[int]) -> dict[int, Scope]:
+    """The scopes of those of these groups that have one, by group."""
+    if not ids:
+        return {}
+    return {one.group_id: one for one in all_of(tx, select(*_ROW).where(group_scopes.c.group_id.in_(ids)), Scope)}
+
+
+def count_named(tx: Tx, ids: Collection[int]) -> dict[int, int]:
+    """How many peers each of these groups names, by group; none for those that name none."""
+    query = select(group_peers.c.group_id, func.count()).where(group_peers.c.group_id.in_(ids))
+    return {row[0]: row[1] for row in tx.execute(query.group_by(group_peers.c.group_id))} if ids else {}
+
+
+_OF_PEER = select(*_NAMED).where(
+    group_peers.c.group_id == bindparam("group_id", type_=Id()), group_peers.c.host == bindparam("host", type_=Text())
+)
+
+
+def of_peer(tx: Tx, group_id: int, host: str) -> Named | None:
+    """What a group says of one peer that it names."""
+    return one_of(tx, _OF_PEER, Named, group_id=group_id, host=host)
+
+
+def naming(tx: Tx, host: str) -> list[int]:
+    """The groups that name this peer."""
+    return list(tx.scalars(select(group_peers.c.group_id).where(group_peers.c.host == host)))
 
 
 def named(tx: Tx, group_id: int) -> list[Named]:

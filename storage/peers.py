@@ -31,6 +31,7 @@ peers = Table(
     Column("one_sided", Boolean, nullable=False, server_default=false()),  # agreed by us alone: it does not speak of it
     Column("status", Json),  # what it said of us last (`/peering/status`)
     Column("status_at", Time),
+    Column("opens", Text, nullable=False, server_default="all"),  # `storage.peer_groups.OPENS`
     Index("ix_peers_stance", "stance", "host"),
 )
 
@@ -60,6 +61,7 @@ class Peer:
     one_sided: bool = False
     status: dict[str, Any] | None = None
     status_at: int | None = None
+    opens: str = "all"
 
 
 _ROW = columns(peers, Peer)
