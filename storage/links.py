@@ -4,7 +4,7 @@ A link that is claimed belongs to one worker until `claimed_until`; then it may 
 when a worker dies.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from storage.events import note
-from storage.metadata import Time, Tx, all_of, columns, metadata, one_of
+from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of
 from storage.prepared import change, change_each, rows
 
 links = Table(
@@ -45,6 +45,10 @@ links = Table(
     Column("problem", Text),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("sequence", BigInteger, nullable=False, server_default="0"),  # the number of the last that was sent
+    Column("waits", Text),  # `private`: what is not public waits until new terms are signed
+    Column("kept", Text),  # the strictest reason for which rows were passed over to wait: private all
+    Column("kept_from", BigInteger),  # rows behind this position were passed over and wait
+    Column("kept_to", BigInteger),  # up to here what went out of turn, as rows waited, is not sent again
 )
 Index(
     "ix_links_due",
@@ -71,6 +75,10 @@ class Link:
     problem: str | None
     epoch: int = 0
     sequence: int = 0
+    waits: str | None = None
+    kept: str | None = None
+    kept_from: int | None = None
+    kept_to: int | None = None
 
 
 _LINK = columns(links, Link)
@@ -134,11 +142,13 @@ def renew_claims(tx: Tx, hosts: list[str], until: int) -> None:
 
 
 _STATE = (
-    "failures", "failing_since", "refused_in_row", "next_attempt_at", "state", "last_success_at", "problem",
+    "failures", "failing_since", "refused_in_row", "next_attempt_at", "state", "last_success_at", "problem", "epoch",
+    "sequence",
 )  # fmt: skip
 
 
 _REACHED = bindparam("reached", type_=BigInteger)
+_BEGUN = bindparam("begun", type_=BigInteger)
 _TO_NEXT = bindparam("to_next_attempt_at", type_=BigInteger)
 # A healthy link that waits longer than its turn says was put off meanwhile (`storage.spreading`).
 _PUT_OFF = and_(bindparam("to_failures", type_=Integer) == 0, links.c.next_attempt_at > _TO_NEXT)
@@ -149,7 +159,11 @@ _SAVE = (
     .where(links.c.host == bindparam("of_host", type_=Text))
     .values(
         {name: bindparam(f"to_{name}", type_=links.c[name].type) for name in _STATE}
-        | {"cursor": case((links.c.cursor < _REACHED, _REACHED), else_=links.c.cursor), "claimed_until": null()}
+        # Who went back meanwhile (`rewind`, `release`) is not moved on again.
+        | {
+            "cursor": case((and_(links.c.cursor >= _BEGUN, links.c.cursor < _REACHED), _REACHED), else_=links.c.cursor),
+            "claimed_until": null(),
+        }
         | {"next_attempt_at": case((_PUT_OFF, links.c.next_attempt_at), else_=_TO_NEXT)}
     )
 )
@@ -160,16 +174,17 @@ def save(tx: Tx, state: Link) -> None:
     save_all(tx, [state])
 
 
-def save_all(tx: Tx, states: list[Link]) -> None:
-    """As `save`, for several hosts at once."""
+def save_all(tx: Tx, states: list[Link], begun: Mapping[str, int] | None = None) -> None:
+    """As `save`, for several hosts at once. `begun`: where the cursor of each stood when its turn was planned."""
     if states:
         # In one order everywhere, so that two workers that write many never wait for each other.
-        change_each(tx, _SAVE, [_values(state) for state in sorted(states, key=lambda state: state.host)])
+        several = sorted(states, key=lambda state: state.host)
+        change_each(tx, _SAVE, [_values(state, (begun or {}).get(state.host, -1)) for state in several])
 
 
-def _values(state: Link) -> dict[str, Any]:
+def _values(state: Link, begun: int) -> dict[str, Any]:
     values: dict[str, Any] = {f"to_{name}": getattr(state, name) for name in _STATE}
-    return values | {"of_host": state.host, "reached": state.cursor}
+    return values | {"of_host": state.host, "reached": state.cursor, "begun": begun}
 
 
 _ASLEEP = and_(
@@ -214,4 +229,47 @@ def rewind(tx: Tx, host: str, position: int) -> None:
 
 def skip(tx: Tx, host: str) -> None:
     """Give up all that waits for a host."""
-    tx.execute(update(links).where(links.c.host == host).values(cursor=links.c.wanted))
+    tx.execute(update(links).where(links.c.host == host).values(cursor=links.c.wanted, kept_from=None))
+
+
+def pause(tx: Tx, host: str, waits: str | None) -> None:
+    """Let a part of what a host gets wait from now on (`private`), or nothing any more; see `release`."""
+    values = {
+        "host": host, "cursor": 0, "wanted": 0, "failures": 0, "refused_in_row": 0, "next_attempt_at": 0, "state": "open",
+    }  # fmt: skip
+    insert_new(tx, links, values)
+    tx.execute(update(links).where(links.c.host == host).values(waits=waits))
+
+
+def locked(tx: Tx, hosts: list[str]) -> dict[str, Link]:
+    """The links to these hosts, by host, that nobody else changes until the transaction ends."""
+    query = select(*_LINK).where(links.c.host.in_(hosts)).order_by(links.c.host).with_for_update()
+    return {link.host: link for link in all_of(tx, query, Link)}
+
+
+def keep(tx: Tx, host: str, since: int, why: str) -> None:
+    """Rows behind position `since` were passed over and wait, for this reason (private all); `release` brings them back."""
+    strictest = case((links.c.kept == "all", "all"), else_=why)
+    earliest = case((links.c.kept_from < since, links.c.kept_from), else_=since)
+    tx.execute(update(links).where(links.c.host == host).values(kept=strictest, kept_from=earliest))
+
+
+def release(tx: Tx, host: str, now: int) -> bool:
+    """Send what was passed over (`keep`) from the first such row on; whether there was any."""
+    furthest = case((links.c.kept_to > links.c.cursor, links.c.kept_to), else_=links.c.cursor)
+    back = update(links).where(links.c.host == host, links.c.kept_from.isnot(None))
+    went_back = case((links.c.kept_from < links.c.cursor, links.c.kept_from), else_=links.c.cursor)
+    found = tx.execute(back.values(cursor=went_back, kept_to=furthest, kept_from=None, next_attempt_at=now)).rowcount
+    if found:
+        note(tx, "outbox")
+    return found > 0
+
+
+def forget_kept(tx: Tx, host: str) -> None:
+    """Give up what was passed over: it is not to be sent any more."""
+    tx.execute(update(links).where(links.c.host == host).values(kept=None, kept_from=None, waits=None))
+
+
+def new_epoch(tx: Tx, host: str, epoch: int) -> None:
+    """Number what is sent to a host from the beginning again, in a later epoch."""
+    tx.execute(update(links).where(links.c.host == host, links.c.epoch < epoch).values(epoch=epoch, sequence=0))
