@@ -32,6 +32,7 @@ agreements = Table(
     Column("ours", Boolean, nullable=False),  # whether we offered it
     Column("version", Integer, nullable=False),
     Column("replaces", Text),  # the IRI of the version before
+    Column("pause", Text),  # `private`: until both signed it, what is not public waits
     Column("document", Bytes, nullable=False),  # the canonical bytes that both sign (RFC 8785), without proofs
     Column("digest", Text, nullable=False),  # SHA-256 of them, hexadecimal
     Column("proofs", Json, nullable=False),  # [proof as it came], ours and theirs
@@ -74,6 +75,7 @@ class AgreementRow:
     ours: bool
     version: int
     replaces: str | None
+    pause: str | None
     document: bytes
     digest: str
     proofs: list[dict[str, Any]]

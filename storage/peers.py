@@ -25,6 +25,9 @@ peers = Table(
     Column("tier", Text, nullable=False, server_default="public"),  # public agreed members
     Column("stance_before", Text),  # what it was before it was suspended
     Column("suspended_until", Time),
+    Column("suspended_by", Text),  # ours theirs both: who suspended what is agreed
+    Column("paused", Boolean, nullable=False, server_default=false()),  # what is not public waits for new terms
+    Column("heard_at", Time),  # the time in its newest message on how an agreement stands: older ones are late
     Column("instance_actor", Text),  # its IRI
     Column("pinned_key", Text),  # the Multikey that its institution signs with, as an admin confirmed it
     Column("ror", Text),  # the institution's ROR id
@@ -55,6 +58,9 @@ class Peer:
     tier: str = "public"
     stance_before: str | None = None
     suspended_until: int | None = None
+    suspended_by: str | None = None
+    paused: bool = False
+    heard_at: int | None = None
     instance_actor: str | None = None
     pinned_key: str | None = None
     ror: str | None = None

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("ours", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("replaces", sa.Text(), nullable=True),
+        sa.Column("pause", sa.Text(), nullable=True),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("proofs", sa.Text(), nullable=False),
@@ -307,6 +308,9 @@ def upgrade() -> None:
     op.add_column("peers", sa.Column("tier", sa.Text(), server_default="public", nullable=False))
     op.add_column("peers", sa.Column("stance_before", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("suspended_until", sa.BigInteger(), nullable=True))
+    op.add_column("peers", sa.Column("suspended_by", sa.Text(), nullable=True))
+    op.add_column("peers", sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("peers", sa.Column("heard_at", sa.BigInteger(), nullable=True))
     op.add_column("peers", sa.Column("instance_actor", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("pinned_key", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("ror", sa.Text(), nullable=True))
