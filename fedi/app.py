@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from fedi import api, mastodon, metrics, telemetry, web
+from fedi import admin, api, mastodon, metrics, telemetry, web
 from fedi.actions.affiliations import settle_all as settle_people
 from fedi.actions.groups import settle_all as settle_groups
 from fedi.actions.people import ensure_instance_actor
@@ -123,6 +123,7 @@ def _routes(inbox: inboxes.Inbox) -> list[BaseRoute]:
         *password.ROUTES,
         *mastodon.IMAGES,
         *web.ROUTES,
+        *admin.ROUTES,
         Route("/health", health),
         Route("/ready", ready),
         Route("/metrics", metrics.metrics),

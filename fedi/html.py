@@ -28,6 +28,10 @@ segments), so that a page is there after one round trip."""
 _FOLDER = Path(__file__).parent / "web"
 STYLE = (_FOLDER / "static" / "style.css").read_bytes()
 STYLE_PATH = f"/static/style.{hashlib.sha256(STYLE).hexdigest()[:10]}.css"
+CONSOLE_STYLE = (_FOLDER / "static" / "console.css").read_bytes()
+CONSOLE_STYLE_PATH = f"/static/console.{hashlib.sha256(CONSOLE_STYLE).hexdigest()[:10]}.css"
+CONSOLE_SCRIPT = (_FOLDER / "static" / "console.js").read_bytes()
+CONSOLE_SCRIPT_PATH = f"/static/console.{hashlib.sha256(CONSOLE_SCRIPT).hexdigest()[:10]}.js"
 
 # Forms of these lead on to another site (an app's redirect URI), which form-action would stop without a word.
 _LEAVING = frozenset({"authorize.html", "login.html", "interact.html"})
@@ -36,6 +40,8 @@ _LEADING_HOME = frozenset({"person.html", "group.html", "post.html"})
 # These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
 _UNCOMPRESSED = frozenset({"authorize.html", "native.html"})
 _POLICY = "default-src 'none'; style-src 'self'; img-src *; base-uri 'none'; frame-ancestors 'none'"
+# The console's pages have a script, which needs no more than ours.
+_CONSOLE = _POLICY.replace("img-src *", "img-src 'self'; script-src 'self'; connect-src 'self'")
 
 
 @cache
@@ -52,6 +58,8 @@ def _templates() -> "Environment":
         finalize=_unturned,
     )
     made.globals["style"] = STYLE_PATH
+    made.globals["console_style"] = CONSOLE_STYLE_PATH
+    made.globals["console_script"] = CONSOLE_SCRIPT_PATH
     made.filters["iso"] = iso
     made.filters["day"] = day
     made.filters["clean"] = lambda html: Markup(sanitise(html))  # noqa: S704 - it is safe now
@@ -128,7 +136,8 @@ def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[byt
 
 def _response(request: Request, template: str, status: int, body: bytes, compressed: bool) -> Response:
     leaves = template in _LEAVING or (template in _LEADING_HOME and getattr(request.state, "me", None) is None)
-    policy = _POLICY if leaves else f"{_POLICY}; form-action 'self'"
+    base = _CONSOLE if template.startswith("admin/") else _POLICY
+    policy = base if leaves else f"{base}; form-action 'self'"
     etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {
         "content-security-policy": policy,

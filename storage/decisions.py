@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, Integer, Table, Text, delete, select
+from sqlalchemy import Column, Index, Integer, Table, Text, delete, select, update
 
 from storage.ids import first_at
 from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata
@@ -68,3 +68,36 @@ def newest(tx: Tx, limit: int, host: str | None = None) -> list[DecisionRow]:
     if host is not None:
         query = query.where(decisions.c.host == host)
     return all_of(tx, query.order_by(decisions.c.id.desc()).limit(limit), DecisionRow)
+
+
+def found(
+    tx: Tx, limit: int, *, host: str | None = None, verdict: str | None = None, before: int | None = None
+) -> list[DecisionRow]:
+    """The newest decisions, of one host, with one verdict and older than the id `before` where these are given."""
+    query = select(*_ROW)
+    if host is not None:
+        query = query.where(decisions.c.host == host)
+    if verdict is not None:
+        query = query.where(decisions.c.verdict == verdict)
+    if before is not None:
+        query = query.where(decisions.c.id < before)
+    return all_of(tx, query.order_by(decisions.c.id.desc()).limit(limit), DecisionRow)
+
+
+def with_facts(tx: Tx, limit: int, *, before: int | None = None) -> list[DecisionRow]:
+    """The newest decisions of which the facts are known, older than the id `before` if given."""
+    query = select(*_ROW).where(decisions.c.facts.isnot(None))
+    if before is not None:
+        query = query.where(decisions.c.id < before)
+    return all_of(tx, query.order_by(decisions.c.id.desc()).limit(limit), DecisionRow)
+
+
+def about(tx: Tx, activity_id: str, limit: int) -> list[DecisionRow]:
+    """The newest decisions upon an activity."""
+    query = select(*_ROW).where(decisions.c.activity_id == activity_id)
+    return all_of(tx, query.order_by(decisions.c.id.desc()).limit(limit), DecisionRow)
+
+
+def erase(tx: Tx, ids: list[int]) -> None:
+    """Forget by what these were decided, and whom they concerned; that something was refused stays."""
+    tx.execute(update(decisions).where(decisions.c.id.in_(ids)).values(actor=None, facts=None))

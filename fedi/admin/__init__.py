@@ -1,0 +1,40 @@
+"""The door for administrators: the console below /admin, plain HTML that works without script.
+
+`asking` is what every page begins with; the rest are the chapters. What is shown and done here can be shown and done by the
+command line and by `/api/fedi/v1` as well, with the same words.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fedi.admin import decisions, deliveries, overview, pending
+from fedi.html import CONSOLE_SCRIPT, CONSOLE_SCRIPT_PATH, CONSOLE_STYLE, CONSOLE_STYLE_PATH
+
+_BOTH = ["GET", "POST"]
+
+
+async def style(request: Request) -> Response:
+    """The console's style sheet, beside that of all pages. Its name changes with its content."""
+    return Response(
+        CONSOLE_STYLE, media_type="text/css", headers={"cache-control": "public, max-age=31536000, immutable"}
+    )
+
+
+async def script(request: Request) -> Response:
+    """The console's script: the policy is checked while it is written."""
+    headers = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+    return Response(CONSOLE_SCRIPT, media_type="text/javascript", headers=headers)
+
+
+ROUTES = [
+    Route("/admin", overview.overview),
+    Route("/admin/decisions", decisions.index),
+    Route("/admin/audit", decisions.log),
+    Route("/admin/pending", pending.pending, methods=_BOTH),
+    Route("/admin/deliveries", deliveries.deliveries, methods=_BOTH),
+    Route(CONSOLE_STYLE_PATH, style),
+    Route(CONSOLE_SCRIPT_PATH, script),
+]
+
+__all__ = ["ROUTES"]

@@ -1,0 +1,130 @@
+"""What every page of the console begins with: who asks must be an admin, and what waits is counted for its navigation.
+
+Whoever is no admin is answered as if the page was not there.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from federation.errors import FederationError
+from federation.hosts import host_of
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.forms import person
+from fedi.html import page
+from storage import agreements, pending_actions, people
+from storage.actors import Actor
+from storage.metadata import Tx
+
+PAGE = 40
+"""Rows of a list at once."""
+
+
+async def admin(request: Request) -> Actor:
+    """The admin who is logged in. Raises LogInFirst for nobody, NotFound for anyone else."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    found = await site.db.read(lambda tx: people.by_id(tx, me.id))
+    if found is None or found.role != "admin":
+        raise NotFound("There is nothing at this address. It may be misspelt, or what was here is gone.")
+    return me
+
+
+async def shown(
+    request: Request,
+    template: str,
+    section: str,
+    read: Callable[[Tx], dict[str, Any]],
+    *,
+    status: int = 200,
+    **context: Any,
+) -> Response:
+    """The page of `template` with what `read(tx)` returns; `section` is where it stands in the navigation."""
+    site: Site = request.app.state.site
+    me: Actor = request.state.me
+
+    def unit(tx: Tx) -> tuple[dict[str, Any], dict[str, int]]:
+        return read(tx), waiting(tx, me.username)
+
+    found, counts = await site.db.read(unit)
+    request.state.console = counts
+    done = request.query_params.get("done", "")
+    values: dict[str, Any] = {"problem": None, "done": DONE.get(done)} | context | found
+    return page(request, f"admin/{template}", status, section=section, waiting=counts, **values)
+
+
+def waiting(tx: Tx, name: str) -> dict[str, int]:
+    """How much waits for an admin, by section of the console: requests for a peering, and what others proposed."""
+    asked = [row for row in agreements.in_state(tx, "offered", "review") if not row.ours]
+    proposed = [row for row in pending_actions.in_state(tx, "proposed") if row.proposer != name]
+    return {"peers": len(asked), "pending": len(proposed)}
+
+
+DONE = {
+    "invited": "The offer was sent. It is shown here until they answer.",
+    "drafted": "The draft is kept; nothing was sent.",
+    "review": "They were told that you are looking at it.",
+    "signed": "Both institutions have signed: the agreement is in force.",
+    "refused": "They were told that you refuse, and why.",
+    "withdrawn": "The offer was taken back.",
+    "suspended": "The peering is suspended: nothing goes either way, and nothing is lost.",
+    "resumed": "The peering goes on. What was missed in the meantime is being caught up.",
+    "notice": "Notice was given. The agreement stays in force until then.",
+    "proposed": "It was proposed. Another admin has to approve it, and it waits for its time.",
+    "approved": "It was approved, and is done when its time has come.",
+    "dropped": "It was dropped.",
+    "changed": "The change was offered. What was agreed stays in force until both have signed the new version.",
+    "alone": "Agreed by us alone: this server does not speak of agreements.",
+    "probing": "The checks were asked for; what they find is shown here in a few minutes.",
+    "saved": "Saved.",
+    "draft": "The draft is kept.",
+    "applied": "Applied. It counts from now on.",
+    "back": "The earlier version counts again.",
+    "released": "Released: it is worked out now as if it had been accepted.",
+    "held-refused": "Refused.",
+    "retry": "It is tried again now.",
+    "scope": "The scope was changed.",
+    "followed": "The directory is followed. Its entries are drafts: nothing is trusted by itself.",
+    "forgotten": "The directory is not followed any more.",
+    "taken": "Taken over.",
+    "left": "Left out.",
+}
+"""What a page says after a form was done, by the word behind `?done=`."""
+
+
+def host(request: Request) -> str:
+    """The host in the path. Raises NotFound for what is none."""
+    text: str = request.path_params["host"]
+    try:
+        found = host_of(f"https://{text}")
+    except FederationError as problem:
+        raise NotFound(f"{text!r} is not a host.") from problem
+    if found != text:
+        raise NotFound(f"{text!r} is not a host as it is written here; that would be {found}.")
+    return found
+
+
+def before(request: Request) -> int | None:
+    """The id behind `?before=`; None for what is none."""
+    text = request.query_params.get("before", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def asked(request: Request, name: str, limit: int = 300) -> str:
+    """A parameter of the query, without what no database takes."""
+    text = request.query_params.get(name, "")[:limit]
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode().strip()
+
+
+def older(request: Request, last: int) -> str:
+    """The address of the next page of a list, with the filters of this one."""
+    kept = [
+        f"{quote(name)}={quote(value)}"
+        for name, value in request.query_params.items()
+        if name not in ("before", "done")
+    ]
+    return f"{request.url.path}?{'&'.join([*kept, f'before={last}'])}"

@@ -1,0 +1,66 @@
+"""`/admin/decisions`: what the policy decided other than plainly to accept; `/admin/audit`: who changed what."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi.admin.asking import PAGE, admin, asked, before, older, shown
+from storage import audit, decisions
+from storage.audit import AuditRow
+from storage.metadata import Tx
+
+VERDICTS = ("reject", "hold", "limit", "accept")
+
+
+async def index(request: Request) -> Response:
+    """The newest decisions, of one host or with one verdict where the form says so."""
+    await admin(request)
+    host, verdict = asked(request, "host"), asked(request, "verdict")
+    start = before(request)
+
+    def read(tx: Tx) -> dict[str, Any]:
+        wanted = verdict if verdict in VERDICTS else None
+        found = decisions.found(tx, PAGE + 1, host=host or None, verdict=wanted, before=start)
+        rows = found[:PAGE]
+        return {"rows": rows, "older": older(request, rows[-1].id) if len(found) > PAGE else None}
+
+    newer = request.url.path if start is not None else None
+    return await shown(
+        request, "decisions.html", "decisions", read, host=host, verdict=verdict, verdicts=VERDICTS, newer=newer
+    )
+
+
+async def log(request: Request) -> Response:
+    """The audit log, newest first; of one host, version or person where the form says so."""
+    await admin(request)
+    about, start = asked(request, "about"), before(request)
+
+    def read(tx: Tx) -> dict[str, Any]:
+        found = audit.newest(tx, PAGE + 1, about=about or None, before=start)
+        rows = found[:PAGE]
+        more = older(request, rows[-1].id) if len(found) > PAGE else None
+        return {"rows": [(row, said(row)) for row in rows], "older": more}
+
+    newer = request.url.path if start is not None else None
+    return await shown(request, "audit.html", "audit", read, about=about, newer=newer)
+
+
+def said(row: AuditRow) -> str:
+    """What an entry holds, as words on one line."""
+    shown_ = [
+        (name, value)
+        for name, value in row.body.items()
+        if name not in ("digest", "document") and value not in ("", None)
+    ]
+    return " · ".join(f"{name.replace('_', ' ')}: {_word(value)}" for name, value in shown_)[:600]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_word(one) for one in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_word(one)}" for name, one in value.items())
+    return str(value)

@@ -1,0 +1,57 @@
+"""`/admin/deliveries`: what is on its way to peers, where it is stuck and why; as `fedi delivery` says it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedi.admin.asking import admin, shown
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.forms import see_other, sent, text
+from storage import audiences, links, troubles
+from storage.links import Link
+from storage.metadata import Tx
+
+_TROUBLES = 40
+_HOSTS = 200
+
+
+async def deliveries(request: Request) -> Response:
+    """The hosts to which something waits or fails, and what ended without having been taken; the form tries a host now."""
+    site: Site = request.app.state.site
+    await admin(request)
+    if request.method == "POST":
+        host = text(await sent(request), "host", 300)
+        await site.db.write(lambda tx: _retry(tx, site, host))
+        return see_other("/admin/deliveries?done=retry")
+
+    def read(tx: Tx) -> dict[str, Any]:
+        every = links.everyone(tx)
+        shown_ = [link for link in every if _wants_care(link)][:_HOSTS]
+        return {
+            "hosts": [(link, audiences.backlog(tx, link.host), _colour(link)) for link in shown_],
+            "total": len(every),
+            "failing": sum(1 for link in every if link.failures),
+            "troubles": troubles.newest(tx, _TROUBLES),
+        }
+
+    return await shown(request, "deliveries.html", "deliveries", read, now=site.clock())
+
+
+def _retry(tx: Tx, site: Site, host: str) -> None:
+    if links.by_host(tx, host) is None:
+        raise NotFound(f"Nothing was ever sent to {host}.")
+    links.wake(tx, host, site.clock(), reopen=True)
+
+
+def _wants_care(link: Link) -> bool:
+    return link.wanted > link.cursor or link.failures > 0 or link.state != "open"
+
+
+def _colour(link: Link) -> tuple[str, str]:
+    if link.state != "open":
+        return "red", {"suspended": "given up", "blocked": "not sent to"}.get(link.state, link.state)
+    if link.failures:
+        return "amber", f"failed {link.failures} times" if link.failures > 1 else "failed once"
+    return "green", "on its way"
