@@ -36,6 +36,8 @@ BUILT_IN = ("stance", "mode", "agreement")
 """Ids of the rules that every policy has before its own; no rule of a document may be called so."""
 TAKING = ("in", "fetch", "show", "announce")
 """Directions in which something of another host comes in or is shown: only there something is limited."""
+PEERING = "peer:Agreement"
+"""The object of messages about peering itself: they pass while nothing else may, or no agreement could begin or resume."""
 OPEN = ("public", "unlisted", "followers", "direct")
 """Visibilities that an agreement says nothing about."""
 
@@ -46,7 +48,7 @@ class Scope:
     them; else IRIs) it opens beside what is public, and whether files go along."""
 
     parties: tuple[str, ...]
-    visibility: tuple[str, ...] = ("public",)
+    visibility: tuple[str, ...] = ("public", "peers")
     groups: tuple[str, ...] = ("*",)
     media: bool = True
 
@@ -259,7 +261,7 @@ def _limited(policy: Policy, facts: Facts) -> Decision | None:
 def _stance(policy: Policy, facts: Facts) -> Decision | None:
     if facts.stance == "blocked":
         return _rejected(policy, "stance", "host-blocked", f"{facts.host} is blocked here")
-    if facts.stance == "suspended":
+    if facts.stance == "suspended" and facts.object != PEERING:
         return _rejected(policy, "stance", "host-suspended", f"the peering with {facts.host} is suspended")
     return None
 
@@ -267,7 +269,7 @@ def _stance(policy: Policy, facts: Facts) -> Decision | None:
 def _mode(policy: Policy, facts: Facts) -> Decision | None:
     if facts.mode == "closed":
         return _rejected(policy, "mode", "federation-closed", "this instance does not federate")
-    if facts.mode == "peers" and facts.stance != "agreed":
+    if facts.mode == "peers" and facts.stance != "agreed" and facts.object != PEERING:
         return _rejected(policy, "mode", "no-agreement", f"there is no agreement with {facts.host}")
     return None
 
@@ -289,13 +291,15 @@ def _agreement(policy: Policy, facts: Facts) -> Decision | None:
     if asked and group is not None and not _covers(scope, group):
         text = f"the agreement with {facts.host} does not cover the group {group}"
         return _rejected(policy, "agreement", "scope", text)
-    if facts.visibility == "members":
-        if "members" not in scope.visibility:
-            text = f"the agreement with {facts.host} does not cover what is for members"
-            return _rejected(policy, "agreement", "scope", text)
-        if facts.tier != "members":
-            text = f"{facts.host} has not passed the checks that come before what is for members"
-            return _rejected(policy, "agreement", "tier", text)
+    if facts.visibility == "peers" and not {"peers", "members"}.intersection(scope.visibility):
+        text = f"the agreement with {facts.host} covers only what is public"
+        return _rejected(policy, "agreement", "scope", text)
+    if facts.visibility == "members" and "members" not in scope.visibility:
+        text = f"the agreement with {facts.host} does not cover what is for members"
+        return _rejected(policy, "agreement", "scope", text)
+    if facts.visibility == "members" and facts.tier != "members":
+        text = f"{facts.host} has not passed the checks that come before what is for members"
+        return _rejected(policy, "agreement", "tier", text)
     if not scope.media and facts.media:
         text = f"the agreement with {facts.host} does not cover files"
         return Decision(Verdict.ACCEPT, "accepted", text, policy.version, "agreement", ("strip-media",), ("agreement",))

@@ -46,7 +46,22 @@ def test_modes_and_stances(mode: str, stance: str, verdict: Verdict, code: str) 
     )  # a limited host is sent to
 
 
-MSC = Scope(("b.example", "a.example"), ("public",), (GROUP,), media=True)
+@pytest.mark.parametrize(
+    ("mode", "stance", "verdict"),
+    [
+        ("peers", "none", Verdict.ACCEPT),
+        ("open", "suspended", Verdict.ACCEPT),
+        ("open", "blocked", Verdict.REJECT),
+        ("closed", "none", Verdict.REJECT),
+    ],
+)
+def test_messages_about_peering_pass_where_nothing_else_may(mode: str, stance: str, verdict: Verdict) -> None:
+    assert (
+        decide(policy(), facts(mode=mode, stance=stance, activity="Offer", object="peer:Agreement")).verdict is verdict
+    )
+
+
+MSC = Scope(("b.example", "a.example"), ("public", "peers"), (GROUP,), media=True)
 OTHER = "https://b.example/groups/other"
 
 
@@ -62,6 +77,8 @@ OTHER = "https://b.example/groups/other"
         (MSC, {"visibility": "members"}, "scope"),
         (Scope(MSC.parties, ("public", "members")), {"visibility": "members"}, "tier"),
         (Scope(MSC.parties, ("public", "members")), {"visibility": "members", "tier": "members"}, "accepted"),
+        (Scope(MSC.parties, ("public",)), {"visibility": "peers"}, "scope"),
+        (Scope(MSC.parties, ("public", "members")), {"visibility": "peers"}, "accepted"),
         (None, {"visibility": "peers"}, "scope"),
         (None, {"visibility": "public"}, "accepted"),
         (MSC, {"visibility": "direct"}, "accepted"),
