@@ -24,6 +24,7 @@ peers = Table(
     Column("ed25519", Boolean),  # whether it says that it reads RFC 9421 with such keys (FEP-844e)
     Column("tier", Text, nullable=False, server_default="public"),  # public agreed members
     Column("stance_before", Text),  # what it was before it was suspended
+    Column("suspended_at", Time),
     Column("suspended_until", Time),
     Column("suspended_by", Text),  # ours theirs both: who suspended what is agreed
     Column("paused", Boolean, nullable=False, server_default=false()),  # what is not public waits for new terms
@@ -67,6 +68,7 @@ class Peer:
     one_sided: bool = False
     status: dict[str, Any] | None = None
     status_at: int | None = None
+    suspended_at: int | None = None
     opens: str = "all"
 
 
@@ -136,6 +138,9 @@ def heard(tx: Tx, hosts: Collection[str], now: int) -> None:
 def change(tx: Tx, host: str, **values: Any) -> None:
     """Set columns of a peer."""
     set_columns(tx, peers, peers.c.host, host, values)
+    holds = held.of(tx)
+    if holds is not None and "peers" in holds.known:
+        holds.known["peers"].pop(host, None)  # who asks later in this batch must not be told what it was
 
 
 def with_stance(tx: Tx, stances: Collection[str]) -> list[Peer]:

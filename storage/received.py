@@ -217,6 +217,15 @@ def later(tx: Tx, row: Received, due_at: int, problem: str) -> None:
     tx.execute(update(received).where(received.c.id == row.id).values(values))
 
 
+def hasten(tx: Tx, host: str, now: int) -> int:
+    """Try all that waits of a host at `now` ms; how much that was."""
+    waiting = update(received).where(IS_AGAIN, received.c.host == host, received.c.due_at > now)
+    changed = tx.execute(waiting.values(due_at=now)).rowcount
+    if changed:
+        note(tx, "received")
+    return changed
+
+
 def verified(tx: Tx, row_id: int, via: str, key_id: str) -> bool:
     """Note that a row was verified after it was stored; False when the same activity was taken from another row."""
     try:

@@ -4,7 +4,7 @@ brought back."""
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, select, update
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text, func, select, update
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata
 
@@ -53,10 +53,22 @@ def of_person(tx: Tx, person_id: int) -> list[Severed]:
     return all_of(tx, select(*_ROW).where(severed.c.person_id == person_id).order_by(severed.c.id.desc()), Severed)
 
 
-def of_host(tx: Tx, host: str) -> list[Severed]:
-    """What was lost with a peer and is not back, oldest first."""
-    query = select(*_ROW).where(severed.c.host == host, severed.c.restored_at.is_(None)).order_by(severed.c.id)
-    return all_of(tx, query, Severed)
+def of_host(tx: Tx, host: str, *, after: int = 0, limit: int = 1_000) -> list[Severed]:
+    """What was lost with a peer and is not back, oldest first; behind the id `after`."""
+    query = select(*_ROW).where(severed.c.host == host, severed.c.restored_at.is_(None), severed.c.id > after)
+    return all_of(tx, query.order_by(severed.c.id).limit(limit), Severed)
+
+
+def lately(tx: Tx, person_id: int, since: int) -> dict[str, tuple[int, int]]:
+    """What a person lost since then (ms), by host: (how many they followed, how many followed them)."""
+    found: dict[str, tuple[int, int]] = {}
+    query = select(severed.c.host, severed.c.following, func.count()).where(
+        severed.c.person_id == person_id, severed.c.at >= since
+    )
+    for host, following, number in tx.execute(query.group_by(severed.c.host, severed.c.following)):
+        out, back = found.get(host, (0, 0))
+        found[host] = (number, back) if following else (out, number)
+    return found
 
 
 def restored(tx: Tx, ids: Collection[int], now: int) -> None:

@@ -307,6 +307,7 @@ def upgrade() -> None:
     op.add_column("links", sa.Column("kept_to", sa.BigInteger(), nullable=True))
     op.add_column("peers", sa.Column("tier", sa.Text(), server_default="public", nullable=False))
     op.add_column("peers", sa.Column("stance_before", sa.Text(), nullable=True))
+    op.add_column("peers", sa.Column("suspended_at", sa.BigInteger(), nullable=True))
     op.add_column("peers", sa.Column("suspended_until", sa.BigInteger(), nullable=True))
     op.add_column("peers", sa.Column("suspended_by", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("paused", sa.Boolean(), server_default=sa.false(), nullable=False))

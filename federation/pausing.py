@@ -1,0 +1,24 @@
+"""What waits while a peering is suspended, or while new terms are not signed by both, and what goes on all the same."""
+
+from typing import Literal
+
+Pause = Literal["private", "all"]
+"""`private`: what is not public waits. `all`: everything does, but messages about the peering itself."""
+
+MESSAGES = frozenset({"Offer", "TentativeAccept", "TentativeReject", "Accept", "Reject", "Update", "Undo"})
+"""Types of activities by which two instance actors speak about their peering."""
+
+GRACE = 30 * 24 * 3600 * 1000
+"""A suspension ends the peering after so long (ms): as long as deliveries to an agreed peer are kept."""
+
+
+def is_message(type: str, actor: str, instance_actor: str | None) -> bool:
+    """Whether an activity by `actor` is about the peering with the institution whose instance actor that is."""
+    return instance_actor is not None and actor == instance_actor and type in MESSAGES
+
+
+def waits(pause: Pause | None, *, message: bool, private: bool) -> bool:
+    """Whether something that is to be sent must wait. `message`: it is about the peering; `private`: it is not public."""
+    if pause is None or message:
+        return False
+    return pause == "all" or private

@@ -1,0 +1,199 @@
+"""Suspending a peering, resuming and ending it, as far as content, follows and deliveries go. Who may do so, and what the other
+side is told, is `fedi.actions.peers`.
+
+A suspension is a state and no deletion: what they wrote is hidden and what we write for them waits, but every follow stays, so
+that resuming brings all of it back. Only what is ended loses its follows, and each of those is kept on a list.
+"""
+
+from dataclasses import dataclass
+
+from federation.hosts import host_of
+from federation.pausing import GRACE
+from fedi.actions import follows as follow_actions
+from fedi.actions import notifying
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid
+from storage import actors, edges, follows, jobs, links, peers, received, severed
+from storage.actors import Actor
+from storage.edges import Edge
+from storage.metadata import Tx
+from storage.severed import Severed
+
+BATCH = 100
+"""Follows that end, or are brought back, in one transaction; the rest by the jobs `sever` and `restore`."""
+SHOWN = 1_000
+"""Follows that `impact` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a suspension would pause and an end would cost: how many follows of ours and of theirs, how many here have any, and
+    the first thousand of them; `groups` are the handles of groups there that people here are in, and names of ours with
+    members there."""
+
+    host: str
+    following: int
+    followers: int
+    people: int
+    groups: tuple[str, ...]
+    edges: tuple[Edge, ...]
+
+
+def impact(tx: Tx, host: str) -> Impact:
+    """Who here would lose which follows and groups with this peer."""
+    following, followers, people = edges.totals(tx, host)
+    found = tuple(one for one in edges.of_host(tx, host, SHOWN) if one.state == "accepted")
+    groups = dict.fromkeys(one.handle if one.following else one.person for one in found if one.group)
+    return Impact(host, following, followers, people, tuple(groups), found)
+
+
+def began(tx: Tx, site: Site, host: str, until: int | None) -> int:
+    """The peering with `host` is suspended from now on: nothing is taken or sent, what is theirs is hidden, follows stay.
+
+    When it ends by itself unless it is resumed (ms) comes back: `until`, at most 30 days from now, as deliveries are kept no
+    longer. Again only sets that time.
+    """
+    now = site.clock()
+    latest = now + GRACE if until is None else max(now, min(until, now + GRACE))
+    peers.meet(tx, host, now)
+    peer = peers.by_host(tx, host)
+    if peer is not None and peer.stance == "suspended":
+        latest = min(latest, (peer.suspended_at or now) + GRACE)
+        peers.change(tx, host, suspended_until=latest)
+        return latest
+    before = peer.stance if peer is not None else "none"
+    peers.change(tx, host, stance="suspended", stance_before=before, suspended_at=now, suspended_until=latest)
+    return latest
+
+
+def over(tx: Tx, site: Site, host: str) -> bool:
+    """The peering with `host` goes on: the stance is what it was, what waited for them is sent, what they sent before is
+    worked out, and what a server that does not send again may have missed to tell us is asked for. False when it was not
+    suspended."""
+    peer = peers.by_host(tx, host)
+    if peer is None or peer.stance != "suspended":
+        return False
+    now = site.clock()
+    before = peer.stance_before or "none"
+    peers.change(tx, host, stance=before, stance_before=None, suspended_at=None, suspended_until=None)
+    links.release(tx, host, now)
+    links.wake(tx, host, now)
+    received.hasten(tx, host, now)
+    since = (peer.suspended_at or now - GRACE) - 3_600_000  # what was under way when it began
+    if peer.one_sided or before != "agreed":
+        jobs.add(tx, site.new_id(), "catch-up", host, {"host": host, "since": since}, now)
+    return True
+
+
+def ended(tx: Tx, site: Site, host: str, cause: str) -> None:
+    """The peering with `host` is over (`cause`: ended, expired, purged).
+
+    After a suspension the host is blocked, as a timer must not open what somebody shut; else it is as any other that nothing
+    was agreed with. Where nothing is taken from it any more, follows end, and who had them is told and has a list.
+    """
+    peer = peers.by_host(tx, host)
+    if peer is None:
+        return
+    suspended = peer.stance == "suspended"
+    blocked = suspended or peer.stance == "blocked"
+    peers.change(
+        tx,
+        host,
+        stance="blocked" if blocked else "none",
+        stance_before=None,
+        suspended_at=None,
+        suspended_until=None,
+        reason=peer.reason or f"the peering {cause}" if blocked else peer.reason,
+    )
+    links.forget_kept(tx, host)
+    received.hasten(tx, host, site.clock())
+    if (blocked or site.config.federation.mode != "open") and sever(tx, site, host, cause):
+        payload = {"host": host, "cause": cause}
+        jobs.add(tx, site.new_id(), "sever", host, payload, site.clock())
+
+
+def sever(tx: Tx, site: Site, host: str, cause: str) -> bool:
+    """End the next follows between this instance and a host of which nothing is taken; whether there may be more. Nobody
+    there is told, as nothing is sent there."""
+    if not _shut(tx, site, host):
+        return False
+    found = edges.of_host(tx, host, BATCH)
+    known = actors.by_ids(tx, [one for edge in found for one in (edge.person_id, edge.actor_id)])
+    instance = actors.by_iri(tx, site.instance_iri)
+    concerned: dict[int, Actor] = {}
+    for edge in found:
+        person, actor = known[edge.person_id], known[edge.actor_id]
+        if edge.state == "accepted":
+            row = Severed(
+                site.new_id(), host, person.id, actor.iri, edge.handle, edge.following, cause, site.clock(), None
+            )
+            severed.insert(tx, row)
+            concerned[person.id] = person
+        if edge.following:
+            follow = follows.by_id(tx, edge.follow_id)
+            if follow is not None:
+                follow_actions.rejected(tx, site, follow)
+        else:
+            follow_actions.undone(tx, site, actor, person)
+        left = follows.by_id(tx, edge.follow_id)
+        if left is not None:  # of a twin that is kept as such: the edge itself is what counts here
+            follows.remove(tx, left.id)
+    for person in concerned.values():
+        if instance is not None:
+            notifying.tell(tx, site, person, "severed_relationships", instance)
+    return len(found) == BATCH
+
+
+def _shut(tx: Tx, site: Site, host: str) -> bool:
+    """Whether nothing is taken from a host."""
+    peer = peers.by_host(tx, host)
+    stance = peer.stance if peer is not None else "none"
+    return stance == "blocked" or (site.config.federation.mode != "open" and stance not in ("agreed", "suspended"))
+
+
+def restored(tx: Tx, site: Site, host: str) -> None:
+    """An agreement with `host` is in force (again): what was severed is brought back, by the job `restore`."""
+    if severed.of_host(tx, host, limit=1):
+        jobs.add(tx, site.new_id(), "restore", host, {"host": host, "after": 0}, site.clock())
+
+
+def restore(tx: Tx, site: Site, host: str, after: int) -> int | None:
+    """Follow again whom people here followed at a host, behind the row `after`; the row to go on behind comes back, None at the
+    end. Who followed people here does so again from there: they can't be made to."""
+    if _shut(tx, site, host):
+        return None
+    found = severed.of_host(tx, host, after=after, limit=BATCH)
+    here = actors.by_ids(tx, list({row.person_id for row in found}))
+    back: list[int] = []
+    for row in found:
+        person, actor = here.get(row.person_id), actors.by_iri(tx, row.actor_iri)
+        if person is None or actor is None or host_of(actor.iri) != host:
+            continue
+        if row.following:
+            try:
+                follow_actions.follow(tx, site, person, actor)
+            except (Forbidden, Invalid):
+                continue
+            back.append(row.id)
+        elif follows.find(tx, actor.id, person.id) is not None:
+            back.append(row.id)
+    if back:
+        severed.restored(tx, back, site.clock())
+    return found[-1].id if len(found) == BATCH else None
+
+
+def pause_private(tx: Tx, site: Site, host: str) -> None:
+    """What is not public waits for `host` from now on, as new terms were offered that it has not signed."""
+    peers.meet(tx, host, site.clock())
+    links.pause(tx, host, "private")
+
+
+def unpause(tx: Tx, site: Site, host: str) -> None:
+    """New terms were signed, or withdrawn: what waited for `host` is sent. Nothing when nothing waited."""
+    if links.by_host(tx, host) is None:
+        return
+    links.pause(tx, host, None)
+    peer = peers.by_host(tx, host)
+    if peer is not None and peer.stance != "suspended":
+        links.release(tx, host, site.clock())
+        links.wake(tx, host, site.clock())
