@@ -12,13 +12,15 @@ from sqlalchemy.exc import DBAPIError
 from federation.client import Client
 from federation.errors import FederationError
 from federation.hosts import Networks, host_of
+from federation.policy import Scope
+from federation.policy_compile import Compiled
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
 from federation.transport import SocketTransport, Transport
 from fedi import VERSION
 from fedi.caches import Cache, Recent
 from fedi.clock import WRONG, Doubt
 from fedi.config import Config
-from fedi.limits import Limits
+from fedi.limits import Counts, Limits
 from fedi.pressure import Pressure
 from fedi.steps import Outcomes, Steps
 from storage import keys
@@ -73,6 +75,16 @@ class Pushes:
     resting: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Policies:
+    """What `fedi.policy` read: rules by the version of the policy, what agreements open by the IRI of their version (neither
+    ever changes), and how much came of what rules count."""
+
+    compiled: dict[int, Compiled] = field(default_factory=dict)
+    scopes: dict[str, Scope] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One instance as its code sees it; made once a process, by `fedi.app.build` or a command."""
@@ -90,6 +102,7 @@ class Site:
     synchronised: Limits = field(default_factory=Limits)
     pushes: Pushes = field(default_factory=Pushes)
     searches: Limits = field(default_factory=Limits)
+    policies: Policies = field(default_factory=Policies)
     previews: Limits = field(default_factory=Limits)
     steps: Steps = field(default_factory=Steps)
     outcomes: Outcomes = field(default_factory=Outcomes)

@@ -20,6 +20,7 @@ from federation.audience import visibility as visibility_of
 from federation.errors import FederationError
 from federation.facts import TEXT, Direction, Facts
 from federation.hosts import host_of
+from federation.peering import is_peering
 from federation.vocabulary.actor import ActorDocument
 from federation.vocabulary.note import PostDocument
 from fedi.context import Site
@@ -29,6 +30,10 @@ from storage.metadata import Tx
 from storage.outbox import Sent
 from storage.posts import Post
 
+AGREEMENT = "peer:Agreement"
+"""What `Facts.object` says of messages between institutions about their peering, which get through when nothing else may."""
+_WRITTEN = frozenset({"attributedTo", "content", "contentMap"})
+"""Properties of posts: what has them is no agreement, whatever it calls itself."""
 _DAY = 24 * 3600 * 1000
 _MOST = 50
 """Hashtags, hosts of links, and types of media that are told of one post."""
@@ -70,7 +75,7 @@ class _Said(NamedTuple):
     text: str
 
 
-_NOTHING = _Said(0, (), (), 0, (), None, None, False, False, "")  # noqa: FBT003 - a row of what is said
+_NOTHING = _Said(0, (), (), 0, (), None, None, False, False, "")
 
 
 class Known:
@@ -156,6 +161,8 @@ class Known:
         if inner is not None:
             kinds = wire.types(inner)
             object_type = kinds[0] if kinds else None
+            if is_peering(activity.type, activity.document) and _WRITTEN.isdisjoint(inner):
+                object_type = AGREEMENT
             group = group or wire.first_id(inner.get("audience"))
             if announces:
                 author = wire.first_id(inner.get("actor")) or wire.first_id(inner.get("attributedTo"))
@@ -437,7 +444,11 @@ def _affiliation(actor: Actor | None) -> tuple[str, ...]:
         return ()
     first = actor.fields[0]
     name = first.get("name")
-    if name not in _AFFILIATED or first.get("verified_at") is None or f'"{actor.iri}/affiliation"' not in first["value"]:
+    if (
+        name not in _AFFILIATED
+        or first.get("verified_at") is None
+        or f'"{actor.iri}/affiliation"' not in first["value"]
+    ):
         return ()
     found = str(name).lower()
     return (found, "member") if found in _MEMBERS else (found,)
@@ -453,7 +464,8 @@ def _visibility(audience: Audience, author: Actor | None, group: str | None) -> 
 def _said(thing: dict[str, Any], *, open_: bool) -> _Said:
     """What a post says. `open_`: everyone may read it, so that its text is told too."""
     tags = thing.get("tag")
-    mentions, hashtags = 0, []
+    mentions = 0
+    hashtags: list[str] = []
     for one in tags if isinstance(tags, list) else ():
         if isinstance(one, dict):
             kind = one.get("type")
@@ -462,7 +474,9 @@ def _said(thing: dict[str, Any], *, open_: bool) -> _Said:
             elif kind == "Hashtag" and len(hashtags) < _MOST and isinstance(one.get("name"), str):
                 hashtags.append(one["name"].strip().removeprefix("#").casefold()[:100])
     attached = thing.get("attachment")
-    media, types, size = 0, [], None
+    media = 0
+    types: list[str] = []
+    size: int | None = None
     for one in wire.as_objects(attached) if attached else ():
         if "Link" in wire.types(one) or "PropertyValue" in wire.types(one):
             continue

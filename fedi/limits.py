@@ -22,6 +22,28 @@ class Limits:
         return allowed
 
 
+class Counts:
+    """How often something was done within a window that moves on, by key: to a twelfth of the window. Of too many keys the one
+    that was used longest ago is forgotten."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[str, str], dict[int, int]] = OrderedDict()
+
+    def count(self, what: str, of: str, window: int, now: int) -> int:
+        """Count one more; how many there were within the last `window` ms before `now`, with this one."""
+        key, part = (what, of), max(window // 12, 1)
+        parts = self._kept.pop(key, {})
+        last = now // part
+        if len(parts) > 12:
+            parts = {one: number for one, number in parts.items() if last - 12 < one <= last}
+        parts[last] = parts.get(last, 0) + 1
+        self._kept[key] = parts
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return sum(number for one, number in parts.items() if last - 12 < one <= last)
+
+
 def network(address: str) -> str:
     """Whose address this is, as far as bounds go: of IPv6 the network of 64 bits, in which one machine has them all."""
     if ":" not in address:

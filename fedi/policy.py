@@ -1,44 +1,128 @@
-"""Federation policy, asked: may we take from, fetch from, show to, or send to this host? Every refusal is kept.
+"""Federation policy, asked: may we take this, fetch from there, send, show, pass on, or answer? What is not simply taken is kept.
 
-The rules are `federation.policy` (pure); here they meet the stance to a peer that the database holds.
+The rules are `federation.policy` (pure), the facts come from `fedi.facts`; here they meet the version that is in force in the
+database. It is asked for in each transaction, so that a version counts in all processes as soon as it is committed.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from typing import NamedTuple
 
+from msgspec import structs
+
+from federation.agreement import read
+from federation.envelopes import packed_facts
+from federation.errors import FederationError
 from federation.facts import Direction, Facts
-from federation.policy import Decision, Policy, Verdict, decide
+from federation.hosts import host_of
+from federation.policy import Decision, Policy, Scope, Verdict, counted
+from federation.policy import decide as by_rules
+from federation.policy_compile import Compiled, compile_rules
+from federation.terms import VISIBILITY
 from fedi.context import Site
-from storage import decisions, peers
+from fedi.facts import Known
+from storage import agreements, decisions, policies
 from storage.decisions import DecisionRow
 from storage.metadata import Tx
 
+_VERSIONS = 8
+"""Versions of the policy that stay in memory, compiled."""
+_AGREEMENTS = 5_000
+_TEXT = 1_000
 
-def current(site: Site) -> Policy:
-    """The policy in force."""
-    return Policy()
+
+class Judged(NamedTuple):
+    """What was asked, and what was decided."""
+
+    facts: Facts
+    decision: Decision
+
+
+def current(tx: Tx, site: Site) -> Policy:
+    """The policy in force; without any, one that takes what stance, mode and agreements allow."""
+    return of_version(tx, site, policies.version_in_force(tx))
+
+
+def of_version(tx: Tx, site: Site, version: int) -> Policy:
+    """A version of the policy, with what agreements open; 0 has no rules. Raises LookupError when there is no such version."""
+    return Policy(version, _compiled(tx, site, version), site.policies.scopes)
+
+
+def _compiled(tx: Tx, site: Site, version: int) -> Compiled:
+    kept = site.policies.compiled
+    found = kept.get(version)
+    if found is None:
+        if version == 0:
+            found = Compiled()
+        else:
+            row = policies.by_version(tx, version)
+            if row is None:
+                raise LookupError(f"there is no version {version} of the policy")
+            from federation.policy_document import read as read_document
+
+            document = read_document(row.document)
+            found = compile_rules(document.rules, document.default)
+        while len(kept) >= _VERSIONS:
+            kept.pop(next(iter(kept)))
+        kept[version] = found
+    return found
+
+
+def judge(tx: Tx, site: Site, policy: Policy, facts: Facts, *, counts: bool = True) -> Judged:
+    """What happens to what these facts tell of, under this policy. `counts`: rules that count take it for one more; else they
+    are as if nothing had come."""
+    if facts.agreement is not None and facts.agreement not in policy.scopes:
+        _open(tx, site, facts.agreement)
+    if counts and (several := counted(policy, facts)):
+        rates = ((one.rule, site.policies.counts.count(one.rule, one.of, one.window, facts.at)) for one in several)
+        facts = structs.replace(facts, rates=tuple(rates))
+    return Judged(facts, by_rules(policy, facts))
+
+
+def decide(tx: Tx, site: Site, facts: Facts) -> Decision:
+    """What happens to what these facts tell of, under the policy in force."""
+    return judge(tx, site, current(tx, site), facts).decision
+
+
+def scopes(tx: Tx, site: Site, iris: set[str]) -> Mapping[str, Scope]:
+    """What these versions of agreements open, by IRI; those that are not known are left out."""
+    for iri in iris - site.policies.scopes.keys():
+        _open(tx, site, iri)
+    return site.policies.scopes
+
+
+def _open(tx: Tx, site: Site, iri: str) -> None:
+    """Read what a version of an agreement opens; it never changes."""
+    row = agreements.by_iri(tx, iri)
+    if row is None:
+        return
+    try:
+        agreement = read(row.document)
+        parties = [host_of(one) for one in agreement.parties if one not in agreement.terms.groups]
+    except FederationError:
+        return  # of what can't be read nothing is open but what everybody may see
+    terms = agreement.terms
+    visibility = tuple(one for one in VISIBILITY if terms.opens(one))
+    kept = site.policies.scopes
+    if len(kept) >= _AGREEMENTS:
+        kept.clear()
+    kept[iri] = Scope(tuple(parties), visibility, terms.groups, terms.media != 0)
 
 
 def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
-    """Whether an activity of this type is taken from this host."""
-    return decide(current(site), _facts(site, "in", host, _stance(tx, host), type))
+    """Whether an activity of this type may come from this host at all, as far as that can be told before it was read: how we
+    stand to it, and whom this instance speaks with."""
+    bare = Policy(policies.version_in_force(tx))
+    return by_rules(bare, Known(tx, site).host("in", host, activity=type))
 
 
-def receiving_all(tx: Tx, site: Site, asked: Collection[tuple[str, str]]) -> dict[tuple[str, str], Decision]:
-    """`receiving` for many pairs of host and type at once, by pair."""
-    known, rules = peers.stances(tx, sorted({host for host, _ in asked})), current(site)
-    return {
-        (host, type): decide(rules, _facts(site, "in", host, known.get(host, "none"), type)) for host, type in asked
-    }
-
-
-def fetching(tx: Tx, site: Site, host: str) -> Decision:
+def fetching(tx: Tx, site: Site, host: str) -> Judged:
     """Whether we ask this host for anything, and so take what it answers."""
-    return decide(current(site), _facts(site, "fetch", host, _stance(tx, host)))
+    return judge(tx, site, current(tx, site), Known(tx, site).host("fetch", host))
 
 
-def delivering(site: Site, host: str, stance: str) -> Decision:
-    """Whether anything may be sent to this host."""
-    return decide(current(site), _facts(site, "out", host, stance))
+def answering(tx: Tx, site: Site, host: str, actor: str | None = None) -> Judged:
+    """Whether a signed request of this host (and actor) is answered."""
+    return judge(tx, site, current(tx, site), Known(tx, site).host("answer", host, actor=actor))
 
 
 def refuses(decision: Decision) -> bool:
@@ -46,41 +130,67 @@ def refuses(decision: Decision) -> bool:
     return decision.verdict is Verdict.REJECT
 
 
+def is_plain(decision: Decision) -> bool:
+    """Whether something is simply taken, so that only its envelope is kept."""
+    return decision.verdict is Verdict.ACCEPT and not decision.effects
+
+
+def effects(decision: Decision | None) -> tuple[str, ...]:
+    """What is done to what is taken: what rules say, and of what is limited, that it is in no public timeline and that its
+    follows wait for a person's yes (Mastodon's silence)."""
+    if decision is None:
+        return ()
+    if decision.verdict is Verdict.LIMIT:
+        return (*decision.effects, "delist", "require-approval")
+    return decision.effects
+
+
+def keep_judged(tx: Tx, site: Site, judged: Judged) -> None:
+    """Keep what was decided by these facts, unless it was simply taken."""
+    facts, decision = judged
+    if not is_plain(decision):
+        keep(
+            tx,
+            site,
+            decision,
+            facts.direction,
+            facts.host,
+            actor=facts.actor,
+            activity_id=facts.activity_id,
+            type=facts.activity or None,
+            facts=facts,
+        )
+
+
 def keep(
     tx: Tx,
     site: Site,
     decision: Decision,
-    direction: str,
+    direction: Direction,
     host: str,
     *,
     actor: str | None = None,
     activity_id: str | None = None,
     type: str | None = None,
+    facts: Facts | None = None,
 ) -> None:
-    """Keep a decision for admins; `direction` is `in`, `out` or `fetch`."""
+    """Keep a decision for admins, with the facts where it was made by the policy, so that it can be made again."""
     decisions.insert(
         tx,
         DecisionRow(
-            site.new_id(),
-            direction,
-            host,
-            actor,
-            activity_id,
-            type,
-            decision.verdict.value,
-            decision.code,
-            decision.text,
-            decision.policy,
-            site.clock(),
+            id=site.new_id(),
+            direction=direction,
+            host=host,
+            actor=actor,
+            activity_id=activity_id,
+            type=type[:60] if type is not None else None,
+            verdict=decision.verdict.value,
+            code=decision.code,
+            reason=decision.text[:_TEXT],
+            policy=decision.policy,
+            created_at=site.clock(),
+            rule=decision.rule,
+            effects=list(decision.effects) or None,
+            facts=packed_facts(facts) if facts is not None else None,
         ),
     )
-
-
-def _stance(tx: Tx, host: str) -> str:
-    peer = peers.by_host(tx, host)
-    return peer.stance if peer is not None else "none"
-
-
-def _facts(site: Site, direction: Direction, host: str, stance: str, activity: str = "") -> Facts:
-    mode = site.config.federation.mode
-    return Facts(site.clock(), direction, host, activity, stance=stance, mode=mode)

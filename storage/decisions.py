@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, Integer, Table, Text, delete, select, update
+from sqlalchemy import Column, Index, Integer, Table, Text, delete, func, select, update
 
 from storage.ids import first_at
-from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata
+from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_later, metadata
 
 decisions = Table(
     "decisions",
@@ -54,7 +54,7 @@ _ROW = columns(decisions, DecisionRow)
 
 def insert(tx: Tx, decision: DecisionRow) -> None:
     """Keep a decision."""
-    insert_new(tx, decisions, {column.name: getattr(decision, column.name) for column in _ROW})
+    insert_later(tx, decisions, {column.name: getattr(decision, column.name) for column in _ROW})
 
 
 def forget(tx: Tx, before: int) -> None:
@@ -101,3 +101,18 @@ def about(tx: Tx, activity_id: str, limit: int) -> list[DecisionRow]:
 def erase(tx: Tx, ids: list[int]) -> None:
     """Forget by what these were decided, and whom they concerned; that something was refused stays."""
     tx.execute(update(decisions).where(decisions.c.id.in_(ids)).values(actor=None, facts=None))
+
+
+def refused(tx: Tx, host: str, direction: str, since: int) -> dict[str, int]:
+    """How much of a host was refused since then (ms) in this direction, by reason code."""
+    query = (
+        select(decisions.c.code, func.count())
+        .where(
+            decisions.c.host == host,
+            decisions.c.id >= first_at(since),
+            decisions.c.direction == direction,
+            decisions.c.verdict == "reject",
+        )
+        .group_by(decisions.c.code)
+    )
+    return {row[0]: row[1] for row in tx.execute(query)}

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Integer, Table, Text, func, select
 
 from storage.events import note
 from storage.metadata import Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
+from storage.prepared import rows
 
 policies = Table(
     "policies",
@@ -74,6 +75,35 @@ def in_force(tx: Tx) -> PolicyRow | None:
     return one_of(tx, query.order_by(policies.c.applied_at.desc(), policies.c.version.desc()).limit(1), PolicyRow)
 
 
-def newest(tx: Tx, limit: int) -> list[PolicyRow]:
-    """The newest versions."""
-    return all_of(tx, select(*_ROW).order_by(policies.c.version.desc()).limit(limit), PolicyRow)
+_VERSION_IN_FORCE = (
+    select(policies.c.version)
+    .where(policies.c.applied_at.isnot(None))
+    .order_by(policies.c.applied_at.desc(), policies.c.version.desc())
+    .limit(1)
+)
+
+
+def version_in_force(tx: Tx) -> int:
+    """The number of the version that counts; 0 before the first."""
+    found = rows(tx, _VERSION_IN_FORCE, {})
+    return int(found[0][0]) if found else 0
+
+
+def newest(tx: Tx, limit: int, *, before: int | None = None) -> list[PolicyRow]:
+    """The newest versions, drafts as well; older than the version `before` if given."""
+    query = select(*_ROW)
+    if before is not None:
+        query = query.where(policies.c.version < before)
+    return all_of(tx, query.order_by(policies.c.version.desc()).limit(limit), PolicyRow)
+
+
+def applied_before(tx: Tx, row: PolicyRow) -> PolicyRow | None:
+    """The version that counted before an applied one did."""
+    query = select(*_ROW).where(policies.c.applied_at < (row.applied_at or 0))
+    return one_of(tx, query.order_by(policies.c.applied_at.desc(), policies.c.version.desc()).limit(1), PolicyRow)
+
+
+def applied_after(tx: Tx, row: PolicyRow) -> PolicyRow | None:
+    """The version that counted after an applied one did."""
+    query = select(*_ROW).where(policies.c.applied_at > (row.applied_at or 0))
+    return one_of(tx, query.order_by(policies.c.applied_at, policies.c.version).limit(1), PolicyRow)

@@ -14,7 +14,6 @@ from federation.errors import (
     Refused,
 )
 from federation.hosts import host_of
-from federation.policy import Verdict
 from federation.signatures.keys import PrivateKey
 from fedi import policy
 from fedi.context import Site, Turns
@@ -92,10 +91,10 @@ def remember(site: Site, question: str, problem: FederationError) -> None:
 
 async def permitted(site: Site, host: str) -> None:
     """Raises Refused (403) when policy does not let us ask this host; the decision is kept."""
-    decision = await site.db.read(lambda tx: policy.fetching(tx, site, host))
-    if decision.verdict is Verdict.REJECT:
-        await site.db.write(lambda tx: policy.keep(tx, site, decision, "fetch", host))
-        raise Refused(f"policy: {decision.text}", answered=403)
+    judged = await site.db.read(lambda tx: policy.fetching(tx, site, host))
+    if policy.refuses(judged.decision):
+        await site.db.write(lambda tx: policy.keep_judged(tx, site, judged))
+        raise Refused(f"policy: {judged.decision.text}", answered=403)
 
 
 async def instance_key(site: Site) -> PrivateKey:

@@ -117,7 +117,7 @@ def _store(
     tx: Tx, site: Site, several: Sequence[Proven], may: Callable[[str], bool]
 ) -> dict[tuple[str, str], Decision]:
     """Store all that policy takes; what it says, by host and type."""
-    decisions = policy.receiving_all(tx, site, {(one.row.host, one.row.type) for one in several})
+    decisions = {pair: policy.receiving(tx, site, *pair) for pair in {(one.row.host, one.row.type) for one in several}}
     taken = [one for one in several if not policy.refuses(decisions[one.row.host, one.row.type])]
     if taken:
         received.insert_arrived(tx, [one.row for one in taken])

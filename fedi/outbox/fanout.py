@@ -13,6 +13,7 @@ from federation.signatures.digest import digest
 from federation.signatures.keys import PrivateKey
 from fedi import policy
 from fedi.context import PROOF_KEY, Site
+from fedi.facts import Known
 from fedi.visibility import NOBODY, Viewer, seen
 from storage import actors, audiences, due, groups, memberships, outbox, peers, posts, twins
 from storage.audiences import Recipient
@@ -94,7 +95,9 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     """The next turn of each of these links."""
     hosts = [link.host for link in links]
     met = peers.by_hosts(tx, hosts)
-    decisions = {host: policy.delivering(site, host, met[host].stance if host in met else "none") for host in hosts}
+    rules, known_hosts = policy.current(tx, site), Known(tx, site)
+    known_hosts.meet(hosts)
+    decisions = {host: policy.judge(tx, site, rules, known_hosts.host("out", host)).decision for host in hosts}
     next_rows = due.by_hosts(tx, hosts, ROWS)
     inboxes = {(host, position): found for host, one in next_rows.items() for position, found in one.inboxes.items()}
     known = _read(tx, site, sorted({position for _, position in inboxes}), hosts, met, inboxes)
@@ -123,7 +126,7 @@ def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
     row = known.rows.get(position)
     if row is None:
         return None
-    decision = policy.delivering(site, host, peer.stance if peer is not None else "none")
+    decision = policy.judge(tx, site, policy.current(tx, site), Known(tx, site).host("out", host)).decision
     if decision.verdict is Verdict.REJECT:
         return Parcel(row, over=("dropped", decision.text))
     return _parcel(tx, site, known, row, host, peer, agreed=peer is not None and peer.stance == "agreed")

@@ -4,7 +4,6 @@ from starlette.requests import Request
 
 from federation.errors import BadSignature, FederationError, MissingSignature
 from federation.hosts import host_of
-from federation.policy import Verdict
 from federation.signatures.verify import verify_get
 from fedi import fetching, policy
 from fedi.context import Site
@@ -31,9 +30,9 @@ async def viewer_of(request: Request) -> Viewer:
         raise Unauthenticated(problem.text, code=problem.code) from problem
     try:
         host = host_of(claim.key_id)
-        decision = await site.db.read(lambda tx: policy.fetching(tx, site, host))
-        if decision.verdict is Verdict.REJECT:
-            raise Forbidden(decision.text, code=decision.code)
+        judged = await site.db.read(lambda tx: policy.answering(tx, site, host))
+        if policy.refuses(judged.decision):
+            raise Forbidden(judged.decision.text, code=judged.decision.code)
         key = await fetching.key(site, claim.key_id)
         try:
             actor_iri = verify_get(claim, key, site.clock())
