@@ -45,6 +45,11 @@ class Dates:
         if len(self._heard) > HOSTS:
             self._heard.pop(next(iter(self._heard)))
 
+    def of(self, host: str, now: int) -> int | None:
+        """By how many ms the clock of this host is ahead of ours; None when it was not heard lately."""
+        known = self._heard.get(host)
+        return known[1] if known is not None and abs(now - known[0]) < FRESH else None
+
     def blame(self, headers: Mapping[str, str], now: int) -> bool:
         """Whether it is our clock that lets a signature fail at who answered so: it differs from theirs, and from those
         of most others that were heard lately, however few."""
