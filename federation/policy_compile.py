@@ -1,23 +1,47 @@
-"""A policy's rules, made quick to ask."""
+"""A policy's rules, made quick to ask.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+Each rule is a bit. For each key of `when` there is a column that says, for what the facts have there, which rules could still
+fit: those that want it and those that do not ask. All columns together leave the rules that fit, in order; what that costs
+depends on how many keys the rules use, hardly on how many rules there are. (Bit vectors of packet filters: Lakshman and
+Stiliadis, SIGCOMM 1998.)
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from federation.facts import Facts
-from federation.policy_rules import Rule, Verdict, in_rate, in_time
+from federation.policy_conditions import NUMBERS, TERMS, Range, Terms, Text, Version
+from federation.policy_rules import Condition, Rule, Verdict, in_rate, in_time
+from federation.policy_text import Patterns, fold
+
+_VERSIONS = 1024
+"""Versions of software for which it is remembered which rules they fit."""
 
 
-@dataclass(frozen=True, slots=True)
+class Column(Protocol):
+    """One key of `when`: which rules its value in the facts leaves."""
+
+    def mask(self, facts: Facts) -> int:
+        """A bit for each rule that does not ask for this key, or whose condition holds."""
+
+
 class Compiled:
     """Rules in the order in which they are asked, and what happens to what none of them decides."""
 
-    rules: tuple[Rule, ...] = ()
-    default: Verdict = Verdict.ACCEPT
+    __slots__ = ("_all", "_columns", "_late", "default", "rated", "rules")
 
-    @property
-    def rated(self) -> bool:
+    def __init__(self, rules: tuple[Rule, ...] = (), default: Verdict = Verdict.ACCEPT) -> None:
+        self.rules = rules
+        self.default = default
+        self.rated = any(rule.rate is not None for rule in rules)
         """Whether any rule asks how many came."""
-        return any(rule.rate is not None for rule in self.rules)
+        self._all = (1 << len(rules)) - 1
+        self._columns, self._late = _columns(rules)
+
+    def __reduce__(self) -> tuple[type["Compiled"], tuple[tuple[Rule, ...], Verdict]]:
+        return Compiled, (self.rules, self.default)
 
     def fitting(self, facts: Facts) -> Iterator[Rule]:
         """The rules that fit, in order; those with a rate where so many came."""
@@ -25,12 +49,192 @@ class Compiled:
 
     def candidates(self, facts: Facts) -> Iterator[Rule]:
         """The rules of which all holds but, perhaps, the rate."""
-        for rule in self.rules:
-            if in_time(rule, facts) and all(one.holds(facts) for one in rule.when):
+        left = self._all
+        for column in self._columns:
+            left &= column(facts)
+            if not left:
+                return
+        for asked, late in self._late:
+            if left & asked:
+                left &= late(facts)
+        while left:
+            bit = left & -left
+            rule = self.rules[bit.bit_length() - 1]
+            if in_time(rule, facts):
                 yield rule
+            left ^= bit
 
 
 def compile_rules(rules: Sequence[Rule], default: Verdict = Verdict.ACCEPT) -> Compiled:
-    """Rules in the order: the higher priority first, then the one with more conditions, then as they are written."""
-    order = sorted(range(len(rules)), key=lambda at: (-rules[at].priority, -len(rules[at].when), at))
-    return Compiled(tuple(rules[at] for at in order), default)
+    """Rules in the order in which they are asked: the higher priority first, then the more specific, then as they are
+    written. More specific is who has more conditions, then who names the longer domain."""
+    return Compiled(tuple(sorted(rules, key=lambda rule: (-rule.priority, -specificity(rule)))), default)
+
+
+def specificity(rule: Rule) -> int:
+    """How narrow a rule is: by its conditions, then by the labels of the widest domain that it names."""
+    labels = 0
+    for one in rule.when:
+        if isinstance(one, Terms) and one.name == "peer" and one.wanted:
+            labels = min(host.count(".") + 1 for host in one.wanted)
+    return (len(rule.when) + (rule.rate is not None)) * 256 + labels
+
+
+Mask = Callable[[Facts], int]
+_CHEAP = {"direction": 0, "peer": 1, "activity": 2, "object": 3}
+
+
+def _columns(rules: tuple[Rule, ...]) -> tuple[tuple[Mask, ...], tuple[tuple[int, Mask], ...]]:
+    """(columns, those that cost more, with the rules that have a condition there)."""
+    every = (1 << len(rules)) - 1
+    asked: dict[tuple[str, str, int], list[tuple[int, Condition]]] = defaultdict(list)
+    for place, rule in enumerate(rules):
+        seen: dict[tuple[str, str], int] = {}
+        for one in rule.when:
+            key = (type(one).__name__, one.name)
+            nth = seen[key] = seen.get(key, -1) + 1
+            asked[*key, nth].append((1 << place, one))
+    early: list[tuple[int, Mask]] = []
+    late: list[tuple[int, int, Mask]] = []
+    for (kind, name, _), pairs in asked.items():
+        with_condition = _union(bit for bit, _ in pairs)
+        made: Column = _KINDS[kind](name, every ^ with_condition, pairs)
+        if kind in ("Text", "Version"):
+            late.append((kind == "Text", with_condition, made.mask))
+        else:
+            early.append((_CHEAP.get(name, 9), made.mask))
+    early.sort(key=lambda one: one[0])
+    late.sort(key=lambda one: one[0])
+    return tuple(mask for _, mask in early), tuple((asks, mask) for _, asks, mask in late)
+
+
+class _Terms:
+    """Conditions on words."""
+
+    __slots__ = ("_free", "_terms", "_unwanted", "_wanted", "_without")
+
+    def __init__(self, name: str, without: int, pairs: Iterable[tuple[int, Condition]]) -> None:
+        self._terms = TERMS[name]
+        self._without = without
+        self._free = without  # asks for none of some, or for nothing
+        self._wanted: dict[str, int] = {}
+        self._unwanted: dict[str, int] = {}
+        joined: dict[int, int] = {}  # one number for each set of rules, however many terms have it
+        for bit, one in pairs:
+            if not isinstance(one, Terms):
+                continue
+            if not one.wanted:
+                self._free |= bit
+            for table, terms in ((self._wanted, one.wanted), (self._unwanted, one.unwanted)):
+                for term in terms:
+                    both = table.get(term, 0) | bit
+                    table[term] = joined.setdefault(both, both)
+
+    def mask(self, facts: Facts) -> int:
+        found = self._terms(facts)
+        if found is None:
+            return self._without
+        left = self._free
+        wanted = self._wanted
+        for term in found:
+            if term in wanted:
+                left |= wanted[term]
+        if self._unwanted:
+            for term in found:
+                if term in self._unwanted:
+                    left &= ~self._unwanted[term]
+        return left
+
+
+class _Range:
+    """Conditions on numbers: the answer changes only at some points."""
+
+    __slots__ = ("_masks", "_number", "_points", "_without")
+
+    def __init__(self, name: str, without: int, pairs: Iterable[tuple[int, Condition]]) -> None:
+        self._number = NUMBERS[name]
+        self._without = without
+        starts: dict[int, int] = defaultdict(int)
+        ends: dict[int, int] = defaultdict(int)
+        left = without
+        for bit, one in pairs:
+            if not isinstance(one, Range) or (one.low is not None and one.high is not None and one.low > one.high):
+                continue
+            if one.low is None:
+                left |= bit
+            else:
+                starts[one.low] |= bit
+            if one.high is not None:
+                ends[one.high + 1] |= bit
+        self._points = sorted(starts.keys() | ends.keys())
+        self._masks = [left]
+        for point in self._points:
+            left = (left | starts.get(point, 0)) & ~ends.get(point, 0)
+            self._masks.append(left)
+
+    def mask(self, facts: Facts) -> int:
+        found = self._number(facts)
+        return self._without if found is None else self._masks[bisect_right(self._points, found)]
+
+
+class _Version:
+    """Conditions on versions: few versions are about, so what was answered is kept."""
+
+    __slots__ = ("_kept", "_pairs", "_without")
+
+    def __init__(self, name: str, without: int, pairs: Iterable[tuple[int, Condition]]) -> None:
+        self._without = without
+        bits: dict[Condition, int] = defaultdict(int)
+        for bit, one in pairs:
+            bits[one] |= bit
+        self._pairs = tuple(bits.items())
+        self._kept: dict[str | None, int] = {}
+
+    def mask(self, facts: Facts) -> int:
+        known = self._kept.get(facts.version)
+        if known is None:
+            known = self._without | _union(bit for one, bit in self._pairs if one.holds(facts))
+            if len(self._kept) >= _VERSIONS:
+                self._kept.clear()
+            self._kept[facts.version] = known
+        return known
+
+
+class _Text:
+    """Keywords, or patterns, all in one pass over the text."""
+
+    __slots__ = ("_folds", "_masks", "_patterns", "_without")
+
+    def __init__(self, name: str, without: int, pairs: Iterable[tuple[int, Condition]]) -> None:
+        self._without = without
+        self._folds = name == "keyword"
+        bits: dict[str, int] = defaultdict(int)
+        for bit, one in pairs:
+            if isinstance(one, Text):
+                for pattern in one.patterns:
+                    bits[pattern] |= bit
+        self._masks = tuple(bits.values())
+        self._patterns = Patterns(tuple(bits))
+
+    def mask(self, facts: Facts) -> int:
+        if not facts.text:
+            return self._without
+        left = self._without
+        for place in self._patterns.found(fold(facts.text) if self._folds else facts.text):
+            left |= self._masks[place]
+        return left
+
+
+def _union(masks: Iterable[int]) -> int:
+    together = 0
+    for mask in masks:
+        together |= mask
+    return together
+
+
+_KINDS: dict[str, Callable[[str, int, Iterable[tuple[int, Condition]]], Column]] = {
+    Terms.__name__: _Terms,
+    Range.__name__: _Range,
+    Version.__name__: _Version,
+    Text.__name__: _Text,
+}
