@@ -9,10 +9,11 @@ Stiliadis, SIGCOMM 1998.)
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Protocol
 
 from federation.facts import Facts
-from federation.policy_conditions import NUMBERS, TERMS, Range, Terms, Text, Version
+from federation.policy_conditions import NUMBERS, PLAIN, TERMS, Range, Terms, Text, Version
 from federation.policy_rules import Condition, Rule, Verdict, in_rate, in_time
 from federation.policy_text import Patterns, fold
 
@@ -108,14 +109,19 @@ def _columns(rules: tuple[Rule, ...]) -> tuple[tuple[Mask, ...], tuple[tuple[int
     return tuple(mask for _, mask in early), tuple((asks, mask) for _, asks, mask in late)
 
 
+def _words(name: str, without: int, pairs: Iterable[tuple[int, Condition]]) -> Column:
+    terms = _Terms(name, without, pairs)
+    return _Plain(name, terms) if name in PLAIN else terms
+
+
 class _Terms:
     """Conditions on words."""
 
-    __slots__ = ("_free", "_terms", "_unwanted", "_wanted", "_without")
+    __slots__ = ("_free", "_terms", "_unwanted", "_wanted", "without")
 
     def __init__(self, name: str, without: int, pairs: Iterable[tuple[int, Condition]]) -> None:
         self._terms = TERMS[name]
-        self._without = without
+        self.without = without
         self._free = without  # asks for none of some, or for nothing
         self._wanted: dict[str, int] = {}
         self._unwanted: dict[str, int] = {}
@@ -130,10 +136,17 @@ class _Terms:
                     both = table.get(term, 0) | bit
                     table[term] = joined.setdefault(both, both)
 
+    @property
+    def named(self) -> set[str]:
+        """The terms that conditions name."""
+        return {*self._wanted, *self._unwanted}
+
     def mask(self, facts: Facts) -> int:
         found = self._terms(facts)
-        if found is None:
-            return self._without
+        return self.without if found is None else self.of(found)
+
+    def of(self, found: Sequence[str]) -> int:
+        """What is left by facts with these terms."""
         left = self._free
         wanted = self._wanted
         for term in found:
@@ -144,6 +157,21 @@ class _Terms:
                 if term in self._unwanted:
                     left &= ~self._unwanted[term]
         return left
+
+
+class _Plain:
+    """Conditions on words where facts have only one: the answers are known before."""
+
+    __slots__ = ("_answers", "_other", "_read")
+
+    def __init__(self, name: str, terms: _Terms) -> None:
+        self._read: Callable[[Facts], str | None] = attrgetter(name)
+        self._other = terms.of(())
+        self._answers: dict[str | None, int] = {term: terms.of((term,)) for term in terms.named}
+        self._answers |= {None: terms.without, "": terms.without}
+
+    def mask(self, facts: Facts) -> int:
+        return self._answers.get(self._read(facts), self._other)
 
 
 class _Range:
@@ -233,7 +261,7 @@ def _union(masks: Iterable[int]) -> int:
 
 
 _KINDS: dict[str, Callable[[str, int, Iterable[tuple[int, Condition]]], Column]] = {
-    Terms.__name__: _Terms,
+    Terms.__name__: _words,
     Range.__name__: _Range,
     Version.__name__: _Version,
     Text.__name__: _Text,

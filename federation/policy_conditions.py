@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 
 from federation.facts import Facts
 from federation.policy_text import finds, fold, keyword_pattern
@@ -62,27 +63,30 @@ def _media_types(facts: Facts) -> tuple[str, ...]:
     return tuple(term for type in facts.media_types for term in (type, type.partition("/")[0] + "/*"))
 
 
-def _one(value: str | None) -> tuple[str, ...] | None:
-    return (value,) if value else None
+def _value(name: str) -> Callable[[Facts], tuple[str, ...] | None]:
+    read: Callable[[Facts], str | None] = attrgetter(name)
+
+    def terms(facts: Facts) -> tuple[str, ...] | None:
+        value = read(facts)
+        return (value,) if value else None
+
+    return terms
 
 
 def _flag(value: bool | None) -> tuple[str, ...] | None:
     return None if value is None else ("yes",) if value else ("no",)
 
 
+PLAIN = (
+    *("direction", "activity", "object", "actor", "author", "announcer"),
+    *("group_scope", "tier", "software", "visibility"),
+)
+"""Keys whose only term is the value of the facts with that name."""
+
 TERMS: dict[str, Callable[[Facts], tuple[str, ...] | None]] = {
-    "direction": lambda facts: (facts.direction,),
+    **{name: _value(name) for name in PLAIN},
     "peer": _hosts,
-    "activity": lambda facts: _one(facts.activity),
-    "object": lambda facts: _one(facts.object),
-    "actor": lambda facts: _one(facts.actor),
-    "author": lambda facts: _one(facts.author),
-    "announcer": lambda facts: _one(facts.announcer),
     "group": _group,
-    "group_scope": lambda facts: _one(facts.group_scope),
-    "tier": lambda facts: _one(facts.tier),
-    "software": lambda facts: _one(facts.software),
-    "visibility": lambda facts: _one(facts.visibility),
     "language": lambda facts: _languages(facts.language) if facts.language else None,
     "affiliation": lambda facts: _affiliations(facts.affiliation),
     "hashtag": lambda facts: facts.hashtags,

@@ -19,24 +19,26 @@ _UNSEEN = dict.fromkeys(
     map(ord, "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufe0f\ufeff")
 )
 _NOT_WORD = re.compile(r"\W+")
-_ASCII = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
+_ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "_" else 32 for code in range(128)).ljust(
+    256
+)
 # Han, Hiragana, Katakana, Thai, Lao, Khmer, Burmese: words are not parted there.
 _UNPARTED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
 )
 
 
-def fold(text: str) -> str:
-    """A text as keywords are looked for in it: words in lower case, parted by blanks, with one before and behind."""
+def fold(text: str) -> bytes:
+    """A text as keywords are looked for in it: words in lower case, parted by blanks, with one before and behind; UTF-8."""
     if text.isascii():
-        return f" {text.lower().translate(_ASCII)} "
+        return b" %b " % text.encode().translate(_ASCII)
     seen = unicodedata.normalize("NFKC", text.translate(_UNSEEN)).casefold()
-    return f" {_NOT_WORD.sub(' ', seen)} "
+    return f" {_NOT_WORD.sub(' ', seen)} ".encode("utf-8", "replace")
 
 
 def keyword_pattern(keyword: str) -> str | None:
     """The pattern that finds a keyword in a folded text; None for one without a letter or digit."""
-    words = fold(keyword).split()
+    words = fold(keyword).decode().split()
     if not words:
         return None
     start = "" if _UNPARTED.match(words[0]) else " "
@@ -56,14 +58,14 @@ def problem(pattern: str) -> str | None:
     return None
 
 
-def finds(pattern: str, text: str) -> bool:
+def finds(pattern: str, text: str | bytes) -> bool:
     """Whether a pattern that has no problem is found in a text."""
     return _compiled(pattern).search(_whole(text)) is not None
 
 
-def _whole(text: str) -> str:
-    """A text without halves of characters (lone surrogates), which UTF-8 has no form for."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+def _whole(text: str | bytes) -> bytes:
+    """A text as UTF-8, which has no form for halves of characters (lone surrogates): they become `?`."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=256)
@@ -97,9 +99,10 @@ class Patterns:
             return None
         return made
 
-    def found(self, text: str) -> list[int]:
+    def found(self, text: str | bytes) -> list[int]:
         """The places of those that are in the text, in no order."""
-        seen = self._set.Match(_whole(text)) if self._set is not None else []
+        text = _whole(text)
+        seen = self._set.Match(text) if self._set is not None else None
         if not seen:
             return [at for at, pattern in enumerate(self._patterns) if finds(pattern, text)]
         return [at - 1 for at in seen if at]
