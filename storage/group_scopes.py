@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select
 
+from storage import held
 from storage.events import note
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_of, upsert
 
@@ -67,8 +68,15 @@ def save(tx: Tx, scope: Scope, named: Collection[Named]) -> None:
 
 
 def of_group(tx: Tx, group_id: int) -> Scope | None:
-    """The scope of a group; None for one that federates with everybody."""
-    return one_of(tx, _BY_GROUP, Scope, group_id=group_id)
+    """The scope of a group; None for one that federates with everybody. Asked once in a batch."""
+    holds = held.of(tx)
+    if holds is None or not holds.known:
+        return one_of(tx, _BY_GROUP, Scope, group_id=group_id)
+    known = holds.known.setdefault(group_scopes.name, {})
+    if group_id not in known:
+        known[group_id] = one_of(tx, _BY_GROUP, Scope, group_id=group_id)
+    found: Scope | None = known[group_id]
+    return found
 
 
 def forget(tx: Tx, group_id: int) -> None:

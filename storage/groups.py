@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, exists, func, literal, select, text, update
 
+from storage import held
 from storage.actors import GROUP, Actor, actors
 from storage.events import note
 from storage.follows import follows
@@ -70,8 +71,15 @@ def save(tx: Tx, group: Group) -> None:
 
 
 def by_id(tx: Tx, actor_id: int) -> Group | None:
-    """The group whose actor has this id."""
-    return one_of(tx, _BY_ID, Group, actor_id=actor_id)
+    """The group whose actor has this id. Asked once in a batch."""
+    holds = held.of(tx)
+    if holds is None or not holds.known:
+        return one_of(tx, _BY_ID, Group, actor_id=actor_id)
+    known = holds.known.setdefault(groups.name, {})
+    if actor_id not in known:
+        known[actor_id] = one_of(tx, _BY_ID, Group, actor_id=actor_id)
+    found: Group | None = known[actor_id]
+    return found
 
 
 def by_ids(tx: Tx, ids: list[int]) -> dict[int, Group]:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, func, select
 
+from storage.actors import actors
 from storage.metadata import Id, Time, Tx, all_of, columns, metadata, one_of, upsert
 from storage.timelines import Page, bounded
 
@@ -125,3 +126,38 @@ def everything_of(tx: Tx, actor_id: int) -> list[Membership]:
     """The memberships of an actor, whatever their state, newest first."""
     query = select(*_ROW).where(memberships.c.actor_id == actor_id)
     return all_of(tx, query.order_by(memberships.c.since.desc()), Membership)
+
+
+def hosts(tx: Tx, group_id: int) -> dict[str, int]:
+    """How many accepted members a group has at each host, this one included."""
+    query = (
+        select(actors.c.host, func.count())
+        .join_from(memberships, actors, actors.c.id == memberships.c.actor_id)
+        .where(memberships.c.group_id == group_id, memberships.c.state == "accepted", actors.c.state == "active")
+        .group_by(actors.c.host)
+    )
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def groups_with(tx: Tx, host: str) -> list[int]:
+    """The groups of this instance with somebody of a host elsewhere: in them, waiting, or invited."""
+    group = actors.alias()
+    query = (
+        select(memberships.c.group_id)
+        .distinct()
+        .join_from(memberships, actors, actors.c.id == memberships.c.actor_id)
+        .join(group, group.c.id == memberships.c.group_id)
+        .where(actors.c.host == host, memberships.c.state != "banned", group.c.local)
+    )
+    return sorted(tx.scalars(query))
+
+
+def at_host(tx: Tx, group_id: int, host: str) -> list[int]:
+    """Who of a host is in a group, waits for it or is invited (actor ids), first come first."""
+    query = (
+        select(memberships.c.actor_id)
+        .join(actors, actors.c.id == memberships.c.actor_id)
+        .where(memberships.c.group_id == group_id, memberships.c.state != "banned", actors.c.host == host)
+        .order_by(memberships.c.since, memberships.c.actor_id)
+    )
+    return list(tx.scalars(query))

@@ -6,12 +6,10 @@ A pair without a row is open only where neither side made a choice: the group fe
 opens everything (`peers.opens`).
 """
 
-from collections.abc import Collection
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
-
-from storage.group_scopes import group_scopes
 from storage.metadata import Id, Tx, insert_new, metadata
+from storage.prepared import rows
 
 peer_groups = Table(
     "peer_groups",
@@ -27,6 +25,10 @@ peer_groups = Table(
 OPENS = ("all", "peers", "listed", "public")
 """What an agreement opens by itself (`peers.opens`): every group that agreed institutions or members read, every one that
 agreed institutions read, those that have a row here, none."""
+
+_FIND = select(peer_groups.c.see).where(
+    peer_groups.c.group_id == bindparam("group_id", type_=Id()), peer_groups.c.host == bindparam("host", type_=Text())
+)
 
 
 def of_host(tx: Tx, host: str) -> dict[int, str]:
@@ -53,10 +55,10 @@ def set_group(tx: Tx, group_id: int, open_hosts: dict[str, str]) -> None:
     _add(tx, [{"group_id": group_id, "host": host, "see": see} for host, see in sorted(open_hosts.items())])
 
 
-def scoped(tx: Tx, ids: Collection[int]) -> set[int]:
-    """Those of these groups that do not federate with everybody."""
-    query = select(group_scopes.c.group_id).where(group_scopes.c.group_id.in_(ids), group_scopes.c.mode != "public")
-    return set(tx.scalars(query)) if ids else set()
+def find(tx: Tx, group_id: int, host: str) -> str | None:
+    """What is open of a group to a peer; None without a row."""
+    found = rows(tx, _FIND, {"group_id": group_id, "host": host})
+    return str(found[0][0]) if found else None
 
 
 def _add(tx: Tx, several: list[dict[str, str | int]]) -> None:

@@ -371,6 +371,16 @@ def in_group_by(tx: Tx, group_id: int, author_id: int) -> list[Post]:
     return all_of(tx, query, Post)
 
 
+def private_in_group(tx: Tx, group_id: int, limit: int, before: int | None = None) -> list[Post]:
+    """What was written in a group and that not everyone may read, newest first, `before` an id."""
+    query = select(*ROW).where(
+        posts.c.group_id == group_id, posts.c.visibility.in_(("peers", "members")), posts.c.deleted_at.is_(None)
+    )
+    if before is not None:
+        query = query.where(posts.c.id < before)
+    return all_of(tx, query.order_by(posts.c.id.desc()).limit(limit), Post)
+
+
 def local_total(tx: Tx) -> int:
     """How many posts were written here."""
     query = select(func.count()).select_from(posts).where(posts.c.local, posts.c.deleted_at.is_(None))

@@ -9,8 +9,9 @@ from fedi.actions import conversations, handshakes, memberships, notifying, twin
 from fedi.actions import lists as list_actions
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, blocks, domain_blocks, endorsements, follows, notifications
+from storage import actors, blocks, decisions, domain_blocks, endorsements, follows, notifications
 from storage.actors import Actor
+from storage.decisions import DecisionRow
 from storage.follows import Follow
 from storage.metadata import Tx
 
@@ -79,8 +80,23 @@ def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str, *, kin
     try:
         _check(tx, follower, target)
         _receive(tx, site, follower, target, made)
-    except Forbidden:
-        handshakes.answer(tx, site, "Reject", made, follower, target)
+    except Forbidden as problem:
+        why = problem.text if problem.code == "scope" else None  # other reasons are told nobody
+        handshakes.answer(tx, site, "Reject", made, follower, target, why)
+        if why is not None:
+            _note(tx, site, made, follower, why)
+
+
+def _note(tx: Tx, site: Site, follow: Follow, follower: Actor, why: str) -> None:
+    """Keep for admins that a group does not let a peer in: it was answered, and nobody here did anything wrong."""
+    decisions.insert(
+        tx,
+        DecisionRow(
+            *(site.new_id(), "in", follower.host, follower.iri, follow.iri, follow.kind),
+            *("reject", "scope", why, 0, site.clock()),
+            rule="scope",
+        ),
+    )
 
 
 def _check(tx: Tx, follower: Actor, target: Actor) -> None:
@@ -149,15 +165,15 @@ def settled(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor) 
         notifying.tell(tx, site, target, "follow", follower)
 
 
-def reject(tx: Tx, site: Site, follow: Follow) -> None:
-    """The local target does not agree, or does not any more; a remote follower is told."""
+def reject(tx: Tx, site: Site, follow: Follow, why: str | None = None) -> None:
+    """The local target does not agree, or does not any more; a remote follower is told, with the reason where given."""
     follower, target = _both(tx, follow)
     if follower.is_group and target.is_group:
         twins.part(tx, site, None, target, follower)
         return
     _remove(tx, follow, follower, target)
     if target.local and not follower.local:
-        handshakes.answer(tx, site, "Reject", follow, follower, target)
+        handshakes.answer(tx, site, "Reject", follow, follower, target, why)
 
 
 def unfollow(tx: Tx, site: Site, follower: Actor, target: Actor) -> None:

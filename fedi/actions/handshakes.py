@@ -21,10 +21,12 @@ def take_back(tx: Tx, site: Site, follow: Follow, follower: Actor, target: Actor
     _send(tx, site, follower, "Undo", _document(follow, follower, target), target)
 
 
-def answer(tx: Tx, site: Site, type: str, follow: Follow, follower: Actor, target: Actor) -> None:
+def answer(
+    tx: Tx, site: Site, type: str, follow: Follow, follower: Actor, target: Actor, why: str | None = None
+) -> None:
     """A local `target` answers a remote `follower`: `Accept` or `Reject` (`type`), with what it answers embedded, since Mbin
-    ignores one that is only named; Mastodon matches its id."""
-    _send(tx, site, target, type, _document(follow, follower, target), follower)
+    ignores one that is only named; Mastodon matches its id. `why` is the reason, where it is told."""
+    _send(tx, site, target, type, _document(follow, follower, target), follower, summary=why)
 
 
 def _document(follow: Follow, follower: Actor, target: Actor) -> dict[str, Any]:
@@ -32,6 +34,18 @@ def _document(follow: Follow, follower: Actor, target: Actor) -> dict[str, Any]:
     return {"id": follow.iri, "type": follow.kind, "actor": follower.iri, "object": target.iri}
 
 
-def _send(tx: Tx, site: Site, by: Actor, type: str, object: Any, to: Actor, *, activity_id: str | None = None) -> None:
+def _send(
+    tx: Tx,
+    site: Site,
+    by: Actor,
+    type: str,
+    object: Any,
+    to: Actor,
+    *,
+    activity_id: str | None = None,
+    summary: str | None = None,
+) -> None:
     audience = outbox.Audience(actors=(to.id,))
-    sending.send(tx, site, by, type, object, to=[to.iri], cc=[], audience=audience, activity_id=activity_id)
+    sending.send(
+        tx, site, by, type, object, to=[to.iri], cc=[], audience=audience, activity_id=activity_id, summary=summary
+    )

@@ -1,7 +1,7 @@
 """Membership of groups: who may join, who waits, who is out, who may post. Following a group is joining it
 (`fedi.actions.follows`); what moderators do is in `fedi.actions.moderation`."""
 
-from fedi.actions import notifying
+from fedi.actions import notifying, opened
 from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import actors, follows, groups, memberships, peers, people, replies, twins
@@ -62,12 +62,15 @@ def mailbox(tx: Tx, named: list[int], author_id: int) -> list[int]:
 def must_wait(tx: Tx, site: Site, actor: Actor, group: Actor) -> bool:
     """Whether `actor` has to wait for a moderator before being in this local group.
 
-    Raises Forbidden for who is banned, and for who was not invited where that is needed.
+    Raises Forbidden for who is banned, for whose institution is out of its scope (code `scope`), and for who was not invited
+    where that is needed.
     """
     row = groups.by_id(tx, group.id)
     membership = memberships.find(tx, group.id, actor.id)
     if banned(site, membership):
         raise Forbidden(f"You are banned from {group.name}.", code="banned")
+    if not actor.local:
+        opened.check(tx, group, actor.host, "read")
     if membership is not None and membership.state in ("invited", "accepted"):
         return False
     if row is not None and row.see == "peers" and not actor.local:
@@ -156,14 +159,16 @@ def _in_twin(tx: Tx, actor: Actor, group: Actor) -> bool:
     return any(_is_in(tx, actor, other_id) for other_id in joined)
 
 
-def may_post(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
-    """Raises Forbidden, with the reason, when `actor` may not post in this local group."""
+def may_post(tx: Tx, site: Site, actor: Actor, group: Actor, *, act: str = "post") -> None:
+    """Raises Forbidden, with the reason, when `actor` may not post in this local group; `act` is `reply` for an answer."""
     if group.state != "active":
         raise Forbidden(f"{group.name or group.username} is closed: nobody posts there any more.", code="closed")
     row = groups.by_id(tx, group.id)
     membership = memberships.find(tx, group.id, actor.id)
     if banned(site, membership):
         raise Forbidden(f"You are banned from {group.name}.", code="banned")
+    if not actor.local:
+        opened.check(tx, group, actor.host, act)
     if membership is None or membership.state != "accepted":
         if (row is None or row.post == "members") and _in_twin(tx, actor, group):
             return

@@ -307,7 +307,7 @@ def _local_group(
     if group is None:
         return None, None
     try:
-        memberships.may_post(tx, site, author, group)
+        memberships.may_post(tx, site, author, group, act="post" if parent is None else "reply")
     except Forbidden as problem:
         return None, (group, problem) if group.iri in named else None
     return group, None

@@ -15,7 +15,7 @@ from fedi.context import Site
 from fedi.errors import Problem
 from fedi.inbox import passed_on
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
-from fedi.inbox.objects import object_id, post, signer
+from fedi.inbox.objects import in_scope, object_id, post, signer
 from storage import actors, follows, posts, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -139,6 +139,7 @@ def _boost(tx: Tx, site: Site, received: Authentic, announcer: Actor, found: Pos
         raise Ignored("not-boostable", "a post that is not for everyone can't be boosted")
     if reactions.find_boost(tx, announcer.id, found.id) is not None:
         raise Ignored("known", "this boost is known already")
+    in_scope(tx, found, announcer, "announce")
     at = min(received.activity.published or site.clock(), site.clock())
     audience = read_audience(received.activity.document)
     visibility = {"to": "public", "cc": "unlisted", None: "followers"}[audience.public_in]

@@ -86,7 +86,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         raise Ignored("not-relevant", "nobody here follows its author, is mentioned, or is in its thread or group")
     parent = posts.by_iri(tx, read.in_reply_to) if read.in_reply_to else None
     if parent is not None and (vouched_by is None or parent.group_id != vouched_by.id):
-        open_to(tx, site, parent, author)
+        open_to(tx, site, parent, author, "reply")
         _check_open(tx, author, parent)
     kept = remote_posts.record(tx, site, read, author, live=True)
     if kept is not None and not kept.new:  # another job fetched it in this moment
@@ -164,7 +164,7 @@ def _vote(tx: Tx, site: Site, voter: Actor, read: PostDocument, vouched_by: Acto
     poll = posts.by_iri(tx, read.in_reply_to or "")
     if vouched_by is not None or poll is None or not poll.local or poll.deleted_at is not None:
         raise Ignored("no-poll", "a vote is its voter's word to the author of a poll, and this one is not of here")
-    open_to(tx, site, poll, voter)
+    open_to(tx, site, poll, voter, "react")
     became = polls.received(tx, site, voter, poll, read.title or "", read.id)
     if became != "counted":
         raise Ignored(became, "the vote does not count: the poll is over, has no such option, or it was given before")

@@ -23,7 +23,7 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
     known = actors.by_ids(tx, [post.author_id, *([post.group_id] if post.group_id is not None else [])])
     author, group = known.get(post.author_id), known.get(post.group_id or 0)
     by = actors.by_iri(tx, received.signer)
-    if author is None or author.iri == received.signer:
+    if author is None or author.iri == received.signer or _takes_back(tx, received, post):
         return NOTHING
     if by is not None and group is not None and group.local and moderators.may(tx, by, group, None):
         return NOTHING
@@ -50,6 +50,10 @@ def keep(tx: Tx, site: Site, received: Authentic, fetched: Fetched, *, vouched_b
             return  # it was the leave to quote a post
         raise Ignored("unknown-object", f"{iri} is not known here")
     author = actors.by_id(tx, post.author_id)
+    if _takes_back(tx, received, post):
+        if author is None or not author.local:  # what somebody here wrote is theirs
+            remote_posts.delete(tx, site, post)
+        return
     if author is None or author.iri != received.signer or is_removal(tx, received, post, vouched_by):
         _remove(tx, site, received, fetched, post, vouched_by)
         return
@@ -59,6 +63,12 @@ def keep(tx: Tx, site: Site, received: Authentic, fetched: Fetched, *, vouched_b
     remote_posts.delete(tx, site, post)
     if group is not None:
         group_actions.announce(tx, site, group, received.activity.raw, post, "delete")
+
+
+def _takes_back(tx: Tx, received: Authentic, post: Post) -> bool:
+    """Whether a group elsewhere takes back a post in it: it is not open to this instance any more, and asks for erasure."""
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    return group is not None and not group.local and group.iri == received.signer
 
 
 def is_removal(tx: Tx, received: Authentic, post: Post, vouched_by: Actor | None) -> bool:
@@ -100,4 +110,5 @@ def delete_actor(tx: Tx, site: Site, actor: Actor) -> None:
         if follower is not None and follower.local:
             lists.left(tx, follower, actor)
     notifications.forget(tx, actor_id=actor.id)
+    envelopes.erase(tx, site, actor.iri)
     actors.change(tx, actor.id, state="gone")

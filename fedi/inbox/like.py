@@ -31,7 +31,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     actor = signer(tx, received)
     liked = post(tx, object_id(received.activity))
     if vouched_by is None or liked.group_id != vouched_by.id:
-        open_to(tx, site, liked, actor)
+        open_to(tx, site, liked, actor, "react")
     read = read_reaction(received.activity.document, received.activity.type)
     kind = "dislike" if read.kind == "down" else "like"
     known = reactions.find_like(tx, actor.id, liked.id)

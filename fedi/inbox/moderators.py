@@ -7,7 +7,7 @@ Of a group hosted here its moderators may, who send it to us. Of a group elsewhe
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
-from fedi.actions import memberships
+from fedi.actions import memberships, opened
 from fedi.actions.moderated import Deed
 from fedi.context import Site
 from fedi.errors import Forbidden
@@ -34,13 +34,14 @@ def may(tx: Tx, by: Actor, group: Actor, vouched_by: Actor | None) -> bool:
 
 
 def check(tx: Tx, by: Actor, group: Actor, vouched_by: Actor | None) -> None:
-    """Raises Forbidden for who does not moderate `group`, WrongOrigin when another group than that passed it on, Ignored
+    """Raises Forbidden for who does not moderate `group`, or is of a peer that may not (code `scope`), WrongOrigin when another group than that passed it on, Ignored
     when nobody did who may: what is done in a group elsewhere is that group's to tell."""
     if group.local:
         if vouched_by is not None:
             raise WrongOrigin(f"{vouched_by.iri} can't say what is done in {group.iri}", code="wrong-group")
         if not memberships.moderates(tx, by, group):
             raise Forbidden(f"{by.iri} does not moderate {group.iri}", code="not-a-moderator")
+        opened.check(tx, group, by.host, "moderate")
         return
     teller = vouched_by if vouched_by is not None else by
     if teller.id != group.id and vouched_by is not None:

@@ -7,6 +7,7 @@ from federation.activity import Activity, Authentic
 from federation.errors import Malformed
 from federation.hosts import same_origin
 from fedi import visibility
+from fedi.actions import opened
 from fedi.actions.memberships import may_act
 from fedi.context import Site
 from fedi.errors import Forbidden
@@ -49,9 +50,10 @@ def signer(tx: Tx, received: Authentic) -> Actor:
     return found
 
 
-def open_to(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
+def open_to(tx: Tx, site: Site, post: Post, actor: Actor, act: str) -> None:
     """Raises Ignored unless a remote `actor` may act on a post that we answer for: it is from here, or in a group from
-    here. Who may not see a post can't vote on it or answer it, nor can who is banned from its group."""
+    here. Who may not see a post can't vote on it or answer it, nor can who is banned from its group, or of a peer that may
+    not do this there (`act`: one of `storage.group_scopes.MAY`)."""
     group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
     hosted = group is not None and group.local
     if not (post.local or hosted):
@@ -61,10 +63,22 @@ def open_to(tx: Tx, site: Site, post: Post, actor: Actor) -> None:
     if group is None or not hosted:
         return
     not_banned(tx, site, post, actor)
+    in_scope(tx, post, actor, act)
     membership = memberships.find(tx, group.id, actor.id)
     if post.visibility == "members" and (membership is None or membership.state != "accepted"):
         # The gate knows hosts only, and others there may be members.
         raise Ignored("not-a-member", "only members act on what only members read")
+
+
+def in_scope(tx: Tx, post: Post, actor: Actor, act: str) -> None:
+    """Raises Ignored, code `scope`, for who is of a peer that may not do this to what is in a group hosted here."""
+    group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+    if group is None or not group.local or actor.local:
+        return
+    try:
+        opened.check(tx, group, actor.host, act)
+    except Forbidden as problem:
+        raise Ignored(problem.code, problem.text) from problem
 
 
 def not_banned(tx: Tx, site: Site, post: Post, actor: Actor) -> None:

@@ -37,7 +37,7 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     quoted = post(tx, asked.object)
     if not quoted.local:
         raise Ignored("not-local", "what is to be quoted is not of this instance")
-    open_to(tx, site, quoted, actor)
+    open_to(tx, site, quoted, actor, "announce")
     if not same_origin(asked.instrument, received.signer):
         raise WrongOrigin(f"{received.signer} can't ask for a post of another origin")
     known = posts.by_iri(tx, asked.instrument)

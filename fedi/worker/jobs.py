@@ -11,14 +11,19 @@ from typing import Any
 
 from federation import discovery
 from federation.errors import FederationError
+from fedi.actions import probes
 from fedi.context import Site
 from fedi.media import processing, sweeping
+from fedi.worker import envelopes
+from fedi.worker.auditing import audit_job
 from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
 from fedi.worker.later import Later
 from fedi.worker.moving import move
+from fedi.worker.narrowing import narrow
 from fedi.worker.parting import part
 from fedi.worker.polls import tell_poll
+from fedi.worker.probing import probe, probe_those_due
 from fedi.worker.pushing import push
 from fedi.worker.quotes import look_at_quote
 from fedi.worker.redelivery import redeliver
@@ -56,6 +61,8 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
         now = site.clock()
         peers.meet(tx, host, now)
         if software is not None:
+            if (peer := peers.by_host(tx, host)) is not None:
+                probes.changed(tx, site, peer, software, version)
             peers.change(tx, host, software=software, version=version, nodeinfo_at=now)
         else:
             peers.change(tx, host, nodeinfo_at=now)
@@ -64,15 +71,20 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 
 
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
+    "audit": audit_job,
     "backfill": backfill,
     "card": card,
+    "envelopes": envelopes.look_after,
     "files": sweeping.remove_files,
     "followers": synchronise,
     "media": processing.job,
     "move": move,
+    "narrow": narrow,
     "nodeinfo": nodeinfo,
     "part": part,
     "poll": tell_poll,
+    "probe": probe,
+    "probes": probe_those_due,
     "push": push,
     "quote": look_at_quote,
     "redeliver": redeliver,

@@ -1,0 +1,175 @@
+"""The scope of a group: with which institutions it federates, and what they may do in it. An agreement opens groups to a
+peer, and the scope of a group lets its own out: what both let is open, and kept row by row for the gate
+(`storage.peer_groups`).
+
+What happens to those who lose a group is `fedi.actions.narrowing`.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from federation.errors import FederationError
+from federation.hosts import normal_host
+from fedi.actions import narrowing, opened
+from fedi.actions.opened import check, mode_of
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid
+from storage import audit, group_scopes, groups, memberships, peers, people
+from storage.actors import Actor
+from storage.group_scopes import MAY, MODES, Named, Scope
+from storage.groups import Group
+from storage.metadata import Tx
+
+__all__ = ["Readers", "agreement_changed", "check", "mode_of", "readers", "set_scope", "words"]
+
+MOST = 500
+"""Peers that a group may name."""
+
+Peers = Mapping[str, Collection[str] | None] | Collection[str]
+
+
+class Readers(NamedTuple):
+    """Who can read a group: how many institutions, this one included, and how many people that are known."""
+
+    institutions: int
+    people: int
+
+
+def set_scope(
+    tx: Tx, site: Site, who: str, group: Actor, mode: str, hosts: Peers = (), may: Collection[str] | None = None
+) -> Scope:
+    """Say with whom a group hosted here federates: nobody (`local`), the peers `named`, all `agreed` ones, or everybody
+    (`public`); `may` is what they may do there (all of `storage.group_scopes.MAY` if None), for each of `hosts` where it is
+    a mapping. Who loses the group by that is put out of it and asked to erase it.
+
+    Raises Forbidden for a group elsewhere, Invalid for what can't be so, with the mend.
+    """
+    row = groups.by_id(tx, group.id)
+    if row is None or not group.local or group.state != "active":
+        raise Forbidden("With whom a group federates is decided on its own server.", code="elsewhere")
+    if mode not in MODES:
+        raise Invalid(f"A scope is one of {', '.join(MODES)}, not {mode!r}.", code="scope")
+    named = _named(tx, site, group, mode, hosts)
+    if mode != "public" and row.see == "public":
+        raise Invalid(
+            f"Everyone on the web reads {group.name}, so it can't be kept from institutions. Only a group that was founded"
+            " for agreed institutions (see: peers) or for its members (see: members) can federate with some: found one and"
+            " move there.",
+            code="scope-of-public",
+        )
+    chosen = Scope(group.id, mode, _may(may, "may"), site.clock())
+    before = group_scopes.of_group(tx, group.id)
+    readers_before = opened.readers(tx, group, row)
+    if mode == "public" and set(chosen.may) == set(MAY):
+        group_scopes.forget(tx, group.id)
+    else:
+        group_scopes.save(tx, chosen, named)
+    opened.write_group(tx, site, group, row)
+    lost = sorted(readers_before - opened.readers(tx, group, row))
+    _log(tx, site, who, group, before, chosen, named, lost)
+    narrowing.closed(tx, site, group, lost, f"{group.name} does not federate with your institution any more")
+    narrowing.tell(tx, site, group)
+    return chosen
+
+
+def _named(tx: Tx, site: Site, group: Actor, mode: str, hosts: Peers) -> list[Named]:
+    if mode != "named":
+        if hosts:
+            raise Invalid(f"Peers are named for the scope named; {mode} names none.", code="scope-peers")
+        return []
+    if not hosts:
+        raise Invalid("Name at least one peer, or choose the scope local.", code="scope-peers")
+    if len(hosts) > MOST:
+        raise Invalid(f"A group names at most {MOST} peers; the scope agreed means all of them.", code="scope-peers")
+    found: dict[str, Named] = {}
+    for given in hosts:
+        may = hosts[given] if isinstance(hosts, Mapping) else None
+        try:
+            host = normal_host(given.strip())
+        except FederationError as problem:
+            raise Invalid(f"{given!r} is no host.", code="scope-peers") from problem
+        if host == site.config.host:
+            raise Invalid("This institution itself is always in scope; name others.", code="scope-peers")
+        if peers.by_host(tx, host) is None:
+            raise Invalid(
+                f"{host} is no peer of this instance; ask it first: fedi peer invite {host}", code="scope-peers"
+            )
+        found[host] = Named(group.id, host, None if may is None else _may(may, host))
+    return list(found.values())
+
+
+def _may(given: Collection[str] | None, of: str) -> list[str]:
+    if given is None:
+        return list(MAY)
+    unknown = sorted(set(given) - set(MAY))
+    if unknown:
+        raise Invalid(f"{of}: there is no {unknown[0]!r}; peers may {', '.join(MAY)}.", code="scope-may")
+    if "read" not in given:
+        raise Invalid(f"{of}: who may not read is not in the scope: leave it out, or choose local.", code="scope-may")
+    return [one for one in MAY if one in given]
+
+
+def _log(
+    tx: Tx,
+    site: Site,
+    who: str,
+    group: Actor,
+    before: Scope | None,
+    now: Scope,
+    named: Collection[Named],
+    lost: list[str],
+) -> None:
+    body = {
+        "mode": now.mode,
+        "may": now.may,
+        "peers": {one.host: one.may for one in named},
+        "before": before.mode if before is not None else "public",
+        "lost": lost,
+    }
+    audit.add(tx, site.new_id(), site.clock(), who, "group.scope", group.handle, body)
+
+
+def agreement_changed(tx: Tx, site: Site, host: str) -> None:
+    """What is in force with a peer changed, or its stance: write down anew what is open to it, and put its people out of
+    the groups that are not any more. A suspension closes nothing for good: it keeps every edge."""
+    peer = peers.by_host(tx, host)
+    if peer is None:
+        return
+    opened.write_host(tx, site, peer)
+    peer = peers.by_host(tx, host)
+    if peer is None or peer.stance in ("suspended", "blocked"):
+        return
+    for group, row in opened.private_groups(tx, memberships.groups_with(tx, host)):
+        if not opened.is_open(tx, group, row, peer):
+            reason = f"the agreement with your institution does not cover {group.name} any more"
+            audit.add(
+                tx, site.new_id(), site.clock(), "fedi", "group.closed", group.handle, {"host": host, "reason": reason}
+            )
+            narrowing.closed(tx, site, group, [host], reason)
+
+
+def readers(tx: Tx, site: Site, group: Actor) -> Readers:
+    """Who can read a group hosted here: institutions with this one, and the people that are known: of what only members
+    read its members, else everybody here and the members elsewhere."""
+    row = groups.by_id(tx, group.id)
+    inside = memberships.hosts(tx, group.id)
+    if row is None or row.see == "public":
+        return Readers(len({*inside, site.config.host}), sum(inside.values()))
+    open_to = opened.readers(tx, group, row)
+    members = {host: number for host, number in inside.items() if host == site.config.host or host in open_to}
+    if row.see == "members":
+        return Readers(len({*members, site.config.host}), sum(members.values()))
+    everybody, _ = people.totals(tx, site.clock())
+    elsewhere = sum(number for host, number in members.items() if host != site.config.host)
+    return Readers(1 + len(open_to), everybody + elsewhere)
+
+
+def words(tx: Tx, site: Site, group: Actor, row: Group | None = None) -> str:
+    """Who can read what is written in a group hosted here, in words, for who is about to write."""
+    row = row or groups.by_id(tx, group.id)
+    if row is None or row.see == "public":
+        return "everyone on the web"
+    found = readers(tx, site, group)
+    at = f"{found.institutions} {'university' if found.institutions == 1 else 'universities'}"
+    who = f"{found.people} {'person' if found.people == 1 else 'people'}"
+    return f"{at}, {who}" if row.see == "members" else f"everybody at {at}: {who} that are known here"
