@@ -99,15 +99,21 @@ class Counted:
 
 def decide(policy: Policy, facts: Facts) -> Decision:
     """What happens to an activity or a request. Never raises; equal input gives an equal answer."""
-    found = _stance(policy, facts) or _mode(policy, facts) or _agreement(policy, facts)
-    if found is not None and found.verdict is Verdict.REJECT:
-        return found
-    if not policy.compiled.rules and policy.compiled.default is Verdict.ACCEPT and found is None:
+    found = None
+    if facts.stance != "none" or facts.mode != "open":  # else none of these three has anything to say
+        found = _stance(policy, facts) or _mode(policy, facts) or _agreement(policy, facts)
+        if found is not None and found.verdict is Verdict.REJECT:
+            return found
+    compiled = policy.compiled
+    left = compiled.left(facts)
+    if not left and compiled.default is Verdict.ACCEPT and found is None:
         return _limited(policy, facts) or _accepted(policy.version)
     effects: dict[str, None] = dict.fromkeys(found.effects) if found is not None else {}
     because = list(found.because) if found is not None else []
     observed = []
-    for rule in policy.compiled.fitting(facts):
+    for rule in compiled.among(left, facts):
+        if not in_rate(rule, facts):
+            continue
         verdict = _verdict(rule, facts)
         if rule.observe:
             observed.append((rule.id, rule.then))

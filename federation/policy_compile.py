@@ -46,18 +46,26 @@ class Compiled:
 
     def fitting(self, facts: Facts) -> Iterator[Rule]:
         """The rules that fit, in order; those with a rate where so many came."""
-        return (rule for rule in self.candidates(facts) if in_rate(rule, facts))
+        return (rule for rule in self.among(self.left(facts), facts) if in_rate(rule, facts))
 
     def candidates(self, facts: Facts) -> Iterator[Rule]:
         """The rules of which all holds but, perhaps, the rate."""
+        return self.among(self.left(facts), facts)
+
+    def left(self, facts: Facts) -> int:
+        """The rules whose conditions hold, as bits."""
         left = self._all
         for column in self._columns:
             left &= column(facts)
             if not left:
-                return
+                return 0
         for asked, late in self._late:
             if left & asked:
                 left &= late(facts)
+        return left
+
+    def among(self, left: int, facts: Facts) -> Iterator[Rule]:
+        """The rules of these bits that have not run out, in order."""
         while left:
             bit = left & -left
             rule = self.rules[bit.bit_length() - 1]
