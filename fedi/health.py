@@ -24,7 +24,6 @@ from storage import (
     sequences,
     troubles,
 )
-from storage.links import Link
 from storage.metadata import Tx
 from storage.peers import Peer
 from storage.sequences import Heard
@@ -129,7 +128,7 @@ def of_peer(tx: Tx, site: Site, host: str) -> Health | None:
         one_sided=peer.one_sided,
         lag_seconds=max(0, now - waiting[0].created_at) // 1000 if waiting else 0,
         queue=len(waiting),
-        kept=_kept(peer.stance, link),
+        kept=_kept(peer),
         failures=link.failures if link is not None else 0,
         problem=link.problem if link is not None else None,
         success_hour=hour.success,
@@ -169,11 +168,11 @@ def as_fields(health: Health) -> dict[str, Any]:
     return found
 
 
-def _kept(stance: str, link: Link | None) -> str | None:
+def _kept(peer: Peer) -> str | None:
     """Whether what waits does so by our own wish: because of a suspension, or of terms that are not signed."""
-    if stance == "suspended":
+    if peer.stance == "suspended":
         return "suspended"
-    return "terms" if link is not None and link.waits is not None else None
+    return "terms" if peer.paused else None
 
 
 def _skew(site: Site, peer: Peer, now: int) -> int | None:

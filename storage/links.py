@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from storage.events import note
-from storage.metadata import Time, Tx, all_of, columns, insert_new, metadata, one_of
+from storage.metadata import Time, Tx, all_of, columns, metadata, one_of
 from storage.prepared import change, change_each, rows
 
 links = Table(
@@ -45,7 +45,6 @@ links = Table(
     Column("problem", Text),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("sequence", BigInteger, nullable=False, server_default="0"),  # the number of the last that was sent
-    Column("waits", Text),  # `private`: what is not public waits until new terms are signed
     Column("kept", Text),  # the strictest reason for which rows were passed over to wait: private all
     Column("kept_from", BigInteger),  # rows behind this position were passed over and wait
     Column("kept_to", BigInteger),  # up to here what went out of turn, as rows waited, is not sent again
@@ -75,7 +74,6 @@ class Link:
     problem: str | None
     epoch: int = 0
     sequence: int = 0
-    waits: str | None = None
     kept: str | None = None
     kept_from: int | None = None
     kept_to: int | None = None
@@ -149,6 +147,8 @@ _STATE = (
 
 _REACHED = bindparam("reached", type_=BigInteger)
 _BEGUN = bindparam("begun", type_=BigInteger)
+_TO_EPOCH = bindparam("to_epoch", type_=Integer)
+_LATER_EPOCH = links.c.epoch > _TO_EPOCH  # it was begun anew meanwhile (`new_epoch`)
 _TO_NEXT = bindparam("to_next_attempt_at", type_=BigInteger)
 # A healthy link that waits longer than its turn says was put off meanwhile (`storage.spreading`).
 _PUT_OFF = and_(bindparam("to_failures", type_=Integer) == 0, links.c.next_attempt_at > _TO_NEXT)
@@ -165,6 +165,10 @@ _SAVE = (
             "claimed_until": null(),
         }
         | {"next_attempt_at": case((_PUT_OFF, links.c.next_attempt_at), else_=_TO_NEXT)}
+        | {
+            "epoch": case((_LATER_EPOCH, links.c.epoch), else_=_TO_EPOCH),
+            "sequence": case((_LATER_EPOCH, links.c.sequence), else_=bindparam("to_sequence", type_=BigInteger)),
+        }
     )
 )
 
@@ -232,15 +236,6 @@ def skip(tx: Tx, host: str) -> None:
     tx.execute(update(links).where(links.c.host == host).values(cursor=links.c.wanted, kept_from=None))
 
 
-def pause(tx: Tx, host: str, waits: str | None) -> None:
-    """Let a part of what a host gets wait from now on (`private`), or nothing any more; see `release`."""
-    values = {
-        "host": host, "cursor": 0, "wanted": 0, "failures": 0, "refused_in_row": 0, "next_attempt_at": 0, "state": "open",
-    }  # fmt: skip
-    insert_new(tx, links, values)
-    tx.execute(update(links).where(links.c.host == host).values(waits=waits))
-
-
 def locked(tx: Tx, hosts: list[str]) -> dict[str, Link]:
     """The links to these hosts, by host, that nobody else changes until the transaction ends."""
     query = select(*_LINK).where(links.c.host.in_(hosts)).order_by(links.c.host).with_for_update()
@@ -249,7 +244,8 @@ def locked(tx: Tx, hosts: list[str]) -> dict[str, Link]:
 
 def keep(tx: Tx, host: str, since: int, why: str) -> None:
     """Rows behind position `since` were passed over and wait, for this reason (private all); `release` brings them back."""
-    strictest = case((links.c.kept == "all", "all"), else_=why)
+    over = and_(links.c.kept_from.is_(None), or_(links.c.kept_to.is_(None), links.c.kept_to <= since))
+    strictest = case((over, why), (links.c.kept == "all", "all"), else_=why)
     earliest = case((links.c.kept_from < since, links.c.kept_from), else_=since)
     tx.execute(update(links).where(links.c.host == host).values(kept=strictest, kept_from=earliest))
 
@@ -267,7 +263,7 @@ def release(tx: Tx, host: str, now: int) -> bool:
 
 def forget_kept(tx: Tx, host: str) -> None:
     """Give up what was passed over: it is not to be sent any more."""
-    tx.execute(update(links).where(links.c.host == host).values(kept=None, kept_from=None, waits=None))
+    tx.execute(update(links).where(links.c.host == host).values(kept=None, kept_from=None))
 
 
 def new_epoch(tx: Tx, host: str, epoch: int) -> None:

@@ -185,14 +185,12 @@ def restore(tx: Tx, site: Site, host: str, after: int) -> int | None:
 def pause_private(tx: Tx, site: Site, host: str) -> None:
     """What is not public waits for `host` from now on, as new terms were offered that it has not signed."""
     peers.meet(tx, host, site.clock())
-    links.pause(tx, host, "private")
+    peers.change(tx, host, paused=True)
 
 
 def unpause(tx: Tx, site: Site, host: str) -> None:
     """New terms were signed, or withdrawn: what waited for `host` is sent. Nothing when nothing waited."""
-    if links.by_host(tx, host) is None:
-        return
-    links.pause(tx, host, None)
+    peers.change(tx, host, paused=False)
     peer = peers.by_host(tx, host)
     if peer is not None and peer.stance != "suspended":
         links.release(tx, host, site.clock())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from federation.delivery import expired
 from federation.groups import MICROBLOGS, inner_type, keeps_private, picky, wants
+from federation.pausing import Pause, is_message, waits
 from federation.policy import Decision, Verdict
 from federation.signatures.digest import digest
 from federation.signatures.keys import PrivateKey
@@ -27,6 +28,7 @@ ROWS = 32
 """Rows of one host in one turn; then other hosts have theirs."""
 
 _DAY = 24 * 3600 * 1000
+_SUSPENDED, _CLOSED = "host-suspended", "federation-closed"
 NODEINFO_KNOWN = 7 * _DAY
 NODEINFO_UNKNOWN = _DAY
 
@@ -36,7 +38,8 @@ class Parcel:
     """One row of the log for one host: the inboxes that get it (none: nobody there gets it) and the key that signs it.
 
     `over` says why it is not sent at all, where that must stay visible: (kind of trouble, reason). `headers` go with it
-    (`fedi.outbox.synchronising`). `digest` is the Digest header of the row's body.
+    (`fedi.outbox.synchronising`). `digest` is the Digest header of the row's body. `waits` says why it must wait though the
+    cursor passes it (`storage.links.keep`). `number` is its number at a peer that counts (`fedi.outbox.numbering`).
     """
 
     row: Sent
@@ -46,13 +49,15 @@ class Parcel:
     over: tuple[str, str] | None = None
     headers: Mapping[str, str] | None = None
     digest: str | None = None
+    waits: Pause | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one host gets now. When all parcels are settled, its cursor stands at `looked`.
 
-    `ask_first`: what it gets depends on what it runs, which it was never asked.
+    `ask_first`: what it gets depends on what it runs, which it was never asked. `counts`: it counts what it gets.
     """
 
     link: Link
@@ -62,6 +67,7 @@ class Turn:
     refused: Decision | None = None
     ask_software: bool = False
     ask_first: bool = False
+    counts: bool = False
 
 
 @dataclass(slots=True)
@@ -86,6 +92,7 @@ class _Known:
     quick_keys: dict[int, PrivateKey]
     private: _Private
     twins: dict[tuple[int, str], list[str]]
+    messages: set[int]
     inner: dict[int, str | None] = field(default_factory=dict)
     digests: dict[int, str] = field(default_factory=dict)
     by_host: dict[str, set[int]] = field(default_factory=dict)
@@ -105,17 +112,48 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     for link in links:
         peer = met.get(link.host)
         agreed = peer is not None and peer.stance == "agreed"
-        if decisions[link.host].verdict is Verdict.REJECT:
-            turns.append(Turn(link, link.wanted, agreed, refused=decisions[link.host]))
-            continue
         here = next_rows[link.host]
         rows = [known.rows[position] for position in here.positions]
-        parcels = tuple(_parcel(tx, site, known, row, link.host, peer, agreed=agreed) for row in rows)
+        refused = decisions[link.host] if _refuses(decisions[link.host]) else None
+        if refused is not None:
+            # What the two institutions have to say about their peering is sent all the same.
+            if refused.code == _CLOSED or known.messages.isdisjoint(here.positions):
+                turns.append(Turn(link, link.wanted, agreed, refused=refused))
+                continue
+            rows = [row for row in rows if row.position in known.messages]
+        parcels = tuple(_waiting(tx, site, known, row, link, peer, agreed=agreed) for row in rows)
         never = peer is None or peer.nodeinfo_at is None
         first = never and any(p.inboxes and (p.row.form != "any" or _is_private(known, p.row)) for p in parcels)
         asks = _must_ask(peer, site.clock())
-        turns.append(Turn(link, here.looked, agreed, parcels, ask_software=asks, ask_first=first))
+        counts = agreed and peer is not None and not peer.one_sided and peer.instance_actor is not None
+        turns.append(Turn(link, here.looked, agreed, parcels, ask_software=asks, ask_first=first, counts=counts))
     return turns
+
+
+def _refuses(decision: Decision) -> bool:
+    """Whether what is for a host is dropped. For one that is suspended it waits instead."""
+    return decision.verdict is Verdict.REJECT and decision.code != _SUSPENDED
+
+
+def _waiting(tx: Tx, site: Site, known: _Known, row: Sent, link: Link, peer: Peer | None, *, agreed: bool) -> Parcel:
+    """A row for a host, unless it must wait, or went out while others waited."""
+    message, private = row.position in known.messages, _is_private(known, row) or _is_inner(known, row)
+    if row.position <= (link.kept_to or 0) and (message or (link.kept == "private" and not private)):
+        return Parcel(row)
+    pause: Pause | None = None
+    if peer is not None and peer.stance == "suspended":
+        pause = "all"
+    elif peer is not None and peer.paused:
+        pause = "private"
+    if waits(pause, message=message, private=private):
+        return Parcel(row, waits=pause)
+    return _parcel(tx, site, known, row, link.host, peer, agreed=agreed)
+
+
+def _is_inner(known: _Known, row: Sent) -> bool:
+    """Whether a row is about a post that is not for everyone."""
+    post = known.posts.get(row.post_id) if row.post_id is not None else None
+    return post is not None and post.visibility not in ("public", "unlisted")
 
 
 def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
@@ -127,8 +165,10 @@ def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
     if row is None:
         return None
     decision = policy.judge(tx, site, policy.current(tx, site), Known(tx, site).host("out", host)).decision
-    if decision.verdict is Verdict.REJECT:
+    if _refuses(decision):
         return Parcel(row, over=("dropped", decision.text))
+    if decision.verdict is Verdict.REJECT or (peer is not None and peer.paused and _is_inner(known, row)):
+        return Parcel(row, waits="all")
     return _parcel(tx, site, known, row, host, peer, agreed=peer is not None and peer.stance == "agreed")
 
 
@@ -165,6 +205,11 @@ def _read(
         quick_keys=quick_keys,
         private=_read_private(tx, rows, found, hosts),
         twins=twins.inboxes(tx, passed_on, microblogs) if microblogs else {},
+        messages={
+            row.position
+            for row in rows.values()
+            if row.post_id is None and is_message(row.type, signers[row.actor_id].iri, site.instance_iri)
+        },
     )
 
 

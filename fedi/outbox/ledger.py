@@ -10,13 +10,16 @@ from dataclasses import replace
 from time import perf_counter
 
 from federation.delivery import LinkState
+from federation.pausing import Pause
 from federation.policy import Decision, Verdict
 from fedi import policy
 from fedi.actions import follows as follow_actions
 from fedi.context import Site
+from fedi.outbox import numbering
 from fedi.outbox.fanout import Parcel, Turn
-from storage import actors, audiences, follows, jobs, links, troubles
+from storage import actors, audiences, delivered, follows, jobs, links, peers, troubles
 from storage.database import StorageUnavailable
+from storage.delivered import QUICK, USUAL, Delivered
 from storage.links import Link
 from storage.metadata import Tx
 from storage.troubles import Trouble
@@ -35,10 +38,11 @@ class Entry:
     """What a turn came to.
 
     `settled`: positions that are over. `troubles`: (parcel, inbox, kind, reason). `gone`: inboxes that are no more.
-    `aside`: parcels that are to be tried by themselves. `link`: the state of sending to the host.
+    `aside`: parcels that are to be tried by themselves. `link`: the state of sending to the host. `posts`: of each POST how it
+    ended (`federation.delivery.Kind`) and how many ms it took. `why`: why what is put by must wait.
     """
 
-    __slots__ = ("aside", "gone", "link", "settled", "troubles", "turn")
+    __slots__ = ("aside", "gone", "link", "posts", "settled", "troubles", "turn", "why")
 
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
@@ -47,6 +51,8 @@ class Entry:
         self.troubles: list[tuple[Parcel, str, str, str]] = []
         self.gone: list[str] = []
         self.aside: list[Parcel] = []
+        self.posts: list[tuple[str, float]] = []
+        self.why: Pause | None = None
 
 
 class Ledger:
@@ -124,8 +130,32 @@ def _state_of(link: Link) -> LinkState:
 def write_down(tx: Tx, site: Site, entries: list[Entry]) -> None:
     """The links as they are now, the troubles, and what follows from inboxes that are gone."""
     now = site.clock()
+    _look_whether_they_wait(tx, entries)
     states = [_written(tx, site, entry, now) for entry in entries]
-    links.save_all(tx, states)
+    links.save_all(tx, states, {entry.turn.link.host: entry.turn.link.cursor for entry in entries})
+    delivered.add(
+        tx, {entry.turn.link.host: _sum(entry) for entry in entries if entry.turn.agreed and entry.posts}, now
+    )
+
+
+def _look_whether_they_wait(tx: Tx, entries: list[Entry]) -> None:
+    """Set why what was put by in these turns must wait, if it still must: it may have been resumed while the turn ran. The links
+    are locked first, so that whoever resumes now comes after this and brings back what is passed over."""
+    waiting = {entry.turn.link.host: entry for entry in entries if any(parcel.waits for parcel in entry.turn.parcels)}
+    if not waiting:
+        return
+    links.locked(tx, list(waiting))
+    for host, peer in peers.by_hosts(tx, list(waiting)).items():
+        waiting[host].why = "all" if peer.stance == "suspended" else "private" if peer.paused else None
+
+
+def _sum(entry: Entry) -> Delivered:
+    kinds = [kind for kind, _ in entry.posts]
+    taken, refused = kinds.count("delivered"), kinds.count("refused") + kinds.count("gone")
+    answered = [took for kind, took in entry.posts if kind != "unreachable"]
+    quick = sum(took <= QUICK for took in answered)
+    slow = sum(took > USUAL for took in answered)
+    return Delivered(taken, len(kinds) - taken - refused, refused, quick, len(answered) - quick - slow, slow)
 
 
 def _written(tx: Tx, site: Site, entry: Entry, now: int) -> Link:
@@ -134,7 +164,7 @@ def _written(tx: Tx, site: Site, entry: Entry, now: int) -> Link:
     cursor = turn.looked
     if turn.refused is None:
         for parcel in turn.parcels:
-            if parcel.row.position not in entry.settled:
+            if parcel.row.position not in entry.settled or (parcel.waits and entry.why is None):
                 cursor = parcel.row.position - 1
                 break
     else:
@@ -150,10 +180,14 @@ def _written(tx: Tx, site: Site, entry: Entry, now: int) -> Link:
         _set_aside(tx, site, host, parcel, now)
     if turn.ask_software:
         jobs.add(tx, site.new_id(), "nodeinfo", host, {"host": host}, now)
+    kept = next((one for one in turn.parcels if one.waits and one.row.position <= cursor), None)
+    if kept is not None and entry.why is not None:
+        links.keep(tx, host, kept.row.position - 1, entry.why)
     state = entry.link
     return replace(
         turn.link,
         cursor=cursor,
+        sequence=numbering.keep(tx, site, turn, cursor, now),
         failures=state.failures,
         failing_since=state.failing_since,
         refused_in_row=state.refused_in_row,
@@ -177,7 +211,9 @@ def _set_aside(tx: Tx, site: Site, host: str, parcel: Parcel, now: int) -> None:
     reason = "its server fails at this activity, and takes others; it is tried again by itself"
     made = Trouble(site.new_id(), host, "", row.position, row.activity_id, "stuck", reason, now)
     troubles.add(tx, made)
-    payload = {"host": host, "position": row.position, "trouble": made.id}
+    payload: dict[str, object] = {"host": host, "position": row.position, "trouble": made.id}
+    if parcel.number is not None:
+        payload["headers"] = dict(parcel.headers or {})  # it is the same number whenever it is taken
     jobs.add(tx, site.new_id(), "redeliver", str(made.id), payload, now, now + REDELIVER_AFTER)
 
 

@@ -130,6 +130,7 @@ async def _post(site: Site, state: _State, parcel: Parcel, inbox: str, window: a
     async with window, state.traffic:
         if _stopped(state):
             return False
+        begun = perf_counter()
         try:
             async with asyncio.timeout(SECONDS):
                 assert parcel.key is not None  # noqa: S101 - a parcel with inboxes has one
@@ -145,6 +146,7 @@ async def _post(site: Site, state: _State, parcel: Parcel, inbox: str, window: a
             error = Unreachable(f"{type(problem).__name__}: {problem}")
     site.outcomes.add("delivered", "taken" if error is None else error.code)
     outcome = outcome_of(error)
+    state.entry.posts.append((outcome.kind, 1000 * (perf_counter() - begun)))
     if outcome.kind == "refused" and await _rotated(site, parcel):
         return False  # by the key that its actor has now it may well be taken
     if outcome.kind == "gone":

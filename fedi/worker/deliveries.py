@@ -12,7 +12,7 @@ from functools import partial
 from time import perf_counter
 
 from fedi.context import Site
-from fedi.outbox import fanout, send, synchronising
+from fedi.outbox import fanout, numbering, send, synchronising
 from fedi.outbox.ledger import Entry, Ledger
 from fedi.outbox.traffic import Traffic
 from fedi.worker import jobs
@@ -124,7 +124,8 @@ class Deliveries:
         return len(claimed)
 
     def _plan(self, tx: Tx, claimed: list[Link], may: synchronising.May) -> list[fanout.Turn]:
-        return synchronising.marked(tx, fanout.plan(tx, self.site, claimed), may)
+        turns = synchronising.marked(tx, fanout.plan(tx, self.site, claimed), may)
+        return numbering.numbered(turns, self.site.clock())
 
     def _make_way(self) -> None:
         """Turns that take long don't hold the places of others."""

@@ -27,11 +27,14 @@ async def redeliver(site: Site, payload: dict[str, Any]) -> None:
         kind, reason = parcel.over
         await site.db.write(lambda tx: troubles.change(tx, number, kind, reason))
         return
+    if parcel is not None and parcel.waits is not None:
+        raise Later(site.clock() + LATEST, "the peering is suspended, or its terms are not signed")
+    headers = payload.get("headers")  # with the number that it had
     try:
         for inbox in parcel.inboxes if parcel is not None else ():
             assert parcel is not None and parcel.key is not None  # noqa: PT018, S101 - a parcel with inboxes has one
             await site.client.post(
-                inbox, parcel.row.body, parcel.key, headers=parcel.headers, quick_key=parcel.quick_key
+                inbox, parcel.row.body, parcel.key, headers=headers or parcel.headers, quick_key=parcel.quick_key
             )
     except FederationError as problem:
         why, now = f"{problem.code}: {problem.text}"[:500], site.clock()

@@ -301,7 +301,6 @@ def upgrade() -> None:
     op.create_index("ix_decisions_activity_id", "decisions", ["activity_id"], unique=False)
     op.add_column("links", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False))
     op.add_column("links", sa.Column("sequence", sa.BigInteger(), server_default="0", nullable=False))
-    op.add_column("links", sa.Column("waits", sa.Text(), nullable=True))
     op.add_column("links", sa.Column("kept", sa.Text(), nullable=True))
     op.add_column("links", sa.Column("kept_from", sa.BigInteger(), nullable=True))
     op.add_column("links", sa.Column("kept_to", sa.BigInteger(), nullable=True))
@@ -319,5 +318,7 @@ def upgrade() -> None:
     op.add_column("peers", sa.Column("status", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("status_at", sa.BigInteger(), nullable=True))
     op.add_column("peers", sa.Column("opens", sa.Text(), server_default="all", nullable=False))
+    waiting = sa.text("state = 'held'")
+    op.create_index("ix_received_held", "received", ["id"], sqlite_where=waiting, postgresql_where=waiting)
     # Who was agreed with before there were agreements keeps what they had: nobody signed, and everything is open.
     op.execute("UPDATE peers SET tier = 'members', one_sided = true WHERE stance = 'agreed'")
