@@ -4,7 +4,7 @@ Fresh ones are packed as they are, since that happens for each batch of activiti
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -25,7 +25,8 @@ class BadEnvelopes(ValueError):
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Facts with what was decided upon them: the verdict's word, the code, the version of the policy, the rule that decided,
-    and what was done to it. `observed` are pairs of a rule that is only tried and what it would have done."""
+    what was done to it, and the rules that had a part in it. `observed` are pairs of a rule that is only tried and what it would
+    have done."""
 
     facts: Facts
     verdict: str
@@ -33,12 +34,8 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True)
     policy: int
     rule: str | None = None
     effects: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
     observed: tuple[tuple[str, str], ...] = ()
-
-    def names(self, iri: str) -> bool:
-        """Whether this actor has a part in it."""
-        facts = self.facts
-        return iri in (facts.actor, facts.author, facts.announcer, facts.object_id, facts.group)
 
 
 def envelope(facts: Facts, decision: Decision) -> Envelope:
@@ -52,6 +49,7 @@ def envelope(facts: Facts, decision: Decision) -> Envelope:
         decision.policy,
         decision.rule,
         decision.effects,
+        decision.because,
         decision.observed,
     )
 
@@ -106,10 +104,9 @@ def unpacked(body: bytes) -> list[Envelope]:
         raise BadEnvelopes(str(problem)) from problem
 
 
-def without(several: Iterable[Envelope], erased: Iterable[str]) -> list[Envelope]:
-    """Those in which none of these actors has a part."""
-    iris = tuple(erased)
-    return [one for one in several if not any(one.names(iri) for iri in iris)]
+def concerns(facts: Facts, iris: frozenset[str]) -> bool:
+    """Whether any of these actors, or what is at any of these ids, has a part in it."""
+    return not iris.isdisjoint((facts.actor, facts.author, facts.announcer, facts.object_id, facts.activity_id))
 
 
 def packed_facts(facts: Facts) -> bytes:

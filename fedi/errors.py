@@ -55,3 +55,10 @@ class Taken(Invalid):
     """A name or address that is in use."""
 
     code = "taken"
+
+
+class Conflict(Problem):
+    """Somebody else changed it meanwhile."""
+
+    status = 409
+    code = "conflict"

@@ -130,7 +130,8 @@ def in_force(tx: Tx, host: str) -> AgreementRow | None:
 _IRI_IN_FORCE = (
     select(agreements.c.iri)
     .where(
-        agreements.c.host == bindparam("host", type_=Text()), agreements.c.state.in_([literal("active"), literal("notice")])
+        agreements.c.host == bindparam("host", type_=Text()),
+        agreements.c.state.in_([literal("active"), literal("notice")]),
     )
     .order_by(agreements.c.id.desc())
     .limit(1)
@@ -146,3 +147,8 @@ def iri_in_force(tx: Tx, host: str) -> str | None:
 def in_state(tx: Tx, *states: str) -> list[AgreementRow]:
     """All in these states, oldest first."""
     return all_of(tx, select(*_ROW).where(agreements.c.state.in_(states)).order_by(agreements.c.id), AgreementRow)
+
+
+def every_iri(tx: Tx) -> set[str]:
+    """The IRIs of all versions of all agreements there ever were."""
+    return set(tx.scalars(select(agreements.c.iri)))

@@ -55,6 +55,7 @@ class Chunk:
 
 
 _ROW = columns(envelopes, Chunk)
+_LOCK = select(func.pg_advisory_xact_lock(7045))
 
 
 def insert(tx: Tx, chunk: Chunk) -> None:
@@ -62,10 +63,19 @@ def insert(tx: Tx, chunk: Chunk) -> None:
     insert_later(tx, envelopes, {column.name: getattr(chunk, column.name) for column in _ROW})
 
 
-def since(tx: Tx, at: int, after: int = 0, limit: int = 100) -> list[Chunk]:
-    """Rows with something of `at` ms or later, in order of their ids, after the id `after`."""
-    query = select(*_ROW).where(envelopes.c.last_at >= at, envelopes.c.id > after)
-    return all_of(tx, query.order_by(envelopes.c.id).limit(limit), Chunk)
+def listed(tx: Tx, since: int, until: int | None = None) -> list[tuple[int, int]]:
+    """(id, how many it holds) of every joined row with something of `since` ms or later, and of `until` or before, in the
+    order of time."""
+    query = select(envelopes.c.id, envelopes.c.count).where(envelopes.c.joined, envelopes.c.last_at >= since)
+    if until is not None:
+        query = query.where(envelopes.c.first_at <= until)
+    return [(int(row[0]), int(row[1])) for row in tx.execute(query.order_by(envelopes.c.first_at, envelopes.c.id))]
+
+
+def these(tx: Tx, ids: list[int]) -> list[Chunk]:
+    """Those of these rows that are still there, in the order of time."""
+    query = select(*_ROW).where(envelopes.c.id.in_(ids))
+    return all_of(tx, query.order_by(envelopes.c.first_at, envelopes.c.id), Chunk)
 
 
 def around(tx: Tx, at: int, until: int) -> list[Chunk]:
@@ -75,13 +85,16 @@ def around(tx: Tx, at: int, until: int) -> list[Chunk]:
 
 
 def replace(tx: Tx, chunk_id: int, count: int, body: bytes) -> None:
-    """Put other bytes in the place of a row's, as some of what it held is erased."""
+    """Put other bytes in the place of a row's, as some of what it held is erased; without any it goes."""
+    if not count:
+        drop(tx, [chunk_id])
+        return
     set_columns(tx, envelopes, envelopes.c.id, chunk_id, {"count": count, "body": body})
 
 
-def drop(tx: Tx, ids: list[int]) -> None:
-    """Forget rows, as what they held is in another."""
-    tx.execute(delete(envelopes).where(envelopes.c.id.in_(ids)))
+def drop(tx: Tx, ids: list[int]) -> int:
+    """Forget rows; how many were there."""
+    return tx.execute(delete(envelopes).where(envelopes.c.id.in_(ids))).rowcount
 
 
 def forget(tx: Tx, before: int) -> int:
@@ -94,10 +107,21 @@ def total(tx: Tx) -> int:
     return int(tx.scalar(select(func.sum(envelopes.c.count))) or 0)
 
 
+def lock(tx: Tx) -> None:
+    """Let no other transaction join or erase rows until this one ends."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(_LOCK)
+
+
 def fresh(tx: Tx, limit: int) -> list[Chunk]:
     """Rows that were not joined yet, oldest first."""
     query = select(*_ROW).where(~envelopes.c.joined)
     return all_of(tx, query.order_by(envelopes.c.id).limit(limit), Chunk)
+
+
+def fresh_ids(tx: Tx) -> list[int]:
+    """The ids of the rows that were not joined yet, oldest first."""
+    return list(tx.scalars(select(envelopes.c.id).where(~envelopes.c.joined).order_by(envelopes.c.id)))
 
 
 def oldest(tx: Tx, limit: int) -> list[tuple[int, int]]:
@@ -111,10 +135,11 @@ def ask_to_erase(tx: Tx, iri: str, at: int) -> None:
     insert_new(tx, envelope_erasures, {"iri": iri, "at": at})
 
 
-def to_erase(tx: Tx, limit: int) -> list[str]:
-    """Actors of whom nothing is to be kept, those first that were noted first."""
-    query = select(envelope_erasures.c.iri).order_by(envelope_erasures.c.at, envelope_erasures.c.iri)
-    return [str(iri) for iri in tx.scalars(query.limit(limit))]
+def to_erase(tx: Tx, limit: int) -> list[tuple[str, int]]:
+    """(actor of whom nothing is to be kept, since when) of those that were noted first."""
+    query = select(envelope_erasures.c.iri, envelope_erasures.c.at)
+    found = tx.execute(query.order_by(envelope_erasures.c.at, envelope_erasures.c.iri).limit(limit))
+    return [(str(row[0]), int(row[1])) for row in found]
 
 
 def erased(tx: Tx, iris: list[str]) -> None:

@@ -348,3 +348,32 @@ def groups_of(tx: Tx, person_id: int) -> set[int]:
     """The ids of the groups that a person follows or asked to join."""
     query = select(follows.c.target_id).join(actors, actors.c.id == follows.c.target_id)
     return set(tx.scalars(query.where(follows.c.follower_id == person_id, actors.c.kind == "Group")))
+
+
+def from_here(tx: Tx, iris: Collection[str]) -> tuple[int, set[int]]:
+    """Of actors elsewhere: (how many accepted follows people here have of them, the ids of these people)."""
+    other, follower = actors.alias(), actors.alias()
+    query = (
+        select(follows.c.follower_id)
+        .join(other, other.c.id == follows.c.target_id)
+        .join(follower, follower.c.id == follows.c.follower_id)
+        .where(follows.c.state == "accepted", follower.c.local)
+    )
+    found = [int(one) for part in parts(iris) for one in tx.scalars(query.where(other.c.iri.in_(part)))]
+    return len(found), set(found)
+
+
+def of_here(tx: Tx, pairs: Collection[tuple[str, str]]) -> int:
+    """Of pairs of an actor here and another host: how many accepted follows of that actor come from there."""
+    total = 0
+    for iri, host in pairs:
+        target, follower = actors.alias(), actors.alias()
+        query = (
+            select(func.count())
+            .select_from(follows)
+            .join(target, target.c.id == follows.c.target_id)
+            .join(follower, follower.c.id == follows.c.follower_id)
+            .where(target.c.iri == iri, follows.c.state == "accepted", follower.c.host == host)
+        )
+        total += tx.scalar(query) or 0
+    return total

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Integer, Table, Text, select
+from sqlalchemy import Column, Integer, Table, Text, delete, select
 
-from storage.metadata import Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of
+from storage.metadata import Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of, set_columns
 
 simulations = Table(
     "simulations",
@@ -54,3 +54,13 @@ def newest(tx: Tx, limit: int, *, digest: str | None = None) -> list[Simulation]
     if digest is not None:
         query = query.where(simulations.c.digest == digest)
     return all_of(tx, query.order_by(simulations.c.id.desc()).limit(limit), Simulation)
+
+
+def change(tx: Tx, simulation_id: int, result: dict[str, Any]) -> None:
+    """Set what one says, as something in it is erased."""
+    set_columns(tx, simulations, simulations.c.id, simulation_id, {"result": result})
+
+
+def forget(tx: Tx, before: int) -> None:
+    """Forget those that were made before `before` ms."""
+    tx.execute(delete(simulations).where(simulations.c.at < before))

@@ -1,18 +1,32 @@
 """Envelopes: keep what was decided upon for some days, so that another policy can be tried on it; and forget it again.
 
-Who decides hands over a batch at once, which is one row. A job joins small rows into large ones, counts what each rule did,
-and forgets what is old, too much, or of an actor whose traces are to go.
+Who decides hands over a batch at once, which is one row. The job `envelopes` joins small rows into large ones, counts what
+each rule did, and forgets what is old, too much, or of an actor whose traces are to go.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from federation.envelopes import envelope, packed
+from federation.envelopes import Envelope, concerns, envelope, packed, squeezed, unpacked, unpacked_facts
 from federation.facts import Facts
 from federation.policy import Decision
 from fedi.context import Site
-from storage import envelopes
+from storage import decisions, envelopes, rule_counts
 from storage.envelopes import Chunk
 from storage.metadata import Tx
+
+DAY = 24 * 3600 * 1000
+MOST = 2_000_000
+"""Envelopes that are kept, however long ago they were."""
+TOGETHER = 2_000
+"""Envelopes in a row that was joined."""
+_ENOUGH = 1_000
+"""Envelopes in small rows from which on these are joined."""
+_WAITS = 3600 * 1000
+"""Ms after which they are joined even if they are fewer."""
+_ROWS = 400
+_ERASED = 10_000
+"""Actors that are erased in one turn."""
 
 
 def keep(tx: Tx, site: Site, several: Sequence[tuple[Facts, Decision]]) -> None:
@@ -25,6 +39,103 @@ def keep(tx: Tx, site: Site, several: Sequence[tuple[Facts, Decision]]) -> None:
 
 
 def erase(tx: Tx, site: Site, iri: str) -> None:
-    """Forget what was kept of an actor, with the job's next turn, within an hour."""
-    if site.config.policy.keep_days != 0:
-        envelopes.ask_to_erase(tx, iri, site.clock())
+    """Forget what was kept of an actor, or of what is at this id, with the job's next turn: within the hour."""
+    envelopes.ask_to_erase(tx, iri, site.clock())
+
+
+def join(tx: Tx, site: Site) -> bool:
+    """Join small rows, and count what rules did; whether there is more to join."""
+    envelopes.lock(tx)
+    small = envelopes.fresh(tx, _ROWS)
+    if not small or (
+        sum(row.count for row in small) < _ENOUGH and len(small) < _ROWS and small[0].last_at > site.surely() - _WAITS
+    ):
+        return False
+    found = [one for row in small for one in unpacked(row.body)]
+    found.sort(key=lambda one: one.facts.at)
+    rule_counts.add(tx, counts(found))
+    oldest = _oldest(site)
+    found = [one for one in found if one.facts.at >= oldest]
+    for at in range(0, len(found), TOGETHER):
+        part = found[at : at + TOGETHER]
+        first, last = part[0].facts.at, part[-1].facts.at
+        envelopes.insert(tx, Chunk(site.new_id(), first, last, len(part), squeezed(part), joined=True))
+    envelopes.drop(tx, [row.id for row in small])
+    return len(small) == _ROWS
+
+
+def counts(several: Iterable[Envelope]) -> Counter[tuple[int, int, str, str]]:
+    """How often each rule did what, by (day since 1970, version, rule, what it did)."""
+    found: Counter[tuple[int, int, str, str]] = Counter()
+    for one in several:
+        day = one.facts.at // DAY
+        for rule, did in done(one):
+            found[day, one.policy, rule, did] += 1
+    return found
+
+
+def done(one: Envelope) -> Iterator[tuple[str, str]]:
+    """(rule, what it did) for each rule that had a part in a decision: the one that decided gave the verdict, others changed
+    something, and those that are only tried would have done something. The rule `` stands for the default."""
+    yield (one.rule or "", one.verdict)
+    for rule in one.because:
+        if rule != one.rule:
+            yield rule, "changed"
+    for rule, would in one.observed:
+        yield rule, f"would {would}"
+
+
+def forget(tx: Tx, site: Site) -> int:
+    """Forget what is older than the setting `policy.keep_days` says, and what is too much; how many rows that were."""
+    gone = envelopes.forget(tx, _oldest(site))
+    over = envelopes.total(tx) - MOST
+    while over > 0:
+        oldest = envelopes.oldest(tx, 100)
+        ids = []
+        for chunk_id, count in oldest:
+            if over <= 0:
+                break
+            ids.append(chunk_id)
+            over -= count
+        if not ids:
+            break
+        gone += envelopes.drop(tx, ids)
+    return gone
+
+
+def _oldest(site: Site) -> int:
+    return site.surely() - site.config.policy.keep_days * DAY
+
+
+def to_erase(tx: Tx, at: int) -> list[str]:
+    """Actors (and ids) of whom what was kept is to go: none before the first of them was noted until `at` ms, so that one
+    walk does for several."""
+    noted = envelopes.to_erase(tx, _ERASED)
+    return [iri for iri, _ in noted] if noted and noted[0][1] <= at else []
+
+
+def erase_in_chunks(tx: Tx, ids: list[int], iris: frozenset[str]) -> int:
+    """Forget envelopes of these actors in these rows; how many that were."""
+    envelopes.lock(tx)
+    gone = 0
+    for row in envelopes.these(tx, ids):
+        whole = unpacked(row.body)
+        left = [one for one in whole if not concerns(one.facts, iris)]
+        if len(left) < len(whole):
+            envelopes.replace(tx, row.id, len(left), squeezed(left) if row.joined else packed(left))
+            gone += len(whole) - len(left)
+    return gone
+
+
+def chunks_with(tx: Tx, ids: list[int], iris: frozenset[str]) -> list[int]:
+    """Those of these rows that hold an envelope of one of these actors."""
+    rows = envelopes.these(tx, ids)
+    return [row.id for row in rows if any(concerns(one.facts, iris) for one in unpacked(row.body))]
+
+
+def decisions_with(tx: Tx, before: int | None, iris: frozenset[str]) -> tuple[list[int], int | None]:
+    """Of the next thousand decisions, older than the id `before`: (those with facts about one of these actors, the id to go on
+    from; None: these were the last)."""
+    rows = decisions.with_facts(tx, 1000, before=before)
+    found = [row.id for row in rows if row.facts is not None and concerns(unpacked_facts(row.facts), iris)]
+    return found, rows[-1].id if len(rows) == 1000 else None

@@ -10,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
 from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
-from fedi.actions import affiliations, media, notifying, sending, verifying
+from fedi.actions import affiliations, envelopes, media, notifying, sending, verifying
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
 from fedi.push import keys as push_keys
@@ -368,6 +368,7 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     notifications.forget(tx, actor_id=actor.id)
     notifications.remove(tx, actor.id)
     media.discard_all(tx, site, actor)
+    envelopes.erase(tx, site, actor.iri)
     people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})
     actors.change(
         tx,

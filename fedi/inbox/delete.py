@@ -2,8 +2,8 @@
 
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
+from fedi.actions import envelopes, lists, memberships, moderated, quotes, remote_posts
 from fedi.actions import groups as group_actions
-from fedi.actions import lists, memberships, moderated, quotes, remote_posts
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs

@@ -19,6 +19,7 @@ from storage import (
     partitions,
     received,
     sessions,
+    simulations,
     twins,
     wal,
 )
@@ -62,6 +63,10 @@ SCHEDULE: Sequence[Timed] = (
     Timed("forget cards", _HOUR, lambda tx, now: cards.forget(tx, now - KEPT)),
     Timed("make room for what is received", _HOUR, partitions.make),
     Timed("watch the database's log", 5 * 60_000, wal.watch),
+    Timed("look after envelopes", 60_000, job="envelopes"),
+    Timed("look after the audit log", _DAY, job="audit"),
+    Timed("forget simulations", _DAY, lambda tx, now: simulations.forget(tx, now - DECISIONS)),
+    Timed("try peers", _HOUR, job="probes"),
     Timed("forget decisions", _HOUR, lambda tx, now: decisions.forget(tx, now - DECISIONS)),
     Timed(
         "prune received activities",

@@ -1,0 +1,157 @@
+"""What a simulation found, in the form in which it is kept and shown: JSON, with texts and whole numbers."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from federation.facts import Facts
+from federation.policy import Step
+from federation.replay import DAY, Answer, Sample, Tally
+from fedi.context import Site
+from fedi.replaying import Done
+from storage import actors, follows
+from storage.metadata import Tx
+
+Chosen = Sample
+Traced = tuple[Sample, tuple[Step, ...]]
+_SHOWN = 50
+"""Groups, hosts and people that are named; of the others there is the number."""
+_ACTORS = 20_000
+"""Actors whose follows are counted."""
+_PAIRS = 500
+"""Pairs of a person here and a host whose follows are counted."""
+_STEPS = 40
+"""Steps of a trace that are kept: those of rules that fitted, and the first of the others."""
+
+
+def result(
+    tx: Tx, site: Site, done: Done, traces: Iterable[Traced], *, rules: Sequence[str], milliseconds: int
+) -> dict[str, Any]:
+    """What is kept of a simulation.
+
+    `verdicts` {before, after} -> word -> number; `newly` kind (`federation.replay.KINDS`) -> number; `rules` one for each rule of
+    the draft, and each in force that let something in; `never` ids of rules that nothing fitted; `hit` refused / let in ->
+    {groups, hosts, people: [{name, count}], totals, follows}; `days` for a chart; `samples` with their trace.
+    """
+    tally = done.tally
+    return {
+        "envelopes": tally.total,
+        "first_at": tally.first_at,
+        "last_at": tally.last_at,
+        "milliseconds": milliseconds,
+        "nanoseconds_each": done.nanoseconds // tally.total if tally.total else 0,
+        "verdicts": {"before": tally.before, "after": tally.after},
+        "newly": {kind.replace(" ", "_"): number for kind, number in sorted(tally.kinds.items())},
+        "rules": _rules(tally, rules),
+        "never": [name for name in rules if not tally.rules.get(name, {}).get("hits")],
+        "hit": {kind.replace(" ", "_"): _hit(tx, whats) for kind, whats in sorted(tally.hit.items())},
+        "more": tally.more,
+        "days": [
+            {"day": day, "at": day * DAY, **{name.replace(" ", "_"): number for name, number in sorted(counts.items())}}
+            for day, counts in sorted(tally.days.items())
+        ],
+        "samples": [_sample(sample, steps) for sample, steps in traces],
+    }
+
+
+def samples(tally: Tally, most: int) -> list[Sample]:
+    """Some samples, so that each kind and each rule has its turn: first one of each, then a second of each …"""
+    order = {"refused": 0, "let in": 1, "held": 2, "limited": 3, "changed": 4}
+    several = [tally.samples[key] for key in sorted(tally.samples)]
+    turns: list[Sample] = []
+    for turn in range(max(map(len, several), default=0)):
+        turns += sorted((found[turn] for found in several if len(found) > turn), key=lambda one: order.get(one.kind, 5))
+    return turns[:most]
+
+
+def _rules(tally: Tally, rules: Sequence[str]) -> list[dict[str, Any]]:
+    named = dict.fromkeys([*rules, *sorted(tally.rules)])
+    return [
+        {
+            "rule": name,
+            "hits": counts.get("hits", 0),
+            "in_draft": name in rules or name in ("stance", "mode", "agreement", "default"),
+            "newly_refused": counts.get("refused", 0),
+            "newly_let_in": counts.get("let in", 0),
+            "newly_held": counts.get("held", 0),
+            "newly_limited": counts.get("limited", 0),
+            "changed": counts.get("changed", 0),
+            "verdicts": {word: counts[word] for word in ("accept", "limit", "hold", "reject") if word in counts},
+            "would": {
+                word.removeprefix("would "): number for word, number in counts.items() if word.startswith("would ")
+            },
+        }
+        for name in named
+        if (counts := tally.rules.get(name, {})) or name in rules
+    ]
+
+
+def _hit(tx: Tx, whats: dict[str, dict[str, int]]) -> dict[str, Any]:
+    others, people = whats.get("actors", {}), whats.get("people", {})
+    from_here, followers = follows.from_here(tx, _most(others, _ACTORS))
+    pairs = [tuple(one.split(" ", 1)) for one in _most(whats.get("deliveries", {}), _PAIRS)]
+    found = {
+        what: [{"name": name, "count": whats[what][name]} for name in _most(whats.get(what, {}), _SHOWN)]
+        for what in ("groups", "hosts", "people", "actors")
+    }
+    known = actors.by_iris(tx, [one["name"] for one in found["groups"] + found["people"]])
+    for one in found["groups"] + found["people"]:
+        if (actor := known.get(one["name"])) is not None:
+            one["handle"] = f"{actor.username}@{actor.domain}"
+    return {
+        **found,
+        "totals": {what: len(whats.get(what, {})) for what in ("groups", "hosts", "people", "actors")},
+        "follows": {
+            "from_here": from_here,
+            "people": len(followers | {one.id for one in known.values() if one.iri in people}),
+            "of_here": follows.of_here(tx, [(pair[0], pair[1]) for pair in pairs]),
+        },
+    }
+
+
+def _most(counts: dict[str, int], most: int) -> list[str]:
+    return sorted(counts, key=lambda name: (-counts[name], name))[:most]
+
+
+def _sample(sample: Sample, steps: tuple[Step, ...]) -> dict[str, Any]:
+    facts = sample.facts
+    return {
+        "kind": sample.kind.replace(" ", "_"),
+        **activity(facts),
+        "before": _answer(sample.before),
+        "after": _answer(sample.after),
+        "steps": trace(steps),
+    }
+
+
+def activity(facts: Facts) -> dict[str, Any]:
+    """What is shown of an activity; never its text."""
+    return {
+        "at": facts.at,
+        "direction": facts.direction,
+        "host": facts.host,
+        "activity": facts.activity,
+        "object": facts.object,
+        "activity_id": facts.activity_id,
+        "actor": facts.actor,
+        "author": facts.author,
+        "group": facts.group,
+        "visibility": facts.visibility,
+    }
+
+
+def trace(steps: Sequence[Step], most: int = _STEPS) -> list[dict[str, Any]]:
+    """Steps as JSON. Of a long trace those that fitted, and the first of the others."""
+    if len(steps) > most:
+        fitted = sum(1 for step in steps if step.matched)
+        left, kept = max(most - fitted, 0), []
+        for step in steps:
+            if not step.matched and left <= 0:
+                continue
+            left -= not step.matched
+            kept.append(step)
+        steps = kept
+    return [{"rule": step.rule, "matched": step.matched, "why": step.why, "effect": step.effect} for step in steps]
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {"verdict": answer.verdict, "code": answer.code, "rule": answer.rule, "effects": list(answer.effects)}
