@@ -5,11 +5,13 @@ peer, and the scope of a group lets its own out: what both let is open, and kept
 What happens to those who lose a group is `fedi.actions.narrowing`.
 """
 
+import contextlib
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from federation import fields as wire
 from federation.errors import FederationError
-from federation.hosts import normal_host
+from federation.hosts import host_of, normal_host
 from fedi.actions import narrowing, opened
 from fedi.actions.opened import check, mode_of
 from fedi.context import Site
@@ -20,7 +22,7 @@ from storage.group_scopes import MAY, MODES, Named, Scope
 from storage.groups import Group
 from storage.metadata import Tx
 
-__all__ = ["Readers", "agreement_changed", "check", "mode_of", "readers", "set_scope", "words"]
+__all__ = ["Readers", "agreement_changed", "check", "mode_of", "readers", "said", "set_scope", "words"]
 
 MOST = 500
 """Peers that a group may name."""
@@ -146,6 +148,30 @@ def agreement_changed(tx: Tx, site: Site, host: str) -> None:
                 tx, site.new_id(), site.clock(), "fedi", "group.closed", group.handle, {"host": host, "reason": reason}
             )
             narrowing.closed(tx, site, group, [host], reason)
+
+
+def said(tx: Tx, site: Site, group: Actor, document: Mapping[str, object]) -> None:
+    """A group elsewhere says in its document with whom it federates: what it does not let out is shown to no third server
+    here either. What it says that is not understood counts as the narrowest."""
+    before = group_scopes.of_group(tx, group.id)
+    told = wire.string(document.get("federatesWith"))
+    if told is None:
+        if before is not None:
+            group_scopes.forget(tx, group.id)
+            opened.write_group(tx, site, group, groups.by_id(tx, group.id))
+        return
+    mode = told if told in MODES else "local"
+    listed = wire.ids(document.get("audiencePeers"))[:MOST] if mode == "named" else []
+    hosts: dict[str, None] = {}
+    for iri in listed:
+        with contextlib.suppress(FederationError):
+            hosts[host_of(iri)] = None
+    may = [one for one in MAY if one in wire.as_list(document.get("peersMay"))] or ["read"]
+    named = [Named(group.id, host, None) for host in sorted(hosts)]
+    same = before is not None and (before.mode, before.may) == (mode, may)
+    if not same or group_scopes.named(tx, group.id) != named:
+        group_scopes.save(tx, Scope(group.id, mode, may, site.clock()), named)
+        opened.write_group(tx, site, group, groups.by_id(tx, group.id))
 
 
 def readers(tx: Tx, site: Site, group: Actor) -> Readers:

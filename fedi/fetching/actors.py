@@ -5,20 +5,23 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from federation import discovery
+from federation import discovery, rewriting
 from federation import fields as wire
 from federation.errors import (
     FederationError,
     Gone,
+    Refused,
     WrongOrigin,
 )
 from federation.hosts import host_of
+from federation.policy import Verdict
 from federation.vocabulary.actor import ActorDocument, read_actor
 from federation.vocabulary.capabilities import reads_ed25519
 from federation.vocabulary.collection import read_collection
 from federation.vocabulary.emoji import read_emoji
 from federation.webfinger import split_handle
-from fedi.actions import affiliations, conversations, lists, moderated, twins, verifying
+from fedi import policy
+from fedi.actions import affiliations, conversations, lists, moderated, scopes, twins, verifying
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.fetching.asking import document, instance_key, once, permitted
@@ -99,6 +102,12 @@ async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
     read = read_actor(document)
     if site.is_local(read.id):
         raise WrongOrigin(f"{read.id} is of this instance, which nobody else describes")
+    judged = await site.db.read(lambda tx: policy.of_actor(tx, site, read))
+    if judged.decision.verdict in (Verdict.REJECT, Verdict.HOLD):
+        await site.db.write(lambda tx: policy.keep_judged(tx, site, judged))
+        raise Refused(f"policy: {judged.decision.text}", answered=403)
+    effects = policy.effects(judged.decision)
+    read = rewriting.actor(read, effects)
     known = await site.db.read(lambda tx: actors.by_iri(tx, read.id))
     domain = await _confirmed_domain(site, read)
     if domain is None and known is not None:
@@ -109,7 +118,8 @@ async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
     holder = await site.db.read(lambda tx: actors.by_name(tx, read.username, found))
     if domain is None and holder is not None and holder.iri != read.id and holder.state != "gone":
         raise WrongOrigin(f"{holder.handle} is another actor, and WebFinger does not say otherwise")
-    return await site.db.write(lambda tx: _save(tx, site, read, found, document))
+    emoji = [] if "strip-media" in effects else read_emoji(document)
+    return await site.db.write(lambda tx: _save(tx, site, read, found, document, emoji))
 
 
 async def _confirmed_domain(site: Site, read: ActorDocument) -> str | None:
@@ -125,7 +135,9 @@ async def _confirmed_domain(site: Site, read: ActorDocument) -> str | None:
     return domain if username.lower() == read.username.lower() else None
 
 
-def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[str, Any]) -> Actor:
+def _save(
+    tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[str, Any], emoji: Sequence[tuple[str, str]]
+) -> Actor:
     now = site.clock()
     host = host_of(read.id)
     peers.meet(tx, host, now)
@@ -166,7 +178,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         last_post_at=None,
         created_at=read.published if read.published and 0 < read.published < now else now,
         fetched_at=now,
-        emoji=[{"shortcode": name, "url": url} for name, url in read_emoji(document)],
+        emoji=[{"shortcode": name, "url": url} for name, url in emoji],
         icon_description=read.icon_description[:1500] if read.icon_description else None,
         image_description=read.image_description[:1500] if read.image_description else None,
     )
@@ -201,6 +213,7 @@ def _save(tx: Tx, site: Site, read: ActorDocument, domain: str, document: dict[s
         mode = "approval" if read.approves_followers else "open"
         known = groups.by_id(tx, saved.id)
         groups.save(tx, Group(saved.id, mode, visible, "members", known.rules if known else [], None, saved.created_at))
+        scopes.said(tx, site, saved, document)
         twins.said(tx, site, saved, wire.ids(document.get("twins")))
     return saved
 

@@ -8,7 +8,7 @@ from federation.vocabulary.actor import build_actor
 from federation.vocabulary.capabilities import IMPLEMENTS
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
-from storage import groups, keys, twins
+from storage import group_scopes, groups, keys, twins
 from storage.actors import Actor
 from storage.metadata import Tx
 
@@ -16,6 +16,11 @@ TERMS = {
     "fedi": "https://w3id.org/fedi#",
     "visibleTo": "fedi:visibleTo",
     "twins": {"@id": "fedi:twins", "@type": "@id"},
+    "probing": {"@id": "fedi:probing", "@type": "@id"},
+    "federatesWith": "fedi:federatesWith",
+    "audiencePeers": {"@id": "fedi:audiencePeers", "@type": "@id"},
+    "peersMay": "fedi:peersMay",
+    "membership": "fedi:membership",
     "implements": "https://w3id.org/fep/844e/implements",
     "pendingFollowers": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowers", "@type": "@id"},
     "pendingFollowing": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowing", "@type": "@id"},
@@ -91,16 +96,33 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
         # FEP-4ccd; readable by the actor alone.
         made["pendingFollowers"] = f"{actor.iri}/pendingFollowers"
         made["pendingFollowing"] = f"{actor.iri}/pendingFollowing"
+    if actor.iri == site.instance_iri:
+        # Where agreed peers may try whether we keep to what was agreed (fedi.outbox.probing).
+        made["probing"] = site.iri("/peering/probing")
     if actor.is_group:
         row = groups.by_id(tx, actor.id)
         made["postingRestrictedToMods"] = row is not None and row.post == "moderators"
         # Who may read it: public, peers (agreed institutions) or members. Absent means public.
         made["visibleTo"] = row.see if row is not None else "public"
+        made["membership"] = row.join_mode if row is not None else "open"
+        made |= _scope(tx, site, actor)
         # Which groups elsewhere it is joined with: what they pass on of it is its own (FEP-d36d has it in `following`).
         if joined := twins.joined_iris(tx, actor.id):
             made["twins"] = joined
     made["@context"] = [*made["@context"], TERMS]
     return made
+
+
+def _scope(tx: Tx, site: Site, group: Actor) -> dict[str, Any]:
+    """With which institutions a group federates (absent: with everybody), and what people of these may do in it."""
+    scope = group_scopes.of_group(tx, group.id)
+    if scope is None:
+        return {}
+    said: dict[str, Any] = {"federatesWith": scope.mode, "peersMay": scope.may}
+    if scope.mode == "named":
+        scheme = site.config.origin.partition(":")[0]
+        said["audiencePeers"] = [f"{scheme}://{one.host}/" for one in group_scopes.named(tx, group.id)]
+    return said
 
 
 def affiliation_page(iri: str) -> str:
