@@ -42,7 +42,7 @@ class Event:
 
 
 _ROW = columns(agreement_events, Event)
-_LOCK = select(func.pg_advisory_xact_lock(7045))
+_LOCK = select(func.pg_advisory_xact_lock(7046))
 
 
 def add(
