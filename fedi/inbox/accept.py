@@ -13,6 +13,9 @@ from storage.follows import Follow
 from storage.metadata import Tx
 from storage.posts import Post
 
+_ASKS = frozenset({"Follow", "Join", "Invite"})
+"""What asks for a follow, or offers one."""
+
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
     """Of a group, who moderates it: one of them may be of this instance."""
@@ -67,6 +70,9 @@ def answered(tx: Tx, received: Authentic, answerer: Actor) -> Follow:
     follow = follows.by_iri(tx, named) if named is not None else None
     if follow is None:
         inner = embedded(received.activity)
+        if inner is not None and _ASKS.isdisjoint(kinds := wire.types(inner)) and kinds:
+            # A group may refuse one post of a member: that puts nobody out.
+            raise Ignored("unknown-object", f"this answers a {kinds[0][:40]}, and no follow of somebody here")
         asker = actors.by_iri(tx, wire.first_id(inner.get("actor")) or "") if inner is not None else None
         follow = follows.find(tx, asker.id, answerer.id) if asker is not None and asker.local else None
     if follow is None or follow.target_id != answerer.id:
