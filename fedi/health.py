@@ -153,7 +153,7 @@ def of_peer(tx: Tx, site: Site, host: str) -> Health | None:
         sent_epoch=link.epoch if link is not None else 0,
         heard_number=heard.last if heard is not None else None,
         heard_epoch=heard.epoch if heard is not None else None,
-        missing_in=missing(_arrived(heard), now - OVERTAKEN) if heard is not None else (),
+        missing_in=missing(arrived(heard), now - OVERTAKEN) if heard is not None else (),
         missing_out=_missing_out(peer.status),
         status=peer.status,
         status_at=peer.status_at,
@@ -184,7 +184,8 @@ def _skew(site: Site, peer: Peer, now: int) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _arrived(heard: Heard) -> Arrived:
+def arrived(heard: Heard) -> Arrived:
+    """What arrived of a peer, as `federation.sequence` reckons with it."""
     return Arrived(heard.epoch, heard.last, tuple((one[0], one[1], one[2]) for one in heard.gaps if len(one) == 3))
 
 

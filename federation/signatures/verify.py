@@ -34,7 +34,7 @@ MAX_HEADER = 8192
 """Longest signature header that is read, in characters."""
 
 
-_KEPT: dict[str, Via] = {"cavage": "cavage", "rfc9421": "rfc9421", "proof": "proof"}
+_KEPT: dict[str, Via] = {"cavage": "cavage", "rfc9421": "rfc9421", "proof": "proof", "fetched": "fetched"}
 
 
 @plain_class(frozen=True, slots=True)

@@ -63,16 +63,30 @@ def pins_of(tx: Tx, site: Site, actor: Actor, *, interval: int = INTERVAL) -> No
         ask(tx, site, actor.featured, form="featured", of=actor.iri, interval=interval)
 
 
-def ask(tx: Tx, site: Site, iri: str, *, form: str = "context", of: str = "", interval: int = INTERVAL) -> bool:
-    """Ask for a collection (`form`: a thread's `context`, a post's `replies`, a group's `outbox`, `featured`) in
-    the background. `of` is the IRI of the actor whose outbox or pins it is.
+def ask(
+    tx: Tx,
+    site: Site,
+    iri: str,
+    *,
+    form: str = "context",
+    of: str = "",
+    interval: int = INTERVAL,
+    since: int | None = None,
+    due_at: int | None = None,
+) -> bool:
+    """Ask for a collection (`form`: a thread's `context`, a post's `replies`, a group's `outbox`, a person's `posts`,
+    `featured`) in the background, at `due_at` ms if not now. `of` is the IRI of the actor whose outbox or pins it is; `since`
+    (ms) that all of an outbox that is newer is wanted, and not only what is newest.
 
     False when that was done within the last `interval` ms.
     """
     now = site.clock()
     if not backfills.claim(tx, iri, now, interval):
         return False
-    return jobs.add(tx, site.new_id(), "backfill", iri, {"iri": iri, "form": form, "of": of}, now)
+    payload: dict[str, object] = {"iri": iri, "form": form, "of": of}
+    if since is not None:
+        payload["since"] = since
+    return jobs.add(tx, site.new_id(), "backfill", iri, payload, now, due_at)
 
 
 def _of_one(iri: str, owners: list[str]) -> bool:

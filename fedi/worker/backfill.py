@@ -51,6 +51,8 @@ DEPTH = 8
 PINS = 20
 THREADS = 10
 """Threads of a group that was just joined."""
+MISSED = 100
+"""The same of a group that said things while it was suspended."""
 SECONDS = 90.0
 HOST = (20, 40)
 """Jobs that ask the same host: so many a minute, so many at once."""
@@ -59,8 +61,9 @@ _ACTIVITIES = frozenset({"Create", "Update"})
 
 
 async def backfill(site: Site, payload: dict[str, Any]) -> None:
-    """Fetch a collection (`iri`) as its `form` says: `context`, `replies`, `outbox` or `featured` (then `of` is the
-    IRI of the actor whose it is).
+    """Fetch a collection (`iri`) as its `form` says: `context`, `replies`, `outbox` of a group, `posts` (the outbox of a
+    person) or `featured` (then `of` is the IRI of the actor whose it is). Of an outbox all that is newer than `since` (ms) is
+    fetched, if that is given, else of a group what is newest.
 
     Raises FederationError when its host can't be asked now.
     """
@@ -75,7 +78,9 @@ async def backfill(site: Site, payload: dict[str, Any]) -> None:
             if payload.get("form") == "replies":
                 await work.replies(iri)
             elif payload.get("form") == "outbox":
-                await work.outbox(iri, str(payload.get("of")))
+                await work.outbox(iri, str(payload.get("of")), payload.get("since"))
+            elif payload.get("form") == "posts":
+                await work.posts(iri, str(payload.get("of")), int(payload.get("since") or 0))
             elif payload.get("form") == "featured":
                 await work.featured(iri, str(payload.get("of")))
             else:
@@ -139,24 +144,41 @@ class _Work:
                 if not post.local and below is not None and depth < DEPTH and same_origin(below, post.iri):
                     waiting.append((below, depth + 1))
 
-    async def outbox(self, iri: str, group_iri: str) -> None:
-        """The latest threads of a group: what it announced last, and the rest of each thread by a job of its own."""
+    async def posts(self, iri: str, author_iri: str, since: int) -> None:
+        """What a person said since then (ms), newest first."""
+        author = await self.site.db.read(lambda tx: actors.by_iri(tx, author_iri))
+        found = await self._get(iri)
+        if author is None or author.is_group or author.outbox != iri or found is None:
+            return
+        async for items, url in self._pages(found, PAGES):
+            for item in items:
+                if self.items <= 0:
+                    return
+                self.items -= 1
+                await self._take(item, url, None)
+            if _older(items, since):
+                return
+
+    async def outbox(self, iri: str, group_iri: str, since: int | None = None) -> None:
+        """The latest threads of a group: what it announced last, and the rest of each thread by a job of its own. With `since`
+        (ms) all that it announced after that."""
         group = await self.site.db.read(lambda tx: actors.by_iri(tx, group_iri))
         found = await self._get(iri)
         if group is None or not group.is_group or group.outbox != iri or found is None:
             return
         contexts: dict[str, None] = {}
-        async for items, url in self._pages(found, 2):
+        async for items, url in self._pages(found, 2 if since is None else PAGES):
             for item in items:
                 if isinstance(item, dict) and "Announce" in wire.types(item):
                     context = await self._announced(item, url, group)
                     if context is not None:
                         contexts[context] = None
-            if items:
+            if items and (since is None or _older(items, since)):
                 break  # one page: the rest of each thread comes by its context
+        threads = THREADS if since is None else MISSED
 
         def ask(tx: Tx) -> None:
-            for one in list(contexts)[:THREADS]:
+            for one in list(contexts)[:threads]:
                 conversations.ask(tx, self.site, one)
 
         await self.site.db.write(ask)
@@ -312,6 +334,13 @@ class _Work:
             return None
         self.new += kept[1]
         return kept[0]
+
+
+def _older(items: list[Any], since: int) -> bool:
+    """Whether the last item of a page, the oldest, is from before `since` (ms), as far as it says."""
+    last = items[-1] if items else None
+    at = wire.milliseconds(last.get("published")) if isinstance(last, dict) else None
+    return at is not None and at < since
 
 
 def _record(

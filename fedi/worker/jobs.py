@@ -14,7 +14,7 @@ from federation.errors import FederationError
 from fedi.actions import probes
 from fedi.context import Site
 from fedi.media import processing, sweeping
-from fedi.worker import envelopes
+from fedi.worker import envelopes, statuses, suspending
 from fedi.worker.auditing import audit_job
 from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
@@ -74,6 +74,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "audit": audit_job,
     "backfill": backfill,
     "card": card,
+    "catch-up": suspending.catch_up,
     "envelopes": envelopes.look_after,
     "files": sweeping.remove_files,
     "followers": synchronise,
@@ -82,13 +83,17 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "narrow": narrow,
     "nodeinfo": nodeinfo,
     "part": part,
+    "peerings": statuses.peerings,
     "poll": tell_poll,
     "probe": probe,
     "probes": probe_those_due,
     "push": push,
     "quote": look_at_quote,
     "redeliver": redeliver,
+    "restore": suspending.restore,
     "scheduled": publish_scheduled,
+    "sever": suspending.sever,
+    "status": statuses.status,
     "sweep": sweeping.sweep,
     "verify": verify,
 }
