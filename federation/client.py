@@ -46,6 +46,7 @@ MAX_ANSWER = 64 * 1024
 SERVICE_SECONDS = 30.0
 """For an answer of a program of the operator's own."""
 
+_NO_HEADERS: Mapping[str, str] = {}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAFE = "%/:?#[]@!$&'()*+,;=~-._|{}^`"
 
@@ -62,6 +63,16 @@ class Document:
     def id(self) -> str:
         """The `id` of the object."""
         return str(self.document["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What is at a URL: its bytes, media type and ETag; `same` (304) when it is what the asker has."""
+
+    body: bytes = field(repr=False)
+    media_type: str
+    etag: str | None
+    same: bool
 
 
 class Client:
@@ -123,6 +134,14 @@ class Client:
         answer, _ = await self._get(url, accept, None)
         return parse_document(answer.body)
 
+    async def get_file(self, url: str, accept: str, *, etag: str | None = None, limit: int = MAX_BYTES) -> File:
+        """What is at a URL, of any media type, asked for without a signature; with the `etag` of what is known already, an
+        answer 304 has no body. At most `limit` bytes are read. Raises as `get_document`."""
+        known = {"if-none-match": etag} if etag is not None else {}
+        answer, _ = await self._get(url, accept, None, known, limit)
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return File(answer.body, kind, answer.headers.get("etag"), answer.status == 304)
+
     async def get_page(self, url: str) -> tuple[str, str]:
         """(the HTML at a URL as text, its URL after redirects); asked for without a signature, as a browser would.
 
@@ -157,13 +176,22 @@ class Client:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise Malformed(f"{url[:200]} answers no JSON") from problem
 
-    async def _get(self, iri: str, accept: str, key: PrivateKey | None) -> tuple[Response, str]:
-        """The answer with 2xx after at most three redirects, each to a URL that may be asked, and its URL."""
+    async def _get(
+        self,
+        iri: str,
+        accept: str,
+        key: PrivateKey | None,
+        more: Mapping[str, str] = _NO_HEADERS,
+        limit: int = MAX_BYTES,
+    ) -> tuple[Response, str]:
+        """The answer with 2xx (or 304, where `more` headers ask for it) after at most three redirects, each to a URL that may
+        be asked, and its URL."""
         url = self.networks.check_iri(iri)
         for left in range(MAX_REDIRECTS, -1, -1):
-            answer = await self._get_once(url, accept, key)
+            answer = await self._get_once(url, accept, key, more, limit)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:
-                check_status(answer, url, self.clock)
+                if answer.status != 304 or "if-none-match" not in more:
+                    check_status(answer, url, self.clock)
                 return answer, url
             if left:
                 url = self._redirected(url, answer.headers["location"])
@@ -179,9 +207,11 @@ class Client:
             raise Malformed(f"a redirect away from https by {url[:200]}", code="bad-redirect")
         return self.networks.check_iri(target)
 
-    async def _get_once(self, url: str, accept: str, key: PrivateKey | None) -> Response:
+    async def _get_once(
+        self, url: str, accept: str, key: PrivateKey | None, more: Mapping[str, str], limit: int
+    ) -> Response:
         sent = _sendable(url)
-        headers = {"accept": accept, "user-agent": self.user_agent}
+        headers = {"accept": accept, "user-agent": self.user_agent, **more}
 
         async def attempt(rfc9421: bool) -> Response:
             if key is None:
@@ -190,9 +220,7 @@ class Client:
                 signed = await self._sign(
                     key, partial(sign_get_rfc9421 if rfc9421 else sign_get, key, sent, self.clock())
                 )
-            return await self.transport.send(
-                "GET", sent, {**headers, **signed}, None, timeout=GET_SECONDS, limit=MAX_BYTES
-            )
+            return await self.transport.send("GET", sent, {**headers, **signed}, None, timeout=GET_SECONDS, limit=limit)
 
         host = split_iri(sent)[1]
         if key is not None:

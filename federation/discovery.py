@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from federation.client import Client
 from federation.errors import AddressForbidden, Unreachable, WrongOrigin
-from federation.fields import Json
-from federation.hosts import hostname_of
-from federation.nodeinfo import NodeInfo, read_index, read_nodeinfo
+from federation.fields import Json, as_objects
+from federation.hosts import hostname_of, same_origin, web_url
+from federation.nodeinfo import APPLICATION, NodeInfo, read_index, read_nodeinfo
 from federation.vocabulary.actor import ActorDocument, handle_host
 from federation.webfinger import JRD, WebfingerAnswer, read_answer, split_handle
 
@@ -52,6 +52,19 @@ async def nodeinfo(client: Client, host: str) -> NodeInfo:
     """What software a host runs. Raises Malformed or WrongOrigin for a useless answer, and as `Client.get_document`."""
     index, origin = await _at_host(client, host, "/.well-known/nodeinfo", "application/json")
     return read_nodeinfo(await client.get_json(read_index(index, origin)))
+
+
+async def instance_actor(client: Client, host: str) -> str | None:
+    """The IRI of the actor that speaks for a host, as its NodeInfo names it (FEP-2677); None when it names none of its own.
+
+    Raises as `Client.get_document`.
+    """
+    index, origin = await _at_host(client, host, "/.well-known/nodeinfo", "application/json")
+    for link in as_objects(index.get("links")):
+        href = web_url(link.get("href"))
+        if link.get("rel") == APPLICATION and href is not None and same_origin(href, origin):
+            return href
+    return None
 
 
 async def _at_host(client: Client, host: str, path: str, accept: str) -> tuple[Json, str]:

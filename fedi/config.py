@@ -18,12 +18,12 @@ import msgspec
 
 from federation.errors import FederationError
 from federation.hosts import host_of
+from federation.ror import read_ror
 
 _PATHS = ("data", "privacy_policy", "tls.certificate", "tls.key", "federation.ca_file")
 _NOT_SETTINGS = re.compile(r"FEDI_(CONFIG|TEST_\w+|SERVICE_\w+|PORT(_\w+)?)")
 """Variables that are not settings: the path of the file, what tests ask for, and those that Kubernetes makes up for a
 service that is called «fedi»."""
-_ROR = re.compile(r"(?:https?://)?(?:ror\.org/)?(0[a-hj-km-np-tv-z0-9]{6}[0-9]{2})")
 
 
 class ConfigError(Exception):
@@ -360,16 +360,10 @@ def _checked_database(url: str) -> str:
 
 
 def _checked_ror(text: str) -> str:
-    """ROR ids are 0, six characters in Crockford's base 32, and two digits as ISO 7064 MOD 97-10 check them."""
-    found = _ROR.fullmatch(text.strip().lower())
-    if found is not None:
-        digits = "0123456789abcdefghjkmnpqrstvwxyz"
-        number = 0
-        for letter in found[1][:7]:
-            number = number * 32 + digits.index(letter)
-        if 98 - number * 100 % 97 == int(found[1][7:]):
-            return f"https://ror.org/{found[1]}"
-    raise ConfigError(f"ror: {text!r} is not a ROR id; look it up at https://ror.org and write it as there")
+    found = read_ror(text)
+    if found is None:
+        raise ConfigError(f"ror: {text!r} is not a ROR id; look it up at https://ror.org and write it as there")
+    return found
 
 
 def _bound(listen: str) -> tuple[str, int]:

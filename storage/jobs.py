@@ -128,6 +128,11 @@ def failed(tx: Tx, job_id: int, problem: str) -> None:
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(state="failed", claimed_until=None, problem=problem))
 
 
+def forget_failed(tx: Tx, kind: str, name: str) -> None:
+    """Drop what was tried to the end, as it is asked for anew."""
+    tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.name == name, jobs.c.state == "failed"))
+
+
 def by_id(tx: Tx, job_id: int) -> Job | None:
     """The job with this id."""
     return one_of(tx, select(*_ROW).where(jobs.c.id == job_id), Job)

@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from federation.signatures.keys import KeyPair, generate_rsa
-from fedi.actions import people
+from fedi.actions import canaries, people
 
 
 class _Ring:
@@ -36,6 +36,7 @@ def keys_made_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Actors get keys of the tests before. Fixtures that serve several tests come before this one and make their own."""
     key_pair.taken = 0
     monkeypatch.setattr(people, "generate_rsa", key_pair)
+    monkeypatch.setattr(canaries, "generate_rsa", key_pair)
 
 
 @pytest.fixture(autouse=True)

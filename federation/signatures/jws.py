@@ -1,0 +1,144 @@
+"""Signed JSON for many readers (JWS, RFC 7515): directories of institutions and OpenID Federation's statements.
+
+Keys are pinned or come from what a pinned key signed. The algorithm is one that fits the key, never what the header says
+alone; headers that must be understood (`crit`) and keys that a header brings or points to are not.
+"""
+
+import hashlib
+import warnings
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from joserfc import jws
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
+
+from federation.errors import BadSignature, Malformed, TooLarge
+from federation.fields import Json, as_list, as_objects
+from federation.parse import parse_document
+from federation.signatures.keys import PrivateKey, decode_base58, encode_base58
+
+MAX_KEYS = 20
+ALGORITHMS = {
+    "OKP": ("Ed25519", "EdDSA"),
+    "EC": ("ES256", "ES384", "ES512"),
+    "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+}
+_KEY_TYPES = {"OKP": OKPKey, "EC": ECKey, "RSA": RSAKey}
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_ED25519 = b"\xed\x01"
+_ALL = [one for several in ALGORITHMS.values() for one in several]
+
+
+def sign(payload: Json, key: PrivateKey, kind: str) -> str:
+    """A compact JWS of a JSON object by an Ed25519 key, with `kind` as its `typ`."""
+    raw: Any = key.key
+    private = OKPKey.import_key(
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": urlsafe_b64encode(raw.public_key().public_bytes_raw()).decode(),
+            "d": urlsafe_b64encode(raw.private_bytes_raw()).decode(),
+        }
+    )
+    header = {"alg": "Ed25519", "kid": thumbprint(jwk_of(raw.public_key())), "typ": kind}
+    return jws.serialize_compact(header, msgspec.json.encode(payload), private, algorithms=["Ed25519"])
+
+
+def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
+    """The payload of a compact JWS of at most `limit` bytes that one of `keys` (JWK) made, with this `typ`.
+
+    Raises TooLarge, Malformed, or BadSignature: code `wrong-key` when it is by another key.
+    """
+    if len(token) > limit:
+        raise TooLarge(f"a signed file of more than {limit // 1024} KiB")
+    try:
+        text = token.strip().decode("ascii")
+        head = msgspec.json.decode(urlsafe_b64decode(text.partition(".")[0].encode()))
+    except (ValueError, msgspec.DecodeError) as problem:
+        raise Malformed("not a compact JWS (three parts with points between them)", code="bad-jws") from problem
+    if not isinstance(head, dict) or text.count(".") != 2:
+        raise Malformed("not a compact JWS (three parts with points between them)", code="bad-jws")
+    if head.get("typ") != kind:
+        raise Malformed(f"a JWS of type {str(head.get('typ'))[:60]!r}, where {kind!r} is wanted", code="bad-jws")
+    if "crit" in head:
+        raise Malformed("a JWS with headers that are not known here (crit)", code="bad-jws")
+    for known in [one for one in keys if head.get("kid") in (None, one.get("kid"), thumbprint(one))]:
+        allowed = ALGORITHMS.get(str(known.get("kty")), ())
+        if head.get("alg") not in allowed:
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SecurityWarning)  # `EdDSA` is what most issuers still write
+                found = jws.deserialize_compact(text, _key(known), algorithms=list(allowed))
+        except (JoseError, ValueError, TypeError):
+            continue
+        return parse_document(found.payload)
+    raise BadSignature(
+        f"it is not signed by a key that was pinned, but by {str(head.get('kid'))[:100]!r}", code="wrong-key"
+    )
+
+
+def read_keys(value: object) -> list[Json]:
+    """The public keys of a JWK set, or a single JWK, that can be used here. Raises Malformed when there is none.
+
+    RSA of 2048 bits at least, P-256, P-384, P-521 and Ed25519. Private parts are refused: a file with them is not for us.
+    """
+    given = as_objects(value.get("keys")) if isinstance(value, dict) and "keys" in value else as_objects(as_list(value))
+    found = []
+    for one in given[:MAX_KEYS]:
+        if not _PRIVATE.isdisjoint(one):
+            raise Malformed("this is a private key; give the public one", code="bad-key")
+        if one.get("use") not in (None, "sig"):
+            continue
+        try:
+            key = _key(one)
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
+        if isinstance(key, RSAKey) and key.public_key.key_size < 2048:
+            continue
+        found.append({name: value for name, value in one.items() if isinstance(value, str) and len(value) < 2000})
+    if not found:
+        raise Malformed(
+            "there is no public key that can be used here (RSA, P-256, P-384, P-521, Ed25519)", code="bad-key"
+        )
+    return found
+
+
+def _key(jwk: Json) -> Key:
+    kind = str(jwk.get("kty"))
+    if kind not in _KEY_TYPES or (kind == "OKP" and jwk.get("crv") != "Ed25519"):
+        raise ValueError("a key of another kind")
+    return import_key({name: value for name, value in jwk.items() if name not in ("use", "key_ops", "alg")})
+
+
+def jwk_of(key: Ed25519PublicKey) -> Json:
+    """An Ed25519 key as JWK."""
+    return {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(key.public_bytes_raw()).decode()}
+
+
+def multikey_of(jwk: Json) -> str | None:
+    """An Ed25519 JWK as Multikey; None for other keys."""
+    if jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519":
+        return None
+    return "z" + encode_base58(_ED25519 + urlsafe_b64decode(str(jwk.get("x")).encode()))
+
+
+def jwk_of_multikey(multikey: str) -> Json:
+    """An Ed25519 Multikey as JWK. Raises Malformed for all else."""
+    try:
+        data = decode_base58(multikey.removeprefix("z"))
+    except ValueError as problem:
+        raise Malformed("not a Multikey", code="bad-key") from problem
+    if not multikey.startswith("z") or not data.startswith(_ED25519) or len(data) != 34:
+        raise Malformed("not a Multikey of Ed25519", code="bad-key")
+    return {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(data[2:]).decode()}
+
+
+def thumbprint(jwk: Json) -> str:
+    """The thumbprint of a key (RFC 7638), base64url."""
+    members = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
+    needed = {name: str(jwk.get(name)) for name in members.get(str(jwk.get("kty")), ("kty",))}
+    return urlsafe_b64encode(hashlib.sha256(msgspec.json.encode(needed, order="sorted")).digest()).decode()
