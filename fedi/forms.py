@@ -42,18 +42,20 @@ async def person(request: Request) -> Actor:
     return me
 
 
-async def sent(request: Request) -> FormData:
-    """The fields of a form of ours. Raises Forbidden for one of another site, Problem for one that can't be read."""
+async def sent(request: Request, limit: int = MAX_FORM) -> FormData:
+    """The fields of a form of ours, of `limit` bytes at most. Raises Forbidden for one of another site, Problem for one that
+    can't be read."""
     demand_same_origin(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise Problem("This is no form; send one from its page.", status=415, code="content-type")
     # Without a length there is no body, except for one in pieces, which no browser's form comes in.
     length = request.headers.get("content-length", "x" if "transfer-encoding" in request.headers else "0")
-    if not length.isdigit() or int(length) > MAX_FORM:
-        raise Problem("This form is too large. A text has at most 5,000 characters.", status=413, code="too-large")
+    if not length.isdigit() or int(length) > limit:
+        most = "A text has at most 5,000 characters." if limit == MAX_FORM else f"It may have {limit:,} bytes."
+        raise Problem(f"This form is too large. {most}", status=413, code="too-large")
     try:
-        return await request.form(max_files=0, max_fields=50, max_part_size=MAX_FORM)
+        return await request.form(max_files=0, max_fields=50, max_part_size=limit)
     except Exception as problem:  # whatever the parser makes of hostile bytes
         raise Problem("This form can't be read; go back and send it again.") from problem
 

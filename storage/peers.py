@@ -154,6 +154,14 @@ def beginning(tx: Tx, letters: str, limit: int) -> list[str]:
     return list(tx.scalars(query.order_by(peers.c.host).limit(limit)))
 
 
+def listed(tx: Tx, limit: int, *, after: str = "", beginning: str = "") -> list[Peer]:
+    """Peers by host: those behind the host `after`, whose names begin so."""
+    query = select(*_ROW).where(peers.c.host > after)
+    if beginning:
+        query = query.where(peers.c.host.startswith(beginning, autoescape=True))
+    return all_of(tx, query.order_by(peers.c.host).limit(limit), Peer)
+
+
 def total(tx: Tx) -> int:
     """How many there are."""
     return tx.scalar(select(func.count()).select_from(peers)) or 0

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi.admin import decisions, deliveries, overview, pending
+from fedi.admin import decisions, deliveries, explanations, overview, peers, pending, policy, simulations, versions
 from fedi.html import CONSOLE_SCRIPT, CONSOLE_SCRIPT_PATH, CONSOLE_STYLE, CONSOLE_STYLE_PATH
 
 _BOTH = ["GET", "POST"]
@@ -29,6 +29,15 @@ async def script(request: Request) -> Response:
 
 ROUTES = [
     Route("/admin", overview.overview),
+    Route("/admin/peers", peers.index),
+    Route("/admin/peers/{host}", peers.show),
+    Route("/admin/policy", policy.edit, methods=_BOTH),
+    Route("/admin/policy/check", policy.live, methods=["POST"]),
+    Route("/admin/policy/simulations/{simulation_id:int}", simulations.show, methods=_BOTH),
+    Route("/admin/policy/history", versions.history),
+    Route("/admin/policy/diff", versions.diff),
+    Route("/admin/policy/versions/{version:int}", versions.version, methods=_BOTH),
+    Route("/admin/explain", explanations.explain),
     Route("/admin/decisions", decisions.index),
     Route("/admin/audit", decisions.log),
     Route("/admin/pending", pending.pending, methods=_BOTH),

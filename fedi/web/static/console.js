@@ -1,5 +1,6 @@
 // The console works without this. With it the policy is checked while it is written.
 "use strict";
+document.querySelector(".sections [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 const editor = document.querySelector("textarea[data-check]");
 const found = document.getElementById("check");
 if (editor && found) {
