@@ -2,9 +2,10 @@
 prove it. Numbers have no gaps within an epoch; a new epoch begins when a server was restored from a backup.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, delete, select
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, bindparam, delete, select
 
 from storage.metadata import Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of, upsert
 
@@ -58,6 +59,12 @@ class Heard:
 
 _SENT = columns(sequences_out, Sent)
 _HEARD = columns(sequences_in, Heard)
+_LOCKED = (
+    select(*_HEARD)
+    .where(sequences_in.c.host.in_(bindparam("hosts", type_=Text(), expanding=True)))
+    .order_by(sequences_in.c.host)
+    .with_for_update()
+)
 
 
 def sent(tx: Tx, row: Sent) -> None:
@@ -89,3 +96,8 @@ def save_heard(tx: Tx, row: Heard) -> None:
 def heard(tx: Tx, host: str) -> Heard | None:
     """What arrived of a peer."""
     return one_of(tx, select(*_HEARD).where(sequences_in.c.host == host), Heard)
+
+
+def locked(tx: Tx, hosts: Sequence[str]) -> dict[str, Heard]:
+    """What arrived of these peers, by host; nobody else changes it until the transaction ends."""
+    return {row.host: row for row in all_of(tx, _LOCKED, Heard, hosts=list(hosts))}
