@@ -7,15 +7,13 @@ Asked in this order: how we stand to the host (`stance`), whom this instance spe
 opens (`agreement`), then the rules of the document. The first verdict is the answer; effects of the rules before it add up.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
-from federation.errors import FederationError
+from federation import policy_built_in as built_in
 from federation.facts import Facts
-from federation.hosts import host_of
-from federation.policy_compile import Compiled
+from federation.policy_built_in import Decision, Policy, Scope
 from federation.policy_rules import EFFECTS, REFUSING, Rule, Verdict, in_rate, in_time
 
 __all__ = [
@@ -34,48 +32,6 @@ __all__ = [
 
 BUILT_IN = ("stance", "mode", "agreement")
 """Ids of the rules that every policy has before its own; no rule of a document may be called so."""
-TAKING = ("in", "fetch", "show", "announce")
-"""Directions in which something of another host comes in or is shown: only there something is limited."""
-PEERING = "peer:Agreement"
-"""The object of messages about peering itself: they pass while nothing else may, or no agreement could begin or resume."""
-OPEN = ("public", "unlisted", "followers", "direct")
-"""Visibilities that an agreement says nothing about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What one version of an agreement opens: of which hosts' groups it speaks, which visibilities and groups (`*`: all of
-    them; else IRIs) it opens beside what is public, and whether files go along."""
-
-    parties: tuple[str, ...]
-    visibility: tuple[str, ...] = ("public", "peers")
-    groups: tuple[str, ...] = ("*",)
-    media: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What an instance decided: its rules with the version that decisions refer to, and what the agreements open, by IRI of
-    their version."""
-
-    version: int = 0
-    compiled: Compiled = field(default_factory=Compiled)
-    scopes: Mapping[str, Scope] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A verdict with its reason: `code` for programs, `text` for people; the rule that gave it and all that had a part in it
-    (ids, in order), what is done to what is taken, and what rules that only observe would have done (id and effect)."""
-
-    verdict: Verdict
-    code: str
-    text: str
-    policy: int = 0
-    rule: str | None = None
-    effects: tuple[str, ...] = ()
-    because: tuple[str, ...] = ()
-    observed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +57,13 @@ def decide(policy: Policy, facts: Facts) -> Decision:
     """What happens to an activity or a request. Never raises; equal input gives an equal answer."""
     found = None
     if facts.stance != "none" or facts.mode != "open":  # else none of these three has anything to say
-        found = _stance(policy, facts) or _mode(policy, facts) or _agreement(policy, facts)
+        found = built_in.stance(policy, facts) or built_in.mode(policy, facts) or built_in.agreement(policy, facts)
         if found is not None and found.verdict is Verdict.REJECT:
             return found
     compiled = policy.compiled
     left = compiled.left(facts)
     if not left and compiled.default is Verdict.ACCEPT and found is None:
-        return _limited(policy, facts) or _accepted(policy.version)
+        return built_in.limited(policy, facts) or _accepted(policy.version)
     effects: dict[str, None] = dict.fromkeys(found.effects) if found is not None else {}
     because = list(found.because) if found is not None else []
     observed = []
@@ -115,10 +71,10 @@ def decide(policy: Policy, facts: Facts) -> Decision:
         if not in_rate(rule, facts):
             continue
         verdict = _verdict(rule, facts)
+        if verdict is None and not rule.effects:
+            continue
         if rule.observe:
             observed.append((rule.id, rule.then))
-            continue
-        if verdict is None and not rule.effects:
             continue
         effects |= dict.fromkeys(rule.effects)
         because.append(rule.id)
@@ -147,12 +103,12 @@ def explain(policy: Policy, facts: Facts) -> tuple[Step, ...]:
 
 
 def _steps(policy: Policy, facts: Facts) -> Iterator[Step]:
-    for name, built_in in zip(BUILT_IN, (_stance, _mode, _agreement), strict=True):
-        found = built_in(policy, facts)
+    for name, asks in zip(BUILT_IN, (built_in.stance, built_in.mode, built_in.agreement), strict=True):
+        found = asks(policy, facts)
         if found is None and name == "stance":
-            found = _limited(policy, facts)
+            found = built_in.limited(policy, facts)
         if found is None:
-            yield Step(name, matched=False, why=_passes(name, facts))
+            yield Step(name, matched=False, why=built_in.passes(name, facts))
             continue
         refused = found.verdict is Verdict.REJECT
         yield Step(
@@ -195,7 +151,7 @@ def _verdict(rule: Rule, facts: Facts) -> Verdict | None:
     if rule.verdict is Verdict.HOLD and facts.direction != "in":
         # What may come in only after a person's yes is not fetched instead. There is nothing to hold in the other directions.
         return Verdict.REJECT if facts.direction == "fetch" else None
-    if rule.verdict is Verdict.LIMIT and facts.direction not in TAKING:
+    if rule.verdict is Verdict.LIMIT and facts.direction not in built_in.TAKING:
         return None
     return rule.verdict
 
@@ -210,7 +166,7 @@ def _ended(
     observed: tuple[tuple[str, str], ...],
 ) -> Decision:
     if verdict is Verdict.ACCEPT:
-        limited = _limited(policy, facts)
+        limited = built_in.limited(policy, facts)
         if limited is not None:
             because = ("stance", *because)
             return Decision(
@@ -232,7 +188,7 @@ def _default(
     verdict = _verdict(rule, facts) or Verdict.ACCEPT
     if verdict is not Verdict.ACCEPT:
         return _ended(policy, facts, rule, verdict, effects, (*because, "default"), observed)
-    limited = _limited(policy, facts)
+    limited = built_in.limited(policy, facts)
     if limited is None and not because and not observed:
         return _accepted(policy.version)
     code, text = ("accepted", "nothing speaks against it") if not effects else ("changed", "taken, and changed")
@@ -250,81 +206,3 @@ def _default(
 @lru_cache(maxsize=16)
 def _accepted(version: int) -> Decision:
     return Decision(Verdict.ACCEPT, "accepted", "nothing speaks against it", version)
-
-
-def _rejected(policy: Policy, rule: Literal["stance", "mode", "agreement"], code: str, text: str) -> Decision:
-    return Decision(Verdict.REJECT, code, text, policy.version, rule, because=(rule,))
-
-
-def _limited(policy: Policy, facts: Facts) -> Decision | None:
-    """What the stance `limited` makes of what would be taken."""
-    if facts.stance != "limited" or facts.direction not in TAKING:
-        return None
-    text = f"{facts.host} is limited here"
-    return Decision(Verdict.LIMIT, "host-limited", text, policy.version, "stance", because=("stance",))
-
-
-def _stance(policy: Policy, facts: Facts) -> Decision | None:
-    if facts.stance == "blocked":
-        return _rejected(policy, "stance", "host-blocked", f"{facts.host} is blocked here")
-    if facts.stance == "suspended" and facts.object != PEERING:
-        return _rejected(policy, "stance", "host-suspended", f"the peering with {facts.host} is suspended")
-    return None
-
-
-def _mode(policy: Policy, facts: Facts) -> Decision | None:
-    if facts.mode == "closed":
-        return _rejected(policy, "mode", "federation-closed", "this instance does not federate")
-    if facts.mode == "peers" and facts.stance != "agreed" and facts.object != PEERING:
-        return _rejected(policy, "mode", "no-agreement", f"there is no agreement with {facts.host}")
-    return None
-
-
-def _agreement(policy: Policy, facts: Facts) -> Decision | None:
-    """What the agreement does not open. It says nothing of what everybody may see anyway, unless this instance speaks with
-    agreed institutions only: then a group that it does not name is closed to that peer."""
-    if facts.agreement is None or facts.stance != "agreed":
-        return None
-    scope = policy.scopes.get(facts.agreement)
-    inner = facts.visibility is not None and facts.visibility not in OPEN
-    scoped = facts.group_scope in ("named", "agreed")
-    if scope is None:
-        if inner or scoped:
-            return _rejected(policy, "agreement", "scope", f"what the agreement with {facts.host} opens is not known")
-        return None
-    group = facts.group
-    asked = inner or scoped or facts.mode == "peers"
-    if asked and group is not None and not _covers(scope, group):
-        text = f"the agreement with {facts.host} does not cover the group {group}"
-        return _rejected(policy, "agreement", "scope", text)
-    if facts.visibility == "peers" and not {"peers", "members"}.intersection(scope.visibility):
-        text = f"the agreement with {facts.host} covers only what is public"
-        return _rejected(policy, "agreement", "scope", text)
-    if facts.visibility == "members" and "members" not in scope.visibility:
-        text = f"the agreement with {facts.host} does not cover what is for members"
-        return _rejected(policy, "agreement", "scope", text)
-    if facts.visibility == "members" and facts.tier != "members":
-        text = f"{facts.host} has not passed the checks that come before what is for members"
-        return _rejected(policy, "agreement", "tier", text)
-    if not scope.media and facts.media:
-        text = f"the agreement with {facts.host} does not cover files"
-        return Decision(Verdict.ACCEPT, "accepted", text, policy.version, "agreement", ("strip-media",), ("agreement",))
-    return None
-
-
-def _passes(name: str, facts: Facts) -> str:
-    if name == "stance":
-        return f"{facts.host} is {facts.stance}"
-    if name == "mode":
-        return f"this instance is {facts.mode}"
-    return "there is none in force" if facts.agreement is None else "it covers this"
-
-
-def _covers(scope: Scope, group: str) -> bool:
-    """Whether an agreement opens a group, or says nothing of it because it is of neither party."""
-    if "*" in scope.groups or group in scope.groups:
-        return True
-    try:
-        return host_of(group) not in scope.parties
-    except FederationError:
-        return False

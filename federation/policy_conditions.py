@@ -131,7 +131,7 @@ class Terms:
         found = TERMS[self.name](facts)
         wanted = [*self.wanted[:3], *(f"!{one}" for one in self.unwanted[:3])]
         more = "" if len(self.wanted) <= 3 and len(self.unwanted) <= 3 else " …"
-        shown = facts.hosts if self.name == "peer" else found
+        shown = facts.hosts if self.name == "peer" else found[:1] if found and self.name == "group" else found
         said = "not known" if shown is None else ", ".join(shown[:3])[:300] or "none"
         return f"{self.name} {', '.join(wanted)}{more}: is {said}"
 

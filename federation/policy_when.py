@@ -1,0 +1,307 @@
+"""What stands in a rule's `when`, read: each key has its own form, and an error that says the mend."""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from federation.errors import FederationError
+from federation.hosts import normal_host, split_iri
+from federation.policy_conditions import Range, Terms, Text, Version, version_numbers
+from federation.policy_rules import Condition, Rate
+from federation.policy_text import keyword_pattern, problem
+
+DIRECTIONS = ("in", "out", "fetch", "show", "announce", "answer")
+TIERS = ("public", "agreed", "members")
+GROUP_SCOPES = ("local", "named", "agreed", "public")
+VISIBILITIES = ("public", "unlisted", "peers", "members", "followers", "direct")
+AFFILIATIONS = ("faculty", "student", "staff", "alum", "member", "affiliate", "employee", "library-walk-in")
+"""eduPerson's controlled vocabulary (internet2.edu, eduPerson 4.2, 2.2.1)."""
+ACTIVITIES = tuple(
+    "Accept Add Announce Arrive Block Create Delete Dislike EmojiReact Flag Follow Ignore Invite Join Leave Like Listen Lock "
+    "Move Offer Question Read Reject Remove TentativeAccept TentativeReject Travel Undo Update View".split()
+)
+OBJECTS = tuple(
+    "Note Article Page Question Event Image Video Audio Document Tombstone Place Profile Relationship Collection "
+    "OrderedCollection Person Group Organization Application Service ChatMessage".split()
+)
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_NUMBER = re.compile(r"(>=|<=|>|<|=)? *([0-9]{1,15}) *([a-zA-Z]{0,3})")
+_BETWEEN = re.compile(r"([0-9]{1,15}) *([a-zA-Z]{0,3}) *\.\. *([0-9]{1,15}) *([a-zA-Z]{0,3})")
+_VERSION = re.compile(r"(>=|<=|>|<|=)? *(v?[0-9][0-9.]*)")
+_RATE = re.compile(r">? *([0-9]{1,9}) */ *([0-9]{0,4}) *(s|min|m|h|d)[a-z]*(?: +by +(host|actor))?")
+_PERIODS = {"s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_WORD = re.compile(r"[^\s!][^\s]{0,199}")
+_LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8}){0,4}")
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/(?:\*|[a-z0-9][a-z0-9.+-]{0,100})")
+
+
+class Unfit(Exception):
+    """A value that is not what its key wants: what is wrong, what to write instead, and where within the value it is."""
+
+    def __init__(self, text: str, mend: str, *within: str | int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.mend = mend
+        self.within = within
+
+
+def read_condition(name: str, value: Any) -> Condition | Rate:
+    """The condition that stands under a key of `when`. Raises Unfit."""
+    read = _READERS.get(name)
+    if read is None:
+        raise Unfit(f"`when` knows no {name!r}", nearest(name, _READERS))
+    return read(name, value)
+
+
+def nearest(word: str, known: Any) -> str:
+    """A mend for a word that is not known: the nearest ones that are, or all."""
+    close = get_close_matches(word.lower(), [str(one) for one in known], n=2, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"it is one of {', '.join(sorted(str(one) for one in known))}"
+
+
+def read_rate(text: Any) -> Rate:
+    """A rate as `30/min`, `100/h`, `5/10min`, with `by actor` for each actor by itself. Raises Unfit."""
+    found = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise Unfit(
+            f"{text!r} is no rate", "write a number and a period as 30/min, 100/h, 5/10min or 500/d, and `by actor`"
+        )
+    window = int(found[2] or 1) * _PERIODS[found[3]]
+    if not 1_000 <= window <= 86_400_000:
+        raise Unfit(f"{text!r}: a period is from a second to a day", "write it as 500/d at most")
+    return Rate(int(found[1]), window, "actor" if found[4] == "actor" else "host")
+
+
+def moment(value: Any, *, end: bool = False) -> int:
+    """A day or a moment of TOML, or as text (ISO 8601), in ms; of a day its first ms, or its last. Raises ValueError."""
+    if isinstance(value, str):
+        day = len(value) == len("2027-09-30")
+        value = dt.date.fromisoformat(value) if day else dt.datetime.fromisoformat(value)
+    if isinstance(value, dt.datetime):
+        exact = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
+        return (exact - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+    if isinstance(value, dt.date):
+        return ((value - dt.date(1970, 1, 1)).days + end) * 86_400_000 - end
+    raise ValueError(value)
+
+
+def _strings(name: str, value: Any) -> Iterator[tuple[int | None, str]]:
+    """The texts of a value that is one or a list of them, with their places."""
+    if isinstance(value, str):
+        yield None, value
+        return
+    if not isinstance(value, list) or not value:
+        raise Unfit(f"{name} is {value!r:.60}", f'write a text or a list of texts: {name} = "…" or {name} = ["…", "…"]')
+    for place, one in enumerate(value):
+        if not isinstance(one, str):
+            raise Unfit(f"{name}: {one!r:.60} is no text", "put it in quotes", place)
+        yield place, one
+
+
+def _terms(name: str, value: Any, read: Callable[[str], str], *, negates: bool = True) -> Terms:
+    wanted: dict[str, None] = {}
+    unwanted: dict[str, None] = {}
+    for place, text in _strings(name, value):
+        no = negates and text.startswith("!")
+        try:
+            (unwanted if no else wanted)[read(text.removeprefix("!").strip() if no else text.strip())] = None
+        except Unfit as error:
+            raise Unfit(
+                f"{name} {text!r:.80}: {error.text}", error.mend, *(() if place is None else (place,))
+            ) from None
+    return Terms(name, tuple(wanted), tuple(unwanted))
+
+
+def _choice(known: tuple[str, ...]) -> Callable[[str, Any], Condition]:
+    def one(text: str) -> str:
+        if text not in known:
+            raise Unfit("not one of them", nearest(text, known))
+        return text
+
+    return lambda name, value: _terms(name, value, one)
+
+
+def _type(known: tuple[str, ...]) -> Callable[[str, Any], Condition]:
+    """A type of ActivityStreams. Other software has types of its own, so only what looks like a slip is refused."""
+
+    def one(text: str) -> str:
+        if text in known:
+            return text
+        same = [each for each in known if each.lower() == text.lower()]
+        if same or _WORD.fullmatch(text) is None or get_close_matches(text, known, n=1, cutoff=0.8):
+            raise Unfit("no such type", f"did you mean {same[0]}?" if same else nearest(text, known))
+        return text
+
+    return lambda name, value: _terms(name, value, one)
+
+
+def _host(text: str) -> str:
+    bare = text.removeprefix("https://").removeprefix("http://").removeprefix("@").removeprefix("*.").rstrip("/")
+    if "/" in bare or "@" in bare or not bare:
+        raise Unfit("not a host", "write the host alone, like uni.example; its subdomains are meant too")
+    try:
+        return normal_host(bare)
+    except FederationError as error:
+        raise Unfit(str(error), "write the host as in an address, like uni.example") from None
+
+
+def _iri(text: str) -> str:
+    try:
+        split_iri(text)
+    except FederationError:
+        raise Unfit(
+            "not an address", "write the whole address (its id), like https://uni.example/people/maria"
+        ) from None
+    return text
+
+
+def _group(text: str) -> str:
+    if text == "*" or (_WORD.fullmatch(text) and "/" not in text):
+        return text
+    return _iri(text)
+
+
+def _matching(form: re.Pattern[str], wrong: str, mend: str) -> Callable[[str, Any], Condition]:
+    def one(text: str) -> str:
+        folded = text.lower()
+        if form.fullmatch(folded) is None:
+            raise Unfit(wrong, mend)
+        return folded
+
+    return lambda name, value: _terms(name, value, one)
+
+
+def _hashtag(text: str) -> str:
+    tag = text.removeprefix("#").casefold()
+    if _WORD.fullmatch(tag) is None:
+        raise Unfit("not a hashtag", "write the word alone, like exams")
+    return tag
+
+
+def _affiliation(text: str) -> str:
+    role, at, scope = text.lower().partition("@")
+    if role not in AFFILIATIONS:
+        raise Unfit(f"{role!r} is no affiliation", nearest(role, AFFILIATIONS))
+    return f"{role}@{_host(scope)}" if at else role
+
+
+def _flag(name: str, value: Any) -> Condition:
+    if not isinstance(value, bool):
+        raise Unfit(f"{name} is {value!r:.60}", f"write {name} = true or {name} = false")
+    return Terms(name, ("yes" if value else "no",))
+
+
+def _number(name: str, value: Any) -> Condition:
+    if isinstance(value, bool) and name == "media":
+        return Range(name, 1, None) if value else Range(name, 0, 0)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Range(name, value, value)
+    if isinstance(value, str) and (found := _BETWEEN.fullmatch(value.strip())):
+        return _proper(Range(name, _amount(name, found[1], found[2]), _amount(name, found[3], found[4])), value)
+    low, high = None, None
+    parts = _NUMBER.findall(value) if isinstance(value, str) and not _NUMBER.sub("", value).strip() else []
+    if not parts or len(parts) > 2:
+        raise Unfit(f"{name} is {value!r:.60}", f'write a comparison: {name} = ">10", "<=3", "5..10", ">5 <10" or 7')
+    for sign, digits, unit in parts:
+        number = _amount(name, digits, unit)
+        if sign in (">", ">=", "=", ""):
+            low = number + (sign == ">")
+        if sign in ("<", "<=", "=", ""):
+            high = number - (sign == "<")
+    return _proper(Range(name, low, high), value)
+
+
+def _proper(made: Range, value: Any) -> Range:
+    if (made.low is not None and made.high is not None and made.low > made.high) or (
+        made.high is not None and made.high < 0
+    ):
+        raise Unfit(f"{made.name} {value!r} fits no number", "write the smaller number first")
+    return made
+
+
+def _amount(name: str, digits: str, unit: str) -> int:
+    if unit.lower() not in _UNITS or (unit and name not in ("size", "media_bytes")):
+        mend = "B kB MB GB KiB MiB GiB" if name in ("size", "media_bytes") else "a number alone"
+        raise Unfit(f"{name}: {unit!r} is no unit for it", f"write {mend}")
+    return int(digits) * _UNITS[unit.lower()]
+
+
+def _count_or(terms: Callable[[str], str]) -> Callable[[str, Any], Condition]:
+    """A comparison of how many there are, or words of which one is there."""
+
+    def read(name: str, value: Any) -> Condition:
+        counts = isinstance(value, int) or (isinstance(value, str) and value.lstrip()[:1] in ("<", ">", "="))
+        return _number(name, value) if counts else _terms(name, value, terms)
+
+    return read
+
+
+def _version(name: str, value: Any) -> Condition:
+    parts = _VERSION.findall(value) if isinstance(value, str) and not _VERSION.sub("", value).strip(" ,") else []
+    wanted = [(sign or "=", numbers) for sign, text in parts if (numbers := version_numbers(text)) is not None]
+    if not parts or len(wanted) != len(parts):
+        raise Unfit(
+            f"version is {value!r:.60}", 'write version = "4.2" (all that begin so), "<4.2.10" or ">=4.0 <4.2.10"'
+        )
+    return Version(tuple(wanted))
+
+
+def _text(name: str, value: Any) -> Condition:
+    found: dict[str, None] = {}
+    for place, text in _strings(name, value):
+        within = () if place is None else (place,)
+        if name == "keyword" and (len(text) > 200 or keyword_pattern(text) is None):
+            raise Unfit(
+                f"keyword {text!r:.60}",
+                "a keyword has letters or digits, 200 at most; for signs use `pattern`",
+                *within,
+            )
+        wrong = problem(text) if name == "pattern" else None
+        if wrong is not None:
+            mend = "patterns are RE2's: linear time, so no \\1, (?=…) or {1001} (github.com/google/re2/wiki/Syntax)"
+            raise Unfit(f"pattern {text!r:.60}: {wrong}", mend, *within)
+        if name == "pattern" and not text:
+            raise Unfit("an empty pattern fits every text", "leave it out", *within)
+        found[text] = None
+    return Text(name, tuple(found))
+
+
+_READERS: dict[str, Callable[[str, Any], Condition | Rate]] = {
+    "direction": _choice(DIRECTIONS),
+    "dir": lambda _, value: _choice(DIRECTIONS)("direction", value),
+    "peer": lambda name, value: _terms(name, value, _host),
+    "tier": _choice(TIERS),
+    "software": _matching(_WORD, "not a name of software", "write it as NodeInfo has it, like mastodon"),
+    "version": _version,
+    "activity": _type(ACTIVITIES),
+    "object": _type((*OBJECTS, *ACTIVITIES)),
+    "group": lambda name, value: _terms(name, value, _group),
+    "group_scope": _choice(GROUP_SCOPES),
+    "affiliation": lambda name, value: _terms(name, value, _affiliation),
+    "account_days": _number,
+    "followers": _number,
+    "followed": _flag,
+    "mentions": _number,
+    "media": _number,
+    "media_types": _matching(_MEDIA_TYPE, "not a media type", "write it as image/png, or image/* for all images"),
+    "media_bytes": _number,
+    "language": _matching(_LANGUAGE, "not a language tag", "write it as BCP 47 has it, like de or pt-BR"),
+    "keyword": _text,
+    "pattern": _text,
+    "hashtag": _count_or(_hashtag),
+    "links": _count_or(_host),
+    "size": _number,
+    "rate": lambda _, value: read_rate(value),
+    "visibility": _choice(VISIBILITIES),
+    "sensitive": _flag,
+    "reply": _flag,
+    "actor": lambda name, value: _terms(name, value, _iri),
+    "author": lambda name, value: _terms(name, value, _iri),
+    "announcer": lambda name, value: _terms(name, value, _iri),
+}
+KEYS = tuple(key for key in _READERS if key != "dir")
+"""Every key of `when`."""
