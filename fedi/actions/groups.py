@@ -87,11 +87,20 @@ _READERS = {
     "peers": "its members, people of this institution and of partner institutions",
     "members": "its members only",
 }
+_READERS_IN_SCOPE = {
+    ("peers", "local"): "people of this institution only",
+    ("peers", "named"): "its members, people of this institution and of partner institutions that it names",
+    ("members", "local"): "its members only, who are all of this institution",
+    ("members", "named"): "its members only, of this institution and of partner institutions that it names",
+    ("members", "agreed"): "its members only, of this institution and of partner institutions",
+}
 
 
-def scope_field(see: str) -> dict[str, Any]:
-    """The row of a group's profile that says who may read it: clients that know of no groups show such rows."""
-    return {"name": "Who can read it", "value": _READERS[see], "source": _READERS[see], "verified_at": None}
+def scope_field(see: str, mode: str = "public") -> dict[str, Any]:
+    """The row of a group's profile that says who may read it (`mode` is its scope): clients that know of no groups show such
+    rows."""
+    said = _READERS_IN_SCOPE.get((see, mode), _READERS[see])
+    return {"name": "Who can read it", "value": said, "source": said, "verified_at": None}
 
 
 def settle_all(tx: Tx, site: Site) -> int:

@@ -13,16 +13,28 @@ from federation import fields as wire
 from federation.errors import FederationError
 from federation.hosts import host_of, normal_host
 from fedi.actions import narrowing, opened
+from fedi.actions.groups import scope_field
 from fedi.actions.opened import check, mode_of
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import audit, group_scopes, groups, memberships, peers, people
+from storage import actors, audit, group_scopes, groups, memberships, peers, people
 from storage.actors import Actor
 from storage.group_scopes import MAY, MODES, Named, Scope
 from storage.groups import Group
 from storage.metadata import Tx
 
-__all__ = ["Readers", "agreement_changed", "check", "mode_of", "readers", "said", "set_scope", "words"]
+__all__ = [
+    "Readers",
+    "agreement_changed",
+    "check",
+    "choose",
+    "may_set",
+    "mode_of",
+    "readers",
+    "said",
+    "set_scope",
+    "words",
+]
 
 MOST = 500
 """Peers that a group may name."""
@@ -66,12 +78,31 @@ def set_scope(
         group_scopes.forget(tx, group.id)
     else:
         group_scopes.save(tx, chosen, named)
+    actors.change(tx, group.id, fields=[scope_field(row.see, mode)])
     opened.write_group(tx, site, group, row)
     lost = sorted(readers_before - opened.readers(tx, group, row))
     _log(tx, site, who, group, before, chosen, named, lost)
     narrowing.closed(tx, site, group, lost, f"{group.name} does not federate with your institution any more")
     narrowing.tell(tx, site, group)
     return chosen
+
+
+def may_set(tx: Tx, by: Actor, group: Actor) -> bool:
+    """Whether a person here says with whom a group federates: its owner, or an admin of this instance."""
+    person, membership = people.by_id(tx, by.id), memberships.find(tx, group.id, by.id)
+    if not group.local or person is None or person.state != "active":
+        return False
+    owns = membership is not None and membership.role == "owner" and membership.state == "accepted"
+    return owns or person.role == "admin"
+
+
+def choose(
+    tx: Tx, site: Site, by: Actor, group: Actor, mode: str, hosts: Peers = (), may: Collection[str] | None = None
+) -> Scope:
+    """`set_scope` by a person here. Raises as that, and Forbidden for who may not."""
+    if not may_set(tx, by, group):
+        raise Forbidden("With whom a group federates is up to its owner and to admins.", code="not-the-owner")
+    return set_scope(tx, site, by.username, group, mode, hosts, may)
 
 
 def _named(tx: Tx, site: Site, group: Actor, mode: str, hosts: Peers) -> list[Named]:
@@ -191,10 +222,16 @@ def readers(tx: Tx, site: Site, group: Actor) -> Readers:
 
 
 def words(tx: Tx, site: Site, group: Actor, row: Group | None = None) -> str:
-    """Who can read what is written in a group hosted here, in words, for who is about to write."""
+    """Who can read what is written in a group, in words, for who is about to write."""
     row = row or groups.by_id(tx, group.id)
     if row is None or row.see == "public":
         return "everyone on the web"
+    if not group.local:
+        return (
+            f"its members, wherever {group.domain} lets them be"
+            if row.see == "members"
+            else f"people whom {group.domain} lets"
+        )
     found = readers(tx, site, group)
     at = f"{found.institutions} {'university' if found.institutions == 1 else 'universities'}"
     who = f"{found.people} {'person' if found.people == 1 else 'people'}"

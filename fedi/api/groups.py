@@ -8,14 +8,26 @@ from msgspec import Meta
 from fedi import searching, visibility
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as actions
+from fedi.actions import scopes
 from fedi.actions.memberships import banned
 from fedi.api.operations import Call, Operation
-from fedi.api.shapes import Group, GroupChange, Handle, NewGroup, Page, Paged, Standing
+from fedi.api.shapes import (
+    Group,
+    GroupChange,
+    GroupScope,
+    GroupScopeChange,
+    Handle,
+    NewGroup,
+    Page,
+    Paged,
+    Readers,
+    Standing,
+)
 from fedi.callers import Caller
 from fedi.context import Site
 from fedi.errors import Forbidden, NotFound
 from fedi.mastodon.answers import moment
-from storage import actors, follows, groups, memberships, people, twins
+from storage import actors, follows, group_scopes, groups, memberships, people, twins
 from storage.actors import Actor
 from storage.groups import Group as Settings
 from storage.memberships import Membership
@@ -219,6 +231,31 @@ def change(tx: Tx, call: Call, body: GroupChange) -> Group:
     return one(tx, call, group)
 
 
+def scope(tx: Tx, call: Call) -> GroupScope:
+    """With which institutions a group of this instance federates, and who can read what is written in it."""
+    group = readable(tx, call)
+    if not group.local:
+        raise NotFound("Whom a group federates with is known on its own server.")
+    return _scope(tx, call.site, group)
+
+
+def set_scope(tx: Tx, call: Call, body: GroupScopeChange) -> GroupScope:
+    """Say with which institutions a group of this instance federates; its owner, or an admin, does that."""
+    group = find(tx, call)
+    scopes.choose(tx, call.site, call.me, group, body.mode, body.peers, body.may)
+    return _scope(tx, call.site, group)
+
+
+def _scope(tx: Tx, site: Site, group: Actor) -> GroupScope:
+    kept, found = group_scopes.of_group(tx, group.id), scopes.readers(tx, site, group)
+    return GroupScope(
+        mode=scopes.mode_of(tx, group),  # type: ignore[arg-type]  # MODES, as the table says
+        peers=[one.host for one in group_scopes.named(tx, group.id)],
+        may=kept.may if kept is not None else list(group_scopes.MAY),  # type: ignore[arg-type]  # MAY
+        readers=Readers(institutions=found.institutions, people=found.people, words=scopes.words(tx, site, group)),
+    )
+
+
 def close(tx: Tx, call: Call) -> None:
     """Close a group of this instance for good; its owner, or an admin, does that."""
     actions.delete(tx, call.site, call.me, find(tx, call))
@@ -258,6 +295,8 @@ OPERATIONS = [
     ),
     Operation(method="GET", path="/groups/{id}", unit=show, tag="groups", scopes=_READ, person=False),
     Operation(method="PATCH", path="/groups/{id}", unit=change, tag="groups", scopes=_WRITE),
+    Operation(method="GET", path="/groups/{id}/scope", unit=scope, tag="groups", scopes=_READ, person=False),
+    Operation(method="PUT", path="/groups/{id}/scope", unit=set_scope, tag="groups", scopes=_WRITE),
     Operation(method="DELETE", path="/groups/{id}", unit=close, tag="groups", scopes=_WRITE),
     Operation(method="POST", path="/groups/{id}/join", unit=join, tag="groups", scopes=("write:groups", "write:follows")),
     Operation(

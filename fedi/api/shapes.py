@@ -96,6 +96,36 @@ class Group(msgspec.Struct, kw_only=True):
     you: Standing | None = None
 
 
+Scoped = Literal["local", "named", "agreed", "public"]
+Act = Literal["read", "reply", "post", "react", "announce", "moderate"]
+PeerHost = Annotated[str, Meta(min_length=1, max_length=253, description="The host of an institution, as peer.example")]
+
+
+class Readers(msgspec.Struct, kw_only=True):
+    """Who can read a group: how many institutions, this one included, and how many people of those that are known."""
+
+    institutions: int
+    people: int
+    words: Annotated[str, Meta(description="The same for people, as «3 universities, 412 people»")]
+
+
+class GroupScope(msgspec.Struct, kw_only=True):
+    """With which institutions a group federates, what their people may do in it, and who can read it by that."""
+
+    mode: Scoped
+    peers: Annotated[list[PeerHost], Meta(description="The institutions that are named")]
+    may: list[Act]
+    readers: Readers
+
+
+class GroupScopeChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A scope: `peers` where the mode is `named`; `may` is everything if left out. Who loses the group by it is put out."""
+
+    mode: Scoped
+    peers: Annotated[list[PeerHost], Meta(max_length=500)] = msgspec.field(default_factory=list)
+    may: Annotated[list[Act], Meta(max_length=6)] | None = None
+
+
 class NewGroup(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A group to found. `name` is unique among people and groups here; who may `see` it can't be changed later."""
 

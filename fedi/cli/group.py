@@ -153,6 +153,55 @@ def edit(
 
 
 @app.command()
+def scope(
+    name: Name,
+    mode: Annotated[
+        Literal["local", "named", "agreed", "public"] | None,
+        typer.Option(help="This institution alone, peers by name, all agreed peers, everybody; left out: show it."),
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="The host of a peer that is named; may be given several times.")
+    ] = None,
+    may: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What peers may do: read, reply, post, react, announce, moderate; several times. All if left out."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Say with which institutions a group federates, and what their people may do in it; or show it, with who can read it.
+
+    Whoever loses the group by it is put out at once, and their institution is asked to erase what it got.
+    """
+    if mode is None and (peer or may):
+        raise typer.BadParameter("--peer and --may say more about a --mode")
+    with opened(config) as site:
+        from fedi.actions import scopes
+        from storage import group_scopes
+
+        def unit(tx: "Tx") -> dict[str, Any]:
+            group = local_actor(tx, site, name, ("Group",))
+            if mode is not None:
+                scopes.set_scope(tx, site, "command line", group, mode, peer or (), may)
+            kept = group_scopes.of_group(tx, group.id)
+            readers = scopes.readers(tx, site, group)
+            return {
+                "name": group.username,
+                "scope": scopes.mode_of(tx, group),
+                "peers": [one.host for one in group_scopes.named(tx, group.id)],
+                "may": kept.may if kept is not None else list(group_scopes.MAY),
+                "institutions": readers.institutions,
+                "people": readers.people,
+                "readers": scopes.words(tx, site, group),
+            }
+
+        fields = site.db.read_now(unit) if mode is None else site.db.write_now(unit)
+    print_json(fields) if as_json else print_fields(fields)
+
+
+@app.command()
 def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,

@@ -44,6 +44,7 @@ ROUTES = [
     Route("/groups", groups.index),
     Route("/groups/{name}/moderation", moderation.of_group),
     Route("/groups/{name}/settings", settings.settings, methods=["GET", "POST"]),
+    Route("/groups/{name}/scope", settings.scope, methods=["POST"]),
     Route("/groups/{name}/delete", settings.delete, methods=["POST"]),
     Route("/groups/{name}/twins", twins.show, methods=["GET", "POST"]),
     Route("/moderate", moderation.moderate, methods=["POST"]),

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from federation.errors import FederationError
 from fedi import fetching
-from fedi.actions import media, posts
+from fedi.actions import media, posts, scopes
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.forms import number, person, see_other, sent_with_files, text, upload
@@ -57,6 +57,7 @@ async def _compose(request: Request, me: Actor, form: FormData) -> Response:
         await _take(site, me, form, pictures)
         post = await site.db.write(publish)
     except (Invalid, Forbidden, NotFound) as problem:
+        readers = await site.db.read(lambda tx: _readers(tx, site, group_id))
         return page(
             request,
             "compose.html",
@@ -68,8 +69,14 @@ async def _compose(request: Request, me: Actor, form: FormData) -> Response:
             group=group_id,
             visibility=visibility,
             pictures=pictures,
+            readers=readers,
         )
     return see_other(post_path(post, me))
+
+
+def _readers(tx: Tx, site: Site, group_id: int | None) -> str | None:
+    group = actors.by_id(tx, group_id) if group_id is not None else None
+    return scopes.words(tx, site, group) if group is not None and group.is_group else None
 
 
 async def _take(site: Site, me: Actor, form: FormData, pictures: list[int]) -> None:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fedi import visibility
+from fedi.actions import scopes
 from fedi.actions.memberships import banned
 from fedi.actions.moderation import may_moderate
 from fedi.context import Site
@@ -149,6 +150,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None
         "pinned": pinned,
         "state": follow.state if follow is not None else None,
         "moved": cards.moved_to(tx, group),
+        "readers": scopes.words(tx, site, group, row) if follow is not None and follow.state == "accepted" else None,
         "twins": [] if hidden else _twins(tx, group),
         "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
         "listing": Listing([], None)

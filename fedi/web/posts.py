@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fedi import visibility
-from fedi.actions import memberships
+from fedi.actions import memberships, scopes
 from fedi.actions.moderation import may_moderate
 from fedi.context import Site
 from fedi.errors import Forbidden, NotFound
@@ -58,6 +58,7 @@ class _Read:
     moderates: bool
     refused: str | None
     closed: bool
+    readers: str | None
 
 
 async def _page(request: Request) -> Response:
@@ -104,6 +105,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
     if card.group is not None and any(pin.post_id == post.id for pin in pins.of(tx, card.group.id)):
         card = replace(card, pinned=True)
     mentioned = actors.by_ids(tx, mentioned_in(tx, [post.id]).get(post.id, [])) if me is not None else {}
+    in_private = post.visibility in ("peers", "members")
     group_ok = card.group is None or card.group.indexable
     return _Read(
         card=card,
@@ -118,6 +120,9 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
         moderates=me is not None and card.group is not None and may_moderate(tx, me, card.group),
         refused=_refused(tx, site, me, card) if me is not None else None,
         closed=replies.is_closed(tx, post),
+        readers=scopes.words(tx, site, card.group)
+        if me is not None and in_private and card.group is not None
+        else None,
     )
 
 
@@ -171,6 +176,7 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
         "moderates": found.moderates,
         "refused": found.refused,
         "closed": found.closed,
+        "readers": found.readers,
         "mine": me is not None and me.id == card.author.id,
         "original": safe_link(card.post.url) if not card.post.local else None,
         "answer_text": _answered(me, found.answered),

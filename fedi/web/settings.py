@@ -6,14 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi.actions import groups as actions
-from fedi.actions import moderation
+from fedi.actions import moderation, scopes
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
 from fedi.forms import person, see_other, sent, text
 from fedi.html import page
 from fedi.web.cards import actor_path
 from fedi.web.groups import local_group
-from storage import groups, memberships, people
+from storage import group_scopes, groups, memberships, people
 from storage.actors import Actor
 from storage.metadata import Tx
 
@@ -27,7 +27,7 @@ async def settings(request: Request) -> Response:
     me = await person(request)
     group = await local_group(request)
     if request.method != "POST":
-        return page(request, "settings.html", problem=None, **await site.db.read(lambda tx: _read(tx, me, group)))
+        return page(request, "settings.html", problem=None, **await site.db.read(lambda tx: _read(tx, site, me, group)))
     form = await sent(request)
     rules = [line.strip() for line in text(form, "rules").splitlines() if line.strip()]
     wanted: dict[str, Any] = {
@@ -42,12 +42,42 @@ async def settings(request: Request) -> Response:
             raise Invalid(f"A group has at most {MAX_RULES} rules of {_RULE} characters.")
         await site.db.write(lambda tx: actions.edit(tx, site, me, group, **wanted))
     except Invalid as problem:
-        known = await site.db.read(lambda tx: _read(tx, me, group))
+        known = await site.db.read(lambda tx: _read(tx, site, me, group))
         return page(request, "settings.html", problem.status, **(known | wanted), problem=problem.text)
     return see_other(actor_path(group))
 
 
-def _read(tx: Tx, me: Actor, group: Actor) -> dict[str, Any]:
+async def scope(request: Request) -> Response:
+    """`/groups/NAME/scope`: say with which institutions the group federates."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    group = await local_group(request)
+    form = await sent(request)
+    mode, hosts = text(form, "mode", 20), text(form, "peers").split()
+    may = [one for one in form.getlist("may") if isinstance(one, str)]
+    try:
+        named = hosts if mode == "named" else ()
+        await site.db.write(lambda tx: scopes.choose(tx, site, me, group, mode, named, may))
+    except Invalid as problem:
+        known = await site.db.read(lambda tx: _read(tx, site, me, group))
+        known["scope"] = (known["scope"] or {}) | {"mode": mode, "peers": hosts, "may": may}
+        return page(request, "settings.html", problem.status, **known, problem=problem.text)
+    return see_other(f"{actor_path(group)}/settings#scope")
+
+
+def _scope(tx: Tx, site: Site, group: Actor, *, public: bool) -> dict[str, Any]:
+    kept = group_scopes.of_group(tx, group.id)
+    return {
+        "public": public,
+        "mode": kept.mode if kept is not None else "public",
+        "peers": [one.host for one in group_scopes.named(tx, group.id)],
+        "may": kept.may if kept is not None else list(group_scopes.MAY),
+        "acts": group_scopes.MAY,
+        "readers": scopes.words(tx, site, group),
+    }
+
+
+def _read(tx: Tx, site: Site, me: Actor, group: Actor) -> dict[str, Any]:
     if not moderation.may_moderate(tx, me, group):
         raise Forbidden("What a group is like is up to its moderators.")
     row = groups.by_id(tx, group.id)
@@ -61,6 +91,9 @@ def _read(tx: Tx, me: Actor, group: Actor) -> dict[str, Any]:
         "rules": row.rules if row is not None else [],
         "join_mode": row.join_mode if row is not None else "open",
         "post": row.post if row is not None else "members",
+        "scope": _scope(tx, site, group, public=row.see == "public")
+        if row is not None and scopes.may_set(tx, me, group)
+        else None,
         "owns": (membership is not None and membership.role == "owner")
         or (staff is not None and staff.role == "admin"),
     }
@@ -73,7 +106,7 @@ async def delete(request: Request) -> Response:
     group = await local_group(request)
     form = await sent(request)
     if text(form, "confirm", 200).strip().lstrip("@!").lower() != group.username.lower():
-        known = await site.db.read(lambda tx: _read(tx, me, group))
+        known = await site.db.read(lambda tx: _read(tx, site, me, group))
         said = f"Nothing was deleted: to confirm, type the group's name, {group.username}."
         return page(request, "settings.html", 422, **known, problem=said)
     await site.db.write(lambda tx: actions.delete(tx, site, me, group))

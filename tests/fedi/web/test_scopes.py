@@ -1,0 +1,42 @@
+"""With whom a group federates, by form; and who can read what one is about to write."""
+
+from fedi.actions import scopes
+from storage import group_scopes, peers
+from storage.actors import Actor
+from storage.metadata import Tx
+from tests.fedi.web.conftest import Browser, Campus, Outline
+
+PAGE = "/groups/quiet/settings"
+
+
+async def test_an_owner_chooses_and_writers_are_told(campus: Campus, as_ada: Browser, ada: Actor, bruno: Actor) -> None:
+    group = campus.group("quiet", ada, see="members")
+    everyones = campus.group("open", ada)
+    shown = await as_ada.get(PAGE)
+    Outline(shown.text)
+    assert "Who can read it now: 1 university, 1 person." in shown.words
+    assert "it can't be kept from institutions" in (await as_ada.get("/groups/open/settings")).words
+    assert "Who can read this: 1 university, 1 person." in (await as_ada.get("/groups/quiet")).words
+    assert "Who can read this: everyone on the web." in (await as_ada.get("/groups/open")).words
+
+    wrong = await as_ada.post("/groups/quiet/scope", {"mode": "named", "peers": "nowhere.example", "may": "read"})
+    assert (wrong.status, "nowhere.example is no peer of this instance" in wrong.words) == (422, True)
+    Outline(wrong.text)
+    assert "nowhere.example</textarea>" in wrong.text  # nothing that was typed is lost
+
+    campus.write(lambda tx: peers.meet(tx, "beta.example", 0))
+    done = await as_ada.post("/groups/quiet/scope", {"mode": "named", "peers": "beta.example", "may": "read"})
+    assert done.status == 200
+
+    def kept(tx: Tx) -> tuple[str, list[str], list[str]]:
+        scope = group_scopes.of_group(tx, group.id)
+        assert scope is not None
+        return scope.mode, scope.may, [one.host for one in group_scopes.named(tx, group.id)]
+
+    assert campus.read(kept) == ("named", ["read"], ["beta.example"])
+    assert campus.read(lambda tx: scopes.mode_of(tx, everyones)) == "public"
+    browser = campus.browser()
+    await browser.log_in("bruno")
+    refused = await browser.post("/groups/quiet/scope", {"mode": "public", "peers": "", "may": "read"})
+    assert refused.status == 403
+    assert campus.read(kept)[0] == "named"
