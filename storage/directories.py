@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, select
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, delete, select, update
 
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of, set_columns
 
@@ -15,6 +15,7 @@ directories = Table(
     Column("kind", Text, nullable=False),  # aggregate (one signed file) federation (OpenID Federation)
     Column("keys", Json, nullable=False),  # the keys (JWK) that were pinned
     Column("sequence", BigInteger),  # of the last that was believed: an older one is not
+    Column("digest", Text),  # of what it said then: another file may not have the same number
     Column("etag", Text),
     Column("expires_at", Time),
     Column("asked_at", Time),
@@ -46,6 +47,7 @@ class DirectoryRow:
     kind: str
     keys: list[dict[str, Any]]
     sequence: int | None
+    digest: str | None
     etag: str | None
     expires_at: int | None
     asked_at: int | None
@@ -99,6 +101,25 @@ def insert_entry(tx: Tx, row: EntryRow) -> bool:
 def change_entry(tx: Tx, entry_id: int, **values: Any) -> None:
     """Set columns of an entry."""
     set_columns(tx, directory_entries, directory_entries.c.id, entry_id, values)
+
+
+def forget(tx: Tx, directory_id: int) -> None:
+    """Read a directory no more; what it said goes with it."""
+    tx.execute(delete(directory_entries).where(directory_entries.c.directory_id == directory_id))
+    tx.execute(delete(directories).where(directories.c.id == directory_id))
+
+
+def said_again(tx: Tx, directory_id: int) -> None:
+    """Count that a directory says all that it said before; of entries that it changed this is written anew."""
+    again = update(directory_entries).where(
+        directory_entries.c.directory_id == directory_id, directory_entries.c.state != "gone"
+    )
+    tx.execute(again.values(asserted=directory_entries.c.asserted + 1))
+
+
+def by_id(tx: Tx, directory_id: int) -> DirectoryRow | None:
+    """The one with this id."""
+    return one_of(tx, select(*_ROW).where(directories.c.id == directory_id), DirectoryRow)
 
 
 def entries(tx: Tx, directory_id: int) -> list[EntryRow]:

@@ -15,6 +15,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
+from federation.agreement import fingerprint as fingerprint_of_multikey
 from federation.errors import BadSignature, Malformed, TooLarge
 from federation.fields import Json, as_list, as_objects
 from federation.parse import parse_document
@@ -43,7 +44,8 @@ def sign(payload: Json, key: PrivateKey, kind: str) -> str:
             "d": urlsafe_b64encode(raw.private_bytes_raw()).decode(),
         }
     )
-    header = {"alg": "Ed25519", "kid": thumbprint(jwk_of(raw.public_key())), "typ": kind}
+    public = jwk_of(raw.public_key())
+    header = {"alg": "Ed25519", "kid": thumbprint(public), "typ": kind, "jwk": public}
     return jws.serialize_compact(header, msgspec.json.encode(payload), private, algorithms=["Ed25519"])
 
 
@@ -79,6 +81,17 @@ def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
     raise BadSignature(
         f"it is not signed by a key that was pinned, but by {str(head.get('kid'))[:100]!r}", code="wrong-key"
     )
+
+
+def brought_key(token: bytes) -> Json:
+    """The public key that a JWS brings in its header, for who compares its fingerprint before it is pinned. Raises Malformed."""
+    try:
+        head = msgspec.json.decode(urlsafe_b64decode(token[:20_000].strip().partition(b".")[0]))
+    except (ValueError, msgspec.DecodeError) as problem:
+        raise Malformed("not a compact JWS (three parts with points between them)", code="bad-jws") from problem
+    if not isinstance(head, dict) or not isinstance(head.get("jwk"), dict):
+        raise Malformed("it brings no key whose fingerprint could be compared; give its keys as a file", code="no-key")
+    return read_keys(head["jwk"])[0]
 
 
 def read_keys(value: object) -> list[Json]:
@@ -135,6 +148,16 @@ def jwk_of_multikey(multikey: str) -> Json:
     if not multikey.startswith("z") or not data.startswith(_ED25519) or len(data) != 34:
         raise Malformed("not a Multikey of Ed25519", code="bad-key")
     return {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(data[2:]).decode()}
+
+
+def fingerprint(jwk: Json) -> str:
+    """What admins compare: of Ed25519 as for Multikeys (`federation.agreement.fingerprint`), of others the SHA-256 of RFC 7638;
+    hexadecimal in groups of four."""
+    multikey = multikey_of(jwk)
+    if multikey is not None:
+        return fingerprint_of_multikey(multikey)
+    text = urlsafe_b64decode(thumbprint(jwk).encode()).hex().upper()
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
 def thumbprint(jwk: Json) -> str:
