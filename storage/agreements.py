@@ -5,7 +5,7 @@ it is evidence. What happened to each, message by message, is in `storage.agreem
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, bindparam, literal, select
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, bindparam, false, literal, select
 
 from storage.metadata import (
     Bytes,
@@ -36,6 +36,8 @@ agreements = Table(
     Column("document", Bytes, nullable=False),  # the canonical bytes that both sign (RFC 8785), without proofs
     Column("digest", Text, nullable=False),  # SHA-256 of them, hexadecimal
     Column("proofs", Json, nullable=False),  # [proof as it came], ours and theirs
+    # Whether their proof is by a key that is known to be theirs: an admin confirmed it, or a directory.
+    Column("trusted", Boolean, nullable=False, server_default=false()),
     Column("state", Text, nullable=False),
     Column("starts_at", Time),
     Column("ends_at", Time),
@@ -75,7 +77,6 @@ class AgreementRow:
     ours: bool
     version: int
     replaces: str | None
-    pause: str | None
     document: bytes
     digest: str
     proofs: list[dict[str, Any]]
@@ -86,6 +87,8 @@ class AgreementRow:
     reason: str | None
     created_at: int
     changed_at: int
+    pause: str | None = None
+    trusted: bool = False
 
 
 _ROW = columns(agreements, AgreementRow)

@@ -4,10 +4,12 @@ from federation.fields import Json, as_objects, ids
 
 RFC9421 = "https://datatracker.ietf.org/doc/html/rfc9421"
 RFC9421_ED25519 = f"{RFC9421}#name-eddsa-using-curve-edwards25"
+PEERING = "https://w3id.org/fedi/peering/v1"
 
 IMPLEMENTS = [
     {"name": "RFC-9421: HTTP Message Signatures", "href": RFC9421},
     {"name": "RFC-9421 signatures using the Ed25519 algorithm", "href": RFC9421_ED25519},
+    {"name": "Agreements between institutions", "href": PEERING},
 ]
 """What we say of ourselves."""
 

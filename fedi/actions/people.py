@@ -127,10 +127,13 @@ def add_actor(
         raise Taken(f"The name {username!r} is taken; choose another.") from problem
     pair = key_pair or generate_rsa()
     keys.save(tx, Key(iri + MAIN_KEY, iri, site.config.host, pair.public, pair.private, now, None))
-    if kind != "Application":
-        proofs = generate_ed25519()
-        keys.save(tx, Key(iri + PROOF_KEY, iri, site.config.host, proofs.public, proofs.private, now, None))
+    _add_proof_key(tx, site, iri)
     return actor
+
+
+def _add_proof_key(tx: Tx, site: Site, iri: str) -> None:
+    proofs = generate_ed25519()
+    keys.save(tx, Key(iri + PROOF_KEY, iri, site.config.host, proofs.public, proofs.private, site.clock(), None))
 
 
 def register(
@@ -314,9 +317,8 @@ def rotate_keys(tx: Tx, site: Site, actor: Actor, key_pair: KeyPair, proofs: Key
     now = site.clock()
     keys.save(tx, Key(actor.iri + MAIN_KEY, actor.iri, actor.host, key_pair.public, key_pair.private, now, None))
     site.forget_public_key(actor.iri + MAIN_KEY)
-    if actor.kind != "Application":
-        keys.save(tx, Key(actor.iri + PROOF_KEY, actor.iri, actor.host, proofs.public, proofs.private, now, None))
-        site.forget_public_key(actor.iri + PROOF_KEY)
+    keys.save(tx, Key(actor.iri + PROOF_KEY, actor.iri, actor.host, proofs.public, proofs.private, now, None))
+    site.forget_public_key(actor.iri + PROOF_KEY)
     note(tx, "actor")  # its document shows them
     announce_profile(tx, site, actor)
 
@@ -407,6 +409,9 @@ def ensure_instance_actor(tx: Tx, site: Site) -> Actor:
         check_url(tx, site)
     push_keys.ensure(tx, site)
     if known is not None:
+        if keys.by_id(tx, known.iri + PROOF_KEY) is None:  # made before institutions signed agreements
+            _add_proof_key(tx, site, known.iri)
+            note(tx, "actor")
         return known
     return add_actor(
         tx,

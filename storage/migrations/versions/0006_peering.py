@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.BigInteger(), nullable=True),
         sa.Column("believed_at", sa.BigInteger(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("left_out", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_directories"),
         sa.UniqueConstraint("url", name="uq_directories_url"),
@@ -301,6 +302,7 @@ def upgrade() -> None:
     op.add_column("decisions", sa.Column("effects", sa.Text(), nullable=True))
     op.add_column("decisions", sa.Column("facts", sa.LargeBinary(), nullable=True))
     op.create_index("ix_decisions_activity_id", "decisions", ["activity_id"], unique=False)
+    op.create_index("ix_troubles_position", "troubles", ["position"], unique=False)
     op.add_column("links", sa.Column("epoch", sa.Integer(), server_default="0", nullable=False))
     op.add_column("links", sa.Column("sequence", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("links", sa.Column("kept", sa.Text(), nullable=True))

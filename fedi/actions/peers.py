@@ -1,0 +1,392 @@
+"""What admins do about peering: offer terms to an institution, review, sign, refuse or withdraw, change them, suspend, resume, give
+notice and end. Each act writes the agreement and its events, the audit log, how we stand to the peer, and what it is told.
+
+`who` is the name of an admin, `command line`, or `fedi` for what its time has come for. What the other side says is
+`fedi.actions.peer_heard`.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from federation.agreement import Terms, build, read
+from federation.institution import Found
+from federation.peering import Move, Refusal
+from federation.terms import check
+from federation.terms_compared import Row, compare, widens
+from fedi.actions import peer_keys, peer_states, scopes, suspensions
+from fedi.actions.own_terms import our_terms
+from fedi.actions.peer_keys import our_fingerprint
+from fedi.actions.peer_states import Act
+from fedi.context import Site
+from fedi.errors import Forbidden, Invalid, NotFound
+from storage import agreements, audit, peers
+from storage.agreements import IN_FORCE, AgreementRow
+from storage.events import note
+from storage.metadata import Tx
+from storage.peers import Peer
+
+__all__ = [
+    "agree_alone", "change", "compared", "draft", "end", "invite", "notice", "our_fingerprint", "our_terms", "refuse", "resume",
+    "review", "set_stance", "set_tier", "sign", "suspend", "withdraw",
+]  # fmt: skip
+
+COMMAND_LINE = "command line"
+MAX_REASON = 2_000
+_YEAR = 365 * 86_400_000
+
+
+def compared(tx: Tx, site: Site, agreement_id: int) -> tuple[Row, ...]:
+    """An agreement's terms beside those in force with that peer, or else our own. Raises NotFound."""
+    row = _row(tx, agreement_id)
+    current = agreements.in_force(tx, row.host)
+    ours = read(current.document).terms if current is not None and current.id != row.id else our_terms(site)
+    return compare(ours, read(row.document).terms)
+
+
+def draft(tx: Tx, site: Site, who: str, found: Found, terms: Terms) -> AgreementRow:
+    """Write terms for an institution down without telling it. Raises Invalid or Malformed."""
+    row = _written(tx, site, found, terms, replaces=None)
+    agreements.insert(tx, replace(row, state="draft"))
+    _note(tx, site, who, "peer.draft", found.host, {"version": row.version, "digest": row.digest})
+    return replace(row, state="draft")
+
+
+def invite(tx: Tx, site: Site, who: str, found: Found, terms: Terms, *, fingerprint: str | None = None) -> AgreementRow:
+    """Offer terms to an institution that was looked up, signed by ours; the row comes back.
+
+    `fingerprint` is that of its key as its admin gave it. Without it, and without a directory that confirms the key, what they
+    sign waits here until `sign` confirms the key. Raises Invalid (also when it speaks of no agreements) or Malformed.
+    """
+    if not found.speaks:
+        raise Invalid(
+            f"{found.host} does not say that it understands agreements"
+            f"{f' ({found.software})' if found.software else ''}; agree alone instead: fedi peer agree-alone {found.host}",
+            code="not-spoken",
+        )
+    peer = _peer(tx, site, found.host)
+    _not_blocked(peer)
+    _speaker(tx, peer, found)
+    if found.key is None:
+        raise Invalid(f"{found.host} lists no key for agreements.", code="no-key")
+    peer_keys.pin(tx, site, who, peer, found.key, fingerprint, needed=False)
+    current = agreements.in_force(tx, found.host)
+    replaces = current.iri if current is not None and not peer.one_sided else None
+    return _offer(tx, site, who, _written(tx, site, found, terms, replaces=replaces), "peer.invite", "offered", None)
+
+
+def change(
+    tx: Tx, site: Site, who: str, host: str, terms: Terms, *, pause: bool | None = None, reason: str | None = None
+) -> AgreementRow:
+    """Offer new terms in place of those in force, which stay until both have signed.
+
+    `pause`: what is not public waits for the peer until then; by default where the new terms let less flow. Raises Invalid when
+    there is nothing in force, or Malformed.
+    """
+    current = agreements.in_force(tx, host)
+    peer = peers.by_host(tx, host)
+    if current is None or peer is None:
+        raise Invalid(
+            f"There is no agreement with {host} in force; «fedi peer invite» begins one.", code="no-agreement"
+        )
+    if peer.one_sided:
+        raise Invalid(
+            f"{host} has signed nothing; «fedi peer agree-alone» changes what we alone agreed to.", code="one-sided"
+        )
+    before = read(current.document).terms
+    tighter = any(row.relation == "narrower" and row.field in _OPENING for row in compare(before, terms))
+    found = Found(
+        host, peer_states.other_party(site, current), None, None, None, peer.software, peer.version, speaks=True
+    )
+    row = _written(tx, site, found, terms, replaces=current.iri)
+    row = replace(row, pause="private" if (tighter if pause is None else pause) else None)
+    wider = ", ".join(widens(before, terms))
+    text = f"offered new terms{f', wider in: {wider}' if wider else ''}"
+    return _offer(tx, site, who, row, "peer.change", text, reason)
+
+
+_OPENING = ("visibility", "groups", "personal_data", "media", "erasure_within")
+"""The fields that say what flows and what becomes of it: where they are tightened, nothing private flows under the old ones."""
+
+
+def review(tx: Tx, site: Site, who: str, agreement_id: int) -> AgreementRow:
+    """Tell the other side that its offer is being looked at. Raises NotFound or Invalid."""
+    row = _row(tx, agreement_id)
+    _make(
+        tx,
+        site,
+        row.host,
+        Act(who, Move(kind="review", by="ours", offer=row.offer), "is being looked at", audited="peer.review"),
+    )
+    return _row(tx, agreement_id)
+
+
+def sign(tx: Tx, site: Site, who: str, agreement_id: int, *, fingerprint: str | None = None) -> AgreementRow:
+    """Sign what they offered; or, of what we offered and they signed, confirm their key. Then it is in force.
+
+    The first time `fingerprint` must be that of their key as their admin gave it, by another way than this one, unless a
+    followed directory confirms it. Raises NotFound or Invalid, which says what to do.
+    """
+    row = _row(tx, agreement_id)
+    peer = _peer(tx, site, row.host)
+    _not_blocked(peer)
+    there = peer_states.other_party(site, row)
+    if peer.instance_actor is None:
+        raise Invalid(f"Who speaks for {row.host} is being looked up; try again in a minute.", code="not-looked-up")
+    if peer.instance_actor != there:
+        raise Invalid(
+            f"The offer is by {there}, but for {row.host} speaks {peer.instance_actor}: refuse it.", code="wrong-party"
+        )
+    multikey = peer_keys.their_key(tx, site, row, there)
+    if row.ours:
+        if multikey is None:
+            raise Invalid(f"You offered this; {row.host} signs it.", code="own-offer")
+        peer_keys.pin(tx, site, who, peer, multikey, fingerprint, needed=True)
+        act = Act(
+            who, Move(kind="confirm", by="ours", offer=row.offer), "their key is confirmed", audited="peer.confirm"
+        )
+    else:
+        if multikey is None:
+            raise Invalid(f"{row.host} has not signed its own offer; refuse it.", code="no-proof")
+        if row.state in ("offered", "review"):
+            peer_keys.pin(tx, site, who, peer, multikey, fingerprint, needed=True)
+        move = Move(kind="sign", by="ours", offer=row.offer, digest=row.digest, trusted=True)
+        act = Act(who, move, "signed", proofs=peer_keys.signed(tx, site, row), audited="peer.sign")
+    _make(tx, site, row.host, act)
+    return _row(tx, agreement_id)
+
+
+def refuse(tx: Tx, site: Site, who: str, agreement_id: int, reason: str) -> AgreementRow:
+    """Refuse what they offered, with the reason, which they are told. Raises NotFound or Invalid."""
+    row = _row(tx, agreement_id)
+    move = Move(kind="refuse", by="ours", offer=row.offer)
+    _make(tx, site, row.host, Act(who, move, "refused", reason=_reason(reason), audited="peer.refuse"))
+    return _row(tx, agreement_id)
+
+
+def withdraw(tx: Tx, site: Site, who: str, agreement_id: int) -> AgreementRow:
+    """Take back what we offered. Raises NotFound or Invalid."""
+    row = _row(tx, agreement_id)
+    if row.state == "draft":
+        agreements.change(tx, row.id, state="withdrawn", changed_at=site.clock())
+        _note(tx, site, who, "peer.withdraw", row.host, {"version": row.version})
+    else:
+        move = Move(kind="withdraw", by="ours", offer=row.offer)
+        _make(tx, site, row.host, Act(who, move, "withdrawn", audited="peer.withdraw"))
+    return _row(tx, agreement_id)
+
+
+def suspend(tx: Tx, site: Site, who: str, host: str, reason: str, until: int | None = None) -> None:
+    """Stop all that is between us and a peer, at once; nothing is lost, and `resume` brings it back. At `until` (ms; 30 days from
+    now at most and by default) it ends for good. Also for a peer that nothing is agreed with. Raises Invalid."""
+    reason = _reason(reason)
+    peer = _peer(tx, site, host)
+    _not_blocked(peer)
+    if agreements.in_force(tx, host) is None or peer.one_sided:
+        if peer.stance == "suspended":
+            raise Invalid(f"{host} is suspended already.", code="suspended")
+        peers.change(tx, host, reason=reason, suspended_by="ours")
+        suspensions.began(tx, site, host, until)
+        _row_shows(tx, site, who, host, "suspended", "suspend", reason)
+        _note(tx, site, who, "peer.suspend", host, {"reason": reason})
+        scopes.agreement_changed(tx, site, host)
+        return
+    act = Act(who, Move(kind="suspend", by="ours"), "suspended", reason=reason, until=until, audited="peer.suspend")
+    _make(tx, site, host, act)
+
+
+def resume(tx: Tx, site: Site, who: str, host: str) -> None:
+    """End our suspension of a peer: follows are as they were, and what was missed is caught up with. If they suspended us as
+    well, it goes on when they resume, too. Raises Invalid."""
+    peer = _peer(tx, site, host)
+    if agreements.in_force(tx, host) is None or peer.one_sided:
+        if peer.stance != "suspended":
+            raise Invalid(f"{host} is not suspended.", code="not-suspended")
+        peers.change(tx, host, suspended_by=None, reason=None)
+        suspensions.over(tx, site, host)
+        _row_shows(tx, site, who, host, "active", "resume", None)
+        _note(tx, site, who, "peer.resume", host, {})
+        scopes.agreement_changed(tx, site, host)
+        return
+    _make(tx, site, host, Act(who, Move(kind="resume", by="ours"), "resumed", audited="peer.resume"))
+
+
+def notice(tx: Tx, site: Site, who: str, host: str, at: int, reason: str) -> None:
+    """Tell a peer that the agreement ends at `at` (ms); until then it is in force. Raises Invalid."""
+    if at <= site.clock():
+        raise Invalid("The time of the end is past; «fedi peer end» ends it now.", code="past")
+    move = Move(kind="notice", by="ours", at=at)
+    _make(tx, site, host, Act(who, move, "ends by notice", reason=_reason(reason), audited="peer.notice"))
+
+
+def end(tx: Tx, site: Site, who: str, host: str, reason: str) -> None:
+    """End what is agreed with a peer, now and for good; a new agreement can be signed later. Raises Invalid.
+
+    Whoever is no program asks by `fedi.actions.pending`, so that a second admin agrees.
+    """
+    reason = _reason(reason)
+    peer = _peer(tx, site, host)
+    if agreements.in_force(tx, host) is None or peer.one_sided:
+        if peer.stance not in ("agreed", "suspended"):
+            raise Invalid(f"There is nothing agreed with {host}.", code="no-agreement")
+        _row_shows(tx, site, who, host, "ended", "end", reason)
+        peers.change(tx, host, tier="public", one_sided=False, suspended_by=None)
+        suspensions.ended(tx, site, host, "ended")
+        _note(tx, site, who, "peer.end", host, {"reason": reason})
+        scopes.agreement_changed(tx, site, host)
+        note(tx, "policy")
+        return
+    _make(tx, site, host, Act(who, Move(kind="end", by="ours"), "ended", reason=reason, audited="peer.end"))
+
+
+def agree_alone(tx: Tx, site: Site, who: str, host: str, terms: Terms) -> AgreementRow:
+    """Agree to terms for a peer whose software knows no agreements (Mastodon, Lemmy): what it would sign we keep by ourselves,
+    and say everywhere that it is one-sided. Raises Invalid when the other side has signed one, or Malformed."""
+    peer = _peer(tx, site, host)
+    _not_blocked(peer)
+    current = agreements.in_force(tx, host)
+    if current is not None and not peer.one_sided:
+        raise Invalid(f"{host} has signed an agreement; «fedi peer change» offers other terms.", code="agreed")
+    if peer.stance == "suspended":
+        raise Invalid(f"{host} is suspended; resume it first.", code="suspended")
+    there = peer.instance_actor or f"https://{host}/"
+    found = Found(host, there, None, None, None, peer.software, peer.version, speaks=False)
+    row = _written(tx, site, found, terms, replaces=current.iri if current is not None else None)
+    now = site.clock()
+    if current is not None:
+        agreements.change(tx, current.id, state="replaced", changed_at=now)
+    row = replace(row, state="active")
+    agreements.insert(tx, row)
+    peer_states.event(tx, site, row, who, "sign", "agreed by us alone: the other side speaks of no agreements")
+    peers.change(
+        tx, host, stance="agreed", one_sided=True, reason=None, tier="agreed" if peer.tier == "public" else peer.tier
+    )
+    suspensions.restored(tx, site, host)
+    _note(tx, site, who, "peer.agree-alone", host, {"version": row.version, "digest": row.digest})
+    scopes.agreement_changed(tx, site, host)
+    note(tx, "policy")
+    return row
+
+
+def set_tier(tx: Tx, site: Site, host: str, tier: str, reason: str) -> None:
+    """How far a peer is trusted, as its probes show: `public`, `agreed` or `members`. Raises Invalid for more than is agreed."""
+    peer = peers.by_host(tx, host)
+    if peer is None or tier not in peers.TIERS:
+        raise Invalid(f"There is no peer {host}, or no tier {tier}.", code="tier")
+    if tier != "public" and "agreed" not in (peer.stance, peer.stance_before):
+        raise Invalid(f"There is no agreement with {host} in force.", code="no-agreement")
+    if peer.tier == tier:
+        return
+    peers.change(tx, host, tier=tier)
+    row = agreements.in_force(tx, host)
+    if row is not None:
+        peer_states.event(tx, site, row, "fedi", "tier", f"tier {peer.tier} -> {tier}: {reason}")
+    _note(tx, site, "fedi", "peer.tier", host, {"before": peer.tier, "tier": tier, "reason": reason[:MAX_REASON]})
+    scopes.agreement_changed(tx, site, host)
+
+
+def set_stance(tx: Tx, site: Site, who: str, host: str, stance: str, reason: str) -> None:
+    """Block or limit a host that nothing is agreed with, or take that back (`none`). Raises Invalid."""
+    if stance not in ("none", "limited", "blocked"):
+        raise Invalid("A host is none, limited or blocked; what is agreed comes by agreements.", code="stance")
+    peer = _peer(tx, site, host)
+    if agreements.in_force(tx, host) is not None and stance != "blocked":
+        raise Invalid(f"There is an agreement with {host}; suspend or end it.", code="agreed")
+    peers.change(tx, host, stance=stance, stance_before=None, reason=_reason(reason) if stance != "none" else None)
+    _note(tx, site, who, "peer.stance", host, {"before": peer.stance, "stance": stance, "reason": reason[:MAX_REASON]})
+    note(tx, "policy")
+
+
+def _offer(
+    tx: Tx, site: Site, who: str, row: AgreementRow, audited: str, text: str, reason: str | None
+) -> AgreementRow:
+    row = replace(row, proofs=peer_keys.signed(tx, site, row))
+    move = Move(kind="offer", by="ours", offer=row.offer, iri=row.iri, version=peer_states.version_of(site, row))
+    _make(tx, site, row.host, Act(who, move, text, reason=reason, new=row, proofs=row.proofs, audited=audited))
+    return _row(tx, row.id)
+
+
+def _written(tx: Tx, site: Site, found: Found, terms: Terms, *, replaces: str | None) -> AgreementRow:
+    """A row for terms of ours, not signed yet, its version the next with this peer."""
+    if found.instance_actor is None:
+        raise Invalid(f"No actor speaks for {found.host}.", code="not-looked-up")
+    now = site.clock() // 1000 * 1000
+    starts = terms.starts if terms.starts is not None else now
+    terms = check(replace(terms, starts=starts, ends=terms.ends if terms.ends is not None else starts + _YEAR))
+    if terms.ends is not None and terms.ends <= site.clock():
+        raise Invalid("ends: these terms are over already.", code="over")
+    number = max((row.version for row in agreements.of_host(tx, found.host)), default=0) + 1
+    made = site.new_id()
+    document = build(
+        iri=site.iri(f"/peering/agreements/{made}/v{number}"),
+        version=number,
+        parties=(site.instance_iri, found.instance_actor),
+        terms=terms,
+        replaces=replaces,
+    )
+    row = peer_states.row_of(
+        site, found.host, site.iri(f"/peering/offers/{made}"), read(document), ours=True, pause=None
+    )
+    return replace(row, id=made)
+
+
+def _make(tx: Tx, site: Site, host: str, act: Act) -> None:
+    refusal = peer_states.make(tx, site, host, act)
+    if refusal is not None:
+        raise _problem(refusal)
+
+
+def _problem(refusal: Refusal) -> Invalid:
+    return Invalid(f"{refusal.text[:1].upper()}{refusal.text[1:]}.", code=refusal.code)
+
+
+def _row(tx: Tx, agreement_id: int) -> AgreementRow:
+    row = agreements.by_id(tx, agreement_id) if 0 < agreement_id < 2**63 else None
+    if row is None:
+        raise NotFound("There is no such agreement.")
+    return row
+
+
+def _peer(tx: Tx, site: Site, host: str) -> Peer:
+    peers.meet(tx, host, site.clock())
+    found = peers.by_host(tx, host)
+    if found is None:
+        raise NotFound(f"There is no peer {host}.")
+    return found
+
+
+def _not_blocked(peer: Peer) -> None:
+    if peer.stance == "blocked":
+        raise Forbidden(
+            f"{peer.host} is blocked here; «fedi peer stance {peer.host} none» takes that back.", code="blocked"
+        )
+
+
+def _speaker(tx: Tx, peer: Peer, found: Found) -> None:
+    """Note who speaks for a host, which an admin has just looked up."""
+    if peer.instance_actor not in (None, found.instance_actor):
+        current = agreements.in_force(tx, peer.host)
+        if current is not None:
+            raise Invalid(
+                f"For {peer.host} speaks {found.instance_actor} now, but the agreement is with {peer.instance_actor}.",
+                code="wrong-party",
+            )
+    peers.change(tx, peer.host, instance_actor=found.instance_actor)
+
+
+def _row_shows(tx: Tx, site: Site, who: str, host: str, state: str, kind: str, reason: str | None) -> None:
+    """The state of what we agreed to alone, if there is such a row."""
+    row = agreements.in_force(tx, host)
+    if row is not None and row.state in IN_FORCE:
+        agreements.change(tx, row.id, state=state, reason=reason, changed_at=site.clock())
+        peer_states.event(tx, site, row, who, kind, reason or kind)
+
+
+def _reason(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise Invalid("Give a reason: the other side, and whoever looks later, will want to know.", code="reason")
+    return text[:MAX_REASON]
+
+
+def _note(tx: Tx, site: Site, who: str, action: str, host: str, body: dict[str, Any]) -> None:
+    audit.add(tx, site.new_id(), site.clock(), who, action, host, body)
