@@ -90,6 +90,32 @@ def recipients(tx: Tx, positions: list[int], hosts: list[str]) -> dict[tuple[str
     return found
 
 
+def hosts_of(tx: Tx, positions: list[int], limit: int) -> dict[int, list[str]]:
+    """The hosts at which somebody is in the audience of each of these rows, at most so many in all; in order."""
+    followed = (
+        select(audiences.c.position, actors.c.host)
+        .select_from(audiences)
+        .join(outbox, outbox.c.position == audiences.c.position)
+        .join(follows, and_(follows.c.target_id == audiences.c.followers_of, follows.c.state == "accepted"))
+        .join(actors, actors.c.id == follows.c.follower_id)
+        .where(
+            audiences.c.position.in_(positions),
+            ~actors.c.local,
+            actors.c.state == "active",
+            follows.c.created_at <= outbox.c.created_at,
+            _NOT_LEFT_OUT,
+        )
+    )
+    named = select(audiences.c.position, audiences.c.host).where(
+        audiences.c.position.in_(positions), audiences.c.host.isnot(None)
+    )
+    both = union(followed, named).subquery()
+    found: dict[int, list[str]] = defaultdict(list)
+    for position, host in tx.execute(select(both).order_by(both.c.host, both.c.position).limit(limit)):
+        found[position].append(host)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """Somebody who gets a row: where, and whether they were named when it was written or follow."""

@@ -87,6 +87,11 @@ def by_host(tx: Tx, host: str) -> Link | None:
     return one_of(tx, select(*_LINK).where(links.c.host == host), Link)
 
 
+def by_hosts(tx: Tx, hosts: list[str]) -> dict[str, Link]:
+    """The links to these hosts, by host."""
+    return {link.host: link for link in all_of(tx, select(*_LINK).where(links.c.host.in_(hosts)), Link)}
+
+
 def everyone(tx: Tx) -> list[Link]:
     """Every link, by host."""
     return all_of(tx, select(*_LINK).order_by(links.c.host), Link)

@@ -18,6 +18,7 @@ troubles = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", Time, nullable=False),
     Index("ix_troubles_host", "host", "id"),
+    Index("ix_troubles_position", "position"),
 )
 
 
@@ -41,6 +42,18 @@ _TROUBLE = columns(troubles, Trouble)
 def add(tx: Tx, trouble: Trouble) -> None:
     """Keep why a delivery ended without having been taken."""
     insert_new(tx, troubles, {column.name: getattr(trouble, column.name) for column in _TROUBLE})
+
+
+def is_known(tx: Tx, host: str, position: int) -> bool:
+    """Whether it is known already that a row was not taken by a host."""
+    query = select(troubles.c.id).where(troubles.c.host == host, troubles.c.position == position)
+    return tx.scalar(query.limit(1)) is not None
+
+
+def of_rows(tx: Tx, positions: list[int]) -> list[Trouble]:
+    """The troubles with these rows of the log, oldest first."""
+    query = select(*_TROUBLE).where(troubles.c.position.in_(positions)).order_by(troubles.c.id)
+    return all_of(tx, query, Trouble)
 
 
 def by_id(tx: Tx, trouble_id: int) -> Trouble | None:

@@ -82,6 +82,31 @@ def show(which: Which, as_json: AsJson = False, config: ConfigPath = None) -> No
 
 
 @app.command()
+def post(
+    iri: Annotated[str, typer.Argument(metavar="ADDRESS", help="The address of a post of somebody here.")],
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """What became of one post at each other server: taken, on its way, or not taken and why."""
+    with opened(config) as site:
+        from fedi import deliveries
+        from storage import posts
+
+        def unit(tx: "Tx") -> "list[deliveries.Delivery] | None":
+            found = posts.by_iri(tx, iri)
+            return None if found is None else deliveries.of_post(tx, site, found)
+
+        found = site.db.read_now(unit)
+    if found is None:
+        raise CommandError(f"no post with the address {iri!r} is known here")
+    rows = [{"host": one.host, "state": one.state, "why": one.why, "at": timestamp(one.at)} for one in found]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, ("host", "state", "why", "at"), none="no other server gets it")
+
+
+@app.command()
 def retry(which: Which, config: ConfigPath = None) -> None:
     """Try a host now, also one that was given up; or go back to the activity of a trouble and send from there on.
 
