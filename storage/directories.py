@@ -21,6 +21,7 @@ directories = Table(
     Column("asked_at", Time),
     Column("believed_at", Time),
     Column("problem", Text),  # why the last try failed
+    Column("left_out", Text),  # which entries of the last could not be read, and why
     Column("created_at", Time, nullable=False),
 )
 directory_entries = Table(
@@ -53,6 +54,7 @@ class DirectoryRow:
     asked_at: int | None
     believed_at: int | None
     problem: str | None
+    left_out: str | None
     created_at: int
 
 

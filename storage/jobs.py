@@ -133,6 +133,12 @@ def forget_failed(tx: Tx, kind: str, name: str) -> None:
     tx.execute(delete(jobs).where(jobs.c.kind == kind, jobs.c.name == name, jobs.c.state == "failed"))
 
 
+def waits(tx: Tx, kind: str, name: str) -> bool:
+    """Whether this work waits, or is done now."""
+    query = select(jobs.c.id).where(jobs.c.kind == kind, jobs.c.name == name, jobs.c.state != "failed")
+    return tx.scalar(query) is not None
+
+
 def by_id(tx: Tx, job_id: int) -> Job | None:
     """The job with this id."""
     return one_of(tx, select(*_ROW).where(jobs.c.id == job_id), Job)

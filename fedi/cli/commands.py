@@ -25,6 +25,7 @@ _COMMANDS = {
     "delivery": ("delivery", "app"),
     "received": ("received", "app"),
     "peer": ("peer", "app"),
+    "directory": ("directory", "app"),
     "pending": ("pending", "app"),
     "twin": ("twin", "app"),
     "search": ("search", "app"),

@@ -133,7 +133,8 @@ def _nodeinfo(tx: Tx, site: Site, version: str) -> Ready:
             "nodeName": site.config.name,
             "nodeDescription": site.config.description,
             "upstream": {"name": "Mastodon"},
-        },
+        }
+        | ({"ror": site.config.ror} if site.config.ror else {}),
     )
     if version == "2.0":
         document["version"] = "2.0"

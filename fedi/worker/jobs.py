@@ -18,10 +18,12 @@ from fedi.worker import envelopes, statuses, suspending
 from fedi.worker.auditing import audit_job
 from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
+from fedi.worker.directories import look_after, read_directory
 from fedi.worker.later import Later
 from fedi.worker.moving import move
 from fedi.worker.narrowing import narrow
 from fedi.worker.parting import part
+from fedi.worker.pending import do_pending
 from fedi.worker.polls import tell_poll
 from fedi.worker.probing import probe, probe_those_due
 from fedi.worker.pushing import push
@@ -74,6 +76,8 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "audit": audit_job,
     "backfill": backfill,
     "card": card,
+    "directories": look_after,
+    "directory": read_directory,
     "catch-up": suspending.catch_up,
     "envelopes": envelopes.look_after,
     "files": sweeping.remove_files,
@@ -83,6 +87,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "narrow": narrow,
     "nodeinfo": nodeinfo,
     "part": part,
+    "pending": do_pending,
     "peerings": statuses.peerings,
     "poll": tell_poll,
     "probe": probe,
