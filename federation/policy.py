@@ -110,11 +110,8 @@ def _steps(policy: Policy, facts: Facts) -> Iterator[Step]:
         if found is None:
             yield Step(name, matched=False, why=built_in.passes(name, facts))
             continue
-        refused = found.verdict is Verdict.REJECT
-        yield Step(
-            name, matched=True, why=found.text, effect=found.verdict.value if refused else " ".join(found.effects)
-        )
-        if refused:
+        yield Step(name, matched=True, why=found.text, effect=" ".join(found.effects) or found.verdict.value)
+        if found.verdict is Verdict.REJECT:
             return
     for rule in policy.compiled.rules:
         step = _step(rule, facts)
@@ -136,11 +133,12 @@ def _step(rule: Rule, facts: Facts) -> Step:
         said.append(f"rate: {number} came, more than {rule.rate.number} fit")
         if not in_rate(rule, facts):
             return Step(rule.id, matched=False, why=said[-1])
+    why = "; ".join(said) or "always"
     verdict = _verdict(rule, facts)
-    effect = rule.then if verdict is rule.verdict or verdict is None else f"{rule.then} {verdict.value}"
-    return Step(
-        rule.id, matched=True, why="; ".join(said) or "always", effect=f"observe {effect}" if rule.observe else effect
-    )
+    if verdict is None and not rule.effects:
+        return Step(rule.id, matched=True, why=f"{why}; {rule.then} means nothing in direction {facts.direction}")
+    effect = rule.then if verdict in (rule.verdict, None) else f"{rule.then} {verdict.value}"
+    return Step(rule.id, matched=True, why=why, effect=f"observe {effect}" if rule.observe else effect)
 
 
 def _verdict(rule: Rule, facts: Facts) -> Verdict | None:

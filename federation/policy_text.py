@@ -14,7 +14,9 @@ import re2
 
 PATTERN = 1_000
 """Characters that one pattern or keyword may have."""
+_MEMORY_OF_ONE = 1 << 19
 _MEMORY = 64 << 20
+"""Bytes for one pattern, and for all together: a pattern takes time by the length of the text times its own size."""
 _UNSEEN = dict.fromkeys(
     map(ord, "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufe0f\ufeff")
 )
@@ -76,6 +78,7 @@ def _compiled(pattern: str) -> "re2._Regexp":
 def _options() -> "re2.Options":
     made = re2.Options()
     made.log_errors = False
+    made.max_mem = _MEMORY_OF_ONE
     return made
 
 
@@ -85,6 +88,7 @@ class Patterns:
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = tuple(patterns)
         self._set = self._made()
+        self._each: list[re2._Regexp] = []
 
     def _made(self) -> "re2.Set | None":
         options = _options()
@@ -104,5 +108,10 @@ class Patterns:
         text = _whole(text)
         seen = self._set.Match(text) if self._set is not None else None
         if not seen:
-            return [at for at, pattern in enumerate(self._patterns) if finds(pattern, text)]
+            return [at for at, one in enumerate(self._one_by_one()) if one.search(text) is not None]
         return [at - 1 for at in seen if at]
+
+    def _one_by_one(self) -> "list[re2._Regexp]":
+        if not self._each:
+            self._each = [re2.compile(pattern, _options()) for pattern in self._patterns]
+        return self._each

@@ -146,6 +146,7 @@ def test_a_limited_host_stays_limited_whatever_a_rule_allows() -> None:
     allowed = policy(Rule("ok", (), Verdict.ACCEPT))
     assert decide(allowed, facts(stance="limited")).verdict is Verdict.LIMIT
     assert decide(allowed, facts(stance="limited")).because == ("stance", "ok")
+    assert explain(allowed, facts(stance="limited"))[0].effect == "limit"
     refused = policy(Rule("no", (), Verdict.REJECT))
     assert decide(refused, facts(stance="limited")).verdict is Verdict.REJECT
 
