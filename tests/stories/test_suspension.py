@@ -1,0 +1,302 @@
+"""A peering is suspended and resumed: nothing goes either way meanwhile, every follow is back and every post arrives; what is
+ended is listed for whom it concerns, and what was lost on the way is found by its number."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from fedi import fetching, health, visibility
+from fedi.actions import follows, posts, suspensions
+from fedi.actions.posts import Draft
+from fedi.worker import jobs as worker_jobs
+from storage import actors, jobs, links, notifications, peers, received, sequences, severed, troubles
+from storage import follows as follow_rows
+from storage.actors import Actor
+from storage.links import Link
+from storage.metadata import Tx
+from storage.posts import Post
+from storage.sequences import Heard
+from storage.timelines import Page
+from tests.stories.conftest import Three
+from tests.world import Instance, Peer, call, settle
+
+pytestmark = pytest.mark.anyio
+
+
+def agreed(one: Instance, other: Instance) -> None:
+    """What a signed agreement makes of a peer."""
+    host, actor = other.site.config.host, other.site.instance_iri
+
+    def unit(tx: Tx) -> None:
+        peers.meet(tx, host, one.site.clock())
+        peers.change(tx, host, stance="agreed", instance_actor=actor, tier="members")
+
+    one.write(unit)
+
+
+async def follow(instance: Instance, person: Actor, handle: str) -> Actor:
+    target = await fetching.actor(instance.site, handle)
+    instance.write(lambda tx: follows.follow(tx, instance.site, person, target))
+    return target
+
+
+def publish(instance: Instance, author: Actor, text: str, **more: Any) -> Post:
+    return instance.write(lambda tx: posts.publish(tx, instance.site, author, Draft(text, **more)))
+
+
+async def friends(three: Three) -> tuple[Actor, Actor]:
+    """Ada of alpha and bea of beta, who follow each other; their universities have agreed."""
+    alpha, beta, _ = three.all
+    ada, bea = alpha.person("ada"), beta.person("bea")
+    await follow(alpha, ada, "bea@beta.example")
+    await follow(beta, bea, "ada@alpha.example")
+    agreed(alpha, beta)
+    agreed(beta, alpha)
+    await settle(alpha, beta)
+    return ada, bea
+
+
+def link(instance: Instance, host: str) -> Link:
+    found = instance.read(lambda tx: links.by_host(tx, host))
+    assert found is not None
+    return found
+
+
+def edges(instance: Instance) -> set[tuple[int, int, str]]:
+    def unit(tx: Tx) -> set[tuple[int, int, str]]:
+        return {
+            (follow.follower_id, follow.target_id, follow.state)
+            for actor in actors.local(tx)
+            for follow in (*follow_rows.followers(tx, actor.id, 100), *follow_rows.following(tx, actor.id, 100))
+        }
+
+    return instance.read(unit)
+
+
+def suspend(instance: Instance, host: str) -> None:
+    instance.write(lambda tx: suspensions.began(tx, instance.site, host, None))
+
+
+async def resume(instance: Instance, other: Instance) -> None:
+    """It goes on; the other side, which was told to come back in an hour, does."""
+    host = instance.site.config.host
+    instance.write(lambda tx: suspensions.over(tx, instance.site, other.site.config.host))
+    other.write(lambda tx: links.wake(tx, host, other.site.clock()))
+    await settle(instance, other)
+
+
+async def test_nothing_goes_either_way_and_all_of_it_comes_after(three: Three) -> None:
+    alpha, beta, _ = three.all
+    ada, bea = await friends(three)
+    before = publish(beta, bea, "before")
+    await settle(alpha, beta)
+    known = edges(alpha), edges(beta)
+    suspend(alpha, "beta.example")
+    theirs = [publish(beta, bea, f"from beta {number}") for number in range(3)]
+    ours = [publish(alpha, ada, f"from alpha {number}") for number in range(3)]
+    three.world.sent.clear()
+    await settle(alpha, beta)
+
+    assert not any(alpha.has(post.iri) for post in theirs)
+    assert not any(beta.has(post.iri) for post in ours)
+    assert [host for host, _, body in three.world.sent if b"from alpha" in body] == []
+    hidden = alpha.read(lambda tx: visibility.seen(tx, visibility.person(ada.id), [alpha.post(before.iri).id]))
+    assert hidden == {}  # what came before is not shown, and not lost
+    assert (edges(alpha), edges(beta)) == known
+    waiting = link(beta, "alpha.example")
+    assert waiting.failures == 1  # it was told to come back, and its cursor waits
+    assert waiting.cursor < waiting.wanted
+    assert beta.read(lambda tx: troubles.newest(tx, 10)) == []
+
+    await resume(alpha, beta)
+    assert [alpha.post(post.iri).author_id for post in theirs] == [alpha.actor(bea.iri).id] * 3
+    assert [beta.post(post.iri).author_id for post in ours] == [beta.actor(ada.iri).id] * 3
+    assert (edges(alpha), edges(beta)) == known
+    every = [alpha.post(post.iri).id for post in (before, *theirs)]
+    shown = alpha.read(lambda tx: visibility.seen(tx, visibility.person(ada.id), every))
+    assert set(shown) == set(every)
+    for one, other in ((alpha, "beta.example"), (beta, "alpha.example")):
+        now = link(one, other)
+        assert now.cursor >= now.wanted
+        assert one.read(lambda tx: troubles.newest(tx, 10)) == []
+        assert one.read(lambda tx, other=other: sequences.heard(tx, other)).gaps == []  # type: ignore[misc]
+    assert link(alpha, "beta.example").sequence == beta.read(lambda tx: _last(tx, "alpha.example"))
+    assert link(beta, "alpha.example").sequence == alpha.read(lambda tx: _last(tx, "beta.example"))
+
+
+def _last(tx: Tx, host: str) -> int:
+    heard = sequences.heard(tx, host)
+    assert heard is not None
+    return heard.last
+
+
+async def test_what_came_before_and_was_not_worked_out_waits_with_it(three: Three) -> None:
+    alpha, beta, _ = three.all
+    _, bea = await friends(three)
+    post = publish(beta, bea, "on its way")
+    await settle(beta)  # it is on alpha's disk
+    suspend(alpha, "beta.example")
+    await settle(alpha)
+    assert not alpha.has(post.iri)
+    assert alpha.read(received.totals).get("refused", 0) == 0
+    await resume(alpha, beta)
+    assert alpha.has(post.iri)
+
+
+async def test_what_is_private_waits_for_new_terms_and_nothing_else(three: Three) -> None:
+    alpha, beta, _ = three.all
+    ada, bea = await friends(three)
+    publish(alpha, ada, "first words")
+    await settle(alpha, beta)
+    alpha.write(lambda tx: suspensions.pause_private(tx, alpha.site, "beta.example"))
+    private = [publish(alpha, ada, f"in confidence {n}", visibility="followers") for n in range(2)]
+    public = [publish(alpha, ada, f"in public {n}") for n in range(2)]
+    three.world.sent.clear()
+    await settle(alpha, beta)
+    assert [beta.has(post.iri) for post in public] == [True, True]
+    assert [beta.has(post.iri) for post in private] == [False, False]
+    alpha.write(lambda tx: suspensions.unpause(tx, alpha.site, "beta.example"))
+    await settle(alpha, beta)
+    assert [beta.has(post.iri) for post in private] == [True, True]
+    for word in (b"in public 0", b"in public 1", b"in confidence 0", b"in confidence 1"):
+        assert sum(word in body for host, _, body in three.world.sent if host == "beta.example") == 1
+    assert beta.read(lambda tx: sequences.heard(tx, "alpha.example")).gaps == []  # type: ignore[union-attr]
+    assert bea.id
+
+
+async def test_a_suspension_that_is_not_resumed_in_time_severs_and_lists_what_was_lost(three: Three) -> None:
+    alpha, beta, _ = three.all
+    ada, bea = await friends(three)
+    suspend(alpha, "beta.example")
+    lost = alpha.read(lambda tx: suspensions.impact(tx, "beta.example"))
+    assert (lost.following, lost.followers, lost.people) == (1, 1, 1)
+    assert {edge.handle for edge in lost.edges} == {"bea@beta.example"}
+    alpha.write(lambda tx: peers.change(tx, "beta.example", suspended_until=alpha.site.clock() - 1))
+    alpha.write(lambda tx: jobs.add(tx, alpha.site.new_id(), "peerings", "now", {}, alpha.site.clock()))
+    await settle(alpha)
+    peer = alpha.read(lambda tx: peers.by_host(tx, "beta.example"))
+    assert peer is not None
+    assert (peer.stance, peer.suspended_until) == ("blocked", None)  # a timer opens nothing
+    assert edges(alpha) == set()
+    rows = alpha.read(lambda tx: severed.of_person(tx, ada.id))
+    assert {(row.handle, row.following, row.cause) for row in rows} == {
+        ("bea@beta.example", True, "expired"),
+        ("bea@beta.example", False, "expired"),
+    }
+    told = alpha.read(lambda tx: notifications.of_person(tx, ada.id, Page(10)))
+    assert "severed_relationships" in {one.kind for one in told}
+
+    agreed(alpha, beta)  # a new agreement
+    alpha.write(lambda tx: suspensions.restored(tx, alpha.site, "beta.example"))
+    await settle(alpha, beta)
+    assert (ada.id, alpha.actor(bea.iri).id, "accepted") in edges(alpha)
+    left = alpha.read(lambda tx: severed.of_host(tx, "beta.example"))
+    assert [row.following for row in left] == [False]  # who followed ada there does so again from there
+
+
+async def test_a_server_that_knows_nothing_of_peering_is_caught_up_with(three: Three) -> None:
+    alpha = three.alpha
+    ada = alpha.person("ada")
+    peer = Peer(three.world, "mastodon.example", "mastodon")
+    zoe = peer.actor("zoe")
+    await follow(alpha, ada, "zoe@mastodon.example")
+    await settle(alpha)
+    [asked] = peer.got("Follow")
+    await peer.send(alpha, peer.activity("Accept", zoe, asked))
+    await settle(alpha)
+    suspend(alpha, "mastodon.example")
+    note = peer.note(zoe, "missed", published="2099-01-01T00:00:00Z")
+    create = peer.activity("Create", zoe, note)
+    answer = await peer.send(alpha, create)
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) >= 60
+    assert msgspec.json.decode(answer.body)["title"] == "host suspended"
+    peer.documents[f"{zoe}/outbox"] = {
+        "@context": "https://www.w3.org/ns/activitystreams",
+        "id": f"{zoe}/outbox",
+        "type": "OrderedCollection",
+        "orderedItems": [create],
+    }
+    alpha.write(lambda tx: suspensions.over(tx, alpha.site, "mastodon.example"))
+    await settle(alpha)
+    assert alpha.has(note["id"])
+
+
+class Lossy:
+    """An instance behind a disk that forgets: it answers 202 to what has a word in it, and keeps nothing."""
+
+    def __init__(self, app: Any, word: bytes) -> None:
+        self.app = app
+        self.word = word
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        if scope["method"] == "POST" and self.word in message["body"]:
+            await send({"type": "http.response.start", "status": 202, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+
+        async def again() -> Any:
+            return message
+
+        await self.app(scope, again, send)
+
+
+async def ask(instance: Instance, host: str) -> None:
+    """The hourly question to a peer."""
+    job = jobs.Job(0, "status", host, {"host": host}, "working", 1, 0, None, 0, None)
+    await worker_jobs.KINDS["status"](instance.site, job.payload)
+    await settle(instance)
+
+
+async def test_what_was_lost_is_seen_by_its_number_and_comes(three: Three) -> None:
+    alpha, beta, _ = three.all
+    ada, _ = await friends(three)
+    publish(alpha, ada, "one")
+    await settle(alpha, beta)
+    three.world.apps["beta.example"] = Lossy(beta.app, b"LOST WORDS")
+    lost = publish(alpha, ada, "LOST WORDS")
+    after = publish(alpha, ada, "three")
+    await settle(alpha, beta)
+    three.world.apps["beta.example"] = beta.app
+    assert beta.has(after.iri)
+    assert not beta.has(lost.iri)
+    heard = beta.read(lambda tx: sequences.heard(tx, "alpha.example"))
+    assert heard is not None
+    [[first, last, _]] = heard.gaps
+    assert first == last == heard.last - 1
+
+    def long_ago(tx: Tx) -> None:
+        sequences.save_heard(tx, Heard(heard.host, heard.epoch, heard.last, heard.last_at, [[first, last, 0]]))
+
+    beta.write(long_ago)
+    await ask(alpha, "beta.example")  # both see the same
+    for instance, host in ((alpha, "beta.example"), (beta, "alpha.example")):
+        found = instance.read(lambda tx, of=(instance, host): health.of_peer(tx, of[0].site, of[1]))  # type: ignore[misc]
+        assert found is not None
+        assert found.colour == "red"
+        assert "1 of what" in found.words[0]
+    await ask(beta, "alpha.example")
+    assert beta.has(lost.iri)
+    assert beta.read(lambda tx: sequences.heard(tx, "alpha.example")).gaps == []  # type: ignore[union-attr]
+    await ask(alpha, "beta.example")
+    well = alpha.read(lambda tx: health.of_peer(tx, alpha.site, "beta.example"))
+    assert well is not None
+    assert well.missing_out == ()
+    assert well.colour != "red"
+    assert well.status is not None
+    assert well.status["lastReceived"]["seq"] == well.sent_number
+
+
+@pytest.mark.parametrize("path", ["/peering/status", "/peering/log?epoch=1&from=1&to=9"])
+async def test_how_it_goes_is_told_to_the_agreed_peer_alone(three: Three, path: str) -> None:
+    alpha, _, gamma = three.all
+    await friends(three)
+    answer = await call(alpha.app, "GET", f"https://alpha.example{path}", {"accept": "application/activity+json"})
+    assert answer.status == 401
+    with pytest.raises(Exception, match="403"):
+        await fetching.document(gamma.site, f"https://alpha.example{path}")
+    suspend(alpha, "beta.example")
+    with pytest.raises(Exception, match="403"):
+        await fetching.document(three.beta.site, f"https://alpha.example{path}")
