@@ -81,6 +81,7 @@ class Policies:
     ever changes), and how much came of what rules count."""
 
     compiled: dict[int, Compiled] = field(default_factory=dict)
+    digests: dict[int, str] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 

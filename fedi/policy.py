@@ -17,7 +17,9 @@ from federation.hosts import host_of
 from federation.policy import Decision, Policy, Scope, Verdict, counted
 from federation.policy import decide as by_rules
 from federation.policy_compile import Compiled, compile_rules
+from federation.policy_document import read as read_document
 from federation.terms import VISIBILITY
+from federation.vocabulary.actor import ActorDocument
 from fedi.context import Site
 from fedi.facts import Known
 from storage import agreements, decisions, policies
@@ -57,14 +59,25 @@ def _compiled(tx: Tx, site: Site, version: int) -> Compiled:
             row = policies.by_version(tx, version)
             if row is None:
                 raise LookupError(f"there is no version {version} of the policy")
-            from federation.policy_document import read as read_document
-
             document = read_document(row.document)
             found = compile_rules(document.rules, document.default)
+            site.policies.digests[version] = row.digest
         while len(kept) >= _VERSIONS:
-            kept.pop(next(iter(kept)))
+            site.policies.digests.pop(oldest := next(iter(kept)), None)
+            kept.pop(oldest)
         kept[version] = found
     return found
+
+
+def has_rules(policy: Policy) -> bool:
+    """Whether a policy asks more than how we stand to a host, and what an agreement opens."""
+    return bool(policy.compiled.rules) or policy.compiled.default is not Verdict.ACCEPT
+
+
+def name(site: Site, version: int) -> str:
+    """What a version of the policy is called on the wire: its digest, where it was read lately, else its number."""
+    found = site.policies.digests.get(version)
+    return f"sha256:{found}" if found is not None else f"version {version}"
 
 
 def judge(tx: Tx, site: Site, policy: Policy, facts: Facts, *, counts: bool = True) -> Judged:
@@ -118,6 +131,12 @@ def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
 def fetching(tx: Tx, site: Site, host: str) -> Judged:
     """Whether we ask this host for anything, and so take what it answers."""
     return judge(tx, site, current(tx, site), Known(tx, site).host("fetch", host))
+
+
+def of_actor(tx: Tx, site: Site, document: ActorDocument) -> Judged:
+    """Whether an actor that was read at its origin is kept, and how."""
+    facts = Known(tx, site).actor(document, host_of(document.id))
+    return judge(tx, site, current(tx, site), facts, counts=False)
 
 
 def answering(tx: Tx, site: Site, host: str, actor: str | None = None) -> Judged:

@@ -1,6 +1,7 @@
 """Received: every activity that peers sent us, with its state, so that an operator sees what became of it.
 
-`new` -> `done`, or `refused` (will never be taken), `failed` (tried to the end); put off for a later try it is still `new`.
+`new` -> `done`, or `refused` (will never be taken), `failed` (tried to the end), `held` (the policy wants a person to decide:
+then it is `new` again, or `refused`); put off for a later try it is still `new`.
 A row is written twice, when it comes and when it is settled: which worker has it in hand is a matter of its host
 (`storage.claims`), so that nothing is lost when a worker dies, and an index that a change of state would touch has none in
 its condition. Which rows a worker takes next is in `storage.backlog`.
@@ -118,6 +119,9 @@ Index(
     sqlite_where=received.c.settled_at.isnot(None),
     postgresql_where=received.c.settled_at.isnot(None),
 )
+# What waits for a person.
+_IS_HELD = received.c.state == literal_column("'held'")
+Index("ix_received_held", received.c.id, sqlite_where=_IS_HELD, postgresql_where=_IS_HELD)
 # The same activity twice has one effect; only what was authenticated counts, so that nobody can take an id from others.
 # On PostgreSQL a trigger of `storage.partitions` sees to that.
 Index(
@@ -255,6 +259,27 @@ def newest(
     return all_of(tx, query.order_by(received.c.id.desc()).limit(limit), Received)
 
 
+RELEASED = "released"
+"""Reason code of a row that a person let in although the policy wanted it held."""
+
+
+def let_in(tx: Tx, row_id: int, now: int) -> bool:
+    """Work out a row that was held back; False when it is not held (any more)."""
+    held = update(received).where(received.c.id == row_id, received.c.state == "held")
+    values = {"state": "new", "due_at": now, "attempts": 0, "settled_at": None, "code": RELEASED, "problem": None}
+    changed = tx.execute(held.values(**values))
+    if changed.rowcount:
+        note(tx, "received")
+    return changed.rowcount > 0
+
+
+def turn_down(tx: Tx, row_id: int, now: int, code: str, problem: str) -> bool:
+    """Refuse a row that was held back; False when it is not held (any more)."""
+    held = update(received).where(received.c.id == row_id, received.c.state == "held")
+    values = {"state": "refused", "void": True, "settled_at": now, "code": code, "problem": problem}
+    return tx.execute(held.values(**values)).rowcount > 0
+
+
 def replay(tx: Tx, row_id: int, now: int) -> bool:
     """Take a row that was verified once more from the start; False when there is no such row."""
     changed = tx.execute(
@@ -274,7 +299,10 @@ def prune(tx: Tx, *, bodies_before: int, rows_before: int) -> int:
     weeks. Until a row is dropped, its activity is recognised when it comes again.
     """
     full = select(received.c.id).where(
-        received.c.settled_at < bodies_before, received.c.settled_at >= rows_before, received.c.body != b""
+        received.c.settled_at < bodies_before,
+        received.c.settled_at >= rows_before,
+        received.c.body != b"",
+        received.c.state != "held",  # somebody may let it in still
     )
     emptied = tx.execute(update(received).where(received.c.id.in_(full.limit(PRUNED))).values(body=b"")).rowcount
     over = select(received.c.id).where(received.c.settled_at < rows_before)

@@ -59,11 +59,14 @@ def follow(
     return made
 
 
-def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str, *, kind: str = "Follow") -> None:
+def receive(
+    tx: Tx, site: Site, follower: Actor, target: Actor, iri: str, *, kind: str = "Follow", waits: bool = False
+) -> None:
     """A remote actor's Follow of a local one arrived: accept it, let it wait, or reject it; the follower is told.
 
     A Follow that we have accepted before is accepted again: its sender lost our answer. `kind` is the type of the activity,
-    which may be a Join. A group that follows a group means to be its twin.
+    which may be a Join. A group that follows a group means to be its twin. `waits`: the policy wants a person here to agree,
+    also where nobody has to.
     """
     if follower.is_group and target.is_group:
         twins.asked(tx, site, follower, target, iri)
@@ -79,7 +82,7 @@ def receive(tx: Tx, site: Site, follower: Actor, target: Actor, iri: str, *, kin
     made = Follow(site.new_id(), follower.id, target.id, "pending", iri, True, False, site.clock(), kind)
     try:
         _check(tx, follower, target)
-        _receive(tx, site, follower, target, made)
+        _receive(tx, site, follower, target, made, waits=waits)
     except Forbidden as problem:
         why = problem.text if problem.code == "scope" else None  # other reasons are told nobody
         handshakes.answer(tx, site, "Reject", made, follower, target, why)
@@ -114,9 +117,10 @@ def _shuns(tx: Tx, one: Actor, other: Actor) -> bool:
     return not {other.host, other.domain}.isdisjoint(domain_blocks.of_person(tx, one.id))
 
 
-def _receive(tx: Tx, site: Site, follower: Actor, target: Actor, made: Follow) -> Follow:
-    """Take a follow of a local target: a group's rules or a person's wish decide. Raises Forbidden."""
-    waits = memberships.must_wait(tx, site, follower, target) if target.is_group else target.approves_followers
+def _receive(tx: Tx, site: Site, follower: Actor, target: Actor, made: Follow, *, waits: bool = False) -> Follow:
+    """Take a follow of a local target: a group's rules or a person's wish decide, or the policy. Raises Forbidden."""
+    must = memberships.must_wait(tx, site, follower, target) if target.is_group else target.approves_followers
+    waits = waits or must
     if not follows.insert(tx, made):
         known = follows.find(tx, follower.id, target.id)
         if known is None:

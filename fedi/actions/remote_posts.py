@@ -4,13 +4,17 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from federation import rewriting
 from federation.hosts import same_origin
+from federation.policy import Decision, Verdict
 from federation.vocabulary.note import PostDocument
 from federation.vocabulary.quote import quote_policy
-from fedi.actions import direct_messages, memberships, polls, quotes, reactions, threads, twins
+from fedi import policy
+from fedi.actions import direct_messages, envelopes, memberships, polls, quotes, reactions, threads, twins
 from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.errors import Forbidden
+from fedi.facts import Known
 from fedi.text import sanitise, to_text
 from fedi.text.event import event_html
 from storage import actors, follows, groups, posts, revisions
@@ -42,9 +46,20 @@ class Kept:
 
 
 def record(
-    tx: Tx, site: Site, document: PostDocument, author: Actor, *, live: bool, look_at_quote: bool = True
+    tx: Tx,
+    site: Site,
+    document: PostDocument,
+    author: Actor,
+    *,
+    live: bool,
+    look_at_quote: bool = True,
+    decision: Decision | None = None,
 ) -> Kept | None:
-    """Keep a peer's post, or change it when it is known; None for what is deleted here, and for a vote, which is no post.
+    """Keep a peer's post, or change it when it is known; None for what is deleted here, for a vote, which is no post, and for
+    what the policy does not take.
+
+    `decision`: what the policy said of the activity that brought it; else it is asked here, so that no way in goes past it.
+    What it does to a post is done here.
 
     `look_at_quote`: what it quotes is fetched; not of what is itself fetched for being quoted, or it would never end.
 
@@ -53,6 +68,11 @@ def record(
     """
     if document.vote:
         return None
+    if decision is None:
+        decision = _decided(tx, site, document, author)
+        if decision.verdict in (Verdict.REJECT, Verdict.HOLD):
+            return None
+    document = rewriting.post(document, policy.effects(decision), author.followers)
     known = posts.by_iri(tx, document.id)
     if known is not None:
         if known.deleted_at is not None or known.author_id != author.id:
@@ -110,6 +130,14 @@ def record(
         told += [parent_author] if parent_author is not None and parent_author.local else []
     threads.published(tx, site, post, author, told if live else [])
     return Kept(threads.adopt(tx, site, post), True, group, refused)
+
+
+def _decided(tx: Tx, site: Site, document: PostDocument, author: Actor) -> Decision:
+    """What the policy says of a post that was fetched. Nobody can be asked about one: what is to be held is not taken."""
+    judged = policy.judge(tx, site, policy.current(tx, site), Known(tx, site).post(document, author))
+    envelopes.keep(tx, site, [judged])
+    policy.keep_judged(tx, site, judged)
+    return judged.decision
 
 
 def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *, to_everyone: bool = False) -> None:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 import msgspec
 from starlette.types import Message
 
+from federation.policy import Decision
+from fedi.actions.refusing import problem
+from fedi.context import Site
 from storage.database import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -36,9 +39,25 @@ def refusal(status: int, code: str, text: str, *more: tuple[bytes, bytes]) -> An
     return _answer(status, msgspec.json.encode(body), (b"content-type", b"application/problem+json"), *more)
 
 
+def unwanted(site: Site, decision: Decision) -> Answer:
+    """403: the policy does not take it. Final, so that it is not sent again; the problem document says why and by which rule."""
+    body = msgspec.json.encode(problem(site, decision))
+    return _answer(403, body, (b"content-type", b"application/problem+json"))
+
+
 def busy(code: str, text: str, seconds: int = 5) -> Answer:
     """503: what was sent is not kept; it should be sent again after some seconds."""
     return refusal(503, code, text, (b"retry-after", str(seconds).encode()))
+
+
+SUSPENDED = "host-suspended"
+"""Code of the policy's decision on what comes from a host whose peering is suspended."""
+_SUSPENDED_SECONDS = 3600
+
+
+def suspended(decision: Decision) -> Answer:
+    """503: nothing of it is taken while the peering is suspended, and nothing is lost if it is sent again later."""
+    return busy(decision.code, decision.text, _SUSPENDED_SECONDS)
 
 
 def full() -> Answer:

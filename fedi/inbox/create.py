@@ -13,7 +13,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import memberships, notices, polls, remote_posts
 from fedi.context import Site
 from fedi.errors import Forbidden
-from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs, decision_of
 from fedi.inbox.objects import embedded, not_banned, object_id, open_to, own, signer
 from storage import actors, outbox, posts
 from storage.actors import Actor
@@ -88,7 +88,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if parent is not None and (vouched_by is None or parent.group_id != vouched_by.id):
         open_to(tx, site, parent, author, "reply")
         _check_open(tx, author, parent)
-    kept = remote_posts.record(tx, site, read, author, live=True)
+    kept = remote_posts.record(tx, site, read, author, live=True, decision=decision_of(received))
     if kept is not None and not kept.new:  # another job fetched it in this moment
         _known_before(tx, site, received, author, kept.post, vouched_by)
         return

@@ -14,23 +14,24 @@ from collections.abc import Callable
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from federation import sequence
 from federation.activity import Activity, Authentic
 from federation.errors import BadSignature, FederationError, TooLarge
 from federation.hosts import host_of
 from federation.parse import MAX_BYTES, parse
-from federation.policy import Decision, Verdict
 from federation.signatures.verify import Claim, verify
 from federation.synchronisation import HEADER
-from fedi import fetching
+from fedi import fetching, policy
 from fedi.context import Site
 from fedi.inbox import refusals
-from fedi.inbox.answers import ACCEPTED, Answer, busy, failed, full, refusal
+from fedi.inbox.answers import ACCEPTED, SUSPENDED, Answer, busy, failed, full, refusal, suspended, unwanted
 from fedi.inbox.backlog import RETRY, TOO_MUCH, Backlog
 from fedi.inbox.forgeries import Forgeries, Name, claimed
 from fedi.inbox.gather import Gatherer, Proven
 from fedi.inbox.room import Room
 from fedi.inbox.unknown import key_of_unknown
 from fedi.limits import network
+from fedi.policy import Judged
 from fedi.signatures import claim_in, target
 from storage.received import Arrived
 
@@ -49,6 +50,7 @@ _WHATEVER_KEY = frozenset({"bad-date", "bad-digest"})
 """What is wrong with a signature whichever key made it."""
 _PATH = re.compile(r"/(?:actor/|(?:people|groups)/[^/]+/)?inbox")
 _HEADER = HEADER.encode()
+_NUMBER = sequence.HEADER.encode()
 
 
 class Inbox:
@@ -112,12 +114,16 @@ class Inbox:
         host, size, backlog = proven.row.host, len(proven.row.body) + OVERHEAD, self._backlog_of(site)
         self._proven.hold(host, size)
 
-        def stored(came: Decision | Exception) -> None:
+        def stored(came: Judged | Exception) -> None:
             self._proven.leave(host, size)
             if isinstance(came, Exception):
                 backlog.leave(host, len(proven.row.body))
                 told(failed(came))
-            elif came.verdict is Verdict.REJECT:
+            elif policy.refuses(came.decision) and came.decision.code == SUSPENDED:
+                backlog.leave(host, len(proven.row.body))
+                site.outcomes.add("refused", SUSPENDED)
+                told(suspended(came.decision))
+            elif policy.refuses(came.decision):
                 backlog.leave(host, len(proven.row.body))
                 telling = asyncio.get_running_loop().create_task(_refused(site, proven.row, came, told))
                 self._telling.add(telling)
@@ -269,6 +275,7 @@ def _proven(site: Site, authentic: Authentic, claim: Claim, headers: dict[bytes,
     """The row of what was proven at `now` ms, with what it says of its actor's followers."""
     activity = authentic.activity
     told = headers[_HEADER].decode("latin-1") if _HEADER in headers and HEADER in claim.covered else None
+    number = headers[_NUMBER].decode("latin-1") if _NUMBER in headers and sequence.HEADER in claim.covered else None
     # The id is made in this moment, and then it goes into the queue: ids of an actor are in the order of arrival.
     row = Arrived(
         site.db.ids.next(now),
@@ -282,15 +289,17 @@ def _proven(site: Site, authentic: Authentic, claim: Claim, headers: dict[bytes,
         now,
         now,
     )
-    return Proven(row, told)
+    return Proven(row, told, number)
 
 
-async def _refused(site: Site, row: Arrived, decision: Decision, told: Callable[[Answer], None]) -> None:
+async def _refused(site: Site, row: Arrived, judged: Judged, told: Callable[[Answer], None]) -> None:
     """Keep that policy refused it, then tell its sender."""
     try:
-        await refusals.keep_decision(site, decision, row.host, row.actor, row.activity_id, row.type)
+        await refusals.keep_decision(
+            site, judged.decision, row.host, row.actor, row.activity_id, row.type, facts=judged.facts
+        )
     finally:
-        told(refusal(403, decision.code, decision.text))
+        told(unwanted(site, judged.decision))
 
 
 def routes(inbox: Inbox) -> list[Route]:

@@ -10,12 +10,20 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
+from federation.activity import Authentic
 from federation.errors import FederationError
-from federation.policy import Decision
+from federation.parse import parse_again
+from federation.peering import TYPES
+from federation.policy import Policy
+from federation.signatures.verify import authentic_stored
 from federation.synchronisation import read_header
 from fedi import policy
-from fedi.actions import followers
+from fedi.actions import followers, numbers
 from fedi.context import Site
+from fedi.facts import Known
+from fedi.inbox import ahead
+from fedi.inbox.answers import SUSPENDED
+from fedi.policy import Judged
 from storage import links, received
 from storage.database import StorageUnavailable
 from storage.metadata import Tx
@@ -29,15 +37,17 @@ BYTES = 4 << 20
 """... and bytes of their bodies."""
 
 
-Told = Callable[[Decision | Exception], None]
+Told = Callable[[Judged | Exception], None]
 """Called with what policy decided of an activity, or with why it could not be stored. It must not raise."""
 
 
 class Proven(NamedTuple):
-    """An activity that was proven, on its way to disk; `told` is what its Collection-Synchronization header says."""
+    """An activity that was proven, on its way to disk; `told` is what its Collection-Synchronization header says, `number` its
+    Peering-Seq."""
 
     row: Arrived
     told: str | None
+    number: str | None = None
 
 
 class Gatherer:
@@ -98,7 +108,7 @@ class Gatherer:
         begun = perf_counter()
         try:
             several = [proven for proven, _ in batch]
-            decisions = await self._site.db.write(lambda tx: _store(tx, self._site, several, may))
+            decided = await self._site.db.write(lambda tx: _store(tx, self._site, several, may))
         except Exception as problem:  # noqa: BLE001 - whoever waits is told
             if len(batch) == 1 or isinstance(problem, StorageUnavailable):
                 for _, told in batch:
@@ -109,16 +119,14 @@ class Gatherer:
                 await self._write([one], may)
             return
         self._site.steps.add("inbox.gather", perf_counter() - begun, len(batch))
-        for proven, told in batch:
-            told(decisions[proven.row.host, proven.row.type])
+        for (_, told), judged in zip(batch, decided, strict=True):
+            told(judged)
 
 
-def _store(
-    tx: Tx, site: Site, several: Sequence[Proven], may: Callable[[str], bool]
-) -> dict[tuple[str, str], Decision]:
-    """Store all that policy takes; what it says, by host and type."""
-    decisions = {pair: policy.receiving(tx, site, *pair) for pair in {(one.row.host, one.row.type) for one in several}}
-    taken = [one for one in several if not policy.refuses(decisions[one.row.host, one.row.type])]
+def _store(tx: Tx, site: Site, several: Sequence[Proven], may: Callable[[str], bool]) -> list[Judged]:
+    """Store all that policy takes; what it says of each."""
+    decided = _decided(tx, site, [one.row for one in several])
+    taken = [one for one, judged in zip(several, decided, strict=True) if not policy.refuses(judged.decision)]
     if taken:
         received.insert_arrived(tx, [one.row for one in taken])
         # Who speaks is awake: try what waits for them.
@@ -126,4 +134,49 @@ def _store(
     for actor, told in {one.row.actor: one.told for one in taken if one.told is not None}.items():
         with contextlib.suppress(FederationError):  # it is an offer; what can't be read is passed over
             followers.heard(tx, site, actor, read_header(told), may)
-    return decisions
+    if any(one.number is not None for one in several):
+        # What is refused for good has arrived as well; what must come again has not.
+        final = [
+            (one.row.host, one.number)
+            for one, judged in zip(several, decided, strict=True)
+            if one.number is not None and not (policy.refuses(judged.decision) and judged.decision.code == SUSPENDED)
+        ]
+        numbers.heard(tx, site, final)
+    return decided
+
+
+def _decided(tx: Tx, site: Site, several: Sequence[Arrived]) -> list[Judged]:
+    """What policy says of what came in. It is asked again, with all that is known then, when it is worked out; here so that
+    its sender hears at once what will never be taken. Without rules of its own it is a matter of the host alone, but for
+    messages about agreements, which are how another host becomes one that we speak with."""
+    rules, known = policy.current(tx, site), Known(tx, site)
+    known.meet({one.host for one in several})
+    if policy.has_rules(rules):
+        read = [_read(one) for one in several]
+        ahead.remember(tx, [one for one in read if one is not None])
+        return [
+            _of_host(tx, site, rules, known, row)
+            if authentic is None
+            else policy.judge(tx, site, rules, known.received(authentic, row.host), counts=False)
+            for row, authentic in zip(several, read, strict=True)
+        ]
+    by_host: dict[tuple[str, str], Judged] = {}
+    found = []
+    for row in several:
+        pair = row.host, row.type
+        judged = by_host.get(pair) or by_host.setdefault(pair, _of_host(tx, site, rules, known, row))
+        if policy.refuses(judged.decision) and (row.type in TYPES) and (authentic := _read(row)) is not None:
+            judged = policy.judge(tx, site, rules, known.received(authentic, row.host), counts=False)
+        found.append(judged)
+    return found
+
+
+def _of_host(tx: Tx, site: Site, rules: Policy, known: Known, row: Arrived) -> Judged:
+    return policy.judge(tx, site, rules, known.host("in", row.host, activity=row.type), counts=False)
+
+
+def _read(row: Arrived) -> Authentic | None:
+    try:
+        return authentic_stored(parse_again(row.body), row.key_id, row.via)
+    except FederationError:
+        return None  # it was read when it came; whatever is wrong now is found when it is worked out

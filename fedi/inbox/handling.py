@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from federation.activity import Authentic
+from federation.policy import Decision, Verdict
+from fedi import policy
 from fedi.context import Site
+from fedi.errors import Problem
+from fedi.facts import Known
+from fedi.policy import Judged
+from storage.actors import Actor
 from storage.metadata import Tx
 
 
@@ -72,6 +78,48 @@ class Ignored(Exception):
         super().__init__(text)
         self.code = code
         self.text = text
+
+
+class Unwanted(Problem):
+    """The policy refuses it; what was decided by is kept beside it (`Item.judged`, `judged`)."""
+
+    status = 403
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.text, code=decision.code)
+        self.decision = decision
+
+
+class HeldBack(Exception):
+    """The policy wants a person to decide whether it is taken (`fedi.actions.held`)."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.text)
+        self.decision = decision
+
+
+def decision_of(received: Authentic) -> Decision | None:
+    """What the policy decided about an activity, as it was asked before it is handled."""
+    found: Decision | None = received.activity.read.get("decision")
+    return found
+
+
+def passed(tx: Tx, site: Site, outer: Authentic, inner: Authentic, announcer: Actor) -> None:
+    """Ask the policy about what a group passed on (`inner` in `outer`). Raises Unwanted where it is not taken: nobody can hold
+    a part of what a group said."""
+    policy_now, host = policy.current(tx, site), announcer.host
+    facts = Known(tx, site).received(inner, host, announcer=announcer)
+    judged = policy.judge(tx, site, policy_now, facts)
+    outer.activity.read.setdefault("passed_on", []).append(judged)
+    if judged.decision.verdict in (Verdict.REJECT, Verdict.HOLD):
+        raise Unwanted(judged.decision)
+    inner.activity.read["decision"] = judged.decision
+
+
+def judged(received: Authentic) -> list[Judged]:
+    """What was decided about an activity and what was passed on in it, in this run of its handler."""
+    own: Judged | None = received.activity.read.get("judged")
+    return [*([own] if own is not None else []), *received.activity.read.get("passed_on", [])]
 
 
 class Handler(Protocol):

@@ -1,9 +1,10 @@
 """Join: somebody wants to be in a group hosted here, as Mobilizon and Smithereen say it. It is what a Follow of a group is."""
 
 from federation.activity import Authentic
+from fedi import policy
 from fedi.actions import follows
 from fedi.context import Site
-from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs, decision_of
 from fedi.inbox.objects import object_id, signer
 from storage import actors
 from storage.metadata import Tx
@@ -21,4 +22,5 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
         raise Ignored(
             "unknown-object", "what is to be joined is no group of this instance; who takes part in events is not kept"
         )
-    follows.receive(tx, site, signer(tx, received), group, received.activity.id, kind="Join")
+    waits = "require-approval" in policy.effects(decision_of(received))
+    follows.receive(tx, site, signer(tx, received), group, received.activity.id, kind="Join", waits=waits)

@@ -15,7 +15,7 @@ from federation.signatures.verify import authentic_fetched
 from fedi.actions import conversations, moderated, remote_posts, twins
 from fedi.context import Site
 from fedi.inbox import add, block, create, delete, flag, like, lock, moderators, remove, resolve, undo, update, warn
-from fedi.inbox.handling import NOTHING, Fetched, Ignored, Inner, Needs
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Inner, Needs, passed
 from fedi.inbox.objects import embedded, post
 from storage import actors, outbox, posts
 from storage.actors import Actor
@@ -81,6 +81,8 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
         return  # its own document was read
     twins.heard(tx, site, group, inner)
     proven = fetched.activities.get(wire.id_of(inner) or "") or _own(tx, site, inner)
+    if proven is not None and not site.is_local(proven.activity.id):
+        passed(tx, site, announce, proven, group)
     if kinds & ABOUT_POSTS:
         if proven is not None:
             if proven.activity.type not in kinds or wire.first_id(proven.activity.object) != named:

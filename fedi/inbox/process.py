@@ -17,18 +17,19 @@ from federation.activity import Activity, Authentic
 from federation.errors import FederationError, Gone, MissingSignature
 from federation.groups import inner_bytes
 from federation.parse import parse, parse_again
-from federation.policy import Decision, Verdict
+from federation.policy import Policy, Verdict
 from federation.signatures.verify import authentic_stored, signature_of, verify
 from fedi import fetching, policy
 from fedi.context import Site
 from fedi.errors import Problem
+from fedi.facts import Known
 from fedi.inbox import ahead
-from fedi.inbox.handling import NOTHING, Fetched, Ignored, Inner, Needs
+from fedi.inbox.handling import NOTHING, Fetched, HeldBack, Ignored, Inner, Needs, Unwanted
 from fedi.inbox.settling import ATTEMPTS, Item, handle_all
 from fedi.inbox.table import HANDLERS, IGNORED
 from storage import received
 from storage.metadata import Tx
-from storage.received import Received
+from storage.received import RELEASED, Received
 from storage.savepoints import is_trouble
 
 log = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ async def _verify_late(site: Site, item: Item) -> None:
 def _ask_needs(tx: Tx, site: Site, items: list[Item]) -> None:
     """Decide by policy, find the handler, and ask it what must be fetched; what comes in the same batch is not."""
     coming: dict[str, str] = {}
-    decided: dict[tuple[str, str], Decision] = {}
+    rules, known = policy.current(tx, site), Known(tx, site)
     ahead.remember(tx, [item.authentic for item in items if item.authentic is not None])
     for item in items:
         if item.problem is not None or item.authentic is None:
@@ -166,12 +167,7 @@ def _ask_needs(tx: Tx, site: Site, items: list[Item]) -> None:
                 "ignored-type", IGNORED.get(activity.type, f"activities of type {activity.type[:40]!r} are not known")
             )
             continue
-        asked = (item.row.host, activity.type)
-        decision = decided.get(asked)
-        if decision is None:
-            decision = decided[asked] = policy.receiving(tx, site, *asked)
-        if decision.verdict is Verdict.REJECT:
-            item.problem = Problem(decision.text, code=decision.code, status=403)
+        if not _decide(tx, site, item, item.authentic, rules, known):
             continue
         try:
             item.needs = _without(item, item.handler.needs(tx, site, item.authentic), coming)
@@ -183,6 +179,19 @@ def _ask_needs(tx: Tx, site: Site, items: list[Item]) -> None:
             item.problem = problem
         for iri in _published(activity):
             coming.setdefault(iri, item.row.host)
+
+
+def _decide(tx: Tx, site: Site, item: Item, authentic: Authentic, rules: Policy, known: Known) -> bool:
+    """Ask the policy about an activity; whether it goes on. What is tried again was counted before."""
+    facts = known.received(authentic, item.row.host)
+    judged = policy.judge(tx, site, rules, facts, counts=item.row.attempts <= 1)
+    authentic.activity.read["judged"] = judged
+    authentic.activity.read["decision"] = judged.decision
+    if judged.decision.verdict is Verdict.REJECT:
+        item.problem = Unwanted(judged.decision)
+    elif judged.decision.verdict is Verdict.HOLD and item.row.code != RELEASED:
+        item.problem = HeldBack(judged.decision)
+    return item.problem is None
 
 
 def _published(activity: Activity) -> set[str]:

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from federation.activity import Activity
 from federation.errors import FederationError
+from federation.facts import Facts
 from federation.hosts import host_of
 from federation.policy import Decision, Verdict
 from federation.signatures.verify import Claim
 from fedi import policy
+from fedi.actions import envelopes
 from fedi.context import Site
 from fedi.limits import network
 from storage import received
@@ -69,14 +71,19 @@ async def keep(
     await _try(site, write)
 
 
-async def keep_decision(site: Site, decision: Decision, host: str, actor: str, activity_id: str, type: str) -> None:
-    """Keep that policy refused an activity of a host, which is proven or will never be asked for a proof."""
+async def keep_decision(
+    site: Site, decision: Decision, host: str, actor: str, activity_id: str, type: str, *, facts: Facts | None = None
+) -> None:
+    """Keep that policy refused an activity of a host, which is proven or will never be asked for a proof; with an envelope
+    where the policy's own rules said so, by these facts."""
     site.outcomes.add("refused", decision.code)
     if not allowed(site, host, site.clock()):
         return
 
     def write(tx: Tx) -> None:
-        policy.keep(tx, site, decision, "in", host, actor=actor, activity_id=activity_id, type=type)
+        if facts is not None:
+            envelopes.keep(tx, site, [(facts, decision)])
+        policy.keep(tx, site, decision, "in", host, actor=actor, activity_id=activity_id, type=type, facts=facts)
 
     await _try(site, write)
 

@@ -1,7 +1,7 @@
 """Reject: a remote actor does not want to be followed by somebody here, or put them out of a group."""
 
 from federation.activity import Authentic
-from fedi.actions import follows, quotes
+from fedi.actions import follows, quotes, refusing
 from fedi.context import Site
 from fedi.inbox.accept import answered, quoted_by
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -17,6 +17,8 @@ def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
 def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     """The follow is taken away, accepted or not. Or a quote is not allowed."""
     answerer = signer(tx, received)
+    if refusing.heard(tx, site, received, answerer):
+        return  # a peer's policy did not take what was sent there
     quoting = quoted_by(tx, received)
     if quoting is None:
         follows.rejected(tx, site, answered(tx, received, answerer))

@@ -9,7 +9,7 @@ once more or not at all, never half.
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,10 +17,13 @@ from federation.activity import Authentic
 from federation.errors import FederationError
 from federation.policy import Decision, Verdict
 from fedi import policy
+from fedi.actions import envelopes, refusing
 from fedi.context import Site
 from fedi.errors import Problem
 from fedi.inbox import ahead
-from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs
+from fedi.inbox.answers import SUSPENDED
+from fedi.inbox.handling import NOTHING, Fetched, Handler, HeldBack, Ignored, Needs, Unwanted, judged
+from fedi.policy import Judged
 from storage import claims, held, peers, received
 from storage.held import Overtaken
 from storage.metadata import Tx
@@ -33,6 +36,8 @@ ATTEMPTS = 8
 """Tries for what can't be fetched now: with the delays below that is about a day."""
 
 _DELAYS = (60, 300, 900, 3600, 2 * 3600, 6 * 3600, 12 * 3600)
+_PUT_OFF = 6 * 3600_000
+"""What came before a peering was suspended is looked at again after so long, in ms."""
 _RUNS = 4
 """Runs of a batch with savepoints around some; after those each has its own, and nothing is held back."""
 
@@ -98,21 +103,40 @@ def _run(tx: Tx, site: Site, items: Sequence[Item], careful: set[int]) -> Counte
     done: list[int] = []
     seen: set[str] = set()
     failed: list[tuple[Item, Exception]] = []
+    decided: list[Judged] = []
     for item in items:
+        if item.authentic is not None:
+            item.authentic.activity.read.pop("passed_on", None)  # of a run that was undone
         problem = item.problem or _handled(tx, site, item, careful)
         if problem is None:
             done.append(item.row.id)
             seen.add(item.row.host)
+            decided += judged(item.authentic) if item.authentic is not None else []
         else:
             failed.append((item, problem))
     now = site.clock()
     if done:
         received.settle(tx, done, "done", now)
-    ended = Counter(_settle(tx, site, item.row, problem, now) for item, problem in failed)
+    ended: Counter[str] = Counter()
+    for item, problem in failed:
+        became = _settle(tx, site, item.row, problem, now)
+        ended[became] += 1
+        if became != "later":
+            decided += judged(item.authentic) if item.authentic is not None else []
+    _keep_decided(tx, site, decided)
     peers.heard(tx, seen, now)
     if done:
         ended["done"] += len(done)
     return ended
+
+
+def _keep_decided(tx: Tx, site: Site, decided: Sequence[Judged]) -> None:
+    """What the policy decided about what is over, in one row of envelopes; what is not simply taken by itself as well."""
+    envelopes.keep(tx, site, decided)
+    for one in decided:
+        policy.keep_judged(tx, site, one)
+        if policy.refuses(one.decision):
+            refusing.tell(tx, site, one)
 
 
 def _handled(tx: Tx, site: Site, item: Item, careful: set[int]) -> Exception | None:
@@ -140,11 +164,24 @@ def _handled(tx: Tx, site: Site, item: Item, careful: set[int]) -> Exception | N
     return None
 
 
+def _is_suspended(tx: Tx, host: str) -> bool:
+    peer = peers.by_host(tx, host)
+    return peer is not None and peer.stance == "suspended"
+
+
 def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> str:
     """End a row that was not handled, or plan its next try; its reason code comes back, or `later`."""
     if isinstance(problem, Ignored):
         received.settle(tx, [row.id], "done", now, code=problem.code, problem=problem.text)
         return problem.code
+    if isinstance(problem, HeldBack):
+        decision = problem.decision
+        received.settle(tx, [row.id], "held", now, code=decision.code[:60], problem=decision.text[:500])
+        return "held"
+    if isinstance(problem, Unwanted) and problem.code == SUSPENDED and _is_suspended(tx, row.host):
+        # It came before the peering was suspended, and is worked out when that goes on (`received.hasten`).
+        received.later(tx, replace(row, attempts=1), now + _PUT_OFF, str(problem)[:500])
+        return "later"
     expected = isinstance(problem, FederationError | Problem)
     if not expected:
         # A fault of ours with one activity: it is tried again by itself, and the others of its batch are not held up.
@@ -157,7 +194,7 @@ def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> 
     code = problem.code if isinstance(problem, FederationError | Problem) else "internal-error"
     state = "failed" if retry else "refused"
     received.settle(tx, [row.id], state, now, code=code, problem=text)
-    if state == "refused":
+    if state == "refused" and not isinstance(problem, Unwanted):
         decision = Decision(Verdict.REJECT, code, text)
         policy.keep(tx, site, decision, "in", row.host, actor=row.actor, activity_id=row.activity_id, type=row.type)
     return code

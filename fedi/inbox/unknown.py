@@ -9,13 +9,14 @@ from starlette.types import Scope
 
 from federation.activity import Activity
 from federation.errors import KeyUnavailable
+from federation.peering import is_peering
 from federation.policy import Decision, Verdict
 from federation.signatures.keys import PublicKey
 from federation.signatures.verify import Claim
 from fedi import fetching, policy
 from fedi.context import Site
 from fedi.inbox import refusals
-from fedi.inbox.answers import ACCEPTED, Answer, busy, refusal
+from fedi.inbox.answers import ACCEPTED, SUSPENDED, Answer, busy, suspended, unwanted
 from fedi.signatures import target
 from storage import actors, received
 from storage.metadata import Tx
@@ -38,9 +39,12 @@ async def key_of_unknown(
         if not _of_itself(activity):
             fetching.check_failed(site, claim.key_id)
         key, decision, gone = await site.db.read(lambda tx: _known(tx, site, claim, host, activity))
-        if decision.verdict is Verdict.REJECT:
+        if decision.verdict is Verdict.REJECT and decision.code == SUSPENDED:
+            if not is_peering(activity.type, activity.document) or key is None:
+                return suspended(decision)
+        elif decision.verdict is Verdict.REJECT:
             await refusals.keep_decision(site, decision, host, activity.actor, activity.id, activity.type)
-            return refusal(403, decision.code, decision.text)
+            return unwanted(site, decision)
         if gone:
             return ACCEPTED
         return key or await fetching.key(site, claim.key_id)

@@ -6,12 +6,12 @@ from federation.authorship import check_authorship
 from federation.errors import Malformed, WrongOrigin
 from federation.vocabulary.note import read_post
 from fedi.actions import groups as group_actions
-from fedi.actions import remote_posts
+from fedi.actions import probes, remote_posts
 from fedi.context import Site
 from fedi.fetching import ACTOR_KINDS
 from fedi.inbox import create, moderators
 from fedi.inbox.create import KEPT, check_author
-from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
+from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs, decision_of
 from fedi.inbox.objects import embedded, not_banned, object_id, own, signer
 from fedi.text import to_text
 from storage import actors, posts
@@ -46,6 +46,10 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
         if posts.by_iri(tx, object_id(received.activity)) is None:
             raise Ignored("unknown-object", f"{object_id(received.activity)} is not known here")
         return  # its origin was asked how it is now
+    if probes.is_report(document):
+        if not probes.told(tx, site, author, document):
+            raise Ignored("not-agreed", "only an agreed institution tells what it found when it tried others")
+        return
     if ACTOR_KINDS.intersection(wire.types(document)):
         if wire.id_of(document) != received.signer and actors.by_iri(tx, wire.id_of(document) or "") is None:
             raise Ignored("unknown-object", "this actor is not known here")
@@ -64,7 +68,7 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     not_banned(tx, site, known, author)
     if read.updated is not None and read.updated < (known.edited_at or 0):
         raise Ignored("outdated", "a later edit is known already")
-    kept = remote_posts.record(tx, site, read, author, live=True)
+    kept = remote_posts.record(tx, site, read, author, live=True, decision=decision_of(received))
     group = group_actions.of_posts(tx, known)
     if kept is not None and group is not None:
         group_actions.announce(tx, site, group, received.activity.raw, kept.post, "other")

@@ -248,7 +248,8 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         connection.close()
     code = ""
     with contextlib.suppress(ValueError, AttributeError):
-        code = str(json.loads(said).get("type", "")).removeprefix("urn:fedi:")
+        problem = json.loads(said)
+        code = str(problem.get("code") or problem.get("type", "")).removeprefix("urn:fedi:")
     return answer.status, code
 
 

@@ -113,7 +113,7 @@ async def test_policy_is_each_hosts_own(alpha: Instance, peer: Peer, world: Worl
         peer.send(alpha, mine[0]), bad.send(alpha, theirs[0]), bad.send(alpha, theirs[1]), peer.send(alpha, mine[1])
     )
     assert [answer.status for answer in answers] == [202, 403, 403, 202]
-    assert msgspec.json.decode(answers[1].body)["type"] == "urn:fedi:host-blocked"
+    assert msgspec.json.decode(answers[1].body)["code"] == "host-blocked"
     assert list(map(len, writes)) == [2]
     assert [row.activity_id for row in rows(alpha)[2:]] == [mine[0]["id"], mine[1]["id"]]
 

@@ -195,7 +195,7 @@ async def test_policy_says_no_after_the_proof(
     alpha.write(lambda tx: peers.change(tx, peer.host, stance="blocked"))
     async with connect() as client:
         status, _, body = await client.post(request(alpha, peer, like(peer, bob)))
-    assert (status, msgspec.json.decode(body)["type"]) == (403, "urn:fedi:host-blocked")
+    assert (status, msgspec.json.decode(body)["code"]) == (403, "host-blocked")
     assert long_way == []
     assert kept(alpha) == []
     assert [one.code for one in alpha.read(lambda tx: decisions.newest(tx, 10))] == ["host-blocked"]
