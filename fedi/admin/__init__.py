@@ -8,7 +8,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi.admin import decisions, deliveries, explanations, overview, peers, pending, policy, simulations, versions
+from fedi.admin import (
+    agreements,
+    decisions,
+    deliveries,
+    explanations,
+    groups,
+    overview,
+    peering,
+    peers,
+    pending,
+    policy,
+    simulations,
+    versions,
+)
 from fedi.html import CONSOLE_SCRIPT, CONSOLE_SCRIPT_PATH, CONSOLE_STYLE, CONSOLE_STYLE_PATH
 
 _BOTH = ["GET", "POST"]
@@ -31,6 +44,17 @@ ROUTES = [
     Route("/admin", overview.overview),
     Route("/admin/peers", peers.index),
     Route("/admin/peers/{host}", peers.show),
+    Route("/admin/invite", peering.invite, methods=_BOTH),
+    Route("/admin/peers/{host}/suspend", peering.suspend, methods=_BOTH),
+    Route("/admin/peers/{host}/resume", peering.resume, methods=["POST"]),
+    Route("/admin/peers/{host}/change", peering.change, methods=_BOTH),
+    Route("/admin/peers/{host}/notice", peering.notice, methods=_BOTH),
+    Route("/admin/peers/{host}/end", peering.end, methods=_BOTH),
+    Route("/admin/peers/{host}/purge", peering.purge, methods=_BOTH),
+    Route("/admin/peers/{host}/probe", peering.probe, methods=["POST"]),
+    Route("/admin/peers/{host}/stance", peering.stance, methods=["POST"]),
+    Route("/admin/agreements/{agreement_id:int}", agreements.show),
+    Route("/admin/agreements/{agreement_id:int}", agreements.answer, methods=["POST"]),
     Route("/admin/policy", policy.edit, methods=_BOTH),
     Route("/admin/policy/check", policy.live, methods=["POST"]),
     Route("/admin/policy/simulations/{simulation_id:int}", simulations.show, methods=_BOTH),
@@ -38,6 +62,8 @@ ROUTES = [
     Route("/admin/policy/diff", versions.diff),
     Route("/admin/policy/versions/{version:int}", versions.version, methods=_BOTH),
     Route("/admin/explain", explanations.explain),
+    Route("/admin/groups", groups.index),
+    Route("/admin/groups/{name}", groups.scope, methods=_BOTH),
     Route("/admin/decisions", decisions.index),
     Route("/admin/audit", decisions.log),
     Route("/admin/pending", pending.pending, methods=_BOTH),

@@ -15,6 +15,7 @@ _MEANINGS = {
     401: "No token, or one that is not good (any more)",
     403: "Who asks is known and may not",
     404: "There is nothing of this id, or it is not shown to who asks",
+    409: "Somebody else changed it meanwhile",
     413: "The body is too large",
     415: "The body is not JSON",
     422: "The request is well-formed and can't be taken",
@@ -26,13 +27,22 @@ _TAGS = {
     "members": "Who is in a group, waits, moderates, is banned",
     "threads": "Threads of groups in three orders, one as a tree, votes",
     "moderation": "What moderators do with posts, and the log of it",
+    "peers": "Peering with other institutions: agreements, how each is doing, suspending and resuming; for admins",
+    "policy": "The federation policy: check, simulate, apply, go back, explain; for admins",
+    "decisions": "What was decided, who changed what, what is on its way; for admins",
+    "pending": "Acts that can't be taken back, which wait for a second admin and for their time",
     "settings": "What a person sets for themselves, beyond Mastodon's preferences",
 }
 _SCOPES = {
     "read": "read everything", "write": "change everything", "read:groups": "read groups", "write:groups": "change groups",
     "read:statuses": "read posts", "write:statuses": "post", "write:favourites": "vote", "write:follows": "join and leave",
+    "admin:read": "read what admins read", "admin:write": "do what admins do",
     "read:accounts": "read one's settings", "write:accounts": "change one's settings",
 }  # fmt: skip
+
+
+_NUMBER = {"pattern": "^[0-9]{1,19}$"}
+_IN_PATH = {"host": {"maxLength": 253, "description": "The host of a peer, as peer.example"}}
 
 
 def describe(site: Site, operations: list[Operation]) -> dict[str, Any]:
@@ -121,7 +131,7 @@ def _answer(one: Operation, schema: dict[Any, dict[str, Any]]) -> dict[str, Any]
 
 def _parameters(one: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9]{1,19}$"}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"} | _IN_PATH.get(name, _NUMBER)}
         for name in re.findall(r"\{(\w+)\}", one.path)
     ]
     if one.query is not None:

@@ -16,9 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from federation.errors import FederationError
+from federation.hosts import host_of
 from fedi.callers import Caller, bearer, identify, known, viewer
 from fedi.context import Site
-from fedi.errors import Forbidden, Invalid, Problem, Unauthenticated
+from fedi.errors import Forbidden, Invalid, NotFound, Problem, Unauthenticated
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.visibility import Viewer
@@ -33,13 +35,15 @@ _KEY = 255
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asks, for what. `ids` are those in the path, by name; `found` is what `Operation.before` brought."""
+    """Who asks, for what. `ids` are those in the path, by name, and `host` is the host there; `found` is what
+    `Operation.before` brought."""
 
     site: Site
     caller: Caller | None
     ids: dict[str, int]
     idempotency_key: str | None = None
     found: Any = None
+    host: str = ""
 
     @property
     def me(self) -> Actor:
@@ -56,8 +60,9 @@ class Call:
 class Operation:
     """One method of one path below `BASE`.
 
-    `scopes`: one of these is needed of a token. `person`: nobody asks without one. `before` runs ahead of the unit and may
-    use the network; what it returns is `Call.found`. `tag` is the chapter of the description.
+    `scopes`: one of these is needed of a token. `person`: nobody asks without one; `admin`: nobody but an admin. `before` runs
+    ahead of the unit and may use the network; what it returns is `Call.found`. `reads`: a POST that changes nothing. `tag` is the
+    chapter of the description.
     """
 
     method: str
@@ -66,6 +71,8 @@ class Operation:
     tag: str
     scopes: tuple[str, ...]
     person: bool = True
+    admin: bool = False
+    reads: bool = False
     status: int = 200
     before: Callable[[Site, Caller | None, Any], Awaitable[Any]] | None = None
     refuses: tuple[int, ...] = field(default=())
@@ -108,7 +115,8 @@ class Operation:
     async def _endpoint(self, request: Request) -> Response:
         site: Site = request.app.state.site
         token = bearer(request)
-        ids = {name: arguments.path_id(request, name) for name in request.path_params}
+        ids = {name: arguments.path_id(request, name) for name in request.path_params if name != "host"}
+        host = _host(request)
         given: dict[str, Any] = {}
         # First who asks, so that whoever may not ask learns nothing about how.
         caller = await site.db.read(lambda tx: self._admitted(tx, token))
@@ -122,18 +130,31 @@ class Operation:
         found = None
         if self.before is not None:
             found = await self.before(site, caller, given.get("query", given.get("body")))
-        call = Call(site, caller, ids, key, found)
-        run = site.db.read if self.method == "GET" else site.db.write
+        call = Call(site, caller, ids, key, found, host)
+        run = site.db.read if self.method == "GET" or self.reads else site.db.write
         made = await run(lambda tx: self.unit(tx, call, **given))
         return Json(made, self.status) if self.answer is not None else Response(status_code=204)
 
     def _admitted(self, tx: Tx, token: str | None) -> Caller | None:
         caller = identify(tx, token, *self.scopes)
+        if self.admin and known(caller).role != "admin":
+            raise Forbidden("This is for admins of this instance.", code="not-admin")
         if self.person:
             return known(caller)
         if caller is not None and caller.person is None:
             return None  # an app's own token sees what nobody sees
         return caller
+
+
+def _host(request: Request) -> str:
+    """The host in the path; empty where there is none. Raises NotFound for what is none."""
+    text: str = request.path_params.get("host", "")
+    try:
+        if text and host_of(f"https://{text}") != text:
+            raise NotFound
+    except FederationError as problem:
+        raise NotFound from problem
+    return text
 
 
 def _query(request: Request, shape: type[msgspec.Struct]) -> msgspec.Struct:

@@ -1,0 +1,353 @@
+"""The federation policy over our own API: check, draft, approve, simulate, apply, go back, compare, explain."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from fedi import simulating
+from fedi.actions import explaining, versions
+from fedi.actions import policies as actions
+from fedi.actions.checking import check as check_document
+from fedi.api.operations import Call, Operation
+from fedi.api.shapes import Id, Moment, Page, Paged
+from fedi.callers import Caller, known
+from fedi.context import Site
+from fedi.errors import NotFound
+from fedi.mastodon.answers import moment
+from storage import policies, simulations
+from storage.metadata import Tx
+from storage.policies import PolicyRow
+from storage.simulations import Simulation as Row
+
+Document = Annotated[str, Meta(max_length=1_000_000, description="The policy document, in TOML")]
+Comment = Annotated[str, Meta(max_length=2_000, description="What changes, and why")]
+_DAY = 24 * 3600 * 1000
+
+
+class Approval(msgspec.Struct, kw_only=True):
+    """Who approved a version, and when."""
+
+    who: str
+    at: Moment
+
+
+class Version(msgspec.Struct, kw_only=True):
+    """A version of the policy. `parent` is the one it was made from; `document` is left out of lists."""
+
+    version: int
+    state: Literal["draft", "applied"]
+    in_force: bool
+    digest: str
+    parent: int | None
+    author: str
+    message: str
+    approvals: list[Approval]
+    created_at: Moment | None
+    applied_at: Moment | None
+    document: str | None = None
+
+
+class Finding(msgspec.Struct, kw_only=True):
+    """Something to mend, with its line: what is wrong, and what to write instead. A `warning` keeps nothing from being saved."""
+
+    kind: Literal["error", "test", "warning"]
+    line: int
+    text: str
+    mend: str
+
+
+class Checked(msgspec.Struct, kw_only=True):
+    """What came of a check: whether it can be saved, and what is to be mended."""
+
+    fine: bool
+    digest: str
+    rules: list[str]
+    tests: int
+    findings: list[Finding]
+
+
+class Text(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A policy document."""
+
+    document: Document
+
+
+class Draft(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A document to be saved. `parent` is the version that its writer began from: 409 when another is in force by now."""
+
+    document: Document
+    comment: Comment = ""
+    parent: int | None = None
+
+
+class Said(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Why."""
+
+    comment: Comment = ""
+
+
+class Trial(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is to be tried, upon the last so many days."""
+
+    document: Document
+    days: Annotated[int, Meta(ge=1, le=60)] = 7
+
+
+class Simulation(msgspec.Struct, kw_only=True):
+    """What a simulation found. `result` has per rule what would be newly refused or let in, who would be hit, and samples."""
+
+    id: Id
+    digest: str
+    against: int
+    since: Moment
+    who: str
+    at: Moment
+    result: dict[str, Any]
+
+
+class Compared(msgspec.Struct, kw_only=True):
+    """Which versions to compare."""
+
+    a: int
+    b: int
+
+
+class Difference(msgspec.Struct, kw_only=True):
+    """What differs: lines as `diff -u` shows them, and the ids of rules that are new, gone, or say something else."""
+
+    before: int
+    after: int
+    text: str
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    moved: bool
+
+
+class Blame(msgspec.Struct, kw_only=True):
+    """The version that brought a rule as it is now."""
+
+    rule: str
+    version: int
+    author: str
+    at: Moment
+    message: str
+
+
+class Asked(msgspec.Struct, kw_only=True):
+    """What to explain: the id of an activity or a post, or a host."""
+
+    of: Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """What one rule had to say."""
+
+    rule: str
+    matched: bool
+    why: str
+    effect: str | None
+
+
+class Explained(msgspec.Struct, kw_only=True):
+    """One decision, asked again under the version of then: the same facts give the same answer (`same`)."""
+
+    at: Moment
+    direction: str
+    host: str
+    activity: str
+    activity_id: str | None
+    verdict: str
+    code: str
+    text: str
+    rule: str | None
+    effects: list[str]
+    policy: int
+    author: str
+    approved_by: list[str]
+    given: bool
+    same: bool
+    steps: list[Step]
+
+
+def _version(row: PolicyRow, now: int, *, whole: bool = False) -> Version:
+    return Version(
+        version=row.version,
+        state="draft" if row.state == "draft" else "applied",
+        in_force=row.version == now,
+        digest=row.digest,
+        parent=row.parent,
+        author=row.author,
+        message=row.message,
+        approvals=[Approval(who=str(one["who"]), at=moment(one["at"])) for one in row.approvals],
+        created_at=moment(row.created_at) if row.created_at else None,
+        applied_at=moment(row.applied_at) if row.applied_at else None,
+        document=row.document if whole else None,
+    )
+
+
+def _shown(tx: Tx, row: PolicyRow) -> Version:
+    return _version(row, actions.in_force(tx).version, whole=True)
+
+
+def in_force(tx: Tx, call: Call) -> Version:
+    """The policy in force; version 0 is the one without rules."""
+    return _shown(tx, actions.in_force(tx))
+
+
+def history(tx: Tx, call: Call, query: Paged) -> Page[Version]:
+    """Every version, newest first, drafts as well."""
+    now = actions.in_force(tx).version
+    found = [row for row in policies.newest(tx, 1_000) if query.at is None or row.version < query.at]
+    page = found[: query.limit]
+    more = str(page[-1].version) if len(found) > query.limit else None
+    return Page(items=[_version(row, now) for row in page], next=more)
+
+
+def version(tx: Tx, call: Call) -> Version:
+    """One version, with its document."""
+    return _shown(tx, actions.version(tx, call.ids["version"]))
+
+
+def check(tx: Tx, call: Call, body: Text) -> Checked:
+    """Check a document: whether it can be read, passes its own tests, and what in it can never count. Nothing is saved."""
+    found = check_document(body.document)
+    return Checked(
+        fine=found.fine,
+        digest=found.digest,
+        rules=list(found.rules),
+        tests=found.tests,
+        findings=[Finding(kind=one.kind, line=one.line, text=one.text, mend=one.mend) for one in found.findings],
+    )
+
+
+def draft(tx: Tx, call: Call, body: Draft) -> Version:
+    """Save a document as a draft, which does not count yet."""
+    row = actions.save_draft(tx, call.site, call.me.username, body.document, body.comment, parent=body.parent)
+    return _shown(tx, row)
+
+
+def apply(tx: Tx, call: Call, body: Draft) -> Version:
+    """Save a document and let it count from now on."""
+    row = actions.apply(tx, call.site, call.me.username, body.document, body.comment, parent=body.parent)
+    return _shown(tx, row)
+
+
+def approve(tx: Tx, call: Call) -> Version:
+    """Approve a draft of somebody else."""
+    return _shown(tx, actions.approve(tx, call.site, call.me.username, call.ids["version"]))
+
+
+def apply_draft(tx: Tx, call: Call, body: Said) -> Version:
+    """Let a draft count from now on."""
+    row = actions.apply_version(tx, call.site, call.me.username, call.ids["version"], body.comment)
+    return _shown(tx, row)
+
+
+def rollback(tx: Tx, call: Call, body: Said) -> Version:
+    """Let the document of an earlier version count again, as a new version."""
+    return _shown(tx, actions.rollback(tx, call.site, call.me.username, call.ids["version"], body.comment))
+
+
+def diff(tx: Tx, call: Call, query: Compared) -> Difference:
+    """What differs between two versions."""
+    found = versions.diff(tx, query.a, query.b)
+    return Difference(
+        before=found.before,
+        after=found.after,
+        text=found.text,
+        added=list(found.added),
+        removed=list(found.removed),
+        changed=list(found.changed),
+        moved=found.moved,
+    )
+
+
+def blame(tx: Tx, call: Call) -> list[Blame]:
+    """Which version brought each rule that is in force now."""
+    return [
+        Blame(rule=one.rule, version=one.version, author=one.author, at=moment(one.at), message=one.message)
+        for one in versions.blame(tx)
+    ]
+
+
+async def _simulated(site: Site, caller: Caller | None, body: Trial) -> Row:
+    since = site.clock() - body.days * _DAY
+    return await simulating.simulate(site, known(caller).me.username, body.document, since=since)
+
+
+def simulate(tx: Tx, call: Call, body: Trial) -> Simulation:
+    """Replay what came and went lately under a document that is not in force, and keep what that found."""
+    found: Row = call.found
+    return _simulation(found)
+
+
+def simulation(tx: Tx, call: Call) -> Simulation:
+    """What a simulation found."""
+    row = simulations.by_id(tx, call.ids["id"])
+    if row is None:
+        raise NotFound("There is no such simulation.")
+    return _simulation(row)
+
+
+def _simulation(row: Row) -> Simulation:
+    return Simulation(
+        id=str(row.id),
+        digest=row.digest,
+        against=row.against,
+        since=moment(row.since),
+        who=row.who,
+        at=moment(row.at),
+        result=row.result,
+    )
+
+
+def explain(tx: Tx, call: Call, query: Asked) -> list[Explained]:
+    """What was decided upon an activity, newest first, or about a host, and what a public post from there would meet now."""
+    return [_explained(one) for one in explaining.explained(tx, call.site, query.of)]
+
+
+def _explained(one: explaining.Explained) -> Explained:
+    given, again, facts = one.given, one.again, one.facts
+    return Explained(
+        at=moment(facts.at),
+        direction=facts.direction,
+        host=facts.host,
+        activity=facts.activity,
+        activity_id=facts.activity_id,
+        verdict=given.verdict if given is not None else again.verdict.value,
+        code=given.code if given is not None else again.code,
+        text=again.text,
+        rule=given.rule if given is not None else again.rule,
+        effects=list(given.effects if given is not None else again.effects),
+        policy=given.policy if given is not None else again.policy,
+        author=one.author,
+        approved_by=list(one.approvers),
+        given=given is not None,
+        same=one.same,
+        steps=[Step(rule=each.rule, matched=each.matched, why=each.why, effect=each.effect) for each in one.steps],
+    )
+
+
+def _operation(method: str, path: str, unit: Any, **more: Any) -> Operation:
+    wanted = ("admin:read",) if method == "GET" or more.get("reads") else ("admin:write",)
+    return Operation(method=method, path=path, unit=unit, tag="policy", scopes=wanted, admin=True, **more)
+
+
+OPERATIONS = [
+    _operation("GET", "/policy", in_force),
+    _operation("PUT", "/policy", apply, refuses=(409,)),
+    _operation("POST", "/policy/check", check, reads=True),
+    _operation("GET", "/policy/versions", history),
+    _operation("POST", "/policy/versions", draft, refuses=(409,)),
+    _operation("GET", "/policy/versions/{version}", version),
+    _operation("POST", "/policy/versions/{version}/approve", approve),
+    _operation("POST", "/policy/versions/{version}/apply", apply_draft, refuses=(409,)),
+    _operation("POST", "/policy/versions/{version}/rollback", rollback, refuses=(409,)),
+    _operation("GET", "/policy/diff", diff),
+    _operation("GET", "/policy/blame", blame),
+    _operation("GET", "/policy/explain", explain),
+    _operation("POST", "/policy/simulations", simulate, before=_simulated),
+    _operation("GET", "/policy/simulations/{id}", simulation),
+]

@@ -1,0 +1,56 @@
+"""The job that does what two people decided, once its time has come. What waits, and who may approve it: `fedi.actions.pending`."""
+
+from typing import Any
+
+from fedi.actions import peers, pending
+from fedi.context import Site
+from fedi.errors import Problem
+from fedi.inbox.delete import delete_actor
+from fedi.worker.later import Later
+from storage import actors, pending_actions
+from storage.metadata import Tx
+from storage.pending_actions import PendingAction
+
+_AT_ONCE = 5
+"""Actors whose posts are deleted in one transaction: one may have written thousands."""
+
+
+async def do_pending(site: Site, payload: dict[str, Any]) -> None:
+    """Do the approved act that the payload names; nothing when it was dropped, done, or is too old."""
+    action_id = int(payload["action"])
+    row = await site.db.write(lambda tx: pending.due(tx, site, action_id))
+    if row is None:
+        await _look_again(site, action_id)
+        return
+    try:
+        await site.db.write(lambda tx: pending.check(tx, row.kind, row.payload))
+        if row.kind == "peer.end":
+            await site.db.write(lambda tx: _end(tx, site, row))
+        else:
+            while await site.db.write(lambda tx: _purge(tx, site, row)):
+                pass
+    except Problem as problem:
+        text = problem.text
+        await site.db.write(lambda tx: pending.done(tx, site, row, text))
+
+
+async def _look_again(site: Site, action_id: int) -> None:
+    """Where the clock stands in doubt, its time may still come. Raises Later then."""
+    row = await site.db.read(lambda tx: pending_actions.by_id(tx, action_id))
+    if row is not None and row.state == "approved":
+        raise Later(max(row.not_before, site.clock() + 60_000), "its time has not come")
+
+
+def _end(tx: Tx, site: Site, row: PendingAction) -> None:
+    peers.end(tx, site, f"{row.proposer}, {row.approver}", row.payload["host"], row.reason)
+    pending.done(tx, site, row)
+
+
+def _purge(tx: Tx, site: Site, row: PendingAction) -> bool:
+    """Delete what some actors of the peer wrote here; whether there are more."""
+    found = actors.of_host(tx, row.payload["host"], _AT_ONCE)
+    for actor in found:
+        delete_actor(tx, site, actor)
+    if not found:
+        pending.done(tx, site, row)
+    return bool(found)
