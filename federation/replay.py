@@ -19,6 +19,8 @@ DAY: Final = 24 * 3600 * 1000
 KINDS: Final = ("refused", "let in", "held", "limited", "changed", "same")
 """What would become of an activity, beside what became of it: refused though it was not, let in though it was refused; held or
 limited though it was not; only changed in another way, or for another reason; the same."""
+DEFAULT: Final = "default"
+"""What decides where no rule does."""
 _HIT: Final = frozenset({"refused", "let in"})
 _DISTINCT: Final = 50_000
 """Actors, people, groups and hosts that are told apart."""
@@ -134,13 +136,12 @@ class Replay:
             day["refused before"] = day.get("refused before", 0) + 1
         if verdict == "reject":
             day["refused after"] = day.get("refused after", 0) + 1
-        if after.rule is not None or after.because or after.observed:
-            self._rules(after, kind)
+        self._rules(after, kind)
         if kind == "same":
             return
         day[kind] = day.get(kind, 0) + 1
         # What would be let in was refused by a rule of the policy in force: that is the one to be named.
-        rule = (before.rule if kind == "let in" else after.rule) or ""
+        rule = (before.rule if kind == "let in" else after.rule) or DEFAULT
         if kind in _HIT:
             self._hit(kind, facts)
         if kind == "let in":
@@ -154,12 +155,11 @@ class Replay:
     def _rules(self, after: Decision, kind: str) -> None:
         rules = self.tally.rules
         verdict = after.verdict.value
-        if after.rule is not None:
-            counts = rules.setdefault(after.rule, {})
-            counts["hits"] = counts.get("hits", 0) + 1
-            counts[verdict] = counts.get(verdict, 0) + 1
-            if kind not in ("same", "let in"):
-                counts[kind] = counts.get(kind, 0) + 1
+        counts = rules.setdefault(after.rule or DEFAULT, {})
+        counts["hits"] = counts.get("hits", 0) + 1
+        counts[verdict] = counts.get(verdict, 0) + 1
+        if kind not in ("same", "let in"):
+            counts[kind] = counts.get(kind, 0) + 1
         for name in after.because:
             if name != after.rule:
                 counts = rules.setdefault(name, {})

@@ -126,6 +126,16 @@ async def _replayed(site: Site, given: _Given, processes: int | None, told: Prog
     rated = compile_rules((document := read(given.task.draft)).rules, document.default).rated
     wanted = 1 if rated else min(processes or PROCESSES, os.cpu_count() or 1, PROCESSES)
     bodies_to_come: asyncio.Queue[bytes | None] = asyncio.Queue(2 * wanted)
+    try:
+        return await _shared(site, given, wanted, bodies_to_come, told)
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None  # of the first process that broke down: the others were ended
+
+
+async def _shared(
+    site: Site, given: _Given, wanted: int, bodies_to_come: "asyncio.Queue[bytes | None]", told: Progress | None
+) -> Done:
+    """Rows are handed to whichever process is free."""
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(_process(given.task, bodies_to_come)) for _ in range(wanted)]
         seen = 0
@@ -175,7 +185,7 @@ async def _process(task: Task, bodies: "asyncio.Queue[bytes | None]") -> Done:
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise Replaying("a process without pipes")
     said = asyncio.create_task(process.stdout.read())
-    complaint = asyncio.create_task(process.stderr.read(4_000))
+    complaint = asyncio.create_task(process.stderr.read())
     try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it says why on its standard error
             piece: bytes | None = msgspec.msgpack.encode(task)

@@ -13,7 +13,7 @@ rule_counts = Table(
     metadata,
     Column("day", Integer, primary_key=True, autoincrement=False),  # since 1970, in UTC
     Column("policy", Integer, primary_key=True, autoincrement=False),  # the version
-    Column("rule", Text, primary_key=True),  # "": no rule, what is the default
+    Column("rule", Text, primary_key=True),  # `default` where none decided
     Column("did", Text, primary_key=True),  # accept limit hold reject; `would …` of a rule that is only tried
     Column("count", BigInteger, nullable=False),
 )

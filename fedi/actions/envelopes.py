@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from federation.envelopes import Envelope, concerns, envelope, packed, squeezed, unpacked, unpacked_facts
 from federation.facts import Facts
 from federation.policy import Decision
+from federation.replay import DEFAULT
 from fedi.context import Site
 from storage import decisions, envelopes, rule_counts
 from storage.envelopes import Chunk
@@ -76,8 +77,8 @@ def counts(several: Iterable[Envelope]) -> Counter[tuple[int, int, str, str]]:
 
 def done(one: Envelope) -> Iterator[tuple[str, str]]:
     """(rule, what it did) for each rule that had a part in a decision: the one that decided gave the verdict, others changed
-    something, and those that are only tried would have done something. The rule `` stands for the default."""
-    yield (one.rule or "", one.verdict)
+    something, and those that are only tried would have done something. Where no rule decided, `default` did."""
+    yield (one.rule or DEFAULT, one.verdict)
     for rule in one.because:
         if rule != one.rule:
             yield rule, "changed"

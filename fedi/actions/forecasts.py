@@ -54,7 +54,7 @@ def compare(tx: Tx, site: Site, number: int | None = None) -> Compared:
             did[rule][what] = did[rule].get(what, 0) + count
     forecast, simulated = _forecast(row.forecast)
     names = list(dict.fromkeys([*rules_of(row.document), *sorted(did), *sorted(forecast)]))
-    rules = [_beside(name or "default", did.get(name, {}), forecast.get(name), days) for name in names]
+    rules = [_beside(name, did.get(name, {}), forecast.get(name), days) for name in names]
     return Compared(row.version, since, until, simulated, tuple(rules))
 
 

@@ -26,6 +26,7 @@ _COMMANDS = {
     "received": ("received", "app"),
     "peer": ("peer", "app"),
     "directory": ("directory", "app"),
+    "policy": ("policy", "app"),
     "pending": ("pending", "app"),
     "twin": ("twin", "app"),
     "search": ("search", "app"),

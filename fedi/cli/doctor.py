@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from fedi.cli import doctor_clients, doctor_load
+from fedi.cli import doctor_clients, doctor_load, doctor_policy
 from fedi.cli.console import print_json, settings, timestamp
 from fedi.cli.doctor_clients import Finding
 from fedi.cli.options import AsJson, ConfigPath
@@ -237,6 +237,7 @@ def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
     admins = [person for person in people.everyone(tx) if person.role == "admin" and person.state == "active"]
     if not admins:
         yield Finding("look", "people", "nobody is admin; «fedi person create NAME --email E --role admin»")
+    yield from doctor_policy.of_policy(tx, site)
     yield from doctor_load.of_queues(tx, site)
     yield from doctor_load.of_floods(tx, site)
     yield from doctor_load.of_clock(tx, site)

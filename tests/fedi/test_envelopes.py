@@ -77,7 +77,7 @@ async def test_small_rows_are_joined_and_what_rules_did_is_counted_once(site: Si
     assert sorted(site.db.read_now(everything), key=repr) == before
     counted = site.db.read_now(lambda tx: rule_counts.of_version(tx, 1, since=day))
     assert {(one.rule, one.did): one.count for one in counted} == {
-        ("", "accept"): 60,
+        ("default", "accept"): 60,
         ("r-spam", "reject"): 30,
         ("r-media", "changed"): 30,
         ("r-new", "would reject"): 30,

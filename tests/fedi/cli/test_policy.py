@@ -1,0 +1,165 @@
+"""`fedi policy`: what is typed, what is printed, and how it ends."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from federation.facts import Facts
+from fedi import policy
+from fedi.actions import envelopes
+from fedi.cli.console import opened
+from storage.audit import audit as audit_table
+from storage.metadata import Tx
+from tests.fedi.cli.conftest import Operator, both
+
+A = """\
+[[rule]]
+id = "no-spam"
+when = { peer = "spam.example" }
+then = "reject"
+reason = { code = "spam", text = "no spam" }
+
+[[test]]
+name = "spam is refused"
+given = { peer = "spam.example", activity = "Create" }
+expect = "reject:spam"
+"""
+B = A + '\n[[rule]]\nid = "no-films"\nwhen = { media_types = "video/*" }\nthen = "strip-media"\n'
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    file = tmp_path / "policy.toml"
+    file.write_text(A)
+    return file
+
+
+def fails(operator: Operator, *words: str) -> str:
+    """What a command complains of that does nothing."""
+    done = operator.try_(*words)
+    assert done.status == 1, done
+    return done.err
+
+
+def came(host: str, number: int) -> None:
+    """So many posts came from a host, and were decided upon."""
+    with opened(None) as site:
+
+        def unit(tx: Tx) -> None:
+            judged = []
+            for at in range(number):
+                iri = f"https://{host}/users/x"
+                facts = Facts(
+                    site.clock(),
+                    "in",
+                    host,
+                    "Create",
+                    "Note",
+                    f"https://{host}/a/{at}",
+                    None,
+                    iri,
+                    iri,
+                    visibility="public",
+                )
+                judged.append(policy.judge(tx, site, policy.current(tx, site), facts))
+                policy.keep_judged(tx, site, judged[-1])
+            envelopes.keep(tx, site, judged)
+
+        site.db.write_now(unit)
+
+
+@both
+def test_a_policy_is_checked_tried_applied_explained_and_taken_back(operator: Operator, written: Path) -> None:
+    came("spam.example", 3)
+    assert operator.fedi("policy", "check", str(written)).out.endswith("1 rules, 1 tests, 0 to mend, 0 warnings\n")
+    tried = operator.fedi("policy", "simulate", str(written), "--since", "1h", "--json").json
+    assert tried["newly"] == {"refused": 3}
+    said = operator.fedi("policy", "simulate", str(written)).out
+    assert "refused: 3" in said
+    assert "accept (accepted) -> reject (no-spam)" in said
+    assert operator.fedi("policy", "show").out.endswith(
+        "no rules: the stance to each host, the mode and agreements decide\n"
+    )
+
+    assert "--comment" in fails(operator, "policy", "apply", str(written))
+    operator.fedi("policy", "apply", str(written), "--comment", "no spam")
+    came("spam.example", 2)
+    assert operator.fedi("policy", "show").out.endswith(A)
+    one = operator.fedi("policy", "explain", "https://spam.example/a/0", "--json").json
+    assert [(each["verdict"], each["rule"], each["policy"], each["same"]) for each in one] == [
+        ("reject", "no-spam", 1, True),
+        ("accept", None, 0, True),
+    ]
+    host = operator.fedi("policy", "explain", "spam.example").out
+    assert "reject: no spam (spam, rule no-spam)" in host
+    assert "policy 1 by command line" in host
+    assert "forgotten" in fails(operator, "policy", "explain", "https://nobody.example/1")
+    counted = operator.fedi("policy", "counts", "--json").json
+    assert [(each["rule"], each["did"]) for each in counted["rules"]] == [("no-spam", {"reject": 2})]
+    assert counted["rules"][0]["forecast_a_day"] > 0
+    verified = operator.fedi("policy", "verify", "--json").json
+    assert {name: (each["checked"], each["same"]) for name, each in verified.items()} == {
+        "decisions": (2, 2),
+        "envelopes": (5, 5),
+    }
+
+    operator.fedi("policy", "rollback", "0", "--comment", "spam is fine")
+    rows = operator.fedi("policy", "history", "--json").json
+    assert [(row["version"], row["in_force"], row["author"]) for row in rows] == [
+        (2, True, "command line"),
+        (1, False, "command line"),
+    ]
+    assert '-id = "no-spam"' in operator.fedi("policy", "diff", "1", "2").out
+
+
+@both
+def test_a_draft_waits_and_each_rule_says_who_brought_it(operator: Operator, written: Path) -> None:
+    operator.fedi("policy", "apply", str(written), "--comment", "begin")
+    written.write_text(B)
+    assert "version 2 is a draft" in operator.fedi("policy", "draft", str(written), "--comment", "films").out
+    assert "can't approve" in fails(operator, "policy", "approve", "2")
+    assert operator.fedi("policy", "simulate", "2", "--json").json["envelopes"] == 0
+    operator.fedi("policy", "apply", "2")
+    blamed = operator.fedi("policy", "blame", "--json").json
+    assert [(one["rule"], one["version"], one["message"]) for one in blamed] == [
+        ("no-spam", 1, "begin"),
+        ("no-films", 2, "films"),
+    ]
+    assert "added: no-films" in operator.fedi("policy", "diff", "1", "2").out
+    assert "has no rule" in fails(operator, "policy", "blame", "nothing")
+    assert "version 2 is in force" in fails(operator, "policy", "apply", str(written), "--comment", "x", "--from", "1")
+
+
+def test_a_typo_names_the_line_and_the_mend_and_changes_nothing(operator: Operator, written: Path) -> None:
+    operator.fedi("policy", "apply", str(written), "--comment", "begin")
+    written.write_text(A.replace("then =", "den ="))
+    checked = operator.try_("policy", "check", str(written), "--json")
+    assert checked.status == 1
+    [first, *_] = checked.json["findings"]
+    assert (first["kind"], first["line"]) == ("error", 1) or first["line"] == 4
+    assert "line" in fails(operator, "policy", "apply", str(written), "--comment", "x")
+    assert operator.fedi("policy", "show").out.endswith(A)
+    assert "No such file" in fails(operator, "policy", "check", str(written) + "x")
+    written.write_bytes(b"\xff")
+    assert "UTF-8" in fails(operator, "policy", "check", str(written))
+    assert "--since" in fails(operator, "policy", "simulate", "1", "--since", "yesterday")
+    assert "no version 9" in fails(operator, "policy", "rollback", "9")
+
+
+def test_who_writes_into_the_audit_log_by_hand_is_found_out(operator: Operator, written: Path) -> None:
+    for comment in ("one", "two"):
+        written.write_text(A + f"# {comment}\n")
+        operator.fedi("policy", "apply", str(written), "--comment", comment)
+    assert operator.fedi("policy", "audit", "--json").json["sound"]
+    assert "policy.apply" in operator.fedi("policy", "audit").out
+    with opened(None) as site:
+        site.db.write_now(
+            lambda tx: tx.execute(update(audit_table).where(audit_table.c.about == "1").values(who="eve"))
+        )
+    done = operator.try_("policy", "audit")
+    assert done.status == 1
+    assert "was changed" in done.err
+    found = {each["about"]: each["state"] for each in operator.try_("doctor", "--json").json}
+    assert found["audit log"] == "broken"
+    assert found["policy"] == "fine"
