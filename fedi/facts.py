@@ -277,14 +277,14 @@ class Known:
             text=_text(document.title, document.summary, document.content) if open_ else "",
         )
 
-    def actor(self, document: ActorDocument, host: str) -> Facts:
-        """Of an actor whose document was read at its own origin."""
+    def actor(self, document: ActorDocument, host: str, about: str | None = None) -> Facts:
+        """Of an actor whose document was read at its own origin, for what is `about` something."""
         here = self.standing(host)
         return Facts(
             at=self.now,
             direction="in",
             host=host,
-            object=document.kind,
+            object=about or document.kind,
             object_id=document.id,
             actor=document.id,
             software=here.software,
@@ -296,14 +296,17 @@ class Known:
             account_days=max(0, self.now - document.published) // _DAY if document.published else None,
         )
 
-    def host(self, direction: Direction, host: str, *, activity: str = "", actor: str | None = None) -> Facts:
-        """Of a host alone: that is asked, that asks, that speaks, or to which anything is sent."""
+    def host(
+        self, direction: Direction, host: str, *, activity: str = "", actor: str | None = None, about: str | None = None
+    ) -> Facts:
+        """Of a host alone: that is asked, that asks, that speaks, or to which anything is sent; `about` something."""
         here = self.standing(host)
         return Facts(
             at=self.now,
             direction=direction,
             host=host,
             activity=activity,
+            object=about,
             actor=actor,
             software=here.software,
             version=here.version,

@@ -121,21 +121,21 @@ def _open(tx: Tx, site: Site, iri: str) -> None:
     kept[iri] = Scope(tuple(parties), visibility, terms.groups, terms.media != 0)
 
 
-def receiving(tx: Tx, site: Site, host: str, type: str) -> Decision:
-    """Whether an activity of this type may come from this host at all, as far as that can be told before it was read: how we
-    stand to it, and whom this instance speaks with."""
+def receiving(tx: Tx, site: Site, host: str, type: str, about: str | None = None) -> Decision:
+    """Whether an activity of this type (`about` something) may come from this host at all, as far as that can be told before it
+    was read: how we stand to it, and whom this instance speaks with."""
     bare = Policy(policies.version_in_force(tx))
-    return by_rules(bare, Known(tx, site).host("in", host, activity=type))
+    return by_rules(bare, Known(tx, site).host("in", host, activity=type, about=about))
 
 
-def fetching(tx: Tx, site: Site, host: str) -> Judged:
-    """Whether we ask this host for anything, and so take what it answers."""
-    return judge(tx, site, current(tx, site), Known(tx, site).host("fetch", host))
+def fetching(tx: Tx, site: Site, host: str, about: str | None = None) -> Judged:
+    """Whether we ask this host for anything (`about` something), and so take what it answers."""
+    return judge(tx, site, current(tx, site), Known(tx, site).host("fetch", host, about=about))
 
 
-def of_actor(tx: Tx, site: Site, document: ActorDocument) -> Judged:
-    """Whether an actor that was read at its origin is kept, and how."""
-    facts = Known(tx, site).actor(document, host_of(document.id))
+def of_actor(tx: Tx, site: Site, document: ActorDocument, about: str | None = None) -> Judged:
+    """Whether an actor that was read at its origin, for what is `about` something, is kept, and how."""
+    facts = Known(tx, site).actor(document, host_of(document.id), about)
     return judge(tx, site, current(tx, site), facts, counts=False)
 
 

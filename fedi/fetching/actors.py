@@ -97,12 +97,13 @@ async def _fetch_actor(site: Site, iri: str) -> Actor:
     return await keep_actor(site, fetched.document)
 
 
-async def keep_actor(site: Site, document: dict[str, Any]) -> Actor:
-    """Keep an actor whose document came from its own origin; its handle is checked by WebFinger, there and back."""
+async def keep_actor(site: Site, document: dict[str, Any], about: str | None = None) -> Actor:
+    """Keep an actor whose document came from its own origin; its handle is checked by WebFinger, there and back. Raises Refused
+    where policy does not take it (`about`: what it was read for), and WrongOrigin for what is somebody else's."""
     read = read_actor(document)
     if site.is_local(read.id):
         raise WrongOrigin(f"{read.id} is of this instance, which nobody else describes")
-    judged = await site.db.read(lambda tx: policy.of_actor(tx, site, read))
+    judged = await site.db.read(lambda tx: policy.of_actor(tx, site, read, about))
     if judged.decision.verdict in (Verdict.REJECT, Verdict.HOLD):
         await site.db.write(lambda tx: policy.keep_judged(tx, site, judged))
         raise Refused(f"policy: {judged.decision.text}", answered=403)

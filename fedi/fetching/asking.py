@@ -89,9 +89,9 @@ def remember(site: Site, question: str, problem: FederationError) -> None:
     failed[question] = (site.clock() + _FAILED_FOR, copy(problem))
 
 
-async def permitted(site: Site, host: str) -> None:
-    """Raises Refused (403) when policy does not let us ask this host; the decision is kept."""
-    judged = await site.db.read(lambda tx: policy.fetching(tx, site, host))
+async def permitted(site: Site, host: str, about: str | None = None) -> None:
+    """Raises Refused (403) when policy does not let us ask this host (`about` something); the decision is kept."""
+    judged = await site.db.read(lambda tx: policy.fetching(tx, site, host, about))
     if policy.refuses(judged.decision):
         await site.db.write(lambda tx: policy.keep_judged(tx, site, judged))
         raise Refused(f"policy: {judged.decision.text}", answered=403)

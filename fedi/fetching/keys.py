@@ -22,8 +22,9 @@ _ROTATED = (1, 1)
 """How often one key is read again because a signature did not fit: once a minute."""
 
 
-async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
-    """The public key with this id, whose owner's own document lists it; fetched when not known, or `fresh`.
+async def key(site: Site, key_id: str, *, fresh: bool = False, about: str | None = None) -> PublicKey:
+    """The public key with this id, whose owner's own document lists it; fetched when not known, or `fresh`. `about`: what it is
+    wanted for, where policy makes a difference of that (`fedi.facts.AGREEMENT`).
 
     Raises KeyUnavailable when it can't be had now, BadSignature and its like when its owner does not stand by it.
     """
@@ -33,7 +34,7 @@ async def key(site: Site, key_id: str, *, fresh: bool = False) -> PublicKey:
             return known
     host = host_of(key_id)
     _check_host(site, host)
-    return await once(site, f"key {key_id}", lambda: _ask(site, host, key_id), host)
+    return await once(site, f"key {key_id}", lambda: _ask(site, host, key_id, about), host)
 
 
 def check_failed(site: Site, key_id: str) -> None:
@@ -48,10 +49,10 @@ def _check_host(site: Site, host: str) -> None:
     check_question(site, f"host {host}")
 
 
-async def _ask(site: Site, host: str, key_id: str) -> PublicKey:
+async def _ask(site: Site, host: str, key_id: str, about: str | None) -> PublicKey:
     _check_host(site, host)  # whoever was before us in its queue may have found that it does not answer
     try:
-        return await _fetch_key(site, key_id)
+        return await _fetch_key(site, key_id, about)
     except FederationError as problem:
         _note_failure(site, host, problem)
         raise
@@ -84,11 +85,11 @@ async def rotated_key(site: Site, key_id: str) -> PublicKey | None:
         return None
 
 
-async def _fetch_key(site: Site, key_id: str) -> PublicKey:
+async def _fetch_key(site: Site, key_id: str, about: str | None) -> PublicKey:
     address = key_id.partition("#")[0]
     if site.is_local(address):
         raise WrongOrigin(f"{key_id} is a key of this instance, which does not write to itself")
-    await permitted(site, host_of(address))
+    await permitted(site, host_of(address), about)
     try:
         document = first = (await site.client.get_document(address, await instance_key(site))).document
         owner = owner_of_key(document, key_id)
@@ -97,7 +98,7 @@ async def _fetch_key(site: Site, key_id: str) -> PublicKey:
         if owner != wire.id_of(document):
             # GoToSocial serves a key at an address of its own, with a stub of its owner.
             document = (await site.client.get_document(owner, await instance_key(site))).document
-        await keep_actor(site, document)
+        await keep_actor(site, document, about)
         site.forget_public_key(key_id)  # also when it is the actor's IRI, under which no key is kept
     except (WrongOrigin, BadSignature):
         raise

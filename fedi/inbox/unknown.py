@@ -15,6 +15,7 @@ from federation.signatures.keys import PublicKey
 from federation.signatures.verify import Claim
 from fedi import fetching, policy
 from fedi.context import Site
+from fedi.facts import AGREEMENT
 from fedi.inbox import refusals
 from fedi.inbox.answers import ACCEPTED, SUSPENDED, Answer, busy, suspended, unwanted
 from fedi.signatures import target
@@ -40,14 +41,13 @@ async def key_of_unknown(
             fetching.check_failed(site, claim.key_id)
         key, decision, gone = await site.db.read(lambda tx: _known(tx, site, claim, host, activity))
         if decision.verdict is Verdict.REJECT and decision.code == SUSPENDED:
-            if not is_peering(activity.type, activity.document) or key is None:
-                return suspended(decision)
-        elif decision.verdict is Verdict.REJECT:
+            return suspended(decision)
+        if decision.verdict is Verdict.REJECT:
             await refusals.keep_decision(site, decision, host, activity.actor, activity.id, activity.type)
             return unwanted(site, decision)
         if gone:
             return ACCEPTED
-        return key or await fetching.key(site, claim.key_id)
+        return key or await fetching.key(site, claim.key_id, about=_about(activity))
     except KeyUnavailable as unavailable:
         return await _keep(site, scope, who, activity, claim, host, unavailable)
 
@@ -57,10 +57,16 @@ def _of_itself(activity: Activity) -> bool:
     return activity.type == "Delete" and activity.object == activity.actor
 
 
+def _about(activity: Activity) -> str | None:
+    """What it says that it is about, where policy makes a difference of that before anything is proven: how two institutions
+    that nothing connects yet would agree on anything."""
+    return AGREEMENT if is_peering(activity.type, activity.document) else None
+
+
 def _known(tx: Tx, site: Site, claim: Claim, host: str, activity: Activity) -> tuple[PublicKey | None, Decision, bool]:
     """(the key if we have it, what policy says of its host, whether it is a Delete of somebody we never heard of)."""
     key = site.public_key(tx, claim.key_id)
-    decision = policy.receiving(tx, site, host, activity.type)
+    decision = policy.receiving(tx, site, host, activity.type, _about(activity))
     # The whole network hears when an account ends. Of one that was never known there is nothing to delete, and its
     # key is gone with it, so nothing is asked (Mastodon answers 202 as well).
     gone = key is None and _of_itself(activity) and actors.by_iri(tx, activity.actor) is None
