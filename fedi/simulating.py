@@ -119,10 +119,8 @@ def _given(tx: Tx, site: Site, text: str, since: int, until: int) -> _Given:
 async def _replayed(site: Site, given: _Given, processes: int | None, told: Progress | None) -> Done:
     """Rows are read a page at a time, so that no transaction lasts as long as the replay."""
     if given.total <= _FEW and processes is None:
-        bodies = [
-            body for page in _pages(given) for body in await site.db.read(lambda tx, page=page: _bodies(tx, page))
-        ]  # type: ignore[misc]  # a lambda with a default
-        return await asyncio.to_thread(_here, given.task, [*bodies, *given.fresh])
+        listed = await site.db.read(lambda tx: [body for page in _pages(given) for body in _bodies(tx, page)])
+        return await asyncio.to_thread(_here, given.task, [*listed, *given.fresh])
     rated = compile_rules((document := read(given.task.draft)).rules, document.default).rated
     wanted = 1 if rated else min(processes or PROCESSES, os.cpu_count() or 1, PROCESSES)
     bodies_to_come: asyncio.Queue[bytes | None] = asyncio.Queue(2 * wanted)

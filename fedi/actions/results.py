@@ -89,7 +89,7 @@ def _hit(tx: Tx, whats: dict[str, dict[str, int]]) -> dict[str, Any]:
     others, people = whats.get("actors", {}), whats.get("people", {})
     from_here, followers = follows.from_here(tx, _most(others, _ACTORS))
     pairs = [tuple(one.split(" ", 1)) for one in _most(whats.get("deliveries", {}), _PAIRS)]
-    found = {
+    found: dict[str, list[dict[str, Any]]] = {
         what: [{"name": name, "count": whats[what][name]} for name in _most(whats.get(what, {}), _SHOWN)]
         for what in ("groups", "hosts", "people", "actors")
     }

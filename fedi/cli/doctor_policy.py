@@ -25,8 +25,8 @@ def of_policy(tx: "Tx", site: "Site") -> Iterator[Finding]:
     if checked.fine:
         yield Finding("fine", "policy", f"version {now.version} is in force, with {len(checked.rules)} rules")
     for one in checked.errors[:3]:
-        state = "broken" if one.kind == "error" else "look"
-        yield Finding(state, "policy", f"version {now.version}, {one}; mend it, or «fedi policy rollback VERSION»")
+        text = f"version {now.version}, {one}; mend it, or «fedi policy rollback VERSION»"
+        yield Finding("broken" if one.kind == "error" else "look", "policy", text)
     if checked.unreadable:
         return
     found, _ = explaining.verify_rows(tx, site, _AGAIN)
