@@ -71,6 +71,12 @@ def run(cases: Sequence[Case], policy: Policy, at: int) -> tuple[Failure, ...]:
     return tuple(failed)
 
 
+def file_of(table: dict[str, Any]) -> str | None:
+    """The file that a [[test]] names, if it does."""
+    name = table.get("file", table.get("given"))
+    return name if isinstance(name, str) else None
+
+
 def read_case(table: dict[str, Any], line: int, load: Callable[[str], bytes] | None = None) -> Case:
     """A [[test]] of a document. Raises Unfit."""
     for key in table:
@@ -143,8 +149,7 @@ def _fact(name: str, value: Any) -> Any:
 def _of_file(name: Any, load: Callable[[str], bytes] | None) -> dict[str, Any]:
     """The facts of an activity that lies in a file."""
     if not isinstance(name, str) or load is None:
-        mend = "write what it is about as `given`: files are read only where the policy is a file itself"
-        raise Unfit(f"the file {name!r:.100} is not at hand here", mend, "file")
+        raise Unfit(f"file is {name!r:.100}", 'write file = "activity.json"', "file")
     try:
         raw = load(name)
         document = json.loads(raw[: MAX_FILE + 1])

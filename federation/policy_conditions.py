@@ -15,7 +15,7 @@ from federation.policy_text import finds, fold, keyword_pattern
 
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}")
 # eduPerson (internet2.edu, 4.2): who is one of these is a member; an alum is not.
-_MEMBERS = frozenset({"faculty", "student", "staff", "employee"})
+MEMBER_ROLES = frozenset({"faculty", "student", "staff", "employee"})
 
 
 @lru_cache(maxsize=8192)
@@ -46,7 +46,7 @@ def _affiliations(values: tuple[str, ...]) -> tuple[str, ...]:
     found = []
     for value in values:
         role, at, scope = value.lower().partition("@")
-        for each in (role, "member") if role in _MEMBERS else (role,):
+        for each in (role, "member") if role in MEMBER_ROLES else (role,):
             found.append(each)
             if at:
                 found.append(f"{each}@{scope}")

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from federation.policy_cases import Case, read_case
+from federation.policy_cases import Case, file_of, read_case
 from federation.policy_lines import Path, lines
 from federation.policy_rules import Condition, Rate, Rule, Verdict
 from federation.policy_then import Then, read_reason, read_then
@@ -63,16 +63,18 @@ class Invalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a document says: its rules as they are written, what happens where none decides, and its tests."""
+    """What a document says: its rules as they are written, what happens where none decides, and its tests; `unread` are those
+    tests (line, name of the file) whose file is not at hand."""
 
     rules: tuple[Rule, ...] = ()
     default: Verdict = Verdict.ACCEPT
     cases: tuple[Case, ...] = ()
+    unread: tuple[tuple[int, str], ...] = ()
 
 
 def read(text: str | bytes, load: Callable[[str], bytes] | None = None) -> Document:
-    """Read a document; `load` gives the bytes of a file that a test names (raises OSError), None where there are no files.
-    Raises Invalid."""
+    """Read a document; `load` gives the bytes of a file that a test names (raises OSError). Without it, where a stored
+    document is read, such tests are left out. Raises Invalid."""
     raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
     if len(raw) > MAX_BYTES:
         mend = f"{MAX_BYTES} are allowed; put hosts with the same `then` into one rule as a list"
@@ -112,6 +114,7 @@ class _Reader:
         self.load = load
         self.problems: list[Problem] = []
         self.ids: dict[str, int] = {}
+        self.unread: list[tuple[int, str]] = []
 
     def document(self, data: dict[str, Any]) -> Document:
         for key in data:
@@ -126,7 +129,8 @@ class _Reader:
         cases = [self.case(place, one) for place, one in self.tables(data, "test", MAX_CASES)]
         if self.problems:
             raise Invalid(tuple(sorted(self.problems, key=lambda one: one.line)))
-        return Document(tuple(one for one in rules if one), default, tuple(one for one in cases if one))
+        found = tuple(one for one in cases if one)
+        return Document(tuple(one for one in rules if one), default, found, tuple(self.unread))
 
     def wrong(self, path: Path, text: str, mend: str) -> None:
         if len(self.problems) < _PROBLEMS:
@@ -253,6 +257,10 @@ class _Reader:
 
     def case(self, place: int, table: dict[str, Any]) -> Case | None:
         path: Path = ("test", place)
+        name = file_of(table)
+        if name is not None and self.load is None:
+            self.unread.append((self.line(path), name))
+            return None
         try:
             return read_case(table, self.line(path), self.load)
         except Unfit as error:

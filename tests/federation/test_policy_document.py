@@ -111,7 +111,7 @@ def rule(body: str) -> str:
         ("[[test]]\ngiven = { activity = 'Create' }\nexpect = 'accept'", 2, ["names no peer"]),
         ("[[test]]\ngiven = { peer = 'a.example', mention = 3 }\nexpect = 'accept'", 2, ["did you mean mentions"]),
         ("[[test]]\ngiven = { peer = 'a.example', mentions = '3' }\nexpect = 'accept'", 2, ["write a number"]),
-        ("[[test]]\ngiven = 'note.json'\nexpect = 'accept'", 1, ["note.json", "not at hand"]),
+        ("[[test]]\nfile = 3\nexpect = 'accept'", 2, ['file = "activity.json"']),
         ("[[rule]\nid = 'x'", 1, ["not TOML"]),
         ("[policy]\ndefault = accept", 2, ["put texts in quotes"]),
         ("[policy]\ndefault = 'accept'\ndefault = 'hold'", 3, ["stand there once"]),
@@ -154,6 +154,8 @@ def test_a_test_may_lie_in_a_file(tmp_path: FilePath) -> None:
     given = read(text, lambda name: (tmp_path / name).read_bytes()).cases[0].given
     assert (given.host, given.activity, given.object, given.visibility) == ("b.example", "Create", "Note", "public")
     assert (given.group, given.media, given.media_types) == ("https://b.example/groups/ai", 1, ("image/png",))
+    assert read(text).unread == ((1, "note.json"),)  # where a stored document is read, there are no files
+    assert read(text).cases == ()
     with pytest.raises(Invalid, match=r"nothing\.json"):
         read("[[test]]\nfile = 'nothing.json'\nexpect = 'accept'", lambda name: (tmp_path / name).read_bytes())
 
