@@ -1,7 +1,8 @@
 """Settings: one frozen tree from `fedi.toml` and the environment, read once at the start.
 
 Each setting can be overridden by a variable: `federation.mode` by `FEDI_FEDERATION__MODE`. Lists in variables are JSON
-or separated by commas. Relative paths (in `data`, `database`, `privacy_policy`, `tls.*` and `federation.ca_file`) start at
+or separated by commas. Relative paths (in `data`, `database`, `privacy_policy`, `tls.*`, `federation.ca_file` and
+`federation.terms`) start at
 the folder of `fedi.toml` when they stand there, and at the current folder when they come from a variable or are defaults.
 """
 
@@ -20,7 +21,7 @@ from federation.errors import FederationError
 from federation.hosts import host_of
 from federation.ror import read_ror
 
-_PATHS = ("data", "privacy_policy", "tls.certificate", "tls.key", "federation.ca_file")
+_PATHS = ("data", "privacy_policy", "tls.certificate", "tls.key", "federation.ca_file", "federation.terms")
 _NOT_SETTINGS = re.compile(r"FEDI_(CONFIG|TEST_\w+|SERVICE_\w+|PORT(_\w+)?)")
 """Variables that are not settings: the path of the file, what tests ask for, and those that Kubernetes makes up for a
 service that is called «fedi»."""
@@ -59,6 +60,8 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
     private_networks: tuple[str, ...] = ()
     # PEM file with further certificate authorities for outgoing requests.
     ca_file: Path | None = None
+    # TOML file with the terms that this institution offers to others; «fedi peer terms» shows them.
+    terms: Path | None = None
     # Hours that an act that can't be taken back waits, beside a second admin's approval; three times as long where there
     # is one admin.
     time_lock: int = 24

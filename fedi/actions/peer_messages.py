@@ -54,7 +54,7 @@ def send(
         "until": site.clock() + HORIZON,
         "agreement": None if agreement_id is None else str(agreement_id),
     }
-    jobs.add(tx, site.new_id(), "peering", str(document["id"])[:500], payload, site.clock())
+    jobs.add(tx, site.new_id(), "peer-message", str(document["id"])[:500], payload, site.clock())
     return body
 
 

@@ -12,7 +12,7 @@ from federation.fields import Json
 from federation.peering import BOTH, Move, Refusal, Side, State, Step, Version, step
 from fedi.actions import peer_messages, probes, scopes, suspensions
 from fedi.context import Site
-from storage import agreement_events, agreements, audit, peers
+from storage import actors, agreement_events, agreements, audit, peers
 from storage.agreements import AgreementRow
 from storage.events import note
 from storage.metadata import Tx
@@ -228,7 +228,10 @@ def _say(tx: Tx, site: Site, host: str, act: Act, rows: dict[str, AgreementRow],
     target = next(one for one in read.parties if one != site.instance_iri)
     signed = {**read.document, "proof": list(row.proofs)}
     made = peer_messages.message(site, kind, row, target, signed, reason=act.reason, until=act.until, at=row.notice_at)
-    body = peer_messages.send(tx, site, host, made, agreement_id=row.id)
+    there = actors.by_iri(tx, target)
+    if there is None:
+        return  # agreed to by us alone: nobody there reads it
+    body = peer_messages.send(tx, site, host, made, inbox=there.inbox, agreement_id=row.id)
     if kind in ("offer", "accept"):
         event(tx, site, row, "fedi", "sent", f"sent: {made['type']}", body)
 

@@ -17,6 +17,7 @@ from fedi.inbox import (
     like,
     lock,
     move,
+    peering,
     quote_request,
     reject,
     remove,
@@ -26,9 +27,10 @@ from fedi.inbox import (
     warn,
 )
 from fedi.inbox.handling import Handler
+from fedi.inbox.peering import OrPeering
 
 HANDLERS: Mapping[str, Handler] = {
-    "Accept": accept,
+    "Accept": OrPeering(accept),
     "Add": add,
     "Announce": announce,
     "Block": block,
@@ -43,12 +45,14 @@ HANDLERS: Mapping[str, Handler] = {
     "Like": like,
     "Lock": lock,
     "Move": move,
+    "Offer": peering,
     "QuoteRequest": quote_request,
-    "Reject": reject,
+    "Reject": OrPeering(reject),
     "Remove": remove,
     "Resolve": resolve,
-    "Undo": undo,
-    "Update": update,
+    "TentativeAccept": peering,
+    "Undo": OrPeering(undo),
+    "Update": OrPeering(update),
     "Warn": warn,
 }
 
@@ -58,11 +62,9 @@ IGNORED: Mapping[str, str] = {
     "Ignore": "it asks for nothing",
     "Invite": "an invitation asks for nothing: whoever wants to take it follows the group",
     "Listen": "it asks for nothing",
-    "Offer": "agreements between institutions are not read yet",
     "PollVote": "PieFed sends a vote as a Note as well, which is what is counted (FEP-9967)",
     "Question": "a poll comes as a Create",
     "Read": "it asks for nothing",
-    "TentativeAccept": "nothing here is accepted tentatively",
     "TentativeReject": "nothing here is rejected tentatively",
     "Travel": "nothing here shows where people are",
     "View": "it asks for nothing",

@@ -13,8 +13,9 @@ from federation import discovery
 from federation.errors import FederationError
 from fedi.actions import probes
 from fedi.context import Site
+from fedi.fetching.institutions import institution
 from fedi.media import processing, sweeping
-from fedi.worker import envelopes, statuses, suspending
+from fedi.worker import envelopes, peering, statuses, suspending
 from fedi.worker.auditing import audit_job
 from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
@@ -73,6 +74,7 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 
 
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
+    "agreements": peering.times,
     "audit": audit_job,
     "backfill": backfill,
     "card": card,
@@ -82,12 +84,14 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "envelopes": envelopes.look_after,
     "files": sweeping.remove_files,
     "followers": synchronise,
+    "institution": institution,
     "media": processing.job,
     "move": move,
     "narrow": narrow,
     "nodeinfo": nodeinfo,
     "part": part,
     "pending": do_pending,
+    "peer-message": peering.tell,
     "peerings": statuses.peerings,
     "poll": tell_poll,
     "probe": probe,

@@ -70,6 +70,7 @@ SCHEDULE: Sequence[Timed] = (
     Timed("forget simulations", _DAY, lambda tx, now: simulations.forget(tx, now - DECISIONS)),
     Timed("try peers", _HOUR, job="probes"),
     Timed("read directories", _HOUR, job="directories"),
+    Timed("let agreements begin and end", 5 * 60_000, job="agreements"),
     Timed("look after peerings", _HOUR, job="peerings"),
     Timed("forget how deliveries went", _DAY, lambda tx, now: delivered.forget(tx, now - ROWS)),
     Timed("forget what was sent under which number", _DAY, lambda tx, now: sequences.forget(tx, now - ROWS)),
