@@ -1,0 +1,226 @@
+"""Two institutions agree: one asks, the other reviews, compares and signs; terms change, are suspended and resumed, end and expire."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from federation.agreement import read
+from federation.terms import Terms
+from fedi.actions import peers as acts
+from fedi.errors import Invalid
+from fedi.fetching.institutions import look_up
+from storage import agreement_events, agreements, audit, peers
+from storage.agreements import AgreementRow
+from storage.peers import Peer as PeerRow
+from tests.conftest import KINDS, Databases
+from tests.world import Instance, World, close, instance, settle
+
+pytestmark = pytest.mark.anyio
+
+WHO = "kim"
+DAY = 86_400_000
+
+
+@dataclass(slots=True)
+class Two:
+    """Two universities in one process."""
+
+    world: World
+    alpha: Instance
+    beta: Instance
+
+    async def settle(self) -> None:
+        """Let both work until nothing is left to do."""
+        await settle(self.alpha, self.beta)
+
+
+@pytest.fixture(params=KINDS)
+async def two(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> AsyncIterator[Two]:
+    """Two that know nothing of each other."""
+    world = World()
+    urls = [databases.new(request.param) for _ in range(2)]
+    names = ("alpha.example", "beta.example")
+    made = [await instance(world, name, url, tmp_path) for name, url in zip(names, urls, strict=True)]
+    yield Two(world, *made)
+    await close(*made)
+    for url in urls:
+        databases.drop(url)
+
+
+def peer(here: Instance, there: Instance) -> PeerRow:
+    """How an instance stands to another."""
+    found = here.read(lambda tx: peers.by_host(tx, there.name))
+    assert found is not None
+    return found
+
+
+def newest(here: Instance, there: Instance) -> AgreementRow:
+    """The newest agreement with another."""
+    return here.read(lambda tx: agreements.of_host(tx, there.name))[0]
+
+
+def key_of(there: Instance) -> str:
+    """The fingerprint that an institution tells others by telephone."""
+    return there.read(lambda tx: acts.our_fingerprint(tx, there.site))
+
+
+async def invite(here: Instance, there: Instance, terms: Terms, *, fingerprint: str | None = None) -> AgreementRow:
+    """One asks another, which hears of it."""
+    found = await look_up(here.site, f"https://{there.name}/about")
+    assert found.speaks
+    return here.write(lambda tx: acts.invite(tx, here.site, WHO, found, terms, fingerprint=fingerprint))
+
+
+async def agree(two: Two, terms: Terms | None = None) -> None:
+    """The two have an agreement in force."""
+    terms = terms or Terms(probes=False)
+    await invite(two.alpha, two.beta, terms, fingerprint=key_of(two.beta))
+    await two.settle()
+    row = newest(two.beta, two.alpha)
+    two.beta.write(lambda tx: acts.sign(tx, two.beta.site, WHO, row.id, fingerprint=key_of(two.alpha)))
+    await two.settle()
+
+
+def states(two: Two) -> tuple[str, str]:
+    """The states of the newest agreement on both sides."""
+    return newest(two.alpha, two.beta).state, newest(two.beta, two.alpha).state
+
+
+async def test_an_agreement_is_asked_for_reviewed_compared_and_signed(two: Two) -> None:
+    """In force exactly when both have signed, with keys that admins compared by another way."""
+    alpha, beta = two.alpha, two.beta
+    terms = Terms(visibility=("public", "peers"), groups=("https://alpha.example/groups/ai",), probes=False)
+    await invite(alpha, beta, terms)
+    await two.settle()
+    assert states(two) == ("offered", "offered")
+    assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("none", "none")
+
+    row = newest(beta, alpha)
+    assert read(row.document).terms.groups == terms.groups
+    rows = {one.field: one.relation for one in beta.read(lambda tx: acts.compared(tx, beta.site, row.id))}
+    assert (rows["visibility"], rows["groups"], rows["probes"]) == ("narrower", "narrower", "different")
+    beta.write(lambda tx: acts.review(tx, beta.site, WHO, row.id))
+    await two.settle()
+    assert states(two) == ("review", "review")
+
+    with pytest.raises(Invalid, match="fingerprint"):
+        beta.write(lambda tx: acts.sign(tx, beta.site, WHO, row.id))
+    with pytest.raises(Invalid, match="not the one given"):
+        beta.write(lambda tx: acts.sign(tx, beta.site, WHO, row.id, fingerprint=key_of(beta)))
+    beta.write(lambda tx: acts.sign(tx, beta.site, WHO, row.id, fingerprint=key_of(alpha).lower().replace(" ", ":")))
+    await two.settle()
+    assert states(two) == ("review", "active"), "alpha never compared beta's key"
+    assert peer(alpha, beta).stance == "none"
+
+    waiting = newest(alpha, beta)
+    alpha.write(lambda tx: acts.sign(tx, alpha.site, WHO, waiting.id, fingerprint=key_of(beta)))
+    await two.settle()
+    assert states(two) == ("active", "active")
+    for here, there in ((alpha, beta), (beta, alpha)):
+        known = peer(here, there)
+        assert (known.stance, known.tier, known.one_sided) == ("agreed", "agreed", False)
+    assert newest(alpha, beta).document == newest(beta, alpha).document, "the same bytes"
+    assert len(newest(alpha, beta).proofs) == len(newest(beta, alpha).proofs) == 2
+    for here, there in ((alpha, beta), (beta, alpha)):
+        events = here.read(lambda tx, a=here, b=there: agreement_events.of_agreement(tx, newest(a, b).id))  # type: ignore[misc]  # a lambda with defaults
+        assert agreement_events.broken(events) is None
+        assert {"offer", "review", "sign"} <= {one.kind for one in events}
+        assert here.read(audit.broken) is None
+
+
+async def test_what_is_refused_or_withdrawn_is_off_on_both_sides(two: Two) -> None:
+    """The reason arrives; nothing is agreed."""
+    alpha, beta = two.alpha, two.beta
+    await invite(alpha, beta, Terms())
+    await two.settle()
+    row = newest(beta, alpha)
+    beta.write(lambda tx: acts.refuse(tx, beta.site, WHO, row.id, "not before the board met"))
+    await two.settle()
+    assert states(two) == ("refused", "refused")
+    assert newest(alpha, beta).reason == "not before the board met"
+    again = await invite(alpha, beta, Terms())
+    await two.settle()
+    alpha.write(lambda tx: acts.withdraw(tx, alpha.site, WHO, again.id))
+    await two.settle()
+    assert states(two) == ("withdrawn", "withdrawn")
+    assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("none", "none")
+
+
+async def test_both_ask_at_once(two: Two) -> None:
+    """Glare: one of the offers stands, the same on both sides, and can be signed."""
+    alpha, beta = two.alpha, two.beta
+    await invite(alpha, beta, Terms(probes=False), fingerprint=key_of(beta))
+    await invite(beta, alpha, Terms(probes=False), fingerprint=key_of(alpha))
+    await two.settle()
+    still = [one for one in alpha.read(lambda tx: agreements.of_host(tx, beta.name)) if one.state == "offered"]
+    other = [one for one in beta.read(lambda tx: agreements.of_host(tx, alpha.name)) if one.state == "offered"]
+    assert [one.iri for one in still] == [one.iri for one in other]
+    here, there = (beta, alpha) if still[0].ours else (alpha, beta)
+    mine = (other if still[0].ours else still)[0]
+    here.write(lambda tx: acts.sign(tx, here.site, WHO, mine.id))
+    await two.settle()
+    assert here.read(lambda tx: agreements.in_force(tx, there.name)) is not None
+    assert there.read(lambda tx: agreements.in_force(tx, here.name)) is not None
+
+
+async def test_tighter_terms_pause_what_is_private_until_both_signed(two: Two) -> None:
+    """The old version stays in force; nothing widens, and private delivery waits on both sides."""
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    first = newest(alpha, beta)
+    beta.write(
+        lambda tx: acts.change(tx, beta.site, WHO, alpha.name, Terms(probes=False, visibility=("public", "peers")))
+    )
+    await two.settle()
+    assert states(two) == ("offered", "offered")
+    for here, there in ((alpha, beta), (beta, alpha)):
+        assert peer(here, there).paused
+        assert here.read(lambda tx, host=there.name: agreements.in_force(tx, host)).iri == first.iri  # type: ignore[misc, union-attr]  # as above
+    row = newest(alpha, beta)
+    alpha.write(lambda tx: acts.sign(tx, alpha.site, WHO, row.id))
+    await two.settle()
+    assert states(two) == ("active", "active")
+    for here, there in ((alpha, beta), (beta, alpha)):
+        assert not peer(here, there).paused
+        known = here.read(lambda tx, host=there.name: [one.state for one in agreements.of_host(tx, host)])  # type: ignore[misc]  # as above
+        assert known == ["active", "replaced"]
+
+
+async def test_either_side_suspends_and_resumes(two: Two) -> None:
+    """It holds as long as one of them wants it; messages about it get through."""
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    alpha.write(lambda tx: acts.suspend(tx, alpha.site, WHO, beta.name, "incident 4411"))
+    await two.settle()
+    assert states(two) == ("suspended", "suspended")
+    assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("suspended", "suspended")
+    assert peer(beta, alpha).reason == "incident 4411"
+    beta.write(lambda tx: acts.suspend(tx, beta.site, WHO, alpha.name, "we look, too"))
+    await two.settle()
+    alpha.write(lambda tx: acts.resume(tx, alpha.site, WHO, beta.name))
+    await two.settle()
+    assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("suspended", "suspended"), "beta has not resumed"
+    beta.write(lambda tx: acts.resume(tx, beta.site, WHO, alpha.name))
+    await two.settle()
+    assert states(two) == ("active", "active")
+    assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("agreed", "agreed")
+
+
+async def test_it_ends_and_begins_anew(two: Two) -> None:
+    """After the end the other side is told, and a new agreement can be signed."""
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    beta.write(lambda tx: acts.notice(tx, beta.site, WHO, alpha.name, beta.site.clock() + 40 * DAY, "the course ends"))
+    await two.settle()
+    assert states(two) == ("notice", "notice")
+    assert newest(alpha, beta).notice_at is not None
+    alpha.write(lambda tx: acts.end(tx, alpha.site, WHO, beta.name, "no more courses together"))
+    await two.settle()
+    assert states(two) == ("ended", "ended")
+    assert (peer(alpha, beta).tier, peer(beta, alpha).stance) == ("public", "none")
+    await agree(two)
+    assert states(two) == ("active", "active")
+    assert newest(alpha, beta).version == 2
