@@ -21,6 +21,7 @@ from storage.policies import PolicyRow
 MESSAGE = 2_000
 """Characters of a message at most."""
 _SIMULATED = 24 * 3600 * 1000
+_FORECAST = ("envelopes", "first_at", "last_at", "verdicts", "newly", "rules")
 FIRST = PolicyRow(0, hashlib.sha256(b"").hexdigest(), None, "fedi", "no rules", "", "applied", [], None, 0, 0)
 """What is in force before anything was applied: a policy without rules."""
 
@@ -164,7 +165,11 @@ def _forecast(tx: Tx, site: Site, digest: str) -> dict[str, Any] | None:
             "«fedi policy simulate FILE»",
             code="not-simulated",
         )
-    return {"simulation": str(found[0].id), "at": found[0].at, **found[0].result} if found else None
+    if not found:
+        return None
+    # Numbers alone: nobody is named in what stays for good.
+    numbers = {name: found[0].result[name] for name in _FORECAST if name in found[0].result}
+    return {"simulation": str(found[0].id), "at": found[0].at, **numbers}
 
 
 def _note(tx: Tx, site: Site, who: str, action: str, row: PolicyRow, **more: int) -> None:

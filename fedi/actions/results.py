@@ -19,6 +19,7 @@ _ACTORS = 20_000
 """Actors whose follows are counted."""
 _PAIRS = 500
 """Pairs of a person here and a host whose follows are counted."""
+_IDS = ("activity_id", "object_id", "actor", "author")
 _STEPS = 40
 """Steps of a trace that are kept: those of rules that fitted, and the first of the others."""
 
@@ -132,6 +133,7 @@ def activity(facts: Facts) -> dict[str, Any]:
         "activity": facts.activity,
         "object": facts.object,
         "activity_id": facts.activity_id,
+        "object_id": facts.object_id,
         "actor": facts.actor,
         "author": facts.author,
         "group": facts.group,
@@ -155,3 +157,17 @@ def trace(steps: Sequence[Step], most: int = _STEPS) -> list[dict[str, Any]]:
 
 def _answer(answer: Answer) -> dict[str, Any]:
     return {"verdict": answer.verdict, "code": answer.code, "rule": answer.rule, "effects": list(answer.effects)}
+
+
+def without(result: dict[str, Any], iris: frozenset[str]) -> dict[str, Any] | None:
+    """A result in which these actors (or what is at these ids) are not named; None when they were not."""
+    samples = [one for one in result["samples"] if iris.isdisjoint(one.get(name) for name in _IDS)]
+    hit = {
+        kind: {
+            what: [one for one in value if one["name"] not in iris] if isinstance(value, list) else value
+            for what, value in whats.items()
+        }
+        for kind, whats in result["hit"].items()
+    }
+    changed = result | {"samples": samples, "hit": hit}
+    return None if changed == result else changed

@@ -3,13 +3,15 @@
 from typing import Any
 
 from fedi.actions import envelopes as actions
+from fedi.actions import results
 from fedi.context import Site
-from storage import decisions, envelopes
+from storage import decisions, envelopes, simulations
 from storage.metadata import Tx
 
 _LATER = 30 * 60 * 1000
 """Ms that what is to be erased waits for more."""
 _ROWS = 20
+_SIMULATIONS = 1_000
 
 
 async def look_after(site: Site, payload: dict[str, Any]) -> None:
@@ -40,7 +42,16 @@ async def erase(site: Site, iris: list[str]) -> None:
             await site.db.write(lambda tx, those=those: decisions.erase(tx, those))  # type: ignore[misc]  # a lambda with a default
         if before is None:
             break
+    await site.db.write(lambda tx: _unname(tx, wanted))
     await site.db.write(lambda tx: envelopes.erased(tx, iris))
+
+
+def _unname(tx: Tx, iris: frozenset[str]) -> None:
+    """Take them out of what simulations found."""
+    for row in simulations.newest(tx, _SIMULATIONS):
+        changed = results.without(row.result, iris)
+        if changed is not None:
+            simulations.change(tx, row.id, changed)
 
 
 def _every(tx: Tx) -> list[int]:

@@ -124,7 +124,7 @@ def test_a_policy_is_simulated_first_where_the_settings_want_that(site: Site, cl
         apply(site, A)
 
     def simulated(at: int) -> None:
-        row = Simulation(site.new_id(), check(A).digest, A, 0, 0, "ana", {"envelopes": 7}, at)
+        row = Simulation(site.new_id(), check(A).digest, A, 0, 0, "ana", {"envelopes": 7, "samples": [1]}, at)
         site.db.write_now(lambda tx: simulations.insert(tx, row))
 
     simulated(clock.at)
@@ -135,6 +135,7 @@ def test_a_policy_is_simulated_first_where_the_settings_want_that(site: Site, cl
     forecast = apply(site, A).forecast
     assert forecast is not None
     assert forecast["envelopes"] == 7
+    assert "samples" not in forecast
     with pytest.raises(Forbidden, match="simulated"):
         apply(site, B)
 

@@ -126,6 +126,21 @@ async def test_what_a_draft_would_do_is_counted_beside_what_was_done(site: Site,
     assert site.db.read_now(policies.in_force).version == 1
 
 
+async def test_who_is_erased_is_named_in_no_result(site: Site, clock: Clock) -> None:
+    site.db.write_now(lambda tx: actions.keep(tx, site, decided(traffic(clock.at), NOW, 0)))
+    row = await simulating.simulate(site, "ana", DRAFT)
+    bob = "https://beta.example/users/bob"
+    assert bob in json.dumps(row.result)
+    site.db.write_now(lambda tx: actions.erase(tx, site, bob))
+    clock.pass_(seconds=1900)
+    await worker.look_after(site, {})
+    left = site.db.read_now(lambda tx: simulations.by_id(tx, row.id))
+    assert left is not None
+    assert bob not in json.dumps(left.result)
+    assert left.result["newly"] == row.result["newly"]
+    assert len(left.result["samples"]) == len(row.result["samples"]) - 3
+
+
 async def test_processes_count_the_same_as_one_and_leave_out_what_is_older(site: Site, clock: Clock) -> None:
     old = decided([film(clock.at - 5_000 - at) for at in range(9)], NOW, 0)
 

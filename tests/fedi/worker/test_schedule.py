@@ -12,10 +12,12 @@ from tests.storage import rows
 pytestmark = pytest.mark.anyio
 
 
-async def test_timed_work_is_done_once_an_hour(site: Site, clock: Clock) -> None:
+async def test_timed_work_is_done_when_its_time_has_come_and_once(site: Site, clock: Clock) -> None:
     assert await schedule.run_due(site) == len(schedule.SCHEDULE)
     assert await schedule.run_due(site) == 0
     clock.pass_(seconds=3700)
+    assert await schedule.run_due(site) == sum(timed.every <= 3_600_000 for timed in schedule.SCHEDULE)
+    clock.pass_(days=7)
     assert await schedule.run_due(site) == len(schedule.SCHEDULE)
 
 
