@@ -8,9 +8,11 @@ import itertools
 import re
 import sqlite3
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from starlette.applications import Starlette
 from starlette.routing import Route
 
 from federation.signatures.keys import PrivateKey
@@ -61,19 +63,25 @@ class Crawler:
 
 def written(server: Server) -> set[str]:
     """Every address on `server` that its database has, in whatever column and document."""
+    return written_in(server.folder / "fedi.db", r"http://127\.0\.0\.1:\d+")
+
+
+def written_in(file: Path, origin: str) -> set[str]:
+    """The same of a database file, of addresses at an `origin` (a regular expression)."""
     found: set[str] = set()
-    with sqlite3.connect(server.folder / "fedi.db") as db:
+    address = re.compile(origin + r"(/[!#-&(-;=?-\[\]-~]*)")  # what stands in an address, and no quotation mark
+    with sqlite3.connect(file) as db:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for row in db.execute(f'SELECT * FROM "{table}"'):
                 for value in row:
                     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-                    found |= {one.split("#")[0] for one in re.findall(r"http://127\.0\.0\.1:\d+(/[^\s\"'<>\\]*)", text)}
+                    found |= {one.split("#")[0] for one in address.findall(text)}
     return found
 
 
-def numbers(server: Server) -> tuple[list[int], list[int], list[int]]:
+def numbers(file: Path) -> tuple[list[int], list[int], list[int]]:
     """The numbers that stand in addresses: of posts, of the accounts of groups, of activities."""
-    with sqlite3.connect(server.folder / "fedi.db") as db:
+    with sqlite3.connect(file) as db:
         posts = [one for (one,) in db.execute("SELECT id FROM posts")]
         accounts = [one for (one,) in db.execute("SELECT id FROM actors WHERE kind = 'Group'")]
         ends = [one.rpartition("/")[2] for (one,) in db.execute("SELECT activity_id FROM outbox")]
@@ -83,7 +91,12 @@ def numbers(server: Server) -> tuple[list[int], list[int], list[int]]:
 def routes(server: Server, names: list[str], only: set[int] | None = None) -> list[str]:
     """Every path that the application answers a GET on, with everything that could stand in it; of posts and activities
     `only` these, if given."""
-    posts, accounts, activities = numbers(server)
+    return routes_of(build(load(server.config, {})), server.folder / "fedi.db", names, only)
+
+
+def routes_of(app: Starlette, file: Path, names: list[str], only: set[int] | None = None) -> list[str]:
+    """The same of an application and its database file."""
+    posts, accounts, activities = numbers(file)
     if only is not None:
         posts, activities = [one for one in posts if one in only], []
     pools: dict[str, list[Any]] = {
@@ -92,7 +105,6 @@ def routes(server: Server, names: list[str], only: set[int] | None = None) -> li
     }  # fmt: skip
     of_numbers = [*posts, *activities]
     paths = []
-    app = build(load(server.config, {}))
     for route in [*app.routes, *mastodon.ROUTES, *api.ROUTES]:
         if not isinstance(route, Route) or "GET" not in (route.methods or ()):
             continue
