@@ -33,7 +33,8 @@ from storage.metadata import Tx
 from storage.trials import Trial
 
 PAUSE = 10_000
-"""Ms between two looks at a peer."""
+"""Ms between two looks at a peer at most; the first come sooner."""
+SOON = 500
 BOUND = 10 * 60_000
 """Ms that a step waits: also how long a peer may take to forget what was deleted."""
 
@@ -59,7 +60,9 @@ async def probe(site: Site, payload: dict[str, Any]) -> None:
             following = await STEPS[trial.step](run)
         except (_Wait, FederationError) as problem:
             if not run.late:
-                raise Later(site.clock() + PAUSE, f"{trial.step}: {problem}") from problem
+                waited = site.clock() - trial.since
+                again = min(PAUSE, max(SOON, waited // 2))
+                raise Later(site.clock() + again, f"{trial.step}: {problem}") from problem
             _nothing_more(run, f"it came no further: {problem}")
             following = ""
         if not following:

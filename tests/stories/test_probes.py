@@ -91,6 +91,7 @@ def agreed(one: Instance, other: Instance | Peer, *, consent: bool = True, state
             "document": documents.canonical(document),
             "digest": documents.digest(document),
             "proofs": [],
+            "trusted": True,
             "state": state,
             "created_at": now,
             "changed_at": now,
