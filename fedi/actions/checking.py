@@ -11,6 +11,7 @@ from federation.policy import Policy
 from federation.policy_cases import run
 from federation.policy_compile import compile_rules
 from federation.policy_document import Invalid, read
+from federation.policy_warnings import warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,10 @@ def checked(text: str, load: Callable[[str], bytes] | None = None) -> Checked:
         document = read(text, load)
     except Invalid as problem:
         return Checked(digest, tuple(Finding("error", one.line, one.text, one.mend) for one in problem.problems))
-    policy = Policy(0, compile_rules(document.rules, document.default))
-    failed = run(document.cases, policy, time.time_ns() // 1_000_000)
+    policy, now = Policy(0, compile_rules(document.rules, document.default)), time.time_ns() // 1_000_000
     findings = [
-        Finding("test", one.line, f"the test {one.name!r} expects {one.expected} and gets {one.got}") for one in failed
+        Finding("test", one.line, f"the test {one.name!r} expects {one.expected} and gets {one.got}")
+        for one in run(document.cases, policy, now)
     ]
+    findings += [Finding("warning", one.line, one.text, one.mend) for one in warnings(document, now)]
     return Checked(digest, tuple(findings), tuple(rule.id for rule in document.rules), len(document.cases))

@@ -1,6 +1,7 @@
 """`fedi policy`: the federation policy, a document whose every version is kept. What tries and explains it: `policy_trying`."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,7 +51,7 @@ def check(document: Document, as_json: AsJson = False) -> None:
     """Check a policy without touching anything: can it be read, does it pass its tests, which rules never count."""
     from fedi.actions import checking
 
-    checked = checking.check(read(document))
+    checked = checking.checked(read(document), beside(document))
     if as_json:
         print_json(
             {
@@ -79,7 +80,7 @@ def draft(document: Document, comment: Comment, config: ConfigPath = None) -> No
     with opened(config) as site:
         from fedi.actions import checking, pending, policies
 
-        _tell(checking.check(text))
+        _sound(checking.checked(text, beside(document)))
         row = site.db.write_now(lambda tx: policies.save_draft(tx, site, pending.COMMAND_LINE, text, comment))
     print(
         f"version {row.version} is a draft; «fedi policy simulate {row.version}», then «fedi policy apply {row.version}»"
@@ -116,7 +117,7 @@ def apply(
         if number is None and not comment:
             raise CommandError("say why by --comment: it stays with the version")
         if text is not None:
-            _tell(checking.check(text))
+            _sound(checking.checked(text, beside(document)))
         row = site.db.write_now(
             lambda tx: (
                 policies.apply_version(tx, site, pending.COMMAND_LINE, number, comment)
@@ -237,6 +238,12 @@ def read(document: str) -> str:
         raise CommandError(f"{document} is not text in UTF-8: {problem}") from problem
 
 
+def beside(document: str) -> Callable[[str], bytes]:
+    """What reads files that a policy's tests name: from where the policy lies."""
+    folder = Path(document).parent if document != "-" else Path()
+    return lambda name: (folder / name).read_bytes()
+
+
 def given(document: str) -> tuple[int | None, str | None]:
     """(the number of a version, None) where one is named, else (None, the text of the file). Raises CommandError."""
     if document.isascii() and document.isdigit() and not Path(document).exists():
@@ -258,6 +265,14 @@ def fields(row: "PolicyRow") -> dict[str, Any]:
         "digest": row.digest,
         "forecast": row.forecast["simulation"] if row.forecast else None,
     }
+
+
+def _sound(checked: "Checked") -> None:
+    """Say what is to be mended. Raises CommandError when that keeps it from being saved: also for a test of a file, which only
+    can be run here."""
+    _tell(checked)
+    if not checked.fine:
+        raise CommandError(f"{len(checked.errors)} to mend; nothing was changed")
 
 
 def _tell(checked: "Checked") -> None:

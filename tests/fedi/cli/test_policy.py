@@ -136,8 +136,8 @@ def test_a_typo_names_the_line_and_the_mend_and_changes_nothing(operator: Operat
     written.write_text(A.replace("then =", "den ="))
     checked = operator.try_("policy", "check", str(written), "--json")
     assert checked.status == 1
-    [first, *_] = checked.json["findings"]
-    assert (first["kind"], first["line"]) == ("error", 1) or first["line"] == 4
+    found = {(one["kind"], one["line"]): one["mend"] for one in checked.json["findings"]}
+    assert "then" in found["error", 4]
     assert "line" in fails(operator, "policy", "apply", str(written), "--comment", "x")
     assert operator.fedi("policy", "show").out.endswith(A)
     assert "No such file" in fails(operator, "policy", "check", str(written) + "x")
@@ -145,6 +145,33 @@ def test_a_typo_names_the_line_and_the_mend_and_changes_nothing(operator: Operat
     assert "UTF-8" in fails(operator, "policy", "check", str(written))
     assert "--since" in fails(operator, "policy", "simulate", "1", "--since", "yesterday")
     assert "no version 9" in fails(operator, "policy", "rollback", "9")
+
+
+def test_a_test_may_name_a_file_that_lies_beside_the_policy(operator: Operator, written: Path) -> None:
+    written.write_text(A + '\n[[test]]\nname = "a real one"\nfile = "note.json"\nexpect = "reject:spam"\n')
+    activity = '{"type": "Create", "actor": "https://%s/users/x", "object": {"type": "Note"}}'
+    beside = written.parent / "note.json"
+    assert "note.json" in fails(operator, "policy", "apply", str(written), "--comment", "x")
+    beside.write_text(activity % "fine.example")
+    assert "expects reject:spam and gets accept" in fails(operator, "policy", "apply", str(written), "--comment", "x")
+    assert operator.fedi("policy", "history", "--json").json == []
+    beside.write_text(activity % "spam.example")
+    done = operator.try_("policy", "apply", str(written), "--comment", "x")
+    assert done.status == 0
+    assert operator.fedi("policy", "show", "--json").json["version"] == 1
+    beside.unlink()
+    came("spam.example", 1)  # what was saved can be read without the file
+    assert operator.fedi("policy", "verify", "--json").json["decisions"]["same"] == 1
+
+
+def test_what_never_counts_is_warned_of(operator: Operator, written: Path) -> None:
+    written.write_text(
+        A
+        + '\n[[rule]]\nid = "late"\nwhen = { peer = "a.spam.example", activity = "Like" }\npriority = -1\nthen = "hold"\n'
+    )
+    done = operator.try_("policy", "check", str(written), "--json")
+    assert done.status == 0
+    assert [(one["kind"], one["line"]) for one in done.json["findings"]] == [("warning", 12)]
 
 
 def test_who_writes_into_the_audit_log_by_hand_is_found_out(operator: Operator, written: Path) -> None:
