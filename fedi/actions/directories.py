@@ -5,6 +5,7 @@ an admin would else compare by telephone, since who reads a directory has pinned
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from federation.agreement import fingerprint, same_fingerprint
 from federation.directory import Directory, Entity, as_body, of_body, sign
@@ -28,6 +29,35 @@ PATH = "/peering/directory"
 MAX_DIRECTORIES = 50
 _FACTS = ("instance_actor", "keys")
 """What of an entry an admin has looked at: when it changes, the entry is a draft again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A directory that is read here, its entries by host, and whether what it says holds now."""
+
+    row: DirectoryRow
+    entries: list[EntryRow]
+    holds: bool
+
+    @property
+    def problem(self) -> str | None:
+        """What an admin should look at: why the last reading was refused, or that nothing holds."""
+        return self.row.problem or (None if self.holds else "nothing that holds was read")
+
+
+def listed(tx: Tx, site: Site) -> list[Standing]:
+    """The directories that are read here, by URL."""
+    return [_standing(tx, site, row) for row in directories.everyone(tx)]
+
+
+def shown(tx: Tx, site: Site, url: str) -> Standing:
+    """One of them. Raises NotFound."""
+    return _standing(tx, site, _row(tx, url))
+
+
+def _standing(tx: Tx, site: Site, row: DirectoryRow) -> Standing:
+    holds = row.expires_at is not None and row.expires_at > site.clock()
+    return Standing(row, directories.entries(tx, row.id), holds)
 
 
 def follow(tx: Tx, site: Site, who: str, url: str, kind: str, pinned: list[Json]) -> DirectoryRow:

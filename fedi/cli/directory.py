@@ -9,8 +9,9 @@ from fedi.cli.console import CommandError, opened, print_fields, print_json, pri
 from fedi.cli.options import AsJson, ConfigPath
 
 if TYPE_CHECKING:
+    from fedi.actions.directories import Standing
     from fedi.context import Site
-    from storage.directories import DirectoryRow, EntryRow
+    from storage.directories import DirectoryRow
     from storage.metadata import Tx
 
 app = typer.Typer(help="Directories of institutions, signed by who vouches for them.", no_args_is_help=True)
@@ -66,13 +67,9 @@ def forget(url: Url, config: ConfigPath = None) -> None:
 def list_(as_json: AsJson = False, config: ConfigPath = None) -> None:
     """The directories that are read here, until when what they say holds, and why a reading was refused."""
     with opened(config) as site:
-        from storage import directories
+        from fedi.actions import directories
 
-        def unit(tx: "Tx") -> list[tuple["DirectoryRow", list["EntryRow"]]]:
-            return [(row, directories.entries(tx, row.id)) for row in directories.everyone(tx)]
-
-        found = site.db.read_now(unit)
-        rows = [_fields(site, row, entries) for row, entries in found]
+        rows = [_fields(one) for one in site.db.read_now(lambda tx: directories.listed(tx, site))]
     if as_json:
         print_json(rows)
         return
@@ -85,16 +82,10 @@ def show(url: Url, as_json: AsJson = False, config: ConfigPath = None) -> None:
     """Whom a directory names: hosts, keys, ROR ids, who vetted them, and what became of each entry here."""
     with opened(config) as site:
         from federation.agreement import fingerprint
-        from storage import directories
+        from fedi.actions import directories
 
-        def unit(tx: "Tx") -> tuple["DirectoryRow | None", list["EntryRow"]]:
-            row = directories.by_url(tx, url)
-            return row, directories.entries(tx, row.id) if row is not None else []
-
-        row, entries = site.db.read_now(unit)
-        if row is None:
-            raise CommandError(f"the directory {url} is not read here; see «fedi directory list»")
-        fields = _fields(site, row, entries) | {"left_out": row.left_out}
+        found = site.db.read_now(lambda tx: directories.shown(tx, site, url))
+        fields = _fields(found) | {"left_out": found.row.left_out}
     rows = [
         {
             "host": entry.host,
@@ -107,7 +98,7 @@ def show(url: Url, as_json: AsJson = False, config: ConfigPath = None) -> None:
             "fingerprints": [fingerprint(key) for key in entry.body.get("keys", [])],
             "changed": timestamp(entry.changed_at),
         }
-        for entry in entries
+        for entry in found.entries
     ]
     if as_json:
         print_json(fields | {"entries": rows})
@@ -182,20 +173,19 @@ def unpublish(config: ConfigPath = None) -> None:
     print("no directory is published")
 
 
-def _fields(site: "Site", row: "DirectoryRow", entries: list["EntryRow"]) -> dict[str, Any]:
+def _fields(found: "Standing") -> dict[str, Any]:
     from federation.signatures.jws import fingerprint
 
-    holds = row.expires_at is not None and row.expires_at > site.clock()
-    problem = row.problem or (None if holds else "nothing that holds was read")
+    row = found.row
     return {
         "url": row.url,
         "kind": row.kind,
-        "institutions": sum(entry.state != "gone" for entry in entries),
-        "new": sum(entry.state == "draft" for entry in entries),
+        "institutions": sum(entry.state != "gone" for entry in found.entries),
+        "new": sum(entry.state == "draft" for entry in found.entries),
         "read": timestamp(row.believed_at),
         "holds_until": timestamp(row.expires_at),
-        "holds": holds,
-        "problem": problem,
+        "holds": found.holds,
+        "problem": found.problem,
         "keys": [fingerprint(key) for key in row.keys],
     }
 
