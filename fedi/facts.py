@@ -331,12 +331,13 @@ class Known:
         kinds = wire.types(thing) if thing is not None else wire.types(activity) if activity is not document else []
         announces = row.type == "Announce"
         found = _host(author) if author is not None else None
+        what = kinds[0] if kinds else None
         return Facts(
             at=self.now,
             direction="out",
             host="",
             activity=row.type,
-            object=kinds[0] if kinds else None,
+            object=AGREEMENT if is_peering(row.type, document) else what,
             activity_id=row.activity_id,
             object_id=wire.first_id(document.get("object")),
             actor=signer.iri if signer is not None else None,

@@ -124,8 +124,13 @@ def _open(tx: Tx, site: Site, iri: str) -> None:
 def receiving(tx: Tx, site: Site, host: str, type: str, about: str | None = None) -> Decision:
     """Whether an activity of this type (`about` something) may come from this host at all, as far as that can be told before it
     was read: how we stand to it, and whom this instance speaks with."""
-    bare = Policy(policies.version_in_force(tx))
-    return by_rules(bare, Known(tx, site).host("in", host, activity=type, about=about))
+    return speaking(tx, site, Known(tx, site).host("in", host, activity=type, about=about))
+
+
+def speaking(tx: Tx, site: Site, facts: Facts) -> Decision:
+    """Whether this instance speaks with a host at all: how we stand to it, and with whom we speak, without the rules of the
+    document, which are about single activities."""
+    return by_rules(Policy(policies.version_in_force(tx)), facts)
 
 
 def fetching(tx: Tx, site: Site, host: str, about: str | None = None) -> Judged:

@@ -7,16 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from federation.delivery import expired
+from federation.errors import FederationError
+from federation.facts import Facts
 from federation.groups import MICROBLOGS, inner_type, keeps_private, picky, wants
-from federation.pausing import Pause, is_message, waits
-from federation.policy import Decision, Verdict
+from federation.parse import parse_document
+from federation.pausing import Pause, waits
+from federation.peering import TYPES, is_peering
+from federation.policy import Decision, Policy, Verdict
 from federation.signatures.digest import digest
 from federation.signatures.keys import PrivateKey
 from fedi import policy
 from fedi.context import PROOF_KEY, Site
 from fedi.facts import Known
+from fedi.policy import Judged
 from fedi.visibility import NOBODY, Viewer, seen
 from storage import actors, audiences, due, groups, memberships, outbox, peers, posts, twins
+from storage.actors import Actor
 from storage.audiences import Recipient
 from storage.links import Link
 from storage.metadata import Tx
@@ -51,6 +57,8 @@ class Parcel:
     digest: str | None = None
     waits: Pause | None = None
     number: int | None = None
+    judged: Judged | None = None
+    """What the policy said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,10 @@ class _Known:
     private: _Private
     twins: dict[tuple[int, str], list[str]]
     messages: set[int]
+    actors: dict[int, Actor]
+    asking: Known
+    rules: Policy
+    facts: dict[int, Facts] = field(default_factory=dict)
     inner: dict[int, str | None] = field(default_factory=dict)
     digests: dict[int, str] = field(default_factory=dict)
     by_host: dict[str, set[int]] = field(default_factory=dict)
@@ -102,12 +114,12 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
     """The next turn of each of these links."""
     hosts = [link.host for link in links]
     met = peers.by_hosts(tx, hosts)
-    rules, known_hosts = policy.current(tx, site), Known(tx, site)
-    known_hosts.meet(hosts)
-    decisions = {host: policy.judge(tx, site, rules, known_hosts.host("out", host)).decision for host in hosts}
+    asking = Known(tx, site)
+    asking.meet(hosts)
+    decisions = {host: policy.speaking(tx, site, asking.host("out", host)) for host in hosts}
     next_rows = due.by_hosts(tx, hosts, ROWS)
     inboxes = {(host, position): found for host, one in next_rows.items() for position, found in one.inboxes.items()}
-    known = _read(tx, site, sorted({position for _, position in inboxes}), hosts, met, inboxes)
+    known = _read(tx, site, sorted({position for _, position in inboxes}), hosts, met, inboxes, asking)
     turns = []
     for link in links:
         peer = met.get(link.host)
@@ -128,6 +140,16 @@ def plan(tx: Tx, site: Site, links: list[Link]) -> list[Turn]:
         counts = agreed and peer is not None and not peer.one_sided and peer.instance_actor is not None
         turns.append(Turn(link, here.looked, agreed, parcels, ask_software=asks, ask_first=first, counts=counts))
     return turns
+
+
+def _is_message(row: Sent) -> bool:
+    """Whether a row is a message about an agreement."""
+    if row.type not in TYPES:
+        return False
+    try:
+        return is_peering(row.type, parse_document(row.body))
+    except FederationError:
+        return False
 
 
 def _refuses(decision: Decision) -> bool:
@@ -160,11 +182,12 @@ def again(tx: Tx, site: Site, host: str, position: int) -> Parcel | None:
     """One row for one host by itself, as it is to be sent now; None when the row is not there any more."""
     met = peers.by_hosts(tx, [host])
     peer = met.get(host)
-    known = _read(tx, site, [position], [host], met, audiences.recipients(tx, [position], [host]))
+    asking = Known(tx, site)
+    known = _read(tx, site, [position], [host], met, audiences.recipients(tx, [position], [host]), asking)
     row = known.rows.get(position)
     if row is None:
         return None
-    decision = policy.judge(tx, site, policy.current(tx, site), Known(tx, site).host("out", host)).decision
+    decision = policy.speaking(tx, site, asking.host("out", host))
     if _refuses(decision):
         return Parcel(row, over=("dropped", decision.text))
     if decision.verdict is Verdict.REJECT or (peer is not None and peer.paused and _is_inner(known, row)):
@@ -179,10 +202,14 @@ def _read(
     hosts: list[str],
     met: dict[str, Peer],
     inboxes: dict[tuple[str, int], dict[str, bool]],
+    asking: Known,
 ) -> _Known:
     rows = outbox.by_positions(tx, positions)
     about = [row.post_id for row in rows.values() if row.post_id is not None]
-    signers = actors.by_ids(tx, list({row.actor_id for row in rows.values()}))
+    found = posts.by_ids(tx, about)
+    signing = {row.actor_id for row in rows.values()}
+    concerned = actors.by_ids(tx, list(signing | {one.group_id for one in found.values() if one.group_id is not None}))
+    signers = {number: actor for number, actor in concerned.items() if number in signing}
     keys: dict[int, PrivateKey | None] = {}
     quick_keys: dict[int, PrivateKey] = {}
     quick = any(peer.ed25519 for peer in met.values())
@@ -193,7 +220,6 @@ def _read(
                 quick_keys[number] = site.private_key(tx, actor.iri, PROOF_KEY)
         except LookupError:
             keys.setdefault(number, None)
-    found = posts.by_ids(tx, about)
     passed_on = list({row.actor_id for row in rows.values() if row.form == "forum"})
     microblogs = [host for host, peer in met.items() if peer.software in MICROBLOGS] if passed_on else []
     return _Known(
@@ -205,10 +231,13 @@ def _read(
         quick_keys=quick_keys,
         private=_read_private(tx, rows, found, hosts),
         twins=twins.inboxes(tx, passed_on, microblogs) if microblogs else {},
+        actors=concerned,
+        asking=asking,
+        rules=policy.current(tx, site),
         messages={
             row.position
             for row in rows.values()
-            if row.post_id is None and is_message(row.type, signers[row.actor_id].iri, site.instance_iri)
+            if row.post_id is None and signers[row.actor_id].iri == site.instance_iri and _is_message(row)
         },
     )
 
@@ -255,10 +284,27 @@ def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, peer: Peer 
     key = known.keys.get(row.actor_id)
     if key is None:
         return Parcel(row, over=("dropped", "its actor has no key any more"))
+    judged = _judged(tx, site, known, row, host)
+    if policy.refuses(judged.decision):
+        return Parcel(row, over=("refused", f"policy: {judged.decision.text}"), judged=judged)
     quick = known.quick_keys.get(row.actor_id) if peer is not None and peer.ed25519 else None
     if row.position not in known.digests:
         known.digests[row.position] = digest(row.body)
-    return Parcel(row, inboxes, key, quick, digest=known.digests[row.position])
+    return Parcel(row, inboxes, key, quick, digest=known.digests[row.position], judged=judged)
+
+
+def _judged(tx: Tx, site: Site, known: _Known, row: Sent, host: str) -> Judged:
+    """What the policy says of sending a row to a host. What is the same for all hosts is read once."""
+    facts = known.facts.get(row.position)
+    if facts is None:
+        signer = known.actors.get(row.actor_id)
+        post = known.posts.get(row.post_id) if row.post_id is not None else None
+        group = known.actors.get(post.group_id) if post is not None and post.group_id is not None else None
+        if group is None and signer is not None and signer.is_group:
+            group = signer
+        facts = known.asking.sent(row, signer, post, group.iri if group is not None else None)
+        known.facts[row.position] = facts
+    return policy.judge(tx, site, known.rules, known.asking.delivered(facts, host))
 
 
 def _inner(known: _Known, row: Sent) -> str | None:

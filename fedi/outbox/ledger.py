@@ -5,7 +5,7 @@ A turn that was not written down, as the process died, is run again; peers know 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
 
@@ -13,10 +13,12 @@ from federation.delivery import LinkState
 from federation.pausing import Pause
 from federation.policy import Decision, Verdict
 from fedi import policy
+from fedi.actions import envelopes
 from fedi.actions import follows as follow_actions
 from fedi.context import Site
 from fedi.outbox import numbering
 from fedi.outbox.fanout import Parcel, Turn
+from fedi.policy import Judged
 from storage import actors, audiences, delivered, follows, jobs, links, peers, troubles
 from storage.database import StorageUnavailable
 from storage.delivered import QUICK, USUAL, Delivered
@@ -132,6 +134,7 @@ def write_down(tx: Tx, site: Site, entries: list[Entry]) -> None:
     now = site.clock()
     _look_whether_they_wait(tx, entries)
     states = [_written(tx, site, entry, now) for entry in entries]
+    envelopes.keep(tx, site, [judged for entry in entries for judged in _over(entry)])
     links.save_all(tx, states, {entry.turn.link.host: entry.turn.link.cursor for entry in entries})
     delivered.add(
         tx, {entry.turn.link.host: _sum(entry) for entry in entries if entry.turn.agreed and entry.posts}, now
@@ -147,6 +150,13 @@ def _look_whether_they_wait(tx: Tx, entries: list[Entry]) -> None:
     links.locked(tx, list(waiting))
     for host, peer in peers.by_hosts(tx, list(waiting)).items():
         waiting[host].why = "all" if peer.stance == "suspended" else "private" if peer.paused else None
+
+
+def _over(entry: Entry) -> Iterator[Judged]:
+    """What the policy said of what is over now."""
+    for parcel in entry.turn.parcels:
+        if parcel.judged is not None and (parcel.row.position in entry.settled or parcel.over is not None):
+            yield parcel.judged
 
 
 def _sum(entry: Entry) -> Delivered:
@@ -202,6 +212,9 @@ def _written(tx: Tx, site: Site, entry: Entry, now: int) -> Link:
 def _keep_trouble(tx: Tx, site: Site, host: str, parcel: Parcel, inbox: str, kind: str, reason: str, now: int) -> None:
     row = parcel.row
     troubles.add(tx, Trouble(site.new_id(), host, inbox, row.position, row.activity_id, kind, reason, now))
+    if parcel.judged is not None and policy.refuses(parcel.judged.decision):
+        policy.keep_judged(tx, site, parcel.judged)
+        return
     decision = Decision(Verdict.REJECT, kind, reason)
     policy.keep(tx, site, decision, "out", host, activity_id=row.activity_id, type=row.type)
 
