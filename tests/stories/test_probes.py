@@ -10,10 +10,14 @@ import msgspec
 import pytest
 
 from federation import agreement as documents
+from federation.signatures.integrity import check_proof
+from federation.signatures.keys import load_public
 from federation.terms import Terms
 from fedi import fetching, visibility
 from fedi.actions import canaries, handshakes, probes, remote_posts
 from fedi.actions import follows as follow_actions
+from fedi.actions import peers as acts
+from fedi.fetching.institutions import look_up
 from fedi.inbox import update
 from fedi.outbox import documents as door
 from fedi.worker import loop, probing
@@ -127,14 +131,27 @@ def tier(one: Instance, host: str) -> str:
     return peer.tier
 
 
-async def test_who_keeps_it_passes_and_may_see_what_is_for_members(on_both: Two) -> None:
+async def signed(two: Two) -> None:
+    """Both have signed terms that open what is for members, and let both try: each tries the other, at the same time."""
+    alpha, beta = two.alpha, two.beta
+    keys = {one.name: one.read(lambda tx: acts.our_fingerprint(tx, one.site)) for one in (alpha, beta)}
+    found = await look_up(alpha.site, "https://beta.example")
+    terms = Terms(visibility=("public", "members"), probes=True)
+    alpha.write(lambda tx: acts.invite(tx, alpha.site, "ada", found, terms, fingerprint=keys["beta.example"]))
+    await settle(alpha, beta)
+    row = beta.read(lambda tx: agreements.of_host(tx, "alpha.example"))[0]
+    beta.write(lambda tx: acts.sign(tx, beta.site, "bo", row.id, fingerprint=keys["alpha.example"]))
+    await settle(alpha, beta, rounds=200)
+
+
+async def test_who_keeps_it_passes_once_both_signed_and_may_see_what_is_for_members(on_both: Two) -> None:
     alpha, beta = on_both.alpha, on_both.beta
-    agreed(alpha, beta)
-    agreed(beta, alpha)
-    found = await tried(alpha, beta, host="beta.example")
-    assert {check: row.verdict for check, row in found.items()} == dict.fromkeys(rows.CHECKS, "passed"), found
-    assert tier(alpha, "beta.example") == "members"
-    assert all(row.evidence and len(row.digest) == 64 for row in found.values())
+    await signed(on_both)
+    for one, host in ((alpha, "beta.example"), (beta, "alpha.example")):
+        found = {row.check: row for row in one.read(lambda tx: rows.latest(tx, host))}
+        assert {check: row.verdict for check, row in found.items()} == dict.fromkeys(rows.CHECKS, "passed"), found
+        assert tier(one, host) == "members"
+        assert all(row.evidence and len(row.digest) == 64 for row in found.values())
     # Nothing is left: no follow, no post that is not deleted, no notification; and no person saw anything.
     for one in (alpha, beta):
         ours = canaries_of(one)
@@ -143,9 +160,16 @@ async def test_who_keeps_it_passes_and_may_see_what_is_for_members(on_both: Two)
                 assert one.read(lambda tx: follows.followers(tx, canary.id, 9, state=state)) == []
                 assert one.read(lambda tx: follows.following(tx, canary.id, 9, state=state)) == []
     # The other side was told, with our proof.
-    told = beta.read(lambda tx: audit.newest(tx, 1, about="alpha.example"))
-    assert told[0].action == "peer.probed"
+    told = [
+        row for row in beta.read(lambda tx: audit.newest(tx, 50, about="alpha.example")) if row.action == "peer.probed"
+    ]
     assert {one["verdict"] for one in told[0].body["checks"]} == {"passed"}
+    report = alpha.read(lambda tx: probes.report(tx, alpha.site, "beta.example"))
+    key = beta.read(lambda tx: peers.by_host(tx, "alpha.example"))
+    assert report is not None
+    assert key is not None
+    proven = load_public(key.pinned_key or "", "https://alpha.example/actor#ed25519-key", "https://alpha.example/actor")
+    check_proof(report, proven, alpha.site.clock())
 
 
 async def test_people_never_meet_a_canary(two: Two) -> None:
