@@ -5,16 +5,8 @@ from typing import Literal
 Pause = Literal["private", "all"]
 """`private`: what is not public waits. `all`: everything does, but messages about the peering itself."""
 
-MESSAGES = frozenset({"Offer", "TentativeAccept", "TentativeReject", "Accept", "Reject", "Update", "Undo"})
-"""Types of activities by which two instance actors speak about their peering."""
-
 GRACE = 30 * 24 * 3600 * 1000
 """A suspension ends the peering after so long (ms): as long as deliveries to an agreed peer are kept."""
-
-
-def is_message(type: str, actor: str, instance_actor: str | None) -> bool:
-    """Whether an activity by `actor` is about the peering with the institution whose instance actor that is."""
-    return instance_actor is not None and actor == instance_actor and type in MESSAGES
 
 
 def waits(pause: Pause | None, *, message: bool, private: bool) -> bool:

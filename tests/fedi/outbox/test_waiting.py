@@ -26,6 +26,7 @@ from tests.fedi.outbox.network import Network, follower, site_on
 pytestmark = pytest.mark.anyio
 
 HOST = "peer.example"
+AGREEMENT = {"id": "https://alpha.example/peering/agreements/1/v1", "type": ["Document", "peer:Agreement"]}
 
 
 @pytest.fixture
@@ -66,9 +67,7 @@ class Peering:
         audience = outbox.Audience(actors=(self.theirs.id,))
 
         def unit(tx: Tx) -> str:
-            return sending.send(
-                tx, self.site, self.instance, "Update", "https://x.example/1", to=[], cc=[], audience=audience
-            )[0]
+            return sending.send(tx, self.site, self.instance, "Update", AGREEMENT, to=[], cc=[], audience=audience)[0]
 
         self.messages.append(self.site.db.write_now(unit))
 
