@@ -12,11 +12,12 @@ from federation import agreement
 from federation.signatures.sign import sign_get
 from federation.terms import Terms
 from fedi import visibility
-from fedi.actions import reactions, scopes
+from fedi.actions import reactions, scopes, sending
 from fedi.errors import Forbidden, Invalid
-from storage import agreements, audit, decisions, follows, memberships, peers
+from storage import agreements, audit, decisions, follows, memberships, outbox, peers
 from storage.actors import Actor
 from storage.agreements import AgreementRow
+from storage.memberships import Membership
 from storage.metadata import Tx
 from storage.posts import Post
 from tests.stories.conftest import Three
@@ -230,6 +231,14 @@ async def test_who_loses_a_group_is_put_out_and_asked_to_erase(three: Three) -> 
     [row] = alpha.read(lambda tx: audit.newest(tx, 5, about=group.handle))
     assert (row.who, row.action, row.body["lost"]) == ("root", "group.scope", ["beta.example"])
     assert await asked(alpha, beta, said) == 404
+    # Nor does it erase what its own people wrote when a group asks for it.
+    there = alpha.actor(ada.iri)
+    audience = outbox.Audience(actors=(there.id,))
+    alpha.write(
+        lambda tx: sending.send(tx, alpha.site, group, "Delete", own.iri, to=[ada.iri], cc=[], audience=audience)
+    )
+    await settle(*three.all)
+    assert beta.post(own.iri).deleted_at is None
     # What is written from now on goes to who is left.
     more = publish(alpha, olga, "@seminar another word")
     await settle(*three.all)
@@ -285,6 +294,13 @@ async def test_an_agreement_opens_what_it_names(three: Three) -> None:
     agree(alpha, "beta.example", terms=Terms(visibility=("public", "peers"), groups=("*",)))
     assert await told() == [200, 200, 404]
     assert "beta.example" not in inside(alpha, inner)
+    # Were somebody left in it, they would read nothing there all the same.
+    scope(alpha, inner, "agreed")
+    there = alpha.actor(ada.iri)
+    alpha.write(lambda tx: memberships.save(tx, Membership(inner.id, there.id, "member", "accepted", 0)))
+    assert await told() == [200, 200, 404]
+    agree(alpha, "beta.example", terms=Terms(groups=("*",)))
+    assert await told() == [200, 200, 200]
     agree(alpha, "beta.example", terms=Terms(visibility=("public",), groups=("*",)))
     assert await told() == [404, 404, 404]
 
