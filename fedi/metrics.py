@@ -12,16 +12,19 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fedi import telemetry
+from fedi import health, telemetry
 from fedi.context import Site
 from fedi.exposition import MEDIA_TYPE, Exposition
-from storage import jobs, links, outbox, people, posts, received, waiting
+from fedi.health import Health
+from storage import jobs, links, outbox, peers, people, posts, received, waiting
 from storage.links import Link
 from storage.metadata import Tx
 from storage.waiting import Behind, Queue
 
 PEERS = 20
 """Peers that are told of by name: those for which something has waited longest."""
+AGREED = 200
+"""Peers that something is agreed with and of which it is told how that goes."""
 _FRESH, _SLOW = 5_000, 60_000
 _LATELY = 300_000
 _MONTH = 30 * 24 * 3600 * 1000
@@ -69,9 +72,11 @@ async def metrics(request: Request) -> Response:
     own = figures.now() if figures is not None else {}
     work = await site.recent.get("metrics.work", now, _FRESH, lambda: site.db.read(lambda tx: _work(tx, site)))
     size = await site.recent.get("metrics.size", now, _SLOW, lambda: site.db.read(lambda tx: _size(tx, site)))
+    agreed = await site.recent.get("metrics.peerings", now, _SLOW, lambda: site.db.read(lambda tx: _healths(tx, site)))
     out = Exposition()
     _queues(out, work, now)
     _peers(out, work.behind, now)
+    _peerings(out, agreed)
     _sizes(out, size)
     for slot, said in sorted((work.processes | {site.db.slot: own}).items()):
         _process(out, str(slot), said)
@@ -160,6 +165,54 @@ def _peers(out: Exposition, behind: list[Behind], now: int) -> None:
         out.gauge("fedi_peer_failures", "Failures in a row", one.failures, **of)
         if one.last_success_at is not None:
             out.gauge("fedi_peer_last_success_seconds", "When it last took something", one.last_success_at / 1000, **of)
+
+
+def _healths(tx: Tx, site: Site) -> list[Health]:
+    """How the peerings go, of so many institutions at most."""
+    agreed = peers.with_stance(tx, ["agreed", "suspended"])[:AGREED]
+    return [one for one in (health.of_peer(tx, site, peer.host) for peer in agreed) if one is not None]
+
+
+_COLOURS = {"green": 0, "yellow": 1, "red": 2, "grey": 0}
+
+
+def _peerings(out: Exposition, several: list[Health]) -> None:
+    for one in several:
+        of = {"peer": one.host}
+        out.gauge("fedi_peering_health", "0 as it should be, 1 to be looked at, 2 wrong", _COLOURS[one.colour], **of)
+        out.gauge("fedi_peering_lag_seconds", "How long the oldest delivery to it has waited", one.lag_seconds, **of)
+        out.gauge("fedi_peering_queue", "Deliveries to it that wait", one.queue, **of)
+        out.gauge("fedi_peering_suspended", "1 while it is suspended", int(one.stance == "suspended"), **of)
+        if one.success_hour is not None:
+            out.gauge(
+                "fedi_peering_success_ratio",
+                "Part of the deliveries of this hour and the last that it took",
+                one.success_hour,
+                **of,
+            )
+        for direction, gaps in (("in", one.missing_in), ("out", one.missing_out)):
+            number = sum(last - first + 1 for first, last in gaps)
+            out.gauge(
+                "fedi_peering_missing",
+                "Activities that never arrived, by its numbers or ours",
+                number,
+                direction=direction,
+                **of,
+            )
+        for direction, refused in (("in", one.refused_in), ("out", one.refused_out)):
+            out.gauge(
+                "fedi_peering_refused",
+                "Activities that were refused within a day",
+                sum(refused.values()),
+                direction=direction,
+                **of,
+            )
+        if one.agreement_days_left is not None:
+            out.gauge("fedi_peering_agreement_days", "Days until the agreement ends", one.agreement_days_left, **of)
+        if one.clock_skew_ms is not None:
+            out.gauge(
+                "fedi_peering_clock_skew_seconds", "How far its clock is ahead of ours", one.clock_skew_ms / 1000, **of
+            )
 
 
 def _sizes(out: Exposition, size: _Size) -> None:

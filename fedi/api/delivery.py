@@ -34,7 +34,7 @@ class PostDeliveries(msgspec.Struct, kw_only=True):
     servers: list[PostDelivery]
 
 
-def show(tx: Tx, call: Call) -> PostDeliveries:
+def delivery(tx: Tx, call: Call) -> PostDeliveries:
     """What became of a post at each other server; for its author alone."""
     post = posts.by_id(tx, call.ids["id"])
     if post is None or post.deleted_at is not None or not post.local or post.author_id != call.me.id:
@@ -54,6 +54,6 @@ def show(tx: Tx, call: Call) -> PostDeliveries:
 
 
 OPERATIONS = [
-    Operation(method="GET", path="/posts/{id}/delivery", unit=show, tag="threads", scopes=("read:statuses",)),
+    Operation(method="GET", path="/posts/{id}/delivery", unit=delivery, tag="threads", scopes=("read:statuses",)),
 ]
 """These are in the chapter of threads."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from fedi.cli import doctor_clients, doctor_load, doctor_policy
+from fedi.cli import doctor_clients, doctor_load, doctor_peers, doctor_policy, doctor_trust
 from fedi.cli.console import print_json, settings, timestamp
 from fedi.cli.doctor_clients import Finding
 from fedi.cli.options import AsJson, ConfigPath
@@ -238,9 +238,11 @@ def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
     if not admins:
         yield Finding("look", "people", "nobody is admin; «fedi person create NAME --email E --role admin»")
     yield from doctor_policy.of_policy(tx, site)
+    yield from doctor_trust.of_trust(tx, site)
     yield from doctor_load.of_queues(tx, site)
     yield from doctor_load.of_floods(tx, site)
     yield from doctor_load.of_clock(tx, site)
+    yield from doctor_peers.of_peerings(tx, site)
 
 
 def _answers(config: Config) -> Iterator[Finding]:

@@ -6,12 +6,15 @@ import typer
 
 from fedi.cli.console import CommandError, opened, print_fields, print_json, print_rows, timestamp
 from fedi.cli.options import AsJson, ConfigPath
+from fedi.cli.peer_health import health, impact
 
 if TYPE_CHECKING:
     from storage.links import Link
     from storage.peers import Peer
 
 app = typer.Typer(help="Hosts that this instance knows.", no_args_is_help=True)
+app.command()(health)
+app.command()(impact)
 
 
 @app.command("list")
