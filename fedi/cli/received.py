@@ -20,7 +20,7 @@ RowId = Annotated[int, typer.Argument(metavar="ID", help="The row's id, as «fed
 @app.command("list")
 def list_(
     state: Annotated[
-        Literal["new", "done", "refused", "failed", "unverified"] | None,
+        Literal["new", "done", "refused", "failed", "held", "unverified"] | None,
         typer.Option(help="Only those in this state."),
     ] = None,
     host: Annotated[str | None, typer.Option(help="Only those from this host.")] = None,
@@ -93,6 +93,30 @@ def replay(row_id: RowId, config: ConfigPath = None) -> None:
                 "or its body was dropped by age"
             )
     print(f"row {row_id} waits for the worker")
+
+
+@app.command()
+def release(row_id: RowId, config: ConfigPath = None) -> None:
+    """Let in an activity that the policy wanted held until somebody looked at it."""
+    with opened(config) as site:
+        from fedi.actions import held, pending
+
+        row = site.db.write_now(lambda tx: held.release(tx, site, pending.COMMAND_LINE, row_id))
+    print(f"row {row_id}, {row.activity_id!a} of {row.host}, waits for the worker")
+
+
+@app.command()
+def refuse(
+    row_id: RowId,
+    reason: Annotated[str, typer.Option(help="Why, in words; an agreed peer is told.")] = "",
+    config: ConfigPath = None,
+) -> None:
+    """Turn down an activity that the policy wanted held until somebody looked at it."""
+    with opened(config) as site:
+        from fedi.actions import held, pending
+
+        row = site.db.write_now(lambda tx: held.refuse(tx, site, pending.COMMAND_LINE, row_id, reason))
+    print(f"row {row_id}, {row.activity_id!a} of {row.host}, is refused")
 
 
 def _fields(row: "Received") -> dict[str, Any]:
