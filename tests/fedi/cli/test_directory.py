@@ -1,0 +1,92 @@
+"""`fedi directory`, `fedi peer probe` and `fedi peer report`, as an operator types them."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from federation import directory
+from federation.agreement import fingerprint
+from federation.signatures import jws
+from federation.signatures.keys import generate_ed25519, load_private
+from fedi.actions import directories
+from fedi.cli.console import opened
+from storage import directories as rows
+from storage import peers
+from tests.fedi.cli.conftest import Operator
+
+URL = "https://consortium.invalid/directory"
+
+
+def pinned(folder: Path) -> Path:
+    """A file with a public key."""
+    key = load_private(generate_ed25519().private, "k")
+    file = folder / "keys.json"
+    file.write_bytes(msgspec.json.encode({"keys": [jws.jwk_of(key.key.public_key())]}))  # type: ignore[arg-type]  # it is Ed25519
+    return file
+
+
+def test_a_directory_is_followed_shown_taken_from_and_forgotten(operator: Operator, tmp_path: Path) -> None:
+    assert operator.fedi("directory", "list", "--json").json == []
+    done = operator.fedi("directory", "follow", URL, "--keys", str(pinned(tmp_path)))
+    assert "but not yet" in done.out
+    [listed] = operator.fedi("directory", "list", "--json").json
+    assert (listed["url"], listed["holds"], listed["institutions"]) == (URL, False, 0)
+    assert listed["problem"]
+    multikey = jws.multikey_of(jws.jwk_of(load_private(generate_ed25519().private, "k").key.public_key()))  # type: ignore[arg-type]  # it is Ed25519
+    assert multikey is not None
+    entity = directory.Entity(
+        "b.example", "https://b.example/actor", (multikey,), name="B", authority="https://c.example"
+    )
+    with opened(None) as site:
+        row = site.db.read_now(lambda tx: rows.by_url(tx, URL))
+        assert row is not None
+        now = site.clock()
+        said = directory.Directory("https://c.example", now, now + 10 * 86_400_000, 3, (entity,), ("entry 2: why",))
+        site.db.write_now(lambda tx: directories.believed(tx, site, row.id, said, None, "d"))
+    shown = operator.fedi("directory", "show", URL, "--json").json
+    assert (shown["left_out"], shown["entries"][0]["fingerprints"]) == ("entry 2: why", [fingerprint(multikey)])
+    assert "b.example" in operator.fedi("directory", "show", URL).out
+    assert "fedi peer invite https://b.example" in operator.fedi("directory", "take", "b.example").out
+    operator.fedi("directory", "leave", "b.example", "--from", URL)
+    assert operator.fedi("directory", "show", URL, "--json").json["entries"][0]["state"] == "left"
+    refused = operator.try_("directory", "take", "other.example")
+    assert (refused.status, "says anything of other.example" in refused.err) == (1, True)
+    assert f"LOOK  directories: {URL}" not in operator.try_("doctor").out
+    operator.fedi("directory", "forget", URL)
+    assert operator.fedi("directory", "list", "--json").json == []
+
+
+def test_no_key_is_pinned_that_was_not_compared(operator: Operator, tmp_path: Path) -> None:
+    refused = operator.try_("directory", "follow", URL)
+    assert (refused.status, "can't be read" in refused.err) == (1, True)
+    refused = operator.try_("directory", "follow", "https://anchor.invalid", "--kind", "federation")
+    assert (refused.status, "keys of the anchor" in refused.err) == (1, True)
+    private = tmp_path / "private.json"
+    private.write_bytes(b'{"kty":"OKP","crv":"Ed25519","x":"a","d":"b"}')
+    for file, words in ((private, "private"), (tmp_path / "none.json", "No such file")):
+        refused = operator.try_("directory", "follow", URL, "--keys", str(file))
+        assert (refused.status, words in refused.err) == (1, True), refused.err
+
+
+def test_a_directory_is_published_of_peers_whose_key_is_confirmed(operator: Operator) -> None:
+    made = operator.fedi("directory", "publish", "--json").json
+    assert len(made["institutions"]) == 1
+    assert len(made["fingerprint"].split()) == 16
+    with opened(None) as site:
+        site.db.write_now(lambda tx: peers.meet(tx, "b.example", 1))
+    refused = operator.try_("directory", "publish", "b.example")
+    assert (refused.status, "b.example was never confirmed" in refused.err) == (1, True)
+    assert "sequence" in operator.fedi("directory", "publish", "--agreed").out
+    operator.fedi("directory", "unpublish")
+
+
+@pytest.mark.parametrize("command", [("probe", "b.example"), ("report", "b.example")])
+def test_a_peer_that_was_not_tried(operator: Operator, command: tuple[str, ...]) -> None:
+    missing = operator.try_("peer", *command)
+    assert missing.status == 1
+    with opened(None) as site:
+        site.db.write_now(lambda tx: peers.meet(tx, "b.example", 1))
+    assert "never tried" in operator.fedi("peer", "probe", "b.example", "--shown").out
+    waited = operator.try_("peer", "probe", "b.example", "--wait", "0")
+    assert (waited.status, "Does «fedi worker» run?" in waited.err) == (1, True)
