@@ -144,7 +144,7 @@ def from_table(table: Mapping[str, Any], base: Terms | None = None) -> Terms:
 def _value(name: str, value: Any) -> Any:
     if name in _DURATIONS:
         if value in ("", "none"):
-            return 0 if name == "media" else None
+            return 0 if name == "media" and value else None
         return _duration(name, value)
     if name in _TIMES:
         at = milliseconds(value if isinstance(value, str) else str(value))

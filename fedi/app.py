@@ -24,7 +24,7 @@ from fedi.config import Config
 from fedi.context import Site, close_site, open_site
 from fedi.inbox import door as inboxes
 from fedi.mastodon.door import Door
-from fedi.outbox import directory, documents, peering_status, probing, quotes
+from fedi.outbox import agreements, directory, documents, peering_status, probing, quotes
 from fedi.outbox.ready import at_once, wants_activity
 from fedi.signin import password
 from fedi.web import groups, people, posts
@@ -120,6 +120,7 @@ def _routes(inbox: inboxes.Inbox) -> list[BaseRoute]:
         *inboxes.routes(inbox),
         *documents.ROUTES,
         *quotes.ROUTES,
+        *agreements.ROUTES,
         *peering_status.ROUTES,
         *directory.ROUTES,
         *probing.ROUTES,

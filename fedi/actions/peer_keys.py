@@ -100,3 +100,24 @@ def pin(tx: Tx, site: Site, who: str, peer: Peer, multikey: str, given: str | No
     peers.change(tx, peer.host, pinned_key=multikey)
     body = {"fingerprint": real, "by": by, "before": peer.pinned_key or ""}
     audit.add(tx, site.new_id(), site.clock(), who, "peer.pin", peer.host, body)
+
+
+def shown(tx: Tx, host: str) -> list[str]:
+    """The Multikeys that who speaks for a peer lists now, as far as they can sign agreements."""
+    peer = peers.by_host(tx, host)
+    if peer is None or peer.instance_actor is None:
+        return []
+    return [one.public for one in keys.of_owner(tx, peer.instance_actor) if one.public.startswith("z6Mk")]
+
+
+def confirm(tx: Tx, site: Site, who: str, host: str, given: str) -> None:
+    """Confirm the key that a peer shows now, by its fingerprint as its admin gave it: also another one than before.
+
+    Raises Invalid when it lists none with this fingerprint.
+    """
+    peer = peers.by_host(tx, host)
+    found = [one for one in shown(tx, host) if same_fingerprint(given, fingerprint(one))]
+    if peer is None or not found:
+        listed = ", ".join(fingerprint(one) for one in shown(tx, host)) or "none"
+        raise Invalid(f"{host} shows no key with this fingerprint. It shows: {listed}.", code="fingerprint")
+    pin(tx, site, who, peer, found[0], given, needed=True)

@@ -8,14 +8,15 @@ notice and end. Each act writes the agreement and its events, the audit log, how
 from dataclasses import replace
 from typing import Any
 
-from federation.agreement import Terms, build, read
+from federation.agreement import Terms, build, fingerprint, read
 from federation.institution import Found
 from federation.peering import Move, Refusal
 from federation.terms import check
 from federation.terms_compared import Row, compare, widens
 from fedi.actions import peer_keys, peer_states, scopes, suspensions
 from fedi.actions.own_terms import our_terms
-from fedi.actions.peer_keys import our_fingerprint
+from fedi.actions.peer_keys import confirm, our_fingerprint
+from fedi.actions.peer_requests import answer_request, requests
 from fedi.actions.peer_states import Act
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
@@ -26,8 +27,28 @@ from storage.metadata import Tx
 from storage.peers import Peer
 
 __all__ = [
-    "agree_alone", "change", "compared", "draft", "end", "invite", "notice", "our_fingerprint", "our_terms", "refuse", "resume",
-    "review", "set_stance", "set_tier", "sign", "suspend", "withdraw",
+    "agree_alone",
+    "answer_request",
+    "change",
+    "compared",
+    "confirm",
+    "draft",
+    "end",
+    "invite",
+    "is_confirmed",
+    "notice",
+    "our_fingerprint",
+    "our_terms",
+    "refuse",
+    "requests",
+    "resume",
+    "review",
+    "set_stance",
+    "set_tier",
+    "shown_keys",
+    "sign",
+    "suspend",
+    "withdraw",
 ]  # fmt: skip
 
 COMMAND_LINE = "command line"
@@ -41,6 +62,17 @@ def compared(tx: Tx, site: Site, agreement_id: int) -> tuple[Row, ...]:
     current = agreements.in_force(tx, row.host)
     ours = read(current.document).terms if current is not None and current.id != row.id else our_terms(site)
     return compare(ours, read(row.document).terms)
+
+
+def shown_keys(tx: Tx, host: str) -> list[str]:
+    """The fingerprints of the keys that a peer shows now."""
+    return [fingerprint(one) for one in peer_keys.shown(tx, host)]
+
+
+def is_confirmed(tx: Tx, host: str) -> bool:
+    """Whether the key of a peer is confirmed as its institution's."""
+    peer = peers.by_host(tx, host)
+    return peer is not None and peer.pinned_key is not None
 
 
 def draft(tx: Tx, site: Site, who: str, found: Found, terms: Terms) -> AgreementRow:
@@ -261,6 +293,8 @@ def agree_alone(tx: Tx, site: Site, who: str, host: str, terms: Terms) -> Agreem
         tx, host, stance="agreed", one_sided=True, reason=None, tier="agreed" if peer.tier == "public" else peer.tier
     )
     suspensions.restored(tx, site, host)
+    if any(one.host == host for one in requests(tx, site)):
+        answer_request(tx, site, who, host, accept=True)
     _note(tx, site, who, "peer.agree-alone", host, {"version": row.version, "digest": row.digest})
     scopes.agreement_changed(tx, site, host)
     note(tx, "policy")

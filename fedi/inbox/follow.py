@@ -2,7 +2,7 @@
 
 from federation.activity import Authentic
 from fedi import policy
-from fedi.actions import canaries, follows
+from fedi.actions import canaries, follows, peer_requests
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs, decision_of
 from fedi.inbox.objects import object_id, signer
@@ -23,5 +23,7 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     follower = signer(tx, received)
     waits = "require-approval" in policy.effects(decision_of(received))
     follows.receive(tx, site, follower, target, received.activity.id, waits=waits)
+    if target.iri == site.instance_iri:
+        peer_requests.asked(tx, site, follower)
     if canaries.is_canary(site, target):
         canaries.followed(tx, site, follower, target)

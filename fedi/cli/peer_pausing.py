@@ -1,0 +1,97 @@
+"""`fedi peer suspend`, `resume`, `notice`, `end`, `stance`: how a peering is paused and how it is over."""
+
+from typing import Annotated
+
+import typer
+
+from fedi.cli.console import opened, print_json, timestamp
+from fedi.cli.options import AsJson, ConfigPath
+from fedi.cli.peer_named import WHO, Host, Reason, host_of, moment_of
+
+
+def suspend(
+    host: Host,
+    reason: Reason,
+    until: Annotated[
+        str | None, typer.Option("--until", help="When it ends for good if nobody resumes it; 30 days at most.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Stop everything between us and a peer, at once. Nothing is lost: «fedi peer resume» brings all of it back."""
+    with opened(config) as site:
+        from fedi.actions import peers as acts
+        from fedi.actions import suspensions
+
+        name, ends = host_of(host), moment_of(until) if until is not None else None
+        lost = site.db.read_now(lambda tx: suspensions.impact(tx, name))
+        site.db.write_now(lambda tx: acts.suspend(tx, site, WHO, name, reason, ends))
+    follows = lost.following + lost.followers
+    if as_json:
+        print_json({"host": name, "people": lost.people, "follows": follows, "groups": list(lost.groups)})
+    else:
+        print(f"{name} is suspended: {follows} follows of {lost.people} people here wait, {len(lost.groups)} groups")
+
+
+def resume(host: Host, config: ConfigPath = None) -> None:
+    """End our suspension of a peer, and catch up with what was missed."""
+    with opened(config) as site:
+        from fedi.actions import peers as acts
+        from storage import peers
+
+        name = host_of(host)
+        site.db.write_now(lambda tx: acts.resume(tx, site, WHO, name))
+        peer = site.db.read_now(lambda tx: peers.by_host(tx, name))
+    if peer is not None and peer.stance == "suspended":
+        print(f"{name}: resumed by us; they have suspended it, too, so it goes on when they resume")
+    else:
+        print(f"{name}: resumed")
+
+
+def notice(
+    host: Host,
+    at: Annotated[str, typer.Option("--at", help="When it ends, as 2027-09-30.")],
+    reason: Reason,
+    config: ConfigPath = None,
+) -> None:
+    """Tell a peer that the agreement ends at a time; until then it is in force."""
+    with opened(config) as site:
+        from fedi.actions import peers as acts
+
+        name, when = host_of(host), moment_of(at)
+        site.db.write_now(lambda tx: acts.notice(tx, site, WHO, name, when, reason))
+    print(f"{name}: ends {timestamp(when)}")
+
+
+def end(host: Host, reason: Reason, as_json: AsJson = False, config: ConfigPath = None) -> None:
+    """Propose to end what is agreed with a peer, for good. A second admin approves it, and it waits for its time.
+
+    In an emergency «fedi peer suspend» stops everything at once.
+    """
+    with opened(config) as site:
+        from fedi.actions import pending
+
+        name = host_of(host)
+        row = site.db.write_now(
+            lambda tx: pending.propose(tx, site, pending.COMMAND_LINE, "peer.end", {"host": name}, reason)
+        )
+    if as_json:
+        print_json({"number": str(row.id), "state": row.state, "not_before": timestamp(row.not_before)})
+    else:
+        print(f"proposed as number {row.id}: a second admin approves it in the console, or by «fedi pending approve»")
+        print(f"it is done at {timestamp(row.not_before)} at the earliest; to stop all now: fedi peer suspend {name}")
+
+
+def stance(
+    host: Host,
+    how: Annotated[str, typer.Argument(metavar="none|limited|blocked")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit log keeps it.")] = "",
+    config: ConfigPath = None,
+) -> None:
+    """Limit or block a host with which nothing is agreed, or take that back."""
+    with opened(config) as site:
+        from fedi.actions import peers as acts
+
+        name = host_of(host)
+        site.db.write_now(lambda tx: acts.set_stance(tx, site, WHO, name, how, reason))
+    print(f"{name}: {how}")
