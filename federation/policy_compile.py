@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from federation.facts import Facts
-from federation.policy_conditions import NUMBERS, PLAIN, TERMS, Range, Terms, Text, Version
+from federation.policy_conditions import NUMBERS, PLAIN, TERMS, Outside, Range, Terms, Text, Version, within
 from federation.policy_rules import Condition, Rule, Verdict, in_rate, in_time
 from federation.policy_text import Patterns, fold
 
@@ -182,6 +182,33 @@ class _Plain:
         return self._answers.get(self._read(facts), self._other)
 
 
+class _Outside:
+    """Conditions on domains of which one host is not in any."""
+
+    __slots__ = ("_asks", "_inside", "_without")
+
+    def __init__(self, name: str, without: int, pairs: Iterable[tuple[int, Condition]]) -> None:
+        self._without = without
+        self._asks = 0
+        self._inside: dict[str, int] = {}
+        joined: dict[int, int] = {}
+        for bit, one in pairs:
+            self._asks |= bit
+            for domain in one.inside if isinstance(one, Outside) else ():
+                both = self._inside.get(domain, 0) | bit
+                self._inside[domain] = joined.setdefault(both, both)
+
+    def mask(self, facts: Facts) -> int:
+        left = self._without
+        for host in facts.hosts:
+            outside = self._asks
+            for domain in within(host):
+                if domain in self._inside:
+                    outside &= ~self._inside[domain]
+            left |= outside
+        return left
+
+
 class _Range:
     """Conditions on numbers: the answer changes only at some points."""
 
@@ -270,6 +297,7 @@ def _union(masks: Iterable[int]) -> int:
 
 _KINDS: dict[str, Callable[[str, int, Iterable[tuple[int, Condition]]], Column]] = {
     Terms.__name__: _words,
+    Outside.__name__: _Outside,
     Range.__name__: _Range,
     Version.__name__: _Version,
     Text.__name__: _Text,

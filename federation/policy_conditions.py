@@ -137,6 +137,28 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """One of the hosts is in none of these domains."""
+
+    inside: tuple[str, ...]
+    name: str = "outside"
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether it is so."""
+        return self._found(facts) is not None
+
+    def says(self, facts: Facts) -> str:
+        """What is wanted, and what was found."""
+        found = self._found(facts)
+        more = " …" if len(self.inside) > 3 else ""
+        said = f"{found} is" if found is not None else "nobody is"
+        return f"outside {', '.join(self.inside[:3])}{more}: {said}"
+
+    def _found(self, facts: Facts) -> str | None:
+        return next((host for host in facts.hosts if set(within(host)).isdisjoint(self.inside)), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """A number from `low` to `high`, both included; None: no bound."""
 

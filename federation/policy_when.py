@@ -8,7 +8,7 @@ from typing import Any
 
 from federation.errors import FederationError
 from federation.hosts import normal_host, split_iri
-from federation.policy_conditions import Range, Terms, Text, Version, version_numbers
+from federation.policy_conditions import Outside, Range, Terms, Text, Version, version_numbers
 from federation.policy_rules import Condition, Rate
 from federation.policy_text import keyword_pattern, problem
 
@@ -274,6 +274,7 @@ _READERS: dict[str, Callable[[str, Any], Condition | Rate]] = {
     "direction": _choice(DIRECTIONS),
     "dir": lambda _, value: _choice(DIRECTIONS)("direction", value),
     "peer": lambda name, value: _terms(name, value, _host),
+    "outside": lambda name, value: Outside(_terms(name, value, _host, negates=False).wanted),
     "tier": _choice(TIERS),
     "software": _matching(_WORD, "not a name of software", "write it as NodeInfo has it, like mastodon"),
     "version": _version,

@@ -39,6 +39,12 @@ LIKE = {"author_host": "x.b.example", "announcer_host": "c.example"}
         ),
         ("peer", "*.EXAMPLE.", [{}], [{"host": "example.org"}]),
         ("peer", "münchen.example", [{"host": "xn--mnchen-3ya.example"}], [{}]),
+        (
+            "outside",
+            ["a.example"],
+            [LIKE, {"host": "b.example"}],
+            [{}, {"host": "x.a.example", "author_host": "a.example"}],
+        ),
         ("tier", ["agreed", "members"], [{"tier": "members"}], [{}]),
         ("software", "Mastodon", [{"software": "mastodon"}], [{}, {"software": "lemmy"}]),
         ("software", "!mastodon", [{"software": "lemmy"}], [{"software": "mastodon"}, {}]),  # not known: fits nothing
@@ -227,6 +233,7 @@ WHEN: dict[str, st.SearchStrategy[Any]] = {
     "account_days": st.sampled_from(["<2", ">1", "1..3", 0]),
     "version": st.sampled_from(["<4.3", "4.2", ">=4.2 <5"]),
     "followed": st.booleans(),
+    "outside": st.lists(st.sampled_from(["example", "a.example", "c.example", "d.test"]), min_size=1, max_size=2),
 }
 
 
