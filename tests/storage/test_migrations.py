@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import Connection, text
 
-from storage import migrations
+from storage import migrations, peers
 from storage.database import Database
 from storage.schema import metadata
 from tests.conftest import Databases
@@ -134,6 +135,24 @@ def test_references_hold_again_after_a_migration(bare_url: str) -> None:
         migrations.upgrade(db.engine)
         if db.kind == "sqlite":
             assert db.write_now(lambda tx: tx.execute(text("PRAGMA foreign_keys")).scalar()) == 1
+    finally:
+        db.close()
+
+
+def test_who_was_agreed_with_before_agreements_keeps_what_they_had(bare_url: str) -> None:
+    db = Database(bare_url)
+    try:
+        with db.engine.begin() as tx:
+            config = migrations._config()
+            config.attributes["connection"] = tx
+            command.upgrade(config, "0005_scale")
+        values = "INSERT INTO peers (host, stance, first_seen_at) VALUES ('a.example', 'agreed', 1), ('n.example', 'none', 1)"
+        db.write_now(lambda tx: tx.execute(text(values)))
+        migrations.upgrade(db.engine)
+        found = db.read_now(lambda tx: peers.by_hosts(tx, ["a.example", "n.example"]))
+        agreed, plain = found["a.example"], found["n.example"]
+        assert (agreed.stance, agreed.tier, agreed.one_sided, agreed.opens) == ("agreed", "members", True, "all")
+        assert (plain.stance, plain.tier, plain.one_sided, plain.opens) == ("none", "public", False, "all")
     finally:
         db.close()
 
