@@ -58,7 +58,7 @@ def read_statement(token: bytes, keys: list[Json], *, issuer: str, subject: str,
     if issued is None or expires is None:
         raise Malformed("a statement needs iat and exp", code="bad-statement")
     check_times(issued, min(expires, issued + LONGEST), now)  # what holds longer is asked for again all the same
-    if set(as_list(payload.get("metadata_policy_crit"))) - OPERATORS.keys():
+    if any(one not in list(OPERATORS) for one in as_list(payload.get("metadata_policy_crit"))):
         raise Malformed("a metadata policy that is not known here (metadata_policy_crit)", code="bad-statement")
     return Statement(
         issuer,

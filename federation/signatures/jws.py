@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
@@ -29,6 +30,11 @@ ALGORITHMS = {
 }
 _KEY_TYPES = {"OKP": OKPKey, "EC": ECKey, "RSA": RSAKey}
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_HEADER = 16_384
+"""Characters of a header that are read."""
+_NO_JWS = "not a compact JWS (three parts with points between them)"
+_UNFIT = (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
+"""What reading a key, or verifying with it, raises where it can't be used."""
 _ED25519 = b"\xed\x01"
 _ALL = [one for several in ALGORITHMS.values() for one in several]
 
@@ -58,11 +64,11 @@ def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
         raise TooLarge(f"a signed file of more than {limit // 1024} KiB")
     try:
         text = token.strip().decode("ascii")
-        head = msgspec.json.decode(urlsafe_b64decode(text.partition(".")[0].encode()))
-    except (ValueError, msgspec.DecodeError) as problem:
-        raise Malformed("not a compact JWS (three parts with points between them)", code="bad-jws") from problem
-    if not isinstance(head, dict) or text.count(".") != 2:
-        raise Malformed("not a compact JWS (three parts with points between them)", code="bad-jws")
+    except ValueError as problem:
+        raise Malformed(_NO_JWS, code="bad-jws") from problem
+    head = _head(text.partition(".")[0])
+    if text.count(".") != 2:
+        raise Malformed(_NO_JWS, code="bad-jws")
     if head.get("typ") != kind:
         raise Malformed(f"a JWS of type {str(head.get('typ'))[:60]!r}, where {kind!r} is wanted", code="bad-jws")
     if "crit" in head:
@@ -75,7 +81,7 @@ def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", SecurityWarning)  # `EdDSA` is what most issuers still write
                 found = jws.deserialize_compact(text, _key(known), algorithms=list(allowed))
-        except (JoseError, ValueError, TypeError):
+        except _UNFIT:
             continue
         return parse_document(found.payload)
     raise BadSignature(
@@ -85,19 +91,27 @@ def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
 
 def brought_key(token: bytes) -> Json:
     """The public key that a JWS brings in its header, for who compares its fingerprint before it is pinned. Raises Malformed."""
-    try:
-        head = msgspec.json.decode(urlsafe_b64decode(token[:20_000].strip().partition(b".")[0]))
-    except (ValueError, msgspec.DecodeError) as problem:
-        raise Malformed("not a compact JWS (three parts with points between them)", code="bad-jws") from problem
-    if not isinstance(head, dict) or not isinstance(head.get("jwk"), dict):
+    head = _head(token[: _HEADER + 1].decode("latin-1").strip().partition(".")[0])
+    if not isinstance(head.get("jwk"), dict):
         raise Malformed("it brings no key whose fingerprint could be compared; give its keys as a file", code="no-key")
     return read_keys(head["jwk"])[0]
+
+
+def _head(text: str) -> Json:
+    """The header of a JWS. Raises Malformed."""
+    try:
+        head = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii"))) if len(text) <= _HEADER else None
+    except (ValueError, msgspec.DecodeError, RecursionError) as problem:
+        raise Malformed(_NO_JWS, code="bad-jws") from problem
+    if not isinstance(head, dict):
+        raise Malformed(_NO_JWS, code="bad-jws")
+    return head
 
 
 def read_keys(value: object) -> list[Json]:
     """The public keys of a JWK set, or a single JWK, that can be used here. Raises Malformed when there is none.
 
-    RSA of 2048 bits at least, P-256, P-384, P-521 and Ed25519. Private parts are refused: a file with them is not for us.
+    RSA of 2048 to 8192 bits, P-256, P-384, P-521 and Ed25519. Private parts are refused: a file with them is not for us.
     """
     given = as_objects(value.get("keys")) if isinstance(value, dict) and "keys" in value else as_objects(as_list(value))
     found = []
@@ -108,10 +122,12 @@ def read_keys(value: object) -> list[Json]:
             continue
         try:
             key = _key(one)
-        except (JoseError, ValueError, TypeError, KeyError):
+        except _UNFIT:
             continue
-        if isinstance(key, RSAKey) and key.public_key.key_size < 2048:
-            continue
+        if isinstance(key, RSAKey):
+            public = key.public_key
+            if not 2048 <= public.key_size <= 8192 or public.public_numbers().e >= 2**32:
+                continue  # weak, or a way to burn our time
         found.append({name: value for name, value in one.items() if isinstance(value, str) and len(value) < 2000})
     if not found:
         raise Malformed(

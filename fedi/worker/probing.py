@@ -26,6 +26,7 @@ from fedi.actions import canaries, probes
 from fedi.actions import follows as follow_actions
 from fedi.actions.canaries import Canaries
 from fedi.context import Site
+from fedi.errors import Problem
 from fedi.worker.later import Later
 from fedi.worker.trying import Run, word
 from storage import actors, follows, trials
@@ -58,7 +59,7 @@ async def probe(site: Site, payload: dict[str, Any]) -> None:
         run = _run_of(site, trial, ours)
         try:
             following = await STEPS[trial.step](run)
-        except (_Wait, FederationError) as problem:
+        except (_Wait, FederationError, Problem) as problem:
             if not run.late:
                 waited = site.clock() - trial.since
                 again = min(PAUSE, max(SOON, waited // 2))

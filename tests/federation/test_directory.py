@@ -1,14 +1,18 @@
 """Signed directories: what is believed, and every way in which one is not."""
 
+import contextlib
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jws as jose
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64encode
 
-from federation import directory, entity_statements
+from federation import directory, entity_statements, probing
 from federation.directory import Entity
 from federation.entity_statements import Statement, apply_policy, resolved
 from federation.errors import BadSignature, FederationError, Malformed
@@ -243,3 +247,69 @@ def test_statements_are_of_who_should_have_made_them() -> None:
     critical = raw(payload | {"metadata_policy_crit": ["unheard_of"]}, entity_statements.KIND)
     with pytest.raises(Malformed, match="policy"):
         entity_statements.read_statement(critical, pinned, issuer=ANCHOR, subject=LEAF, now=NOW)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(
+    ["iss", "sub", "iat", "exp", "seq", "entities", "jwks", "metadata", "metadata_policy", "metadata_policy_crit", "crit",
+     "constraints", "trust_marks", "host", "instance_actor", "keys", "ror", "activitypub_instance", "federation_entity"]
+)  # fmt: skip
+PAYLOADS = st.dictionaries(
+    NAMES, JSON | st.dictionaries(NAMES, JSON, max_size=4) | st.lists(JSON, max_size=3), max_size=8
+)
+
+
+@given(PAYLOADS, st.booleans())
+def test_whatever_a_pinned_key_signed_is_read_or_refused(payload: dict[str, Any], valid: bool) -> None:
+    if valid:  # so that what is behind the first checks is reached, too
+        payload |= {"iss": ANCHOR, "sub": LEAF, "iat": NOW // 1000, "exp": NOW // 1000 + 60, "seq": 1}
+        payload.setdefault("jwks", {"keys": [public(OTHER)]})
+    with contextlib.suppress(FederationError):
+        directory.read(raw(payload), [public(KEY)], now=NOW, known=None)
+    with contextlib.suppress(FederationError):
+        token = raw(payload, entity_statements.KIND)
+        leaf = entity_statements.read_statement(token, [public(KEY)], issuer=ANCHOR, subject=LEAF, now=NOW)
+        entity_statements.marks(leaf, [public(KEY)], ANCHOR, NOW)
+        resolved([leaf], leaf)
+
+
+@given(JSON)
+def test_whatever_is_given_as_keys_is_read_or_refused(given_keys: Any) -> None:
+    with contextlib.suppress(FederationError):
+        jws.read_keys(given_keys)
+    with contextlib.suppress(FederationError):
+        jws.read_keys(
+            {"keys": [{"kty": "RSA", "n": given_keys, "e": "AQAB"}, {"kty": "EC", "crv": given_keys, "x": "a"}]}
+        )
+
+
+@given(st.dictionaries(st.sampled_from(["canaries", "note", "object", "follows"]), JSON | st.dictionaries(
+    st.sampled_from(["guest", "stranger", "says", "seenBy", "kept"]), JSON, max_size=5), max_size=4))  # fmt: skip
+def test_whatever_a_peer_answers_when_it_is_tried_is_read(document: dict[str, Any]) -> None:
+    found = probing.read_answer(document, "https://b.example/peering/probing")
+    assert found is None or found.guest.startswith("https://b.example/")
+
+
+def test_what_is_judged() -> None:
+    answer = probing.Answer("g", "s", "n", kept=True, says="x", seen_by=("g",), follows=(("g", "accepted"),))
+    assert probing.waits_for_accept(answer)[0] == "passed"
+    assert probing.waits_for_accept(replace(answer, seen_by=("g", "s")))[0] == "failed"
+    assert probing.waits_for_accept(replace(answer, follows=(("s", "accepted"),)))[0] == "failed"
+    assert probing.waits_for_accept(replace(answer, seen_by=()))[0] == "unknown"
+    assert probing.unsigned_fetch(signed=True, shown=[], leaked=False)[0] == "passed"
+    assert probing.unsigned_fetch(signed=False, shown=[], leaked=False)[0] == "unknown"
+    assert probing.unsigned_fetch(signed=True, shown=["u"], leaked=False)[0] == "failed"
+    assert probing.unsigned_fetch(signed=False, shown=[], leaked=True)[0] == "failed"
+    assert probing.forged_update("true", "true", "false", "own", "own")[0] == "passed"
+    assert probing.forged_update("false", "true", "false", "own", "own")[0] == "failed"
+    assert probing.forged_update("true", "true", "false", "false", "own")[0] == "failed"
+    assert probing.forged_update("first", "true", "false", "own", "own")[0] == "unknown"
+    assert probing.forged_update("true", "true", "false", None, "own")[0] == "unknown"
+    assert probing.forgets_deleted(["u"], 10)[0] == "failed"
+    assert probing.forgets_deleted([], 10)[0] == "passed"
+    verdicts = [["passed"] * 4, ["passed", "unknown"], ["unknown", "failed"], []]
+    assert [probing.verdict_of(one) for one in verdicts] == ["passed", "unknown", "failed", "none"]
