@@ -164,7 +164,7 @@ def of_peer(tx: Tx, site: Site, host: str) -> Health | None:
 
 def as_fields(health: Health) -> dict[str, Any]:
     """What it says as JSON has it: names as here, pairs as lists."""
-    found: dict[str, Any] = msgspec.to_builtins(health)
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(health))
     return found
 
 
@@ -223,7 +223,7 @@ def _judged(health: Health, now: int) -> Health:
     if health.stance == "suspended":
         days = _days(health.suspended_until, now)
         yellow.append(
-            "it is suspended" + (f" and ends in {days} days unless it is resumed" if days is not None else "")
+            "it is suspended" + (f" and ends in {_number(days)} unless it is resumed" if days is not None else "")
         )
     _judge_sending(health, red, yellow)
     _judge_proofs(health, now, red, yellow)
@@ -239,11 +239,13 @@ def _judge_sending(health: Health, red: list[str], yellow: list[str]) -> None:
         late = f"the oldest of {health.queue} deliveries has waited {_span(health.lag_seconds)}"
         (red if health.lag_seconds >= TOO_LATE else yellow).append(late)
     if health.failures:
-        yellow.append(f"the last {health.failures} tries failed: {health.problem or 'no reason is known'}")
+        yellow.append(
+            f"the last {_number(health.failures, 'try', 'tries')} failed: {health.problem or 'no reason is known'}"
+        )
     if health.success_day is not None and health.sent_day >= FEW and health.success_day < SHARE:
         yellow.append(f"it took {health.success_day:.0%} of what was sent in a day")
     if health.troubles:
-        yellow.append(f"{health.troubles} deliveries of a day ended without being taken")
+        yellow.append(f"{_number(health.troubles, 'delivery', 'deliveries')} of a day ended without being taken")
     if health.refused_in:
         number = sum(health.refused_in.values())
         yellow.append(f"{number} of what it sent was refused in a day: {_codes(health.refused_in)}")
@@ -271,12 +273,16 @@ def _judge_proofs(health: Health, now: int, red: list[str], yellow: list[str]) -
 def _judge_agreement(health: Health, red: list[str], yellow: list[str]) -> None:
     left = health.agreement_days_left
     if left is not None and left <= ENDING:
-        text = f"the agreement ends in {left} days"
+        text = f"the agreement ends in {_number(left)}"
         (red if left <= ENDING_SOON else yellow).append(text)
     if health.agreement_state == "notice":
         yellow.append("notice was given")
     if health.one_sided:
         yellow.append("it was agreed by us alone: its server does not speak of peering")
+
+
+def _number(number: int, one: str = "day", several: str = "days") -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def _days(until: int | None, now: int) -> int | None:
