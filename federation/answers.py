@@ -4,8 +4,13 @@ import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
+import msgspec
+
 from federation.errors import Busy, Gone, Refused, Unreachable
 from federation.http1 import Response
+
+_ABOUT_US = frozenset({"stance", "mode"})
+"""Rules that say whom a server speaks with."""
 
 
 def check_status(answer: Response, url: str, clock: Callable[[], int]) -> None:
@@ -17,6 +22,9 @@ def check_status(answer: Response, url: str, clock: Callable[[], int]) -> None:
     if 200 <= status < 300:
         return
     text = f"{status} from {url[:200]}"
+    policy = _policy_in(answer)
+    if policy is not None and 400 <= status < 500 and status not in (408, 410, 429):
+        raise Refused(policy, code="policy", answered=status)
     said = re.sub(r"[^\x20-\x7e]+", " ", answer.body[:300].decode("utf-8", "replace")).strip()
     if said and not said.startswith("<"):
         text = f"{text}: {said}"
@@ -27,6 +35,23 @@ def check_status(answer: Response, url: str, clock: Callable[[], int]) -> None:
     if status == 408 or status >= 500:
         raise Unreachable(text, code="server-error")
     raise Refused(text, answered=status)
+
+
+def _policy_in(answer: Response) -> str | None:
+    """Why the policy over there does not take it, in its words, where it says so in a problem document (RFC 9457) that names a
+    rule: such a no is about this one activity. None also where it is about us, as they speak with us not at all."""
+    if b'"peer:' not in answer.body or not answer.headers.get("content-type", "").startswith(
+        "application/problem+json"
+    ):
+        return None
+    try:
+        said = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not isinstance(said, dict) or not isinstance(said.get("peer:rule"), str) or said["peer:rule"] in _ABOUT_US:
+        return None
+    text = said.get("detail") or said.get("title")
+    return re.sub(r"[^\x20-\x7e\xa0-\ufffd]+", " ", str(text or "it does not say why"))[:300].strip()
 
 
 def retry_after(value: str | None, clock: Callable[[], int]) -> int | None:

@@ -26,6 +26,8 @@ WINDOW = 8
 """Deliveries under way to one host at once, while it answers."""
 SUSPEND_AFTER = 20
 """Refusals in a row after which a link is suspended until an operator looks."""
+POLICY = "policy: "
+"""How the reason of a refusal begins that a policy gave, by a rule (`answers.check_status`)."""
 HORIZON_AGREED = 30 * _DAY
 HORIZON = 7 * _DAY
 
@@ -87,7 +89,8 @@ def after(state: LinkState, outcome: Outcome, now: int, random: float, agreed: b
     if outcome.kind == "gone":  # one inbox of a host that answers
         return replace(state, failures=0, failing_since=None, next_attempt_at=now, problem=outcome.reason)
     if outcome.kind == "refused":
-        refused = state.refused_in_row + 1
+        # A rule of theirs about one activity says nothing of the next.
+        refused = state.refused_in_row + (not outcome.reason.startswith(POLICY))
         suspended = state.state == "open" and refused >= SUSPEND_AFTER
         return replace(
             state,

@@ -134,8 +134,8 @@ class Refused(FederationError):
     status = 502
     code = "refused"
 
-    def __init__(self, text: str, *, answered: int) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, *, answered: int, code: str | None = None) -> None:
+        super().__init__(text, code=code)
         self.answered = answered
 
 

@@ -12,7 +12,7 @@ from federation.facts import Facts
 from federation.policy import Decision
 from federation.replay import DEFAULT
 from fedi.context import Site
-from storage import decisions, envelopes, rule_counts
+from storage import decisions, envelopes, held, rule_counts
 from storage.envelopes import Chunk
 from storage.metadata import Tx
 
@@ -37,6 +37,20 @@ def keep(tx: Tx, site: Site, several: Sequence[tuple[Facts, Decision]]) -> None:
     made = [envelope(facts, decision) for facts, decision in several]
     times = [facts.at for facts, _ in several]
     envelopes.insert(tx, Chunk(site.new_id(), min(times), max(times), len(made), packed(made)))
+
+
+def keep_with_others(tx: Tx, site: Site, facts: Facts, decision: Decision) -> None:
+    """`keep` of one, with others of this transaction, when all else of it is written: for what is decided far below whoever has
+    the batch."""
+    holds = held.behind(tx)
+    if holds is None:
+        keep(tx, site, [(facts, decision)])
+    else:
+        holds.last(_keep_all, (site, facts, decision), "envelopes")
+
+
+def _keep_all(tx: Tx, several: list[tuple[Site, Facts, Decision]]) -> None:
+    keep(tx, several[0][0], [(facts, decision) for _, facts, decision in several])
 
 
 def erase(tx: Tx, site: Site, iri: str) -> None:

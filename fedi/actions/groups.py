@@ -8,10 +8,12 @@ from federation import fields as wire
 from federation.groups import announce_forms
 from federation.parse import parse_document
 from federation.vocabulary.activities import announce_raw
-from fedi.actions import lists, media, memberships, notices, sending
+from fedi import policy
+from fedi.actions import envelopes, lists, media, memberships, notices, sending
 from fedi.actions.people import add_actor, check_name
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
+from fedi.facts import Known
 from fedi.rendering import actors as rendering
 from fedi.rendering.threads import group_context
 from fedi.text.plain import to_html
@@ -267,8 +269,11 @@ def announce(
     announced comment as a boost. `kind` is `thread` for a post that opens one, `delete`, else `other`. `also` is somebody
     who does not follow it (any more) and whose server is to hear of this all the same: who is banned.
 
-    A group with twins passes each activity on once, and not to the twin that it came from; False when it did before.
+    A group with twins passes each activity on once, and not to the twin that it came from; False when it did before, or the
+    policy is against that: what is taken away is passed on all the same, and what people here write is not asked about.
     """
+    if post is not None and not post.local and kind != "delete" and not _may_pass_on(tx, site, group, post, activity):
+        return False
     came_from = None
     if twins.any_of(tx, group.id):
         inner = wire.id_of(parse_document(activity))
@@ -295,6 +300,18 @@ def announce(
         if author is not None:
             notices.thread(tx, site, group, post, author)
     return True
+
+
+def _may_pass_on(tx: Tx, site: Site, group: Actor, post: Post, activity: bytes) -> bool:
+    """Whether the policy lets a group pass on something about a post that was written elsewhere; what it decided is kept."""
+    author = actors.by_id(tx, post.author_id)
+    facts = Known(tx, site).announced(group, author, post, parse_document(activity))
+    judged = policy.judge(tx, site, policy.current(tx, site), facts)
+    envelopes.keep_with_others(tx, site, *judged)
+    if not policy.refuses(judged.decision):
+        return True
+    policy.keep_judged(tx, site, judged)
+    return False
 
 
 def _for_everyone(tx: Tx, group: Actor, post: Post | None) -> bool:

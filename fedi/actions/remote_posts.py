@@ -135,7 +135,7 @@ def record(
 def _decided(tx: Tx, site: Site, document: PostDocument, author: Actor) -> Decision:
     """What the policy says of a post that was fetched. Nobody can be asked about one: what is to be held is not taken."""
     judged = policy.judge(tx, site, policy.current(tx, site), Known(tx, site).post(document, author))
-    envelopes.keep(tx, site, [judged])
+    envelopes.keep_with_others(tx, site, *judged)
     policy.keep_judged(tx, site, judged)
     return judged.decision
 
