@@ -190,6 +190,7 @@ async def _process(task: Task, bodies: "asyncio.Queue[bytes | None]") -> Done:
             while piece is not None:
                 process.stdin.write(LENGTH.pack(len(piece)) + piece)
                 await process.stdin.drain()
+                await asyncio.sleep(0)  # in turn: else who begins takes all that fits into a pipe
                 piece = await bodies.get()
         process.stdin.close()
         if await process.wait():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedi.cli import policy_trying
+from fedi.cli import policy_lists, policy_trying
 from fedi.cli.console import CommandError, opened, print_json, print_rows, timestamp
 from fedi.cli.options import AsJson, ConfigPath, Limit
 
@@ -21,6 +21,8 @@ app.command("explain")(policy_trying.explain)
 app.command("counts")(policy_trying.counts)
 app.command("verify")(policy_trying.verify)
 app.command("audit")(policy_trying.audit)
+app.command("import")(policy_lists.import_)
+app.command("export")(policy_lists.export)
 
 Document = Annotated[str, typer.Argument(metavar="FILE", help="A file with a policy (TOML), or - for standard input.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="As «fedi policy history» shows it.")]

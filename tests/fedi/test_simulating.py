@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -9,11 +10,13 @@ from federation.facts import Facts
 from federation.policy import Decision, Policy, Verdict, decide
 from federation.policy_compile import compile_rules
 from federation.policy_document import read
+from federation.replay import Tally
 from fedi import simulating
 from fedi.actions import envelopes as actions
 from fedi.actions import explaining, forecasts, policies
 from fedi.context import Site
 from fedi.errors import Invalid
+from fedi.replaying import Task, Work
 from fedi.worker import auditing
 from fedi.worker import envelopes as worker
 from storage import audit, envelopes, rule_counts, simulations
@@ -176,6 +179,38 @@ async def test_rules_that_count_are_counted_anew_in_the_order_of_time(site: Site
     found = await simulating.simulate(site, "ana", text)
     # In a minute six come from each, ten seconds apart: all after the first three are too many.
     assert found.result["newly"] == {"refused": 2 * 9, "same": 2 * 3}
+    later = [facts(clock.at + 200_000 + at, "b.example", "x") for at in range(4)]
+    site.db.write_now(lambda tx: actions.keep(tx, site, [(one, PLAIN) for one in later]))
+    found = await simulating.simulate(site, "ana", text)
+    assert found.result["newly"] == {"refused": 2 * 9 + 1, "same": 2 * 3 + 3}
+
+
+async def test_what_was_decided_by_older_versions_is_held_against_the_one_in_force(site: Site, clock: Clock) -> None:
+    site.db.write_now(lambda tx: actions.keep(tx, site, decided(traffic(clock.at), NOW, 0)))
+    site.db.write_now(lambda tx: policies.apply(tx, site, "ana", DRAFT, "films"))
+    same = await simulating.simulate(site, "ana", DRAFT)
+    assert same.result["newly"] == {"same": 10}
+    back = await simulating.simulate(site, "ana", NOW)
+    assert back.result["newly"] == {"refused": 1, "let_in": 3, "changed": 1, "same": 5}
+
+
+def test_what_several_counted_apart_is_put_together_to_what_one_counts(clock: Clock) -> None:
+    task = Task(draft=DRAFT, base=NOW, version=1, scopes={}, origin="https://alpha.example", since=0, until=1 << 60)
+    bodies = [
+        squeezed([envelope(*one) for one in decided(traffic(clock.at + start * 40_000_000), NOW, 0)])
+        for start in range(6)
+    ]
+
+    def counted(several: list[bytes]) -> Tally:
+        work = Work(task)
+        for body in several:
+            work.take(body)
+        return work.done().tally
+
+    together = counted(bodies[1::2])
+    together.put(counted(bodies[::2]))
+    assert together == counted(bodies)
+    assert together.total == 60
 
 
 PLAIN = Decision(Verdict.ACCEPT, "accepted", "nothing speaks against it", 0)
@@ -257,12 +292,17 @@ async def test_the_newest_decisions_made_again_are_what_they_were_or_that_is_tol
     await auditing.audit_job(site, {})
     assert "decisions.differ" not in [row.action for row in site.db.read_now(lambda tx: audit.newest(tx, 5))]
 
-    # A decision that this version does not give, and one of a version that is not there.
-    wrong = [(good[0][0], good[3][1]), (good[0][0], Decision(Verdict.ACCEPT, "accepted", "", 7))]
+    # Decisions that this version does not give, or not by this rule, and one of a version that is not there.
+    by_another = replace(good[3][1], rule="stance")
+    wrong = [
+        (good[0][0], good[3][1]),
+        (good[3][0], by_another),
+        (good[0][0], Decision(Verdict.ACCEPT, "accepted", "", 7)),
+    ]
     site.db.write_now(lambda tx: actions.keep(tx, site, wrong))
     [_, kept] = await auditing.verify(site, 100)
-    assert (kept.checked, kept.same, kept.lost) == (31, 30, 1)
-    assert kept.differing[0][0].rule == "no-spam"
+    assert (kept.checked, kept.same, kept.lost) == (32, 30, 1)
+    assert [given.rule for given, _, _ in kept.differing] == ["stance", "no-spam"]
     await auditing.audit_job(site, {})
     row = site.db.read_now(lambda tx: audit.newest(tx, 1))[0]
-    assert (row.action, row.body) == ("decisions.differ", {"checked": 31, "differ": 1})
+    assert (row.action, row.body) == ("decisions.differ", {"checked": 32, "differ": 2})

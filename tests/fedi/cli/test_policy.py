@@ -174,6 +174,40 @@ def test_what_never_counts_is_warned_of(operator: Operator, written: Path) -> No
     assert [(one["kind"], one["line"]) for one in done.json["findings"]] == [("warning", 12)]
 
 
+def test_lists_of_others_become_drafts_and_are_replaced_when_they_come_again(
+    operator: Operator, written: Path, tmp_path: Path
+) -> None:
+    operator.fedi("policy", "apply", str(written), "--comment", "begin")
+    blocks = tmp_path / "blocks.csv"
+    header = "#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate\n"
+    blocks.write_text(
+        header + "bad.example,suspend,false,false,spam,false\nloud.example,silence,true,false,loud,false\n"
+    )
+    printed = operator.fedi("policy", "import", str(blocks), "--source", "partners").out
+    assert '"bad.example"' in printed
+    assert len(operator.fedi("policy", "history", "--json").json) == 1  # printed alone
+    assert (
+        "version 2 is a draft" in operator.fedi("policy", "import", str(blocks), "--source", "partners", "--draft").out
+    )
+    operator.fedi("policy", "apply", "2")
+    exported = operator.fedi("policy", "export", "--kind", "mastodon").out
+    assert {line.split(",")[0]: line.split(",")[1] for line in exported.splitlines()[1:]} == {
+        "bad.example": "suspend",
+        "loud.example": "silence",
+        "spam.example": "suspend",
+    }
+    # What the partners took back goes; what was written here stays as it was, comments as well.
+    blocks.write_text(header + "worse.example,suspend,false,false,spam,false\n")
+    operator.fedi("policy", "import", str(blocks), "--source", "partners", "--draft")
+    document = operator.fedi("policy", "export", "3").out
+    assert document.startswith(A.rstrip())
+    assert "worse.example" in document
+    assert "bad.example" not in document
+    assert "loud.example" not in document
+    blocks.write_text("")
+    assert "no rule" in fails(operator, "policy", "import", str(blocks), "--source", "x")
+
+
 def test_who_writes_into_the_audit_log_by_hand_is_found_out(operator: Operator, written: Path) -> None:
     for comment in ("one", "two"):
         written.write_text(A + f"# {comment}\n")
