@@ -13,6 +13,7 @@ from starlette.responses import Response
 from federation.errors import FederationError
 from federation.hosts import host_of
 from fedi.context import Site
+from fedi.csrf import demand_same_origin
 from fedi.errors import NotFound
 from fedi.forms import person
 from fedi.html import page
@@ -25,12 +26,14 @@ PAGE = 40
 
 
 async def admin(request: Request) -> Actor:
-    """The admin who is logged in. Raises LogInFirst for nobody, NotFound for anyone else."""
+    """The admin who is logged in. Raises LogInFirst for nobody, NotFound for anyone else, Forbidden for what a page of another
+    site sent."""
     site: Site = request.app.state.site
     me = await person(request)
     found = await site.db.read(lambda tx: people.by_id(tx, me.id))
     if found is None or found.role != "admin":
         raise NotFound("There is nothing at this address. It may be misspelt, or what was here is gone.")
+    demand_same_origin(request)
     return me
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-WIDE = 640
-_LABELS = 190
+WIDE, NARROW = 640, 360
+"""Units across: each chart is drawn for a desk and for a phone, so that its words have their size on both."""
 _ROW = 34
 _HIGH = 180
 
@@ -52,18 +52,19 @@ class Chart:
 KINDS = (("newly_refused", "refused"), ("newly_held", "same"), ("newly_limited", "same"), ("newly_let_in", "accepted"))
 
 
-def of_rules(rules: Sequence[Mapping[str, Any]]) -> Chart | None:
+def of_rules(rules: Sequence[Mapping[str, Any]], wide: int = WIDE) -> Chart | None:
     """What each rule would newly do, as bars beside its id; None when none does anything new."""
     doing = [one for one in rules if any(one.get(name) for name, _ in KINDS)][:20]
     if not doing:
         return None
     most = max(sum(one.get(name, 0) for name, _ in KINDS) for one in doing)
-    room = WIDE - _LABELS - 70
+    beside = 190 if wide == WIDE else 128
+    letters, room = beside // 8, wide - beside - 60
     bars, labels = [], []
     for at, one in enumerate(doing):
-        y, x = at * _ROW + 6.0, float(_LABELS)
-        name = one["rule"] if len(one["rule"]) <= 24 else one["rule"][:23] + "…"
-        labels.append(Label(_LABELS - 12, y + 15, name, "end", "name"))
+        y, x = at * _ROW + 6.0, float(beside)
+        name = one["rule"] if len(one["rule"]) <= letters else one["rule"][: letters - 1] + "…"
+        labels.append(Label(beside - 12, y + 15, name, "end", "name"))
         total = 0
         for key, kind in KINDS:
             number = one.get(key, 0)
@@ -73,16 +74,16 @@ def of_rules(rules: Sequence[Mapping[str, Any]]) -> Chart | None:
                 x, total = x + width, total + number
         labels.append(Label(x + 8, y + 15, f"{total:,}"))
     height = len(doing) * _ROW + 4
-    return Chart(WIDE, height, tuple(bars), tuple(labels), ((_LABELS, 0, _LABELS, height),))
+    return Chart(wide, height, tuple(bars), tuple(labels), ((beside, 0, beside, height),))
 
 
-def of_days(days: Sequence[Mapping[str, Any]]) -> Chart | None:
+def of_days(days: Sequence[Mapping[str, Any]], wide: int = WIDE) -> Chart | None:
     """What was refused on each day, and beside it what would have been; None for less than two days."""
     if len(days) < 2:
         return None
     shown = days[-31:]
     most = max(max(one.get("refused_before", 0), one.get("refused_after", 0)) for one in shown) or 1
-    step = WIDE / len(shown)
+    step = wide / len(shown)
     width = min(22.0, step * 0.36)
     ground = _HIGH - 24
     bars, labels = [], []
@@ -94,7 +95,7 @@ def of_days(days: Sequence[Mapping[str, Any]]) -> Chart | None:
             number = one.get(key, 0)
             height = number / most * (ground - 18)
             bars.append(Bar(x, ground - height, width, height, kind, f"{said}: {number:,} {key.replace('_', ' ')}"))
-        if len(shown) <= 10 or at % (len(shown) // 6) == 0:
+        if at % max(1, round(len(shown) * 64 / wide)) == 0:
             labels.append(Label(middle, _HIGH - 6, said, "middle"))
     labels.append(Label(0, 12, f"{most:,}"))
-    return Chart(WIDE, _HIGH, tuple(bars), tuple(labels), ((0, ground, WIDE, ground),))
+    return Chart(wide, _HIGH, tuple(bars), tuple(labels), ((0, ground, wide, ground),))

@@ -46,8 +46,8 @@ async def show(request: Request) -> Response:
             "row": found,
             "result": result,
             "now": actions.in_force(tx).version,
-            "rules": charts.of_rules(result["rules"]),
-            "days": charts.of_days(result["days"]),
+            "rules": [charts.of_rules(result["rules"], wide) for wide in (charts.WIDE, charts.NARROW)],
+            "days": [charts.of_days(result["days"], wide) for wide in (charts.WIDE, charts.NARROW)],
         }
 
     return await shown(

@@ -30,8 +30,9 @@ def write(site: Site) -> Callable[[Callable[[Tx], Any]], Any]:
     return site.db.write_now
 
 
-def admin(tx: Tx, site: Site, name: str) -> None:
-    people.register(tx, site, username=name, email=f"{name}@alpha.example", role="admin")
+def admins(tx: Tx, site: Site, *names: str) -> None:
+    for name in names:
+        people.register(tx, site, username=name, email=f"{name}@alpha.example", role="admin")
 
 
 def propose(tx: Tx, site: Site, who: str = "ada") -> PendingAction:
@@ -39,7 +40,7 @@ def propose(tx: Tx, site: Site, who: str = "ada") -> PendingAction:
 
 
 def test_a_second_admin_and_a_day(site: Site, clock: Clock, write: Callable[..., Any]) -> None:
-    write(lambda tx: (admin(tx, site, "ada"), admin(tx, site, "kim")))
+    write(lambda tx: admins(tx, site, "ada", "kim"))
     row = write(lambda tx: propose(tx, site))
     assert 0 <= row.not_before - row.created_at - 24 * HOUR < 1000
     with pytest.raises(Forbidden, match="kim"):
@@ -57,14 +58,14 @@ def test_a_second_admin_and_a_day(site: Site, clock: Clock, write: Callable[...,
 
 
 def test_who_is_alone_waits_three_times_as_long(site: Site, write: Callable[..., Any]) -> None:
-    write(lambda tx: admin(tx, site, "ada"))
+    write(lambda tx: admins(tx, site, "ada"))
     row = write(lambda tx: propose(tx, site))
     approved = write(lambda tx: pending.approve(tx, site, "ada", row.id))
     assert approved.not_before - row.created_at >= 72 * HOUR
 
 
 def test_to_get_rid_of_the_other_admin_saves_no_time(site: Site, clock: Clock, write: Callable[..., Any]) -> None:
-    write(lambda tx: (admin(tx, site, "ada"), admin(tx, site, "kim")))
+    write(lambda tx: admins(tx, site, "ada", "kim"))
     row = write(lambda tx: propose(tx, site))
 
     def degrade(tx: Tx) -> None:
@@ -82,7 +83,7 @@ def test_to_get_rid_of_the_other_admin_saves_no_time(site: Site, clock: Clock, w
 
 
 def test_the_command_line_is_one_person(site: Site, write: Callable[..., Any]) -> None:
-    write(lambda tx: (admin(tx, site, "ada"), admin(tx, site, "kim")))
+    write(lambda tx: admins(tx, site, "ada", "kim"))
     row = write(lambda tx: propose(tx, site, pending.COMMAND_LINE))
     with pytest.raises(Forbidden, match="ada, kim"):
         write(lambda tx: pending.approve(tx, site, pending.COMMAND_LINE, row.id))
@@ -90,7 +91,7 @@ def test_the_command_line_is_one_person(site: Site, write: Callable[..., Any]) -
 
 
 def test_another_payload_is_not_what_was_approved(site: Site, clock: Clock, write: Callable[..., Any]) -> None:
-    write(lambda tx: (admin(tx, site, "ada"), admin(tx, site, "kim")))
+    write(lambda tx: admins(tx, site, "ada", "kim"))
     row = write(lambda tx: propose(tx, site))
     write(lambda tx: pending.approve(tx, site, "kim", row.id))
     write(lambda tx: pending_actions.change(tx, row.id, payload={"host": "north.example"}))
@@ -100,7 +101,7 @@ def test_another_payload_is_not_what_was_approved(site: Site, clock: Clock, writ
 
 
 def test_what_nobody_approves_in_time_lapses(site: Site, clock: Clock, write: Callable[..., Any]) -> None:
-    write(lambda tx: (admin(tx, site, "ada"), admin(tx, site, "kim")))
+    write(lambda tx: admins(tx, site, "ada", "kim"))
     row = write(lambda tx: propose(tx, site))
     with pytest.raises(Invalid, match="waits already"):
         write(lambda tx: propose(tx, site, "kim"))

@@ -1,0 +1,195 @@
+"""What admins do by the console: terms beside each other, suspending, two persons for what can't be taken back, the policy."""
+
+import re
+
+import pytest
+
+from fedi.worker import jobs, pending
+from storage import actors, agreements, audit, follows, peers, pending_actions, policies, posts
+from storage import jobs as job_rows
+from storage.agreements import AgreementRow
+from storage.metadata import Tx
+from tests.conftest import Clock
+from tests.fedi.admin.conftest import POLICY, Browser, Campus
+
+
+def agree(campus: Campus) -> None:
+    """South is agreed with, by ourselves alone."""
+
+    def write(tx: Tx) -> None:
+        peers.meet(tx, "south.example", campus.site.clock())
+        peers.change(tx, "south.example", stance="agreed", tier="agreed", one_sided=True)
+
+    campus.write(write)
+
+
+async def test_their_terms_stand_beside_ours(as_ada: Browser, offer: AgreementRow) -> None:
+    assert "south.example asks for a peering" in (await as_ada.get("/admin")).words
+    page = await as_ada.get(f"/admin/agreements/{offer.id}")
+    row = re.search(r'<tr class="wider">(.*?)</tr>', page.text, re.DOTALL)
+    assert row is not None
+    assert "How people are shown" in row[1]
+    assert "by handle and chosen name" in row[1]
+    assert "with what the institution knows" in row[1]
+    assert "more than ours" in row[1]
+    assert "2 of 16 differ; in 1 more would flow" in page.words
+
+
+async def test_an_offer_that_they_did_not_sign_is_not_signed(
+    campus: Campus, as_ada: Browser, offer: AgreementRow
+) -> None:
+    page = await as_ada.post(f"/admin/agreements/{offer.id}", {"do": "sign", "fingerprint": "AB CD"})
+    assert page.status == 422
+    assert "has not signed its own offer" in page.words
+    assert 'value="AB CD"' in page.text
+    assert campus.read(lambda tx: agreements.by_id(tx, offer.id)).state == "offered"
+    page = await as_ada.post(f"/admin/agreements/{offer.id}", {"do": "refuse", "reason": "not signed"})
+    assert "They were told that you refuse" in page.words
+    assert campus.read(lambda tx: agreements.by_id(tx, offer.id)).state == "refused"
+
+
+async def test_suspend_and_resume(campus: Campus, as_ada: Browser, ada: actors.Actor) -> None:
+    agree(campus)
+    zoe = campus.stranger()
+    campus.follow(ada, zoe)
+    campus.write(lambda tx: follows.change(tx, follows.find(tx, ada.id, zoe.id).id, state="accepted"))
+    page = await as_ada.get("/admin/peers/south.example/suspend")
+    assert "1 follows from here to there" in page.words
+    page = await as_ada.post("/admin/peers/south.example/suspend", {"reason": " "})
+    assert page.status == 422
+    page = await as_ada.post("/admin/peers/south.example/suspend", {"reason": "incident 4411"})
+    assert "The peering is suspended" in page.words
+    found = campus.read(lambda tx: peers.by_host(tx, "south.example"))
+    assert (found.stance, found.reason) == ("suspended", "incident 4411")
+    page = await as_ada.post("/admin/peers/south.example/resume", {})
+    assert "The peering goes on" in page.words
+    assert campus.read(lambda tx: peers.by_host(tx, "south.example")).stance == "agreed"
+    assert "is not suspended" in (await as_ada.post("/admin/peers/south.example/resume", {})).words
+    log = campus.read(lambda tx: audit.newest(tx, 9, about="south.example"))
+    assert [(one.who, one.action) for one in log] == [("ada", "peer.resume"), ("ada", "peer.suspend")]
+
+
+async def test_it_takes_two_and_a_day_to_end_a_peering(
+    campus: Campus, as_ada: Browser, as_bruno: Browser, clock: Clock
+) -> None:
+    agree(campus)
+    page = await as_ada.post("/admin/peers/south.example/end", {"reason": "they closed"})
+    assert "Another admin has to approve it" in page.words
+    row = campus.read(lambda tx: pending_actions.in_state(tx, "proposed"))[0]
+    page = await as_ada.post("/admin/pending", {"do": "approve", "id": str(row.id)})
+    assert page.status == 403
+    assert "Another admin must approve this: bruno" in page.words
+    assert "Pending 1" in (await as_bruno.get("/admin")).words
+    assert "It was approved" in (await as_bruno.post("/admin/pending", {"do": "approve", "id": str(row.id)})).words
+    await run(campus)
+    assert campus.read(lambda tx: peers.by_host(tx, "south.example")).stance == "agreed"
+    clock.pass_(seconds=24 * 3600 + 1)
+    await run(campus)
+    assert campus.read(lambda tx: peers.by_host(tx, "south.example")).stance == "none"
+    assert campus.read(lambda tx: pending_actions.by_id(tx, row.id)).state == "done"
+    assert "ada, bruno" in [one.who for one in campus.read(lambda tx: audit.newest(tx, 9))]
+
+
+async def run(campus: Campus) -> None:
+    """Do the jobs of this kind that are due."""
+    now = campus.site.clock()
+    for job in campus.write(lambda tx: job_rows.claim(tx, now, now + 60_000, 50)):
+        if job.kind == "pending":
+            await jobs.run(campus.site, job)
+
+
+async def test_purging_takes_what_came_from_there_and_nothing_else(
+    campus: Campus, as_ada: Browser, as_bruno: Browser, clock: Clock, ada: actors.Actor
+) -> None:
+    zoe = campus.stranger()
+    mine = campus.post(ada, "mine")
+    theirs = campus.from_afar(zoe, "<p>theirs</p>", mine)
+    campus.write(
+        lambda tx: (peers.meet(tx, "south.example", 1), peers.change(tx, "south.example", stance="blocked"))[0]
+    )
+    await as_ada.post("/admin/peers/south.example/purge", {"reason": "asked for"})
+    row = campus.read(lambda tx: pending_actions.in_state(tx, "proposed"))[0]
+    await as_bruno.post("/admin/pending", {"do": "approve", "id": str(row.id)})
+    clock.pass_(days=1.1)
+    await pending.do_pending(campus.site, {"action": str(row.id)})
+    assert campus.read(lambda tx: posts.by_id(tx, theirs.id)).deleted_at is not None
+    assert campus.read(lambda tx: posts.by_id(tx, mine.id)).deleted_at is None
+    assert campus.read(lambda tx: actors.by_id(tx, zoe.id)).state == "gone"
+    assert campus.read(lambda tx: pending_actions.by_id(tx, row.id)).state == "done"
+
+
+async def test_a_policy_with_a_typo_changes_nothing_and_is_not_lost(ruled: Campus, as_ada: Browser) -> None:
+    wrong = POLICY.replace("keyword", "keywrd")
+    for verb in ("apply", "draft", "simulate"):
+        page = await as_ada.post("/admin/policy", {"do": verb, "text": wrong, "comment": "look", "parent": "1"})
+        assert page.status == 422, verb
+        assert "line 3" in page.words
+        assert "keywrd" in page.text
+        assert ">look</textarea>" in page.text
+    live = await as_ada.post("/admin/policy/check", {"text": wrong})
+    assert 'data-line="3"' in live.text
+    assert "keyword" in live.words
+    assert ruled.read(policies.in_force).version == 1
+    assert len(ruled.read(lambda tx: policies.newest(tx, 9))) == 1
+
+
+async def test_mend_simulate_apply_and_go_back(ruled: Campus, as_ada: Browser, as_bruno: Browser) -> None:
+    better = POLICY + '\n[[rule]]\nid = "r-many"\nwhen = { media = ">4" }\nthen = "reject"\n'
+    page = await as_ada.post("/admin/policy", {"do": "simulate", "text": better, "days": "14", "parent": "1"})
+    assert "16 newly refused" in page.words
+    assert re.search(r'<rect class="refused"[^>]*><title>r-many: 16 newly refused</title>', page.text)
+    assert "r-many" in page.words
+    path = page.path if "/simulations/" in page.path else ""
+    found = re.search(r'action="(/admin/policy/simulations/\d+)"', page.text)
+    assert found is not None, path
+    page = await as_ada.post(found[1], {"comment": "at most four pictures"})
+    assert "Applied. It counts from now on." in page.words
+    assert ruled.read(policies.in_force).version == 2
+    # Who began from an older version is told, and takes nothing away.
+    page = await as_bruno.post("/admin/policy", {"do": "apply", "text": POLICY, "comment": "mine", "parent": "1"})
+    assert page.status == 422
+    assert "version 2 is in force by now" in page.words
+    assert ruled.read(policies.in_force).version == 2
+    diff = await as_ada.get("/admin/policy/diff?a=1&b=2")
+    assert "New: r-many" in diff.words
+    version = await as_ada.get("/admin/policy/versions/2")
+    assert re.search(
+        r'id = &#34;r-many&#34;</td><td class="by"><a href="/admin/policy/versions/2">2</a> ada', version.text
+    )
+    assert re.search(
+        r'id = &#34;r-essays&#34;</td><td class="by"><a href="/admin/policy/versions/1">1</a>', version.text
+    )
+    page = await as_bruno.post("/admin/policy/versions/1", {"do": "rollback", "comment": "too strict"})
+    assert "The earlier version counts again" in page.words
+    assert ruled.read(policies.in_force).document == POLICY
+
+
+async def test_who_wrote_a_draft_does_not_approve_it(ruled: Campus, as_ada: Browser, as_bruno: Browser) -> None:
+    await as_ada.post("/admin/policy", {"do": "draft", "text": "", "comment": "no rules", "parent": "1"})
+    page = await as_ada.post("/admin/policy/versions/2", {"do": "approve"})
+    assert page.status == 422
+    assert "another admin" in page.words
+    assert "approved by bruno" in (await as_bruno.post("/admin/policy/versions/2", {"do": "approve"})).words
+    assert ruled.read(policies.in_force).version == 1
+
+
+async def test_why(ruled: Campus, as_ada: Browser) -> None:
+    page = await as_ada.get("/admin/explain?of=https://south.example/a/10")
+    assert "refused Offers to write theses for money" in page.words
+    assert "asked again, it gives the same answer" in page.words
+    assert re.search(r'matched ends"><p><code>r-essays</code>', page.text)
+    page = await as_ada.get("/admin/explain?of=https://south.example/a/none")
+    assert "Nothing is known of this" in page.words
+
+
+@pytest.mark.parametrize("mode", ["local", "named"])
+async def test_scope_of_a_group(campus: Campus, as_ada: Browser, ada: actors.Actor, mode: str) -> None:
+    agree(campus)
+    campus.group("circle", ada, see="members", join_mode="approval")
+    campus.group("agora", ada)
+    page = await as_ada.post("/admin/groups/agora", {"mode": mode, "peers": "south.example", "may": "read"})
+    assert page.status == 422
+    assert "Everyone on the web reads Agora" in page.words
+    page = await as_ada.post("/admin/groups/circle", {"mode": mode, "peers": "south.example", "may": "read"})
+    assert "The scope was changed" in page.words
+    assert {"local": "nobody outside", "named": "the institutions that it names south.example"}[mode] in page.words
