@@ -17,13 +17,12 @@ PATTERN = 1_000
 _MEMORY_OF_ONE = 1 << 19
 _MEMORY = 64 << 20
 """Bytes for one pattern, and for all together: a pattern takes time by the length of the text times its own size."""
-_UNSEEN = dict.fromkeys(
-    map(ord, "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufe0f\ufeff")
+_UNSEEN = frozenset("\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufe0f\ufeff")
+_FOLDED = bytes(
+    code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "_" else 32
+    for code in range(256)
 )
-_NOT_WORD = re.compile(r"\W+")
-_ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() or chr(code) == "_" else 32 for code in range(128)).ljust(
-    256
-)
+"""Letters and digits of ASCII in lower case, blanks for the rest of ASCII, and all else as it is."""
 # Han, Hiragana, Katakana, Thai, Lao, Khmer, Burmese: words are not parted there.
 _UNPARTED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]"
@@ -32,10 +31,12 @@ _UNPARTED = re.compile(
 
 def fold(text: str) -> bytes:
     """A text as keywords are looked for in it: words in lower case, parted by blanks, with one before and behind; UTF-8."""
-    if text.isascii():
-        return b" %b " % text.encode().translate(_ASCII)
-    seen = unicodedata.normalize("NFKC", text.translate(_UNSEEN)).casefold()
-    return f" {_NOT_WORD.sub(' ', seen)} ".encode("utf-8", "replace")
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).casefold()
+        for sign in set(text):
+            if sign > "\x7f" and not sign.isalnum():
+                text = text.replace(sign, "" if sign in _UNSEEN else " ")
+    return b" %b " % text.encode("utf-8", "replace").translate(_FOLDED)
 
 
 def keyword_pattern(keyword: str) -> str | None:
@@ -70,7 +71,7 @@ def _whole(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> "re2._Regexp":
     return re2.compile(pattern, _options())
 
