@@ -389,7 +389,7 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
 def check_url(tx: Tx, site: Site) -> None:
     """Raises Problem when the database was made for another `url` than the settings have now."""
     for other in actors.local(tx, "Application"):
-        if other.iri != site.instance_iri:
+        if not other.iri.startswith(site.config.origin + "/"):
             raise Problem(
                 f"the database belongs to {other.iri.removesuffix('/actor')}, and the setting url says "
                 f"{site.config.origin}: every id begins with the url, so it can never change; set it back, "

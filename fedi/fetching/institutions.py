@@ -14,6 +14,7 @@ from federation.institution import SPEAKING, Found, describe
 from federation.vocabulary.actor import read_actor
 from fedi.context import Site
 from fedi.errors import Invalid
+from fedi.facts import AGREEMENT
 from fedi.fetching.actors import keep_actor
 from fedi.fetching.asking import instance_key, once
 from storage import peers
@@ -53,7 +54,7 @@ async def _look_up(site: Site, host: str) -> Found:
     if document is None and problem is not None and problem.retry:
         raise problem
     if document is not None:
-        await keep_actor(site, document)
+        await keep_actor(site, document, AGREEMENT)
     found = describe(host, document, software, version)
     await site.db.write(partial(_keep, site=site, found=found))
     return found
