@@ -16,7 +16,9 @@ from fedi.app import build
 from fedi.context import Site
 from fedi.exposition import Exposition
 from fedi.metrics import PEERS, metrics
-from storage import jobs, links, processes, received, waiting
+from storage import agreements, delivered, jobs, links, peers, processes, received, waiting
+from storage.agreements import AgreementRow
+from storage.delivered import Delivered
 from storage.links import Link
 from storage.metadata import Tx, insert_new
 from storage.processes import Process
@@ -179,6 +181,35 @@ def test_hosts_cant_write_lines_of_their_own() -> None:
     assert sample.value == 2
 
 
+def agreed(tx: Tx, now: int) -> None:
+    """A peering that was asked how it goes."""
+    peers.meet(tx, "peer.example", now)
+    status = {"gaps": [[3, 4]], "asked": {"sent": 9, "epoch": 1, "skewMs": 250}}
+    peers.change(tx, "peer.example", stance="agreed", status=status, status_at=now)
+    delivered.add(tx, {"peer.example": Delivered(taken=3, failed=1, quick=3)}, now)
+    row = AgreementRow(
+        1, "https://a.example/1/v1", "https://a.example/o/1", "peer.example", True, 1, None, b"{}", "", [], "active", now, now + 40 * 86_400_000,
+        None, None, now, now,
+    )  # fmt: skip
+    agreements.insert(tx, row)
+
+
+async def test_peerings_are_told_of_by_name_and_no_other_host_is(site: Site, clock: Clock) -> None:
+    def fill(tx: Tx) -> None:
+        agreed(tx, clock.at)
+        peers.meet(tx, "stranger.example", clock.at)
+
+    await site.db.write(fill)
+    found = await scraped(site)
+    assert value(found, "fedi_peering_health", peer="peer.example") == 2
+    assert value(found, "fedi_peering_missing", peer="peer.example", direction="out") == 2
+    assert value(found, "fedi_peering_missing", peer="peer.example", direction="in") == 0
+    assert value(found, "fedi_peering_success_ratio", peer="peer.example") == 0.75
+    assert value(found, "fedi_peering_agreement_days", peer="peer.example") == 39
+    assert value(found, "fedi_peering_clock_skew_seconds", peer="peer.example") == 0.25
+    assert {dict(labels).get("peer", "peer.example") for _, labels in found} == {"peer.example"}
+
+
 async def test_every_figure_is_explained(site: Site, clock: Clock) -> None:
     site.steps.add("inbox.process", 0.25)
     site.outcomes.add("processed", "done")
@@ -187,6 +218,7 @@ async def test_every_figure_is_explained(site: Site, clock: Clock) -> None:
         at = said(tx, actor(tx, "ada"), clock.at)
         insert_new(tx, links.links, asdict(link("slow.example", at - 1, at, last_success_at=clock.at)))
         jobs.add(tx, site.new_id(), "card", "1", {}, clock.at)
+        agreed(tx, clock.at)
 
     await site.db.write(fill)
     told = {name for name, _ in await scraped(site)}

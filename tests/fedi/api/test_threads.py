@@ -6,6 +6,7 @@ from typing import Any
 from fedi.actions import reactions
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
+from tests.fedi.outbox.network import follower
 
 BASE = "/api/fedi/v1"
 
@@ -117,3 +118,16 @@ async def test_moderators_remove_lock_and_pin(api: Api, ada: Actor, ben: Actor, 
     assert [one["reason"] for one in deeds if one["action"] == "warn"] == ["be kind"]
     other = replace(post, id=post.id + 1)
     assert (await api.ask("PUT", f"{BASE}/posts/{other.id}/removal", mine, json={})).status == 404
+
+
+async def test_an_author_alone_is_told_where_a_post_is(api: Api, ada: Actor, ben: Actor) -> None:
+    api.site.db.write_now(lambda tx: follower(tx, "far.example", ada))
+    post = await api.publish(ada, "hello")
+    path = f"{BASE}/posts/{post.id}/delivery"
+    answer = await api.get(path, await api.token(ada))
+    assert answer.json == {
+        "delivered": 0, "pending": 1, "refused": 0, "expired": 0,
+        "servers": [{"host": "far.example", "state": "pending", "why": None, "at": None}],
+    }  # fmt: skip
+    assert (await api.get(path, await api.token(ben))).status == 404
+    assert (await api.get(path, None)).status == 401
