@@ -59,6 +59,15 @@ def _languages(tag: str) -> tuple[str, ...]:
     return tuple("-".join(parts[: at + 1]) for at in range(len(parts)))
 
 
+def _alone(facts: Facts) -> bool:
+    """Whether they are of a host alone: of what it says nothing is known, so that no condition about that fits."""
+    return not facts.activity and facts.object is None
+
+
+def _said(read: Callable[[Facts], tuple[str, ...]]) -> Callable[[Facts], tuple[str, ...] | None]:
+    return lambda facts: None if _alone(facts) else read(facts)
+
+
 def _media_types(facts: Facts) -> tuple[str, ...]:
     return tuple(term for type in facts.media_types for term in (type, type.partition("/")[0] + "/*"))
 
@@ -88,25 +97,25 @@ TERMS: dict[str, Callable[[Facts], tuple[str, ...] | None]] = {
     "peer": _hosts,
     "group": _group,
     "language": lambda facts: _languages(facts.language) if facts.language else None,
-    "affiliation": lambda facts: _affiliations(facts.affiliation),
-    "hashtag": lambda facts: facts.hashtags,
-    "links": lambda facts: tuple(term for host in facts.links for term in within(host)),
-    "media_types": _media_types,
+    "affiliation": _said(lambda facts: _affiliations(facts.affiliation)),
+    "hashtag": _said(lambda facts: facts.hashtags),
+    "links": _said(lambda facts: tuple(term for host in facts.links for term in within(host))),
+    "media_types": _said(_media_types),
     "followed": lambda facts: _flag(facts.followed),
-    "sensitive": lambda facts: _flag(facts.sensitive),
-    "reply": lambda facts: _flag(facts.reply),
+    "sensitive": _said(lambda facts: _flag(facts.sensitive) or ()),
+    "reply": _said(lambda facts: _flag(facts.reply) or ()),
 }
 """What conditions on words are about: the terms that the facts fit; None when it is not known."""
 
 NUMBERS: dict[str, Callable[[Facts], int | None]] = {
     "account_days": lambda facts: facts.account_days,
     "followers": lambda facts: facts.followers,
-    "mentions": lambda facts: facts.mentions,
-    "media": lambda facts: facts.media,
     "media_bytes": lambda facts: facts.media_bytes,
-    "size": lambda facts: facts.size,
-    "hashtag": lambda facts: len(facts.hashtags),
-    "links": lambda facts: len(facts.links),
+    "mentions": lambda facts: None if _alone(facts) else facts.mentions,
+    "media": lambda facts: None if _alone(facts) else facts.media,
+    "size": lambda facts: None if _alone(facts) else facts.size,
+    "hashtag": lambda facts: None if _alone(facts) else len(facts.hashtags),
+    "links": lambda facts: None if _alone(facts) else len(facts.links),
 }
 """What conditions on numbers are about."""
 

@@ -132,6 +132,27 @@ def test_what_a_key_means(key: str, value: Any, fits: list[dict[str, Any]], fits
         assert condition.says(asked).startswith(condition.name)
 
 
+@pytest.mark.parametrize(
+    "when",
+    [
+        *("mentions = '<5'", "media = false", "size = '<9'", "links = '<3'", "hashtag = '<3'", "sensitive = false"),
+        *(
+            "reply = false",
+            "hashtag = '!a'",
+            "links = '!a.example'",
+            "media_types = '!image/*'",
+            "affiliation = '!member'",
+        ),
+    ],
+)
+def test_of_a_host_alone_nothing_is_known_of_what_it_says(when: str) -> None:
+    (rule,) = read(f"[[rule]]\nid = 'x'\nwhen = {{ {when} }}\nthen = 'reject'").rules
+    policy = Policy(1, compile_rules([rule]))
+    assert decide(policy, facts(direction="fetch", activity="Create")).verdict is Verdict.REJECT
+    assert decide(policy, facts(direction="fetch", activity="", object="Note")).verdict is Verdict.REJECT
+    assert decide(policy, facts(direction="fetch", activity="")).verdict is Verdict.ACCEPT
+
+
 def test_every_key_is_in_the_table_above() -> None:
     tested = test_what_a_key_means.pytestmark[0].args[1]
     assert {one[0] for one in tested} | {"rate"} == set(KEYS)
