@@ -116,6 +116,7 @@ class Site:
         default_factory=dict
     )  # what works uploaded files out, by their id
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # passwords at once: 64 MB each
+    simulating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # policies tried at once
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: Cache[str, tuple[int, PublicKey]] = field(default_factory=lambda: Cache(_KEYS, _KEY_BYTES))

@@ -75,9 +75,10 @@ async def simulate(
     checked = await asyncio.to_thread(check, text)
     if checked.unreadable:
         raise Invalid("; ".join(str(one) for one in checked.errors[:3]), code="bad-policy")
-    given = await site.db.read(lambda tx: _given(tx, site, text, since, until))
-    begun = site.clock()
-    done = await _replayed(site, given, processes, told)
+    async with site.simulating:  # one at a time: it takes all processors
+        given = await site.db.read(lambda tx: _given(tx, site, text, since, until))
+        begun = site.clock()
+        done = await _replayed(site, given, processes, told)
     tally = done.tally
     traces = await asyncio.to_thread(_traced, given.task, results.samples(tally, SAMPLES))
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from federation.envelopes import BadEnvelopes, Envelope, plain, unpacked, unpacked_facts
 from federation.facts import Facts
-from federation.policy import Decision, Policy, Step, decide, explain
+from federation.policy import Decision, Policy, Step, Verdict, decide, explain
 from fedi import policy as policies_in_force
 from fedi.actions import policies as versions
 from fedi.context import Site
@@ -49,6 +49,9 @@ class Explained:
     author: str
     approvers: tuple[str, ...]
     decision_id: int | None = None
+    known: bool = True
+    """Whether the facts were kept. If not, the answer can't be given again: it was the peer's (which told us why it does not take
+    what we sent), or what it was given by was erased."""
 
     @property
     def same(self) -> bool:
@@ -88,7 +91,7 @@ def explained(tx: Tx, site: Site, wanted: str) -> list[Explained]:
     and before that what a public post from there would meet now. Empty when nothing is known (any more)."""
     if "://" not in wanted:
         return [expected(tx, site, wanted), *of_host(tx, site, wanted)]
-    found = [_of_row(tx, site, row, facts) for row, facts in _rows(decisions.about(tx, wanted, MOST))]
+    found = [_of_row(tx, site, row) for row in decisions.about(tx, wanted, MOST)]
     known = {(one.facts.direction, one.facts.host, one.facts.at) for one in found}
     for one in _kept(tx, wanted):
         if (one.facts.direction, one.facts.host, one.facts.at) not in known and len(found) < MOST:
@@ -98,13 +101,12 @@ def explained(tx: Tx, site: Site, wanted: str) -> list[Explained]:
 
 def of_host(tx: Tx, site: Site, host: str, limit: int = 10) -> list[Explained]:
     """The newest decisions about a host, of those that are not simply acceptance."""
-    rows = decisions.newest(tx, limit, host)
-    return [_of_row(tx, site, row, facts) for row, facts in _rows(rows)]
+    return [_of_row(tx, site, row) for row in decisions.newest(tx, limit, host)]
 
 
-def of_decision(tx: Tx, site: Site, row: DecisionRow) -> Explained | None:
-    """One decision; None when its facts were not kept, or were erased."""
-    return next((_of_row(tx, site, row, facts) for row, facts in _rows([row])), None)
+def of_decision(tx: Tx, site: Site, row: DecisionRow) -> Explained:
+    """One decision."""
+    return _of_row(tx, site, row)
 
 
 def expected(tx: Tx, site: Site, host: str) -> Explained:
@@ -189,8 +191,13 @@ def _made(tx: Tx, site: Site, facts: Facts, given: Given | None, decision_id: in
     )
 
 
-def _of_row(tx: Tx, site: Site, row: DecisionRow, facts: Facts) -> Explained:
-    return _made(tx, site, facts, _given_by(row), row.id)
+def _of_row(tx: Tx, site: Site, row: DecisionRow) -> Explained:
+    given = _given_by(row)
+    for _, facts in _rows([row]):
+        return _made(tx, site, facts, given, row.id)
+    facts = Facts(row.created_at, row.direction, row.host, row.type or "", None, row.activity_id, None, row.actor)  # type: ignore[arg-type]  # one of the directions
+    said = Decision(Verdict(row.verdict), row.code, row.reason, row.policy, row.rule, given.effects)
+    return Explained(facts, given, said, (), "", (), row.id, known=False)
 
 
 def _rows(rows: Sequence[DecisionRow]) -> Iterator[tuple[DecisionRow, Facts]]:

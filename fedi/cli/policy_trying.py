@@ -71,6 +71,8 @@ def explain(
         return
     for at, one in enumerate(found):
         print("\n" * (at > 0) + _heading(one))
+        if not one.known:
+            continue
         print_rows(
             [
                 {"rule": step.rule, "fits": "yes" if step.matched else "no", "does": step.effect or "", "why": step.why}
@@ -252,6 +254,13 @@ def _print_simulation(found: "Simulation") -> None:
 
 def _heading(one: "Explained") -> str:
     facts, again = one.facts, one.again
+    if not one.known:
+        theirs = facts.direction == "out"
+        return (
+            f"{facts.activity or 'anything'} {facts.direction} {facts.host}, {moment(facts.at)}\n"
+            f"  {again.verdict.value}: {again.text} ({again.code}{f', rule {again.rule}' if again.rule else ''})\n"
+            + (f"  {facts.host} says so" if theirs else "  what this was decided by is not kept any more")
+        )
     what = f"{facts.activity or 'anything'} {facts.object or ''}".strip()
     said = [
         f"{what} {facts.direction} {facts.host}"
@@ -283,6 +292,7 @@ def _explained(one: "Explained") -> dict[str, Any]:
         if given is None
         else {"verdict": given.verdict, "code": given.code, "rule": given.rule, "effects": list(given.effects)},
         "same": one.same,
+        "facts_known": one.known,
         "steps": [{"rule": s.rule, "matched": s.matched, "why": s.why, "effect": s.effect} for s in one.steps],
     }
 

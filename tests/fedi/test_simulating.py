@@ -11,7 +11,7 @@ from federation.policy import Decision, Policy, Verdict, decide
 from federation.policy_compile import compile_rules
 from federation.policy_document import read
 from federation.replay import Tally
-from fedi import simulating
+from fedi import policy, simulating
 from fedi.actions import envelopes as actions
 from fedi.actions import explaining, forecasts, policies
 from fedi.context import Site
@@ -280,6 +280,16 @@ async def test_each_decision_is_explained_under_the_version_of_then(site: Site, 
     now = explained("spam.example")[0]
     assert (now.given, now.again.verdict, now.again.policy) == (None, Verdict.ACCEPT, 2)
     assert explained("https://nobody.example/1") == []
+
+
+async def test_what_a_peer_said_of_ours_is_told_as_its_word(site: Site) -> None:
+    iri = "https://alpha.example/activities/1"
+    theirs = Decision(Verdict.REJECT, "scope", "not in our agreement", rule="r-7")
+    site.db.write_now(lambda tx: policy.keep(tx, site, theirs, "out", "beta.example", activity_id=iri, type="Create"))
+    [one] = site.db.read_now(lambda tx: explaining.explained(tx, site, iri))
+    assert (one.known, one.again.text, one.again.rule, one.steps) == (False, "not in our agreement", "r-7", ())
+    [own, _] = await auditing.verify(site, 10)
+    assert own.checked == 0  # nobody can make it again here
 
 
 async def test_the_newest_decisions_made_again_are_what_they_were_or_that_is_told(site: Site, clock: Clock) -> None:
