@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedi.cli import peer_agreeing, peer_pausing, peer_probe
+from fedi.cli import peer_agreeing, peer_health, peer_pausing, peer_probe
 from fedi.cli.console import CommandError, opened, print_fields, print_json, print_rows, timestamp
 from fedi.cli.options import AsJson, ConfigPath
 from fedi.cli.peer_named import fields_of
@@ -143,6 +143,8 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "notice": peer_pausing.notice,
     "end": peer_pausing.end,
     "stance": peer_pausing.stance,
+    "health": peer_health.health,
+    "impact": peer_health.impact,
     "probe": peer_probe.probe,
     "report": peer_probe.report,
 }
