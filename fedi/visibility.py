@@ -11,8 +11,9 @@ The rule is one SQL condition (`visible_to`), used as it is for lists, counts an
 | followers | no | accepted followers, author, mentioned | host has an accepted follower of the author, or one mentioned |
 | direct | no | author, mentioned | host of one mentioned |
 
-Nothing of a suspended or gone author, of a blocked or suspended host, or deleted, is seen by anyone, nor what is in a group
-of such a host, but for what people here wrote there; and such a host sees nothing. A host sees what it wrote.
+Nothing of a suspended or gone author, of a blocked or suspended host, or deleted, is seen by anyone, nor what others wrote
+in a group of such a host that not everyone may read; and such a host sees nothing. Nor is anything of a host that the policy
+does not show (`fedi.actions.showing`). A host sees what it wrote.
 
 Open to a host is of a group what its scope and the agreement with the host open together (`storage.peer_groups`): where
 neither made a choice, all; of what only members read, nothing below the tier `members`. With whom nothing is agreed has
@@ -86,36 +87,43 @@ def entry_visible_to(viewer: Viewer) -> ColumnElement[bool]:
 def _condition(person: Any, host: Any, asker: Any = None) -> ColumnElement[bool]:
     """The rule, for the id of a local person, else a peer's host (and the IRI of who asks there), else nobody (all None);
     values or `bindparam`s."""
-    active = exists(select(actors.c.id).where(actors.c.id == posts.c.author_id, actors.c.state == "active"))
-    closed = exists(
-        select(peers.c.host)
-        .join(actors, actors.c.host == peers.c.host)
-        .where(actors.c.id.in_((posts.c.author_id, posts.c.group_id)), peers.c.stance.in_(CLOSED))
+    shown = exists(
+        select(actors.c.id).where(
+            actors.c.id == posts.c.author_id,
+            actors.c.state == "active",
+            or_(actors.c.local, ~exists(_HIDDEN.where(peers.c.host == actors.c.host))),
+        )
     )
-    ours = posts.c.local  # what somebody here wrote is theirs, also in a group of a closed host
+    # What others wrote is theirs wherever it is, but for what only a closed host let us read.
+    open_group = or_(
+        posts.c.local,
+        posts.c.visibility.notin_(("peers", "members")),
+        ~exists(_HIDDEN.join(actors, actors.c.host == peers.c.host).where(actors.c.id == posts.c.group_id)),
+    )
     there = and_(posts.c.deleted_at.is_(None), posts.c.removed_at.is_(None))
     shut_out = _shut_out(posts.c.author_id, person, asker)
     also = [~one for one in (shut_out, _is_closed(host)) if one is not None]
-    return and_(there, active, or_(ours, ~closed), *also, or_(*_reasons(person, host)))
+    return and_(there, shown, open_group, *also, or_(*_reasons(person, host)))
 
 
 CLOSED = ("blocked", "suspended")
 """Stances to a peer of which nothing is shown, and to which nothing is."""
+_CLOSED = select(peers.c.host).where(peers.c.stance.in_(CLOSED))
+_HIDDEN = select(peers.c.host).where(or_(peers.c.stance.in_(CLOSED), peers.c.hidden))
 
 
 def _is_closed(host: Any) -> ColumnElement[bool] | None:
     """Whether the host that looks is closed; None where none does."""
     if host is None:
         return None
-    return exists(select(peers.c.host).where(peers.c.host == host, peers.c.stance.in_(CLOSED)))
+    return exists(_CLOSED.where(peers.c.host == host))
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
     """Conditions on a group (the column with its id) under which it is open to a host: for what agreed institutions read
-    (`peers`), and for what its members read (`members`). `member` is whether somebody there is in it."""
+    (`peers`), and for what its members read (`members`)."""
 
-    member: ColumnElement[bool]
     peers: ColumnElement[bool]
     members: ColumnElement[bool]
 
@@ -143,20 +151,18 @@ def _open(group_id: Any, host: Any) -> _Open:
         return exists(select(peer_groups.c.group_id).where(*here, *more))
 
     trusted = peers.c.tier == "members"
+    plain = ~is_agreed()
     return _Open(
-        member,
         or_(
-            and_(is_agreed(peers.c.opens.in_(("all", "peers"))), ~scoped),
             and_(is_agreed(), has_row()),
-            and_(~is_agreed(), ~scoped, member),
+            and_(~scoped, or_(is_agreed(peers.c.opens.in_(("all", "peers"))), and_(plain, member))),
         ),
         and_(
-            member,
             or_(
-                and_(is_agreed(trusted, peers.c.opens == "all"), ~scoped),
                 and_(is_agreed(trusted), has_row(peer_groups.c.see == "members")),
-                and_(~is_agreed(), ~scoped),
+                and_(~scoped, or_(is_agreed(trusted, peers.c.opens == "all"), plain)),
             ),
+            member,
         ),
     )
 

@@ -36,6 +36,7 @@ peers = Table(
     Column("status", Json),  # what it said of us last (`/peering/status`)
     Column("status_at", Time),
     Column("opens", Text, nullable=False, server_default="all"),  # `storage.peer_groups.OPENS`
+    Column("hidden", Boolean, nullable=False, server_default=false()),  # the policy shows nothing of it to anybody here
     Index("ix_peers_stance", "stance", "host"),
 )
 
@@ -70,6 +71,7 @@ class Peer:
     status_at: int | None = None
     suspended_at: int | None = None
     opens: str = "all"
+    hidden: bool = False
 
 
 _ROW = columns(peers, Peer)
@@ -146,6 +148,22 @@ def change(tx: Tx, host: str, **values: Any) -> None:
 def with_stance(tx: Tx, stances: Collection[str]) -> list[Peer]:
     """The peers to which we stand so, by host."""
     return all_of(tx, select(*_ROW).where(peers.c.stance.in_(stances)).order_by(peers.c.host), Peer)
+
+
+def hidden_hosts(tx: Tx) -> set[str]:
+    """The hosts of which nothing is shown here."""
+    return set(tx.scalars(select(peers.c.host).where(peers.c.hidden)))
+
+
+def all_hosts(tx: Tx) -> list[str]:
+    """Every host that is known."""
+    return list(tx.scalars(select(peers.c.host)))
+
+
+def hide(tx: Tx, hosts: Collection[str], *, hidden: bool) -> None:
+    """Say of these hosts whether nothing of them is shown here."""
+    for some in parts(sorted(hosts)):
+        tx.execute(update(peers).where(peers.c.host.in_(some)).values(hidden=hidden))
 
 
 def beginning(tx: Tx, letters: str, limit: int) -> list[str]:

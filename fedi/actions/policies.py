@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from fedi.actions import showing
 from fedi.actions.checking import Checked, check
 from fedi.context import Site
 from fedi.errors import Conflict, Forbidden, Invalid, NotFound
@@ -153,6 +154,7 @@ def _applied(
     policies.change(tx, row.version, state="applied", applied_at=at, forecast=forecast)
     row = replace(row, state="applied", applied_at=at, forecast=forecast)
     _note(tx, site, who, action, row, before=before.version, **more)
+    showing.settle(tx, site)
     return row
 
 

@@ -21,7 +21,7 @@ from federation.vocabulary.collection import read_collection
 from federation.vocabulary.emoji import read_emoji
 from federation.webfinger import split_handle
 from fedi import policy
-from fedi.actions import affiliations, conversations, lists, moderated, scopes, twins, verifying
+from fedi.actions import affiliations, conversations, lists, moderated, scopes, showing, twins, verifying
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.fetching.asking import document, instance_key, once, permitted
@@ -141,7 +141,8 @@ def _save(
 ) -> Actor:
     now = site.clock()
     host = host_of(read.id)
-    peers.meet(tx, host, now)
+    if peers.meet(tx, host, now):
+        showing.met(tx, site, host)
     ed25519 = reads_ed25519(document)
     if ed25519 is not None and (peer := peers.by_host(tx, host)) is not None and peer.ed25519 != ed25519:
         peers.change(tx, host, ed25519=ed25519)

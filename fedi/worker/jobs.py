@@ -31,6 +31,7 @@ from fedi.worker.pushing import push
 from fedi.worker.quotes import look_at_quote
 from fedi.worker.redelivery import redeliver
 from fedi.worker.scheduled import publish_scheduled
+from fedi.worker.showing import look_again
 from fedi.worker.synchronise import synchronise
 from fedi.worker.verifying import verify
 from storage import jobs, peers
@@ -102,6 +103,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "restore": suspending.restore,
     "scheduled": publish_scheduled,
     "sever": suspending.sever,
+    "showing": look_again,
     "status": statuses.status,
     "sweep": sweeping.sweep,
     "verify": verify,

@@ -68,6 +68,7 @@ SCHEDULE: Sequence[Timed] = (
     Timed("look after envelopes", 60_000, job="envelopes"),
     Timed("look after the audit log", _DAY, job="audit"),
     Timed("forget simulations", _DAY, lambda tx, now: simulations.forget(tx, now - DECISIONS)),
+    Timed("look of which hosts nothing is shown", _HOUR, job="showing"),
     Timed("try peers", _HOUR, job="probes"),
     Timed("read directories", _HOUR, job="directories"),
     Timed("let agreements begin and end", 5 * 60_000, job="agreements"),

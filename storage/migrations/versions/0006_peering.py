@@ -322,6 +322,7 @@ def upgrade() -> None:
     op.add_column("peers", sa.Column("status", sa.Text(), nullable=True))
     op.add_column("peers", sa.Column("status_at", sa.BigInteger(), nullable=True))
     op.add_column("peers", sa.Column("opens", sa.Text(), server_default="all", nullable=False))
+    op.add_column("peers", sa.Column("hidden", sa.Boolean(), server_default=sa.false(), nullable=False))
     waiting = sa.text("state = 'held'")
     op.create_index("ix_received_held", "received", ["id"], sqlite_where=waiting, postgresql_where=waiting)
     # Who was agreed with before there were agreements keeps what they had: nobody signed, and everything is open.
