@@ -17,7 +17,7 @@ from fedi.csrf import demand_same_origin
 from fedi.errors import NotFound
 from fedi.forms import person
 from fedi.html import page
-from storage import agreements, pending_actions, people
+from storage import agreements, pending_actions, people, received
 from storage.actors import Actor
 from storage.metadata import Tx
 
@@ -61,10 +61,12 @@ async def shown(
 
 
 def waiting(tx: Tx, name: str) -> dict[str, int]:
-    """How much waits for an admin, by section of the console: requests for a peering, and what others proposed."""
+    """How much waits for an admin, by section of the console: requests for a peering, what is held (counted to 100), and what
+    others proposed."""
     asked = [row for row in agreements.in_state(tx, "offered", "review") if not row.ours]
     proposed = [row for row in pending_actions.in_state(tx, "proposed") if row.proposer != name]
-    return {"peers": len(asked), "pending": len(proposed)}
+    held = len(received.newest(tx, 100, state="held"))
+    return {"peers": len(asked), "held": held, "pending": len(proposed)}
 
 
 DONE = {

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from federation.errors import FederationError
 from fedi import simulating
+from fedi.actions import imports
 from fedi.actions import policies as actions
 from fedi.actions.checking import Checked, check
 from fedi.admin.asking import admin, asked, shown
@@ -68,6 +69,12 @@ async def _sent(request: Request, site: Site, me: str) -> Response:
     checked = await asyncio.to_thread(check, document)
     problem = None
     try:
+        if verb == "import":
+            listed = text(form, "list", DOCUMENT)
+            found = await asyncio.to_thread(imports.draft, listed, text(form, "source", 200).strip() or "pasted")
+            merged = await asyncio.to_thread(imports.merged, document, found.text)
+            told = f"{found.rules} rules were put into the document below. Nothing was saved."
+            return await _page(request, merged, parent, comment=comment, done=told)
         if verb == "draft":
             row = await site.db.write(lambda tx: actions.save_draft(tx, site, me, document, comment, parent=parent))
             return see_other(f"/admin/policy/versions/{row.version}?done=draft")
@@ -98,6 +105,7 @@ async def _page(
     problem: str | None = None,
     status: int = 200,
     checked: Checked | None = None,
+    done: str | None = None,
 ) -> Response:
     site: Site = request.app.state.site
     found = checked or await asyncio.to_thread(check, document)
@@ -119,6 +127,7 @@ async def _page(
         read,
         status=status,
         problem=problem,
+        **({"done": done} if done else {}),
         document=document,
         parent=parent,
         comment=comment,

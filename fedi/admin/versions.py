@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from federation.errors import FederationError
+from fedi.actions import forecasts, versions
 from fedi.actions import policies as actions
-from fedi.actions import versions
 from fedi.admin.asking import admin, asked, shown
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
@@ -79,6 +79,7 @@ async def _page(request: Request, wanted: int, *, problem: str | None = None) ->
             "blamed": bool(blamed),
             "simulated": simulations.newest(tx, 1, digest=row.digest),
             "may_approve": row.state == "draft" and row.author != me and me not in actions.approvers(row),
+            "beside": forecasts.compare(tx, site, wanted) if row.state == "applied" and row.version else None,
             "missing": max(0, site.config.policy.approvals - len(row.approvals)),
         }
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from fedi.actions import held as held_acts
 from fedi.actions import pending as acts
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import Id, Moment, Page, Paged
@@ -13,6 +14,7 @@ from storage import audiences, audit, decisions, links, pending_actions, trouble
 from storage.decisions import DecisionRow
 from storage.metadata import Tx
 from storage.pending_actions import PendingAction
+from storage.received import Received
 
 Verdict = Literal["accept", "limit", "hold", "reject"]
 
@@ -192,6 +194,47 @@ def drop(tx: Tx, call: Call, body: Why) -> Pending:
     return said(acts.drop(tx, call.site, call.me.username, call.ids["id"], body.reason))
 
 
+class Held(msgspec.Struct, kw_only=True):
+    """An activity that came and waits until a person lets it in or turns it down."""
+
+    id: Id
+    at: Moment
+    activity_id: str
+    type: str
+    host: str
+    actor: str
+    reason: str | None
+
+
+def held(tx: Tx, call: Call, query: Paged) -> Page[Held]:
+    """What the policy wants a person to decide, newest first."""
+    found = held_acts.waiting(tx, query.limit + 1, before=query.at)
+    page = found[: query.limit]
+    return Page(items=[_held(row) for row in page], next=str(page[-1].id) if len(found) > query.limit else None)
+
+
+def _held(row: Received) -> Held:
+    return Held(
+        id=str(row.id),
+        at=moment(row.received_at),
+        activity_id=row.activity_id,
+        type=row.type,
+        host=row.host,
+        actor=row.actor,
+        reason=row.problem,
+    )
+
+
+def release(tx: Tx, call: Call) -> Held:
+    """Let an activity in: it is worked out soon."""
+    return _held(held_acts.release(tx, call.site, call.me.username, call.ids["id"]))
+
+
+def turn_down(tx: Tx, call: Call, body: Why) -> Held:
+    """Turn an activity down for good; an agreed peer is told, with the reason."""
+    return _held(held_acts.refuse(tx, call.site, call.me.username, call.ids["id"], body.reason))
+
+
 def deliveries(tx: Tx, call: Call) -> Deliveries:
     """What is on its way to peers, where it is stuck, and why."""
     care = [one for one in links.everyone(tx) if one.wanted > one.cursor or one.failures or one.state != "open"]
@@ -231,6 +274,9 @@ OPERATIONS = [
     _operation("GET", "/decisions", index, "decisions"),
     _operation("GET", "/audit", log, "decisions"),
     _operation("GET", "/deliveries", deliveries, "decisions"),
+    _operation("GET", "/held", held, "decisions"),
+    _operation("POST", "/held/{id}/release", release, "decisions"),
+    _operation("POST", "/held/{id}/refuse", turn_down, "decisions"),
     _operation("GET", "/pending", pending, "pending"),
     _operation("POST", "/pending/{id}/approve", approve, "pending"),
     _operation("POST", "/pending/{id}/drop", drop, "pending"),
