@@ -391,7 +391,7 @@ def _peer(tx: Tx, site: Site, host: str) -> Peer:
 def _not_blocked(peer: Peer) -> None:
     if peer.stance == "blocked":
         raise Forbidden(
-            f"{peer.host} is blocked here; «fedi peer stance {peer.host} none» takes that back.", code="blocked"
+            f"{peer.host} is blocked here; «fedi peer unblock {peer.host}» takes that back.", code="blocked"
         )
 
 

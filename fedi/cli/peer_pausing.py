@@ -1,5 +1,6 @@
-"""`fedi peer suspend`, `resume`, `notice`, `end`, `stance`: how a peering is paused and how it is over."""
+"""`fedi peer suspend`, `resume`, `notice`, `end`, `block`, `limit`, `unblock`: how a peering is paused and how it is over."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,16 +83,33 @@ def end(host: Host, reason: Reason, as_json: AsJson = False, config: ConfigPath 
         print(f"it is done at {timestamp(row.not_before)} at the earliest; to stop all now: fedi peer suspend {name}")
 
 
-def stance(
+def block(
     host: Host,
-    how: Annotated[str, typer.Argument(metavar="none|limited|blocked")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; the audit log keeps it.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit log keeps it.")],
     config: ConfigPath = None,
 ) -> None:
-    """Limit or block a host with which nothing is agreed, or take that back."""
+    """Take nothing from a host any more, and send it nothing. For one with an agreement there is «fedi peer suspend»."""
+    _stands(host, "blocked", reason, config)
+
+
+def limit(
+    host: Host,
+    reason: Annotated[str, typer.Option("--reason", help="Why; the audit log keeps it.")],
+    config: ConfigPath = None,
+) -> None:
+    """Show what comes from a host to those who follow it, and to nobody else."""
+    _stands(host, "limited", reason, config)
+
+
+def unblock(host: Host, config: ConfigPath = None) -> None:
+    """Block or limit a host no more."""
+    _stands(host, "none", "", config)
+
+
+def _stands(host: str, stance: str, reason: str, config: Path | None) -> None:
     with opened(config) as site:
         from fedi.actions import peers as acts
 
         name = host_of(host)
-        site.db.write_now(lambda tx: acts.set_stance(tx, site, WHO, name, how, reason))
-    print(f"{name}: {how}")
+        site.db.write_now(lambda tx: acts.set_stance(tx, site, WHO, name, stance, reason))
+    print(f"{name}: {stance}")
