@@ -6,7 +6,7 @@ the receiver knows what is missing, and both can prove what arrived. Servers tha
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from federation.errors import Malformed
 
@@ -21,8 +21,7 @@ _VALUE = re.compile(r"\s*([0-9]{1,16})\s*;\s*epoch\s*=\s*([0-9]{1,10})\s*")
 _LAST_EPOCH = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """What arrived of a sender: up to `last` of `epoch`, but for `gaps`: (first, last, since when it is missing in ms), in
     order."""
 
@@ -41,7 +40,7 @@ def read_header(value: str) -> tuple[int, int]:
     match = _VALUE.fullmatch(value)
     if match is None:
         raise Malformed("a Peering-Seq header that can't be read")
-    number, epoch = int(match[1]), int(match[2])
+    number, epoch = map(int, match.groups())
     if not 0 < number <= HIGHEST or epoch > _LAST_EPOCH:
         raise Malformed("a Peering-Seq header with a number that can't be")
     return number, epoch
@@ -60,6 +59,16 @@ def heard(known: Arrived | None, number: int, epoch: int, now: int) -> Arrived:
         gaps = known.gaps if number == known.last + 1 else (*known.gaps, (known.last + 1, number - 1, now))
         return Arrived(epoch, number, _bounded(gaps))
     return Arrived(epoch, known.last, _without(known.gaps, number, number))
+
+
+def all_heard(known: Arrived | None, numbers: Iterable[tuple[int, int]], now: int) -> Arrived | None:
+    """`heard` for several (number, epoch), in the order in which they came; quick where nothing is missing."""
+    for number, epoch in numbers:
+        if known is not None and epoch == known.epoch and number == known.last + 1:
+            known = Arrived(epoch, number, known.gaps)
+        else:
+            known = heard(known, number, epoch, now)
+    return known
 
 
 def closed(known: Arrived, numbers: Iterable[int]) -> Arrived:
