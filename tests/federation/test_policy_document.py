@@ -1,5 +1,6 @@
 """The policy document: what is read, and what each slip is answered with."""
 
+import re
 from contextlib import suppress
 from pathlib import Path as FilePath
 
@@ -7,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from federation.policy import EFFECTS, Policy
+from federation.policy_cases import run
+from federation.policy_compile import compile_rules
 from federation.policy_document import MAX_BYTES, MAX_RULES, Invalid, read
 from federation.policy_lines import Path, lines
 from federation.policy_rules import Rate, Verdict
+from federation.policy_warnings import warnings
+from federation.policy_when import AFFILIATIONS, DIRECTIONS, GROUP_SCOPES, KEYS, TIERS, VISIBILITIES
 
 WHOLE = """\
 # What this university decided.
@@ -180,3 +186,21 @@ def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     lines(text)
     with suppress(Invalid):
         read(text)
+
+
+GUIDE = (FilePath(__file__).parents[2] / "deploy/policy.md").read_text("utf-8")
+
+
+def test_the_guide_names_every_word_of_the_language() -> None:
+    named = set(re.findall(r"`([^`\n]+)`", re.sub(r"(?s)```.*?```", "", GUIDE)))
+    assert {*KEYS, *EFFECTS, *(one.value for one in Verdict)} - named == set()
+    assert {*DIRECTIONS, *TIERS, *GROUP_SCOPES, *VISIBILITIES, *AFFILIATIONS} - named == set()
+
+
+def test_the_examples_of_the_guide_are_policies_that_pass_their_tests() -> None:
+    examples = re.findall(r"(?s)```toml\n(.*?)```", GUIDE)
+    assert examples
+    for text in examples:
+        document = read(text)
+        assert warnings(document) == ()
+        assert run(document.cases, Policy(1, compile_rules(document.rules, document.default)), 1_790_000_000_000) == ()
