@@ -16,6 +16,7 @@ CONTEXT: list[Any] = [AS2]
 CHECKS = ("unsigned-fetch", "waits-for-accept", "forged-update", "forgets-deleted")
 ASKER, GUEST, STRANGER = "canary-asker", "canary-guest", "canary-stranger"
 """Names of canaries; people's can have no hyphen."""
+NAMES = (ASKER, GUEST, STRANGER)
 
 
 @dataclass(frozen=True, slots=True)

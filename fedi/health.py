@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from federation.probing import NAMES
 from federation.sequence import Arrived, missing
 from fedi.context import Site
 from storage import (
+    actors,
     agreements,
     audiences,
     decisions,
@@ -147,7 +149,7 @@ def of_peer(tx: Tx, site: Site, host: str) -> Health | None:
         suspended_until=peer.suspended_until,
         probes={one.check: one.verdict for one in probed},
         probed_at=max((one.at for one in probed), default=None),
-        refused_in=decisions.refused(tx, host, "in", now - DAY),
+        refused_in=decisions.refused(tx, host, "in", now - DAY, but=_canaries(tx, host)),
         refused_out=decisions.refused(tx, host, "out", now - DAY),
         sent_number=link.sequence if link is not None else 0,
         sent_epoch=link.epoch if link is not None else 0,
@@ -291,6 +293,11 @@ def _days(until: int | None, now: int) -> int | None:
 
 def _count(gaps: tuple[tuple[int, int], ...]) -> int:
     return sum(last - first + 1 for first, last in gaps)
+
+
+def _canaries(tx: Tx, host: str) -> list[str]:
+    """By whom a peer tried us: what is refused of them was sent to be refused."""
+    return [one.iri for one in actors.called(tx, NAMES, host) if one.kind == "Application"]
 
 
 def _codes(refused: Mapping[str, int]) -> str:

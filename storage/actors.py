@@ -258,6 +258,12 @@ def by_name(tx: Tx, username: str, domain: str) -> Actor | None:
     return one_of(tx, _BY_NAME, Actor, username=username.lower(), domain=domain.lower())
 
 
+def called(tx: Tx, usernames: Collection[str], host: str) -> list[Actor]:
+    """The actors of `host` that have these names (in lower case), whatever the domain of their handles."""
+    query = select(*_ROW).where(func.lower(actors.c.username).in_(usernames), actors.c.host == host)
+    return all_of(tx, query, Actor)
+
+
 def with_inbox(tx: Tx, inbox: str, host: str) -> list[Actor]:
     """The remote actors of `host` that have this inbox of their own."""
     return all_of(tx, select(*_ROW).where(actors.c.host == host, actors.c.inbox == inbox, ~actors.c.local), Actor)

@@ -1,8 +1,9 @@
 """Decisions: every refusal and every limit, with its reason, for admins and for those who ask why."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Index, Integer, Table, Text, delete, func, select, update
+from sqlalchemy import Column, Index, Integer, Table, Text, delete, func, or_, select, update
 
 from storage.ids import first_at
 from storage.metadata import Bytes, Json, Time, Tx, all_of, columns, id_column, insert_later, metadata
@@ -103,8 +104,9 @@ def erase(tx: Tx, ids: list[int]) -> None:
     tx.execute(update(decisions).where(decisions.c.id.in_(ids)).values(actor=None, facts=None))
 
 
-def refused(tx: Tx, host: str, direction: str, since: int) -> dict[str, int]:
-    """How much of a host was refused since then (ms) in this direction, by reason code."""
+def refused(tx: Tx, host: str, direction: str, since: int, *, but: Collection[str] = ()) -> dict[str, int]:
+    """How much of a host was refused since then (ms) in this direction, by reason code; what is in the name of the actors
+    `but` (IRIs) is left out."""
     query = (
         select(decisions.c.code, func.count())
         .where(
@@ -112,6 +114,7 @@ def refused(tx: Tx, host: str, direction: str, since: int) -> dict[str, int]:
             decisions.c.id >= first_at(since),
             decisions.c.direction == direction,
             decisions.c.verdict == "reject",
+            or_(decisions.c.actor.is_(None), decisions.c.actor.not_in(but)),
         )
         .group_by(decisions.c.code)
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from federation.agreement import read
 from federation.errors import FederationError
-from federation.probing import ASKER, GUEST, STRANGER, Answer
+from federation.probing import ASKER, GUEST, NAMES, STRANGER, Answer
 from federation.signatures.keys import KeyPair, generate_rsa
 from fedi.actions import follows as follow_actions
 from fedi.actions import people
@@ -22,7 +22,6 @@ from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
 
-NAMES = (ASKER, GUEST, STRANGER)
 OPEN = ("offered", "review", *agreements.IN_FORCE)
 """States of an agreement in which its consent to probing counts: before it is signed one wants to know, too."""
 

@@ -18,6 +18,7 @@ from fedi.actions import canaries, handshakes, probes, remote_posts
 from fedi.actions import follows as follow_actions
 from fedi.actions import peers as acts
 from fedi.fetching.institutions import look_up
+from fedi.health import of_peer
 from fedi.inbox import update
 from fedi.outbox import documents as door
 from fedi.worker import loop, probing
@@ -151,6 +152,9 @@ async def test_who_keeps_it_passes_once_both_signed_and_may_see_what_is_for_memb
         found = {row.check: row for row in one.read(lambda tx: rows.latest(tx, host))}
         assert {check: row.verdict for check, row in found.items()} == dict.fromkeys(rows.CHECKS, "passed"), found
         assert tier(one, host) == "members"
+        health = one.read(lambda tx: of_peer(tx, one.site, host))
+        assert health is not None
+        assert health.refused_in == {}, "what was sent to be refused is no trouble"
         assert all(row.evidence and len(row.digest) == 64 for row in found.values())
     # Nothing is left: no follow, no post that is not deleted, no notification; and no person saw anything.
     for one in (alpha, beta):
