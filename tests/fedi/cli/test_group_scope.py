@@ -13,7 +13,9 @@ def test_an_operator_shows_and_sets_the_scope_of_a_group(operator: Operator) -> 
     assert (shown["scope"], shown["institutions"], shown["people"], len(shown["may"])) == ("public", 1, 1, 6)
     with opened(None) as site:
         site.db.write_now(lambda tx: peers.meet(tx, "beta.example", 0))
-    made = operator.fedi("group", "scope", "quiet", "--mode", "named", "--peer", "beta.example", "--may", "read", "--json")
+    made = operator.fedi(
+        "group", "scope", "quiet", "--mode", "named", "--peer", "beta.example", "--may", "read", "--json"
+    )
     assert (made.json["scope"], made.json["peers"], made.json["may"]) == ("named", ["beta.example"], ["read"])
     assert "1 university, 1 person" in operator.fedi("group", "scope", "quiet").out
     with opened(None) as site:
