@@ -86,10 +86,10 @@ def decide(policy: Policy, facts: Facts) -> Decision:
 def counted(policy: Policy, facts: Facts) -> tuple[Counted, ...]:
     """The counts that rules ask for, of what this activity is one of: with it counted, `Facts.rates` has them, and then
     `decide` can be asked."""
-    if not policy.compiled.rated:
+    if policy.compiled.rated is None:
         return ()
     found = []
-    for rule in policy.compiled.candidates(facts):
+    for rule in policy.compiled.rated.candidates(facts):
         if rule.rate is not None:
             of = facts.actor if rule.rate.by == "actor" else facts.host
             found.append(Counted(rule.id, of or facts.host, rule.rate.window))

@@ -33,11 +33,14 @@ class Compiled:
 
     __slots__ = ("_all", "_columns", "_late", "default", "rated", "rules")
 
+    rated: "Compiled | None"
+    """The rules that ask how many came, by themselves; None: there are none."""
+
     def __init__(self, rules: tuple[Rule, ...] = (), default: Verdict = Verdict.ACCEPT) -> None:
         self.rules = rules
         self.default = default
-        self.rated = any(rule.rate is not None for rule in rules)
-        """Whether any rule asks how many came."""
+        counting = tuple(rule for rule in rules if rule.rate is not None)
+        self.rated = self if counting == rules and rules else Compiled(counting) if counting else None
         self._all = (1 << len(rules)) - 1
         self._columns, self._late = _columns(rules)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from federation.facts import Facts
-from federation.policy import Policy, decide, explain
+from federation.policy import Policy, counted, decide, explain
 from federation.policy_compile import compile_rules
 from federation.policy_document import read
 from federation.policy_warnings import warnings
@@ -113,6 +113,8 @@ def main() -> None:
         ("follows", follows),
     ]:
         print(f"{name:<44}{best(asked, lambda facts: decide(policy, facts), options.seconds):8.2f} µs each")
+    rated = f"what it takes to count, of {len(compiled.rated.rules) if compiled.rated is not None else 0} rules"
+    print(f"{rated:<44}{best(plain, lambda facts: counted(policy, facts), options.seconds):8.2f} µs each")
     nothing = Policy(1)
     print(
         f"{'posts, without any rule':<44}{best(plain, lambda facts: decide(nothing, facts), options.seconds):8.2f} µs each"
