@@ -285,7 +285,7 @@ def _parcel(tx: Tx, site: Site, known: _Known, row: Sent, host: str, peer: Peer 
     if key is None:
         return Parcel(row, over=("dropped", "its actor has no key any more"))
     judged = _judged(tx, site, known, row, host)
-    if policy.refuses(judged.decision):
+    if policy.refuses(judged.decision) and row.position not in known.messages:
         return Parcel(row, over=("refused", f"policy: {judged.decision.text}"), judged=judged)
     quick = known.quick_keys.get(row.actor_id) if peer is not None and peer.ed25519 else None
     if row.position not in known.digests:

@@ -8,6 +8,7 @@ import pytest
 
 from fedi import fetching, health, visibility
 from fedi.actions import follows, posts, suspensions
+from fedi.actions import peers as acts
 from fedi.actions.posts import Draft
 from fedi.worker import jobs as worker_jobs
 from storage import actors, jobs, links, notifications, peers, received, sequences, severed, troubles
@@ -19,8 +20,10 @@ from storage.posts import Post
 from storage.sequences import Heard
 from storage.timelines import Page
 from tests.stories.conftest import Three
+from tests.stories.test_peering import Two, agree, two
 from tests.world import Instance, Peer, call, settle
 
+__all__ = ["two"]
 pytestmark = pytest.mark.anyio
 
 
@@ -300,3 +303,39 @@ async def test_how_it_goes_is_told_to_the_agreed_peer_alone(three: Three, path: 
     suspend(alpha, "beta.example")
     with pytest.raises(Exception, match="403"):
         await fetching.document(three.beta.site, f"https://alpha.example{path}")
+
+
+async def test_the_messages_of_the_two_alone_bring_everything_back(two: Two) -> None:
+    """Suspended by alpha, resumed by alpha: beta, which was told both, and nobody else does anything."""
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    ada, bea = alpha.person("ada"), beta.person("bea")
+    await follow(alpha, ada, "bea@beta.example")
+    await follow(beta, bea, "ada@alpha.example")
+    await two.settle()
+    known = edges(alpha), edges(beta)
+    alpha.write(lambda tx: acts.suspend(tx, alpha.site, "kim", "beta.example", "incident 4411"))
+    ours, late = publish(alpha, ada, "from alpha"), publish(beta, bea, "before beta knew")
+    await two.settle()
+    theirs = publish(beta, bea, "from beta")
+    await two.settle()
+    assert not beta.has(ours.iri)
+    assert not any(alpha.has(post.iri) for post in (late, theirs))
+    alpha.write(lambda tx: acts.resume(tx, alpha.site, "kim", "beta.example"))
+    await two.settle()
+    assert beta.has(ours.iri)
+    assert all(alpha.has(post.iri) for post in (late, theirs))
+    assert (edges(alpha), edges(beta)) == known
+
+
+async def test_who_ends_what_is_suspended_is_heard(two: Two) -> None:
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    alpha.write(lambda tx: acts.suspend(tx, alpha.site, "kim", "beta.example", "incident 4411"))
+    await two.settle()
+    alpha.write(lambda tx: acts.end(tx, alpha.site, "kim", "beta.example", "it was no accident"))
+    await two.settle()
+    for instance, host in ((alpha, "beta.example"), (beta, "alpha.example")):
+        peer = instance.read(lambda tx, host=host: peers.by_host(tx, host))  # type: ignore[misc]  # a lambda with a default
+        assert peer is not None
+        assert (peer.stance, peer.tier) == ("blocked", "public")
