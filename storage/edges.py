@@ -1,4 +1,5 @@
-"""Follows between this instance and one host: what a peering holds, and what would be lost with it."""
+"""Follows between this instance and one host: what a peering holds, and what would be lost with it. Those of canaries
+(`fedi.actions.canaries`) are no part of it: nobody follows anybody there."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ def _edges(host: str, *, following: bool) -> Select[Any]:
         .select_from(follows)
         .join(_ONE, _ONE.c.id == ours)
         .join(_OTHER, _OTHER.c.id == theirs)
-        .where(_OTHER.c.host == host, _ONE.c.local, ~_OTHER.c.local)
+        .where(_OTHER.c.host == host, _ONE.c.local, ~_OTHER.c.local, _ONE.c.kind != "Application")
     )
 
 
