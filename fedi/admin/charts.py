@@ -7,6 +7,7 @@ Nothing is styled inline, as the pages' policy forbids that.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 WIDE, NARROW = 640, 360
@@ -95,7 +96,7 @@ def of_days(days: Sequence[Mapping[str, Any]], wide: int = WIDE) -> Chart | None
             number = one.get(key, 0)
             height = number / most * (ground - 18)
             bars.append(Bar(x, ground - height, width, height, kind, f"{said}: {number:,} {key.replace('_', ' ')}"))
-        if at % max(1, round(len(shown) * 64 / wide)) == 0:
+        if at % ceil(len(shown) * 64 / wide) == 0:
             labels.append(Label(middle, _HIGH - 6, said, "middle"))
     labels.append(Label(0, 12, f"{most:,}"))
     return Chart(wide, _HIGH, tuple(bars), tuple(labels), ((0, ground, wide, ground),))

@@ -111,8 +111,12 @@ def facts(found: Health) -> list[tuple[str, str, str]]:
     if found.sent_day:
         add("answered at once / within 1 s / later", f"{found.quick} / {found.usual} / {found.slow}")
     if found.clock_skew_ms is not None:
-        add("clock", f"{found.clock_skew_ms / 1000:+.1f} s", "yellow" if abs(found.clock_skew_ms) > 60_000 else "")
-    if found.key_age_days is not None:
+        add(
+            "their clock differs",
+            f"{found.clock_skew_ms / 1000:+.1f} s",
+            "yellow" if abs(found.clock_skew_ms) > 60_000 else "",
+        )
+    if found.key_age_days:
         add("key seen for", f"{found.key_age_days} d")
     if found.agreement_days_left is not None:
         left = found.agreement_days_left

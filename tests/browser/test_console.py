@@ -1,0 +1,249 @@
+"""The console, walked through in Chromium by admins of two universities: a request arrives, terms are compared and signed; the
+policy is edited, mended, tried, applied and explained; the peering is suspended, resumed, and its end takes a second admin.
+
+Each page is looked at as a phone and as a desk show it: nothing sticks out, nothing is refused by the pages' own policy. The
+pictures are in the folder that the fixture `pictures` names.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from tests.servers import Server
+
+PHONE, DESK = (390, 844), (1280, 860)
+PATIENCE = 20_000
+RULE = """[[rule]]
+id = "r-essays"
+when = { direction = "in", keyword = "buy essay" }
+then = "reject"
+reason = { code = "spam", text = "Offers to write theses for money" }
+
+[[test]]
+name = "offers of theses are refused"
+given = { peer = "b.example", text = "buy essay now" }
+expect = "reject:spam"
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go: FEDI_TEST_PICTURES, or a folder of the run."""
+    named = os.environ.get("FEDI_TEST_PICTURES")
+    folder = Path(named) if named else tmp_path_factory.mktemp("console")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def universities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """North with the admins ada and kim and the member ben; South with the admin eva."""
+    made = []
+    for name, people in (("North", ("ada", "kim", "ben")), ("South", ("eva",))):
+        folder = tmp_path_factory.mktemp(name.lower())
+        server = Server(folder, f"sqlite:///{folder / 'fedi.db'}", f"{name} University")
+        server.init()
+        for person in people:
+            server.person(person, role="member" if person == "ben" else "admin")
+        server.start()
+        made.append(server)
+    yield made[0], made[1]
+    for server in made:
+        server.stop()
+
+
+@dataclass
+class Admin:
+    """Somebody at a university, with a browser of their own."""
+
+    browser: Browser
+    server: Server
+    name: str
+    pictures: Path
+    page: Page = field(init=False)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        context = self.browser.new_context(viewport={"width": DESK[0], "height": DESK[1]})
+        context.set_default_timeout(PATIENCE)
+        self.page = context.new_page()
+        self.page.on("console", self._heard)
+        self.page.goto(f"{self.server.url}/login?next=/admin")
+        self.page.fill("input[name=name]", self.name)
+        self.page.fill("input[name=password]", f"{self.name}-password")
+        self.page.click("main form button")
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # A form that comes back with a problem is an answer with 422, which Chromium notes as well.
+        if message.type == "error" and "422" not in message.text and "favicon" not in str(message.location):
+            self.complaints.append(message.text)
+
+    def look(self, name: str, *, dark: bool = False) -> None:
+        """Take pictures of the page as it is, and see that nothing sticks out."""
+        for kind, (width, height) in (("phone", PHONE), ("desk", DESK)):
+            self.page.set_viewport_size({"width": width, "height": height})
+            over = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert over <= 0, f"{name} at {kind}: {over} px stick out"
+            self.page.screenshot(path=self.pictures / f"{name}.{kind}.png", full_page=True)
+        if dark:
+            self.page.emulate_media(color_scheme="dark")
+            self.page.screenshot(path=self.pictures / f"{name}.dark.png", full_page=True)
+            self.page.emulate_media(color_scheme="light")
+
+    def go(self, path: str) -> None:
+        """Open a page of the instance."""
+        self.page.goto(self.server.url + path)
+
+    def says(self, text: str) -> None:
+        """The page says this, or does soon."""
+        expect(self.page.locator("main")).to_contain_text(text, timeout=PATIENCE)
+
+    def press(self, name: str) -> None:
+        """Press the button, or follow the link, whose name begins so."""
+        main, called = self.page.locator("main"), re.compile(f"^{re.escape(name)}")
+        main.get_by_role("button", name=called).or_(main.get_by_role("link", name=called)).first.click()
+
+    def waits_for(self, path: str, text: str) -> None:
+        """Open a page again until it says this: what it tells of is under way."""
+        for _ in range(PATIENCE // 250):
+            self.go(path)
+            if text in self.page.inner_text("main"):
+                return
+            self.page.wait_for_timeout(250)
+        raise AssertionError(f"{path} never says {text!r}: {self.page.inner_text('main')[:1500]}")
+
+
+def test_the_walk(chromium: Browser, universities: tuple[Server, Server], pictures: Path) -> None:
+    north, south = universities
+    ada, eva = (Admin(chromium, server, name, pictures) for server, name in ((north, "ada"), (south, "eva")))
+    host = south.url.removeprefix("http://")
+    ada.says("Nothing waits for you.")
+    ada.look("01-overview")
+
+    # South invites North, and reads its fingerprint to ada by telephone.
+    eva.go("/admin/peers")
+    eva.press("Invite an institution")
+    eva.page.fill("#institution", north.url)
+    eva.press("Look it up")
+    eva.says("It speaks of agreements.")
+    fingerprint = eva.page.inner_text("section[aria-labelledby=ours] .key")
+    eva.page.fill("#media", "90")
+    eva.page.select_option("#personal_data", "named")
+    eva.look("02-invite")
+    eva.press("Send the offer")
+    eva.says("The offer was sent.")
+
+    # It arrives; the terms stand beside ours.
+    ada.waits_for("/admin", "asks for a peering")
+    ada.look("03-request", dark=True)
+    ada.press("Compare the terms")
+    wider = ada.page.locator("tr.wider")
+    expect(wider).to_contain_text(["How people are shown", "Files may be kept for"])
+    ada.look("04-compare", dark=True)
+    ada.press("Sign")
+    ada.says("Nobody confirmed yet that the key")
+    ada.page.fill("#fingerprint", fingerprint.lower().replace(" ", ":"))
+    ada.press("Sign")
+    ada.says("in force")
+    ada.look("05-signed")
+    ada.go(f"/admin/peers/{host}")
+    ada.look("06-peer", dark=True)
+
+    _policy(ada, host)
+    _suspend_and_resume(ada, host)
+    _end(ada, Admin(chromium, north, "kim", pictures), host)
+    assert ada.complaints == eva.complaints == []
+
+
+def _policy(ada: Admin, host: str) -> None:
+    """A typo is shown while one writes; mended, the policy is tried, applied, and explains what it does."""
+    ada.go("/admin/policy")
+    ada.page.fill("#text", RULE.replace("keyword", "keywrd"))
+    problem = ada.page.locator("#check li")
+    expect(problem).to_contain_text(["keywrd"])
+    expect(problem).to_contain_text(["keyword"])
+    assert ada.page.locator("#lines .problem").inner_text() == "3"
+    ada.look("07-typo")
+    ada.page.fill("#comment", "No essays for sale")
+    ada.press("Apply")
+    ada.says("Nothing was saved")
+    assert "keywrd" in ada.page.input_value("#text")
+    ada.page.fill("#text", RULE)
+    expect(ada.page.locator("#check")).to_contain_text("1 rule, and 1 test passes.")
+    ada.look("08-mended")
+    ada.press("Simulate")
+    ada.says("What it would do")
+    ada.look("09-simulation", dark=True)
+    ada.page.fill("#comment", "No essays for sale")
+    ada.press("Apply this policy")
+    ada.says("Applied. It counts from now on.")
+    ada.look("10-applied")
+    ada.go("/admin/policy/history")
+    ada.says("No essays for sale")
+    ada.look("11-history")
+    ada.go("/admin/explain")
+    ada.page.fill("#of", host)
+    ada.press("Explain")
+    expect(ada.page.locator(".steps").first).to_contain_text("r-essays")
+    ada.look("12-explain")
+
+
+def _suspend_and_resume(ada: Admin, host: str) -> None:
+    ada.go(f"/admin/peers/{host}")
+    ada.press("Suspend…")
+    ada.says("What would be paused")
+    ada.page.fill("#reason", "incident 4411")
+    ada.look("13-suspend")
+    ada.press("Suspend now")
+    ada.says("The peering is suspended")
+    ada.look("14-suspended")
+    ada.press("Resume")
+    ada.says("The peering goes on.")
+
+
+def _end(ada: Admin, kim: Admin, host: str) -> None:
+    """Who proposes the end can't approve it; somebody else does, and it waits for its time."""
+    ada.go(f"/admin/peers/{host}")
+    ada.press("End…")
+    ada.page.fill("#reason", "they join another university")
+    ada.look("15-end")
+    ada.press("Propose to end it")
+    ada.says("It was proposed.")
+    ada.go("/admin/pending")
+    ada.says("another admin has to approve it")
+    expect(ada.page.get_by_role("button", name=re.compile("Approve"))).to_have_count(0)
+    kim.go("/admin")
+    kim.says("ada wants to end the peering")
+    kim.press("Look at it")
+    kim.press("Approve")
+    kim.says("approved, waits for its time")
+    kim.look("16-approved", dark=True)
+    kim.go("/admin/audit")
+    kim.says("pending.approve")
+    kim.look("17-audit")
+    assert kim.complaints == []
+
+
+def test_without_script(chromium: Browser, universities: tuple[Server, Server]) -> None:
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": PHONE[0], "height": PHONE[1]})
+    page = context.new_page()
+    page.goto(f"{universities[0].url}/login?next=/admin/policy")
+    page.fill("input[name=name]", "ada")
+    page.fill("input[name=password]", "ada-password")
+    page.click("main form button")
+    page.fill("#text", RULE.replace("then", "than"))
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#check")).to_contain_text("than")
+    page.fill("#text", RULE)
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#check")).to_contain_text("1 rule, and 1 test passes.")
+
+
+def test_a_member_finds_nothing(chromium: Browser, universities: tuple[Server, Server], pictures: Path) -> None:
+    ben = Admin(chromium, universities[0], "ben", pictures)
+    ben.says("Not found")
