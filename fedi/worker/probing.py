@@ -104,7 +104,10 @@ async def _ask(run: Run) -> str:
             raise
         _nothing_more(run, f"it does not let itself be tried: {problem.text}")
         return ""
-    guest, _ = [await fetching.actor(site, one) for one in (answer.guest, answer.stranger)]
+    guest, stranger = [await fetching.actor(site, one) for one in (answer.guest, answer.stranger)]
+    if guest.kind != "Application" or stranger.kind != "Application":
+        _nothing_more(run, "what it names as its canaries are people or groups, who are not for trying")
+        return ""
 
     def unit(tx: Tx) -> None:
         _put_out(tx, run)  # what a trial left that was broken off

@@ -22,7 +22,7 @@ from fedi.health import of_peer
 from fedi.inbox import update
 from fedi.outbox import documents as door
 from fedi.worker import loop, probing
-from storage import agreements, audit, follows, jobs, peers, posts, trials
+from storage import agreements, audit, edges, follows, jobs, peers, posts, trials
 from storage import probes as rows
 from storage.agreements import AgreementRow
 from storage.metadata import Tx
@@ -337,3 +337,50 @@ async def test_a_person_who_follows_a_canary_is_refused(two: Two) -> None:
     await settle(alpha, beta)
     assert beta.read(lambda tx: follows.find(tx, bo.id, guest.id)) is None
     assert alpha.read(lambda tx: follows.followers(tx, ours.guest.id, 9)) == []
+
+
+async def test_one_may_try_before_one_signs_and_nothing_follows_from_it_but_knowledge(two: Two) -> None:
+    alpha, beta = two.alpha, two.beta
+    agreed(alpha, beta, state="offered")
+    agreed(beta, alpha, state="review")
+    found = await tried(beta, alpha, host="alpha.example")
+    assert {row.verdict for row in found.values()} == {"passed"}
+    peer = beta.read(lambda tx: peers.by_host(tx, "alpha.example"))
+    assert peer is not None
+    assert (peer.stance, peer.tier) == ("none", "agreed")
+
+
+async def test_people_are_not_tried_whatever_a_peer_calls_them(two: Two) -> None:
+    alpha = two.alpha
+    liar = Peer(two.world, "liar.example")
+    one, other = liar.actor("one"), liar.actor("other")
+    speaker = liar.documents[liar.actor("x", kind="Application")]
+    liar.documents["https://liar.example/actor"] = speaker | {
+        "id": "https://liar.example/actor",
+        "probing": "https://liar.example/probing",
+    }
+    liar.documents["https://liar.example/probing"] = {
+        "id": "https://liar.example/probing",
+        "type": "Document",
+        "canaries": {"guest": one, "stranger": other},
+        "note": liar.iri("/notes/1"),
+    }
+    agreed(alpha, liar)
+    found = await tried(alpha, host="liar.example")
+    assert "people or groups" in found["waits-for-accept"].text
+    assert liar.got("Follow") == []
+
+
+async def test_follows_between_canaries_are_no_follows_of_people(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha, beta = two.alpha, two.beta
+    agreed(alpha, beta)
+    agreed(beta, alpha)
+    monkeypatch.setattr(probing, "PAUSE", 10_000)
+    monkeypatch.setattr(probing, "SOON", 10_000)
+    alpha.write(lambda tx: probes.wanted(tx, alpha.site, "beta.example", "a test"))
+    await settle(alpha, beta)
+    assert alpha.read(lambda tx: trials.by_host(tx, "beta.example")) is not None
+    assert beta.read(lambda tx: follows.followers(tx, canaries_of(beta).guest.id, 9)) != []
+    for one, host in ((alpha, "beta.example"), (beta, "alpha.example")):
+        assert one.read(lambda tx: edges.totals(tx, host)) == (0, 0, 0)
+        assert one.read(lambda tx: edges.of_host(tx, host, 9)) == []
