@@ -139,16 +139,15 @@ class Known:
 
     # What is decided about.
 
-    def received(
-        self, authentic: Authentic, host: str, *, announcer: Actor | None = None, direction: Direction = "in"
-    ) -> Facts:
-        """Of an activity that `host` sent to us; `announcer` is the group there that passed it on, if one did."""
-        activity = authentic.activity
-        return self._activity(activity, authentic.signer, host, announcer, direction, len(activity.raw))
+    def received(self, authentic: Authentic, host: str) -> Facts:
+        """Of an activity that `host` sent to us."""
+        return self._activity(authentic.activity, authentic.signer, host, None)
 
-    def _activity(
-        self, activity: Activity, signer: str, host: str, announcer: Actor | None, direction: Direction, size: int
-    ) -> Facts:
+    def passed_on(self, activity: Activity, group: Actor) -> Facts:
+        """Of an activity that a group elsewhere passed on to us."""
+        return self._activity(activity, activity.actor, group.host, group)
+
+    def _activity(self, activity: Activity, signer: str, host: str, announcer: Actor | None) -> Facts:
         thing = activity.object
         inner = thing if isinstance(thing, dict) else next(iter(wire.as_objects(thing)), None)
         by = actors.by_iri(self.tx, signer)
@@ -192,7 +191,7 @@ class Known:
         announcer_host = host if announcing is not None else None
         return Facts(
             at=self.now,
-            direction=direction,
+            direction="in",
             host=host,
             activity=activity.type,
             object=object_type,
@@ -227,7 +226,7 @@ class Known:
             visibility=_visibility(audience, by, group),
             sensitive=said.sensitive,
             reply=said.reply,
-            size=size,
+            size=len(activity.raw),
             text=said.text,
         )
 

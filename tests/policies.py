@@ -1,6 +1,7 @@
 """A scene for tests of the federation policy: a server that rules are about, and one that they are not about."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fedi import fetching
@@ -56,12 +57,12 @@ async def made(world: World, alpha: Instance, peer: Peer) -> Scene:
     """The scene at this instance."""
     other = Peer(world, "other.example", "mastodon")
     ada = alpha.person("ada")
-    pictures = {"icon": pictured("i"), "image": pictured("h")}
-    bob, eve = peer.actor("bob", **pictures), other.actor("eve", **pictures)
+    icon, image = pictured("i"), pictured("h")
+    bob, eve = (one.actor(name, icon=icon, image=image) for one, name in ((peer, "bob"), (other, "eve")))
     scene = Scene(alpha, ada, peer, other, bob, eve)
     for iri in (bob, eve):
         found = await fetching.actor(alpha.site, iri)
-        alpha.write(lambda tx, found=found: follows.follow(tx, alpha.site, ada, found))
+        alpha.write(partial(follows.follow, site=alpha.site, follower=ada, target=found))
     await settle(alpha)
     for server, iri in ((peer, bob), (other, eve)):
         follow = server.got("Follow")[-1]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from federation.activity import Authentic
+from federation.activity import Activity, Authentic
 from federation.policy import Decision, Verdict
 from fedi import policy
 from fedi.context import Site
@@ -104,16 +104,15 @@ def decision_of(received: Authentic) -> Decision | None:
     return found
 
 
-def passed(tx: Tx, site: Site, outer: Authentic, inner: Authentic, announcer: Actor) -> None:
-    """Ask the policy about what a group passed on (`inner` in `outer`). Raises Unwanted where it is not taken: nobody can hold
-    a part of what a group said."""
-    policy_now, host = policy.current(tx, site), announcer.host
-    facts = Known(tx, site).received(inner, host, announcer=announcer)
-    judged = policy.judge(tx, site, policy_now, facts)
+def passed(tx: Tx, site: Site, outer: Authentic, inner: Activity, announcer: Actor) -> None:
+    """Ask the policy about what a group passed on (`inner` in `outer`), proven or as the group has it. Raises Unwanted where it
+    is not taken: nobody can hold a part of what a group said."""
+    facts = Known(tx, site).passed_on(inner, announcer)
+    judged = policy.judge(tx, site, policy.current(tx, site), facts)
     outer.activity.read.setdefault("passed_on", []).append(judged)
     if judged.decision.verdict in (Verdict.REJECT, Verdict.HOLD):
         raise Unwanted(judged.decision)
-    inner.activity.read["decision"] = judged.decision
+    inner.read["decision"] = judged.decision
 
 
 def judged(received: Authentic) -> list[Judged]:

@@ -81,8 +81,9 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
         return  # its own document was read
     twins.heard(tx, site, group, inner)
     proven = fetched.activities.get(wire.id_of(inner) or "") or _own(tx, site, inner)
-    if proven is not None and not site.is_local(proven.activity.id):
-        passed(tx, site, announce, proven, group)
+    said = proven.activity if proven is not None else _claimed(inner)
+    if said is not None and not site.is_local(said.id):
+        passed(tx, site, announce, said, group)
     if kinds & ABOUT_POSTS:
         if proven is not None:
             if proven.activity.type not in kinds or wire.first_id(proven.activity.object) != named:
@@ -107,6 +108,14 @@ def handle(tx: Tx, site: Site, announce: Authentic, group: Actor, inner: dict[st
     if proven is None:
         raise Ignored("unproven", "the activity that was passed on could not be had from its own origin")
     _said(tx, site, group, proven)
+
+
+def _claimed(inner: dict[str, Any]) -> Activity | None:
+    """The activity as the group has it, to ask the policy about; nothing of it is believed."""
+    inner_id, by, kinds = wire.id_of(inner), wire.first_id(inner.get("actor")), wire.types(inner)
+    if inner_id is None or by is None or not kinds:
+        return None
+    return Activity(id=inner_id, type=kinds[0], actor=by, object=inner.get("object"), raw=b"", document=inner)
 
 
 def _about_post(tx: Tx, site: Site, group: Actor, proven: Authentic, fetched: Fetched) -> None:
