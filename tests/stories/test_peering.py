@@ -1,17 +1,18 @@
 """Two institutions agree: one asks, the other reviews, compares and signs; terms change, are suspended and resumed, end and expire."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from federation.agreement import read
 from federation.terms import Terms
 from fedi.actions import peers as acts
+from fedi.config import Federation
 from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
+from fedi.worker.peering import times
 from storage import agreement_events, agreements, audit, peers
 from storage.agreements import AgreementRow
 from storage.peers import Peer as PeerRow
@@ -224,3 +225,49 @@ async def test_it_ends_and_begins_anew(two: Two) -> None:
     await agree(two)
     assert states(two) == ("active", "active")
     assert newest(alpha, beta).version == 2
+
+
+async def test_it_begins_is_reminded_of_and_expires_by_time(two: Two) -> None:
+    """Each side finds that by itself."""
+    alpha, beta = two.alpha, two.beta
+    now = alpha.site.clock() // 1000 * 1000
+    await agree(two, Terms(probes=False, starts=now + DAY, ends=now + 6 * DAY))
+    assert states(two) == ("review", "review"), "signed by both, and its time has not come"
+    assert peer(alpha, beta).stance == "none"
+    for here, there in ((alpha, beta), (beta, alpha)):
+        number = newest(here, there).id
+        here.write(lambda tx, one=number: agreements.change(tx, one, starts_at=now - DAY))  # type: ignore[misc]  # a lambda with a default
+        await times(here.site, {})
+        await times(here.site, {})
+        told = here.read(lambda tx, one=number: agreement_events.of_agreement(tx, one))  # type: ignore[misc]  # as above
+        assert [one.text for one in told if one.kind == "remind"] == ["ends within 7 days"]
+    assert states(two) == ("active", "active")
+    assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("agreed", "agreed")
+    for here, there in ((alpha, beta), (beta, alpha)):
+        number = newest(here, there).id
+        here.write(lambda tx, one=number: agreements.change(tx, one, ends_at=now - 1))  # type: ignore[misc]  # as above
+        await times(here.site, {})
+    assert states(two) == ("expired", "expired")
+    assert (peer(alpha, beta).stance, peer(beta, alpha).tier) == ("none", "public")
+
+
+async def test_institutions_that_speak_with_agreed_peers_alone_can_agree(databases: Databases, tmp_path: Path) -> None:
+    """In mode `peers` nothing else passes between them before, and all messages about the agreement do."""
+    world = World()
+    urls = [databases.new("sqlite") for _ in range(2)]
+    closed = Federation(mode="peers")
+    alpha = await instance(world, "alpha.example", urls[0], tmp_path, federation=closed)
+    beta = await instance(world, "beta.example", urls[1], tmp_path, federation=closed)
+    two = Two(world, alpha, beta)
+    try:
+        await agree(two)
+        assert states(two) == ("active", "active")
+        alpha.write(lambda tx: acts.suspend(tx, alpha.site, WHO, beta.name, "incident"))
+        await two.settle()
+        alpha.write(lambda tx: acts.resume(tx, alpha.site, WHO, beta.name))
+        await two.settle()
+        assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("agreed", "agreed")
+    finally:
+        await close(alpha, beta)
+        for url in urls:
+            databases.drop(url)
