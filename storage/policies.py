@@ -4,7 +4,7 @@ and for when a version began to count."""
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Integer, Table, Text, func, select
+from sqlalchemy import Column, Index, Integer, Table, Text, func, select
 
 from storage.events import note
 from storage.metadata import Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
@@ -24,6 +24,7 @@ policies = Table(
     Column("forecast", Json),  # what a simulation said before it was applied
     Column("created_at", Time, nullable=False),
     Column("applied_at", Time),
+    Index("ix_policies_applied_at", "applied_at", "version"),  # each batch asks which counts, and documents are large
 )
 
 

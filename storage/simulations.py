@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, Integer, Table, Text, delete, select
 
+from storage.ids import first_at
 from storage.metadata import Json, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of, set_columns
 
 simulations = Table(
@@ -63,4 +64,4 @@ def change(tx: Tx, simulation_id: int, result: dict[str, Any]) -> None:
 
 def forget(tx: Tx, before: int) -> None:
     """Forget those that were made before `before` ms."""
-    tx.execute(delete(simulations).where(simulations.c.at < before))
+    tx.execute(delete(simulations).where(simulations.c.id < first_at(before)))

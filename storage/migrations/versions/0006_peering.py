@@ -148,6 +148,7 @@ def upgrade() -> None:
         sa.Column("applied_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("version", name="pk_policies"),
     )
+    op.create_index("ix_policies_applied_at", "policies", ["applied_at", "version"], unique=False)
     op.create_table(
         "probes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
