@@ -87,29 +87,29 @@ def entry_visible_to(viewer: Viewer) -> ColumnElement[bool]:
 def _condition(person: Any, host: Any, asker: Any = None) -> ColumnElement[bool]:
     """The rule, for the id of a local person, else a peer's host (and the IRI of who asks there), else nobody (all None);
     values or `bindparam`s."""
-    shown = exists(
-        select(actors.c.id).where(
-            actors.c.id == posts.c.author_id,
-            actors.c.state == "active",
-            or_(actors.c.local, ~exists(_HIDDEN.where(peers.c.host == actors.c.host))),
-        )
-    )
-    # What others wrote is theirs wherever it is, but for what only a closed host let us read.
-    open_group = or_(
-        posts.c.local,
-        posts.c.visibility.notin_(("peers", "members")),
-        ~exists(_HIDDEN.join(actors, actors.c.host == peers.c.host).where(actors.c.id == posts.c.group_id)),
-    )
+    active = exists(select(actors.c.id).where(actors.c.id == posts.c.author_id, actors.c.state == "active"))
+    closed = exists(_HIDDEN.join(actors, actors.c.host == peers.c.host).where(actors.c.id == posts.c.author_id))
     there = and_(posts.c.deleted_at.is_(None), posts.c.removed_at.is_(None))
     shut_out = _shut_out(posts.c.author_id, person, asker)
     also = [~one for one in (shut_out, _is_closed(host)) if one is not None]
-    return and_(there, shown, open_group, *also, or_(*_reasons(person, host)))
+    if person is not None:
+        also.append(_from_open_group())
+    return and_(there, active, ~closed, *also, or_(*_reasons(person, host)))
 
 
 CLOSED = ("blocked", "suspended")
 """Stances to a peer of which nothing is shown, and to which nothing is."""
 _CLOSED = select(peers.c.host).where(peers.c.stance.in_(CLOSED))
 _HIDDEN = select(peers.c.host).where(or_(peers.c.stance.in_(CLOSED), peers.c.hidden))
+
+
+def _from_open_group() -> ColumnElement[bool]:
+    """Whether a post is not one that others wrote, and that only a closed host let us read."""
+    return or_(
+        posts.c.local,
+        posts.c.visibility.notin_(("peers", "members")),
+        ~exists(_HIDDEN.join(actors, actors.c.host == peers.c.host).where(actors.c.id == posts.c.group_id)),
+    )
 
 
 def _is_closed(host: Any) -> ColumnElement[bool] | None:
