@@ -25,6 +25,10 @@ severed = Table(
 )
 
 
+_EVENT = 24 * 3600 * 1000
+"""What is severed with one host within so long (ms) is one event: it may take some transactions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Severed:
     """A row of `severed`; times in ms."""
@@ -57,6 +61,30 @@ def of_host(tx: Tx, host: str, *, after: int = 0, limit: int = 1_000) -> list[Se
     """What was lost with a peer and is not back, oldest first; behind the id `after`."""
     query = select(*_ROW).where(severed.c.host == host, severed.c.restored_at.is_(None), severed.c.id > after)
     return all_of(tx, query.order_by(severed.c.id).limit(limit), Severed)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a person lost with one host by one event: how many they followed and how many followed them, and when (ms)."""
+
+    host: str
+    following: int
+    followers: int
+    at: int
+
+
+def newest_loss(tx: Tx, person_id: int) -> Loss | None:
+    """What a person lost last."""
+    last = tx.execute(
+        select(severed.c.host, severed.c.at)
+        .where(severed.c.person_id == person_id)
+        .order_by(severed.c.id.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return None
+    out, back = lately(tx, person_id, last.at - _EVENT).get(last.host, (0, 0))
+    return Loss(last.host, out, back, last.at)
 
 
 def lately(tx: Tx, person_id: int, since: int) -> dict[str, tuple[int, int]]:

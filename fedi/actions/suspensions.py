@@ -13,7 +13,7 @@ from fedi.actions import follows as follow_actions
 from fedi.actions import notifying
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, edges, follows, jobs, links, peers, received, severed
+from storage import actors, edges, follows, jobs, links, notifications, peers, received, severed
 from storage.actors import Actor
 from storage.edges import Edge
 from storage.metadata import Tx
@@ -21,6 +21,8 @@ from storage.severed import Severed
 
 BATCH = 100
 """Follows that end, or are brought back, in one transaction; the rest by the jobs `sever` and `restore`."""
+SEVERED = "severed_relationships"
+"""The kind of notification about follows that ended with a peering (Mastodon's)."""
 SHOWN = 1_000
 """Follows that `impact` names."""
 
@@ -120,15 +122,18 @@ def sever(tx: Tx, site: Site, host: str, cause: str) -> bool:
     found = edges.of_host(tx, host, BATCH)
     known = actors.by_ids(tx, [one for edge in found for one in (edge.person_id, edge.actor_id)])
     instance = actors.by_iri(tx, site.instance_iri)
-    concerned: dict[int, Actor] = {}
+    concerned: set[int] = set()
+    news: list[Actor] = []  # who was not told of this host before
     for edge in found:
         person, actor = known[edge.person_id], known[edge.actor_id]
         if edge.state == "accepted":
+            if person.id not in concerned and host not in severed.lately(tx, person.id, site.clock() - GRACE):
+                news.append(person)
             row = Severed(
                 site.new_id(), host, person.id, actor.iri, edge.handle, edge.following, cause, site.clock(), None
             )
             severed.insert(tx, row)
-            concerned[person.id] = person
+            concerned.add(person.id)
         if edge.following:
             follow = follows.by_id(tx, edge.follow_id)
             if follow is not None:
@@ -138,9 +143,10 @@ def sever(tx: Tx, site: Site, host: str, cause: str) -> bool:
         left = follows.by_id(tx, edge.follow_id)
         if left is not None:  # of a twin that is kept as such: the edge itself is what counts here
             follows.remove(tx, left.id)
-    for person in concerned.values():
-        if instance is not None:
-            notifying.tell(tx, site, person, "severed_relationships", instance)
+    for person in news:
+        if instance is not None:  # in place of one about another host
+            notifications.forget(tx, person_id=person.id, actor_id=instance.id, kind=SEVERED)
+            notifying.tell(tx, site, person, SEVERED, instance)
     return len(found) == BATCH
 
 

@@ -4,14 +4,17 @@ from collections.abc import Iterable
 
 from fedi.actions.moderated import WARNING
 from fedi.actions.reports import NEWS, may_resolve
+from fedi.actions.suspensions import SEVERED
 from fedi.text.dates import day
 from storage import moderations
 from storage import reports as report_rows
+from storage import severed as severed_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.moderations import Moderation
 from storage.notifications import Notification
 from storage.reports import Report
+from storage.severed import Loss
 
 _TOLD = ("remove", "warn", "ban")
 
@@ -39,6 +42,21 @@ def reports(tx: Tx, me: Actor, found: Iterable[Notification]) -> dict[int, Repor
         known.setdefault((made.actor_id, next(iter(made.post_ids), None)), made)
     matches = {one.id: known[one.actor_id, one.post_id] for one in about if (one.actor_id, one.post_id) in known}
     return {number: made for number, made in matches.items() if may_resolve(tx, me, made)}
+
+
+def severed(tx: Tx, me: Actor, found: Iterable[Notification]) -> dict[int, Loss]:
+    """What `me` lost with a peering that ended, by the id of the notification that tells of it."""
+    about = [one for one in found if one.kind == SEVERED]
+    loss = severed_rows.newest_loss(tx, me.id) if about else None
+    return {about[0].id: loss} if loss is not None else {}
+
+
+def lost(loss: Loss) -> str:
+    """What was lost, in a sentence for whom it concerns."""
+    return (
+        f"The peering with {loss.host} is over: you followed {loss.following} there, and {loss.followers} followed you. "
+        "They are listed in your settings, and come back when it is agreed anew."
+    )
 
 
 def words(done: Moderation, group: Actor) -> str:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi.api import decisions, delivery, groups, members, moderation, peers, policy, settings, threads
+from fedi.api import decisions, delivery, groups, members, moderation, peers, policy, settings, severed, threads
 from fedi.api.description import describe
 from fedi.api.operations import BASE, refuse
 from fedi.context import Site
@@ -21,6 +21,7 @@ OPERATIONS = [
     *delivery.OPERATIONS,
     *moderation.OPERATIONS,
     *settings.OPERATIONS,
+    *severed.OPERATIONS,
     *peers.OPERATIONS,
     *policy.OPERATIONS,
     *decisions.OPERATIONS,

@@ -24,6 +24,7 @@ from storage.polls import Poll
 from storage.posts import Post
 from storage.reactions import Boost, EmojiCount, Flags
 from storage.reports import Report
+from storage.severed import Loss
 from storage.tags import tags_of
 from storage.timelines import Entry
 
@@ -73,6 +74,7 @@ class Bundle:
     now: int = 0
     warnings: dict[int, Moderation] = field(default_factory=dict)  # what moderators did, by the notification of it
     reports: dict[int, Report] = field(default_factory=dict)  # by the notification of it
+    severed: dict[int, Loss] = field(default_factory=dict)  # what the caller lost, by the notification of it
     unseen: frozenset[int] = frozenset()  # boosts that are not for the caller
     muted: frozenset[int] = frozenset()  # posts of threads of which the caller wants to hear no more
     filtered: dict[int, list[Met]] = field(default_factory=dict)  # filters of the caller's that a post meets

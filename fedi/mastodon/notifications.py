@@ -101,7 +101,12 @@ def rows_of(tx: Tx, site: Site, caller: Caller, found: list[Notification], other
     rows = bundle(tx, site, caller.viewer, items, others=wanted)
     if not kinds.intersection(OF_MODERATION):
         return rows
-    return replace(rows, warnings=told.warnings(tx, caller.me, found), reports=told.reports(tx, caller.me, found))
+    return replace(
+        rows,
+        warnings=told.warnings(tx, caller.me, found),
+        reports=told.reports(tx, caller.me, found),
+        severed=told.severed(tx, caller.me, found),
+    )
 
 
 async def show(request: Request) -> Response:

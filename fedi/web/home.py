@@ -1,6 +1,6 @@
 """`/home`: what those whom one follows wrote, and the groups one is in; `/notifications`: what concerns oneself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from fedi import visibility
 from fedi.actions import told
 from fedi.actions.moderated import WARNING
 from fedi.actions.reports import NEWS
+from fedi.actions.suspensions import SEVERED
 from fedi.context import Site
 from fedi.forms import person
 from fedi.html import fitted
@@ -20,7 +21,10 @@ from fedi.web.listing import PAGE, page_of
 from storage import actors, notifications
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.moderations import Moderation
+from storage.notifications import Notification
 from storage.reports import Report
+from storage.severed import Loss
 
 _SAID = {
     "mention": "answered or mentioned you",
@@ -36,8 +40,9 @@ _SAID = {
     "admin.sign_up": "signed up",
     WARNING: "moderates",
     NEWS: "was reported",
+    SEVERED: "ended a peering",
 }
-_OF_MODERATION = (WARNING, NEWS)
+_OF_MODERATION = (WARNING, NEWS, SEVERED)
 
 
 async def home(request: Request) -> Response:
@@ -57,6 +62,13 @@ class _News:
     card: Card | None
     words: str | None = None
     path: str | None = None
+
+
+def _words(one: Notification, by: Actor, warnings: Mapping[int, Moderation], severed: Mapping[int, Loss]) -> str | None:
+    """What stands below the line of a notification."""
+    if one.id in severed:
+        return told.lost(severed[one.id])
+    return told.words(warnings[one.id], by) if one.id in warnings else _waits(by)
 
 
 def _waits(by: Actor) -> str | None:
@@ -86,6 +98,7 @@ async def news(request: Request) -> Response:
         seen = visibility.seen(tx, cards.viewer_of(me), list({one.post_id for one in shown if one.post_id is not None}))
         of_post = {card.post.id: card for card in cards.of_posts(tx, me, list(seen.values()))}
         warnings, reports = told.warnings(tx, me, shown), told.reports(tx, me, shown)
+        severed = told.severed(tx, me, shown)
         about = actors.by_ids(tx, [one.group_id for one in reports.values() if one.group_id is not None])
         news = [
             _News(
@@ -94,13 +107,13 @@ async def news(request: Request) -> Response:
                 _SAID.get(one.kind, one.kind),
                 one.created_at,
                 of_post.get(one.post_id or 0),
-                told.words(warnings[one.id], by[one.actor_id]) if one.id in warnings else _waits(by[one.actor_id]),
+                _words(one, by[one.actor_id], warnings, severed),
                 _where(reports.get(one.id), about),
             )
             for one in shown
             if one.actor_id in by
             and (
-                (one.id in warnings or one.id in reports)
+                (one.id in warnings or one.id in reports or one.id in severed)
                 if one.kind in _OF_MODERATION
                 else one.post_id is None or one.post_id in of_post
             )

@@ -11,9 +11,10 @@ from fedi.mastodon.load import Bundle, Shown
 from storage.actors import Actor
 from storage.notification_groups import Key, Whole, key_of
 from storage.notifications import DOERS, KINDS, Notification
+from storage.severed import Loss
 
-OF_MODERATION = ("moderation_warning", "admin.report")
-"""Kinds that have no status, but say what moderators did, or are asked to look at."""
+OF_MODERATION = ("moderation_warning", "admin.report", "severed_relationships")
+"""Kinds that have no status, but say what moderators or admins did, or are asked to look at."""
 _SAID = {
     "mention": "{} mentioned you",
     "status": "{} posted",
@@ -28,6 +29,7 @@ _SAID = {
     "admin.sign_up": "{} signed up",
     "admin.report": "{} was reported",
     "moderation_warning": "Moderators of {} took action",
+    "severed_relationships": "{} ended a peering, and follows with it",
 }
 """What titles say of each kind, with the name of who did it."""
 
@@ -73,7 +75,7 @@ def stands(bundle: Bundle, one: Notification) -> bool:
         return False
     if one.kind in OF_MODERATION:
         # The post may be removed: that is what is told.
-        return one.id in bundle.warnings or one.id in bundle.reports
+        return one.id in bundle.warnings or one.id in bundle.reports or one.id in bundle.severed
     return one.post_id is None or one.post_id in bundle.posts
 
 
@@ -108,7 +110,22 @@ def _of_moderation(bundle: Bundle, one: Notification) -> dict[str, Any] | None:
     done, made = bundle.warnings.get(one.id), bundle.reports.get(one.id)
     if actor is not None and me is not None and done is not None:
         return {"moderation_warning": warning(bundle.origin, done, me, actor)}
+    if one.id in bundle.severed:
+        return {"event": _event(one, bundle.severed[one.id])}
     return {"report": report(bundle.origin, made, actor)} if actor is not None and made is not None else None
+
+
+def _event(one: Notification, loss: Loss) -> dict[str, Any]:
+    """The RelationshipSeveranceEvent of Mastodon, which has no word for a peering: a domain is what it was about."""
+    return {
+        "id": str(one.id),
+        "type": "domain_block",
+        "purged": False,
+        "target_name": loss.host,
+        "followers_count": loss.followers,
+        "following_count": loss.following,
+        "created_at": moment(one.created_at),
+    }
 
 
 def _fallback(one: Notification, actor: Actor, supported: list[str] | None) -> dict[str, Any]:
