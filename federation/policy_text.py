@@ -39,6 +39,7 @@ def fold(text: str) -> bytes:
     return b" %b " % text.encode("utf-8", "replace").translate(_FOLDED)
 
 
+@lru_cache(maxsize=4096)
 def keyword_pattern(keyword: str) -> str | None:
     """The pattern that finds a keyword in a folded text; None for one without a letter or digit."""
     words = fold(keyword).decode().split()

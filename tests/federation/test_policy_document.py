@@ -81,6 +81,7 @@ def rule(body: str) -> str:
         (rule("when = { peer = ['b.example',\n'c example'] }\nthen = 'hold'"), 4, ["c example", "like uni.example"]),
         (rule("when = { peer = 'https://b.example/users/a' }\nthen = 'hold'"), 3, ["write the host alone"]),
         (rule("when = { peer = [] }\nthen = 'hold'"), 3, ["list of texts"]),
+        (rule("when = { outside = '!b.example' }\nthen = 'hold'"), 3, ["!b.example", "like uni.example"]),
         (rule("when = { direction = 'inn' }\nthen = 'hold'"), 3, ["inn", "did you mean in?"]),
         (rule("when = { activity = 'Anounce' }\nthen = 'hold'"), 3, ["Announce"]),
         (rule("when = { object = 'note' }\nthen = 'hold'"), 3, ["did you mean Note?"]),
@@ -164,6 +165,31 @@ def test_a_test_may_lie_in_a_file(tmp_path: FilePath) -> None:
     assert read(text).cases == ()
     with pytest.raises(Invalid, match=r"nothing\.json"):
         read("[[test]]\nfile = 'nothing.json'\nexpect = 'accept'", lambda name: (tmp_path / name).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("given_facts", "expect", "got"),
+    [
+        ("", "accept+strip-media", None),
+        ("", "accept+strip-media+sensitive", "accept:changed (rule x)+strip-media"),
+        ("", "accept", None),  # effects that nobody names may be there
+        ("", "hold", "accept:changed (rule x)+strip-media"),
+        ("activity = 'Like'", "reject:likes", None),
+        ("activity = 'Like'", "reject:y", None),  # the rule instead of the code
+        ("activity = 'Like'", "reject:x", "reject:likes (rule y)"),
+        ("activity = 'Like', at = '2026-01-02'", "accept", None),
+        ("activity = 'Like', at = '2026-01-01'", "accept", "reject:likes (rule y)"),
+    ],
+)
+def test_tests_of_a_policy(given_facts: str, expect: str, got: str | None) -> None:
+    more = f", {given_facts}" if given_facts else ""
+    document = read(
+        "[[rule]]\nid = 'x'\nwhen = { peer = 'a.example' }\nthen = 'strip-media'\n"
+        "[[rule]]\nid = 'y'\nwhen = { activity = 'Like' }\nthen = 'reject'\nreason = { code = 'likes' }\n"
+        f"not_after = 2026-01-01\n[[test]]\ngiven = {{ peer = 'a.example'{more} }}\nexpect = '{expect}'"
+    )
+    failed = run(document.cases, Policy(1, compile_rules(document.rules)), 1_767_225_600_000)  # 2026-01-01
+    assert [(one.got, one.line, one.expected) for one in failed] == ([] if got is None else [(got, 11, expect)])
 
 
 def test_lines_of_values_in_every_form_of_toml() -> None:

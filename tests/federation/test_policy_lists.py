@@ -95,6 +95,7 @@ def test_what_is_not_about_a_whole_domain_is_in_no_list() -> None:
             Draft("b", {"peer": "!b.example"}, "reject", "x", "x", "x"),
             Draft("c", {"peer": "c.example"}, "reject", "x", "x", "x", observe=True),
             Draft("d", {"peer": "d.example"}, "hold", "x", "x", "x"),
+            Draft("f", {"peer": ["f.example", "!x.f.example"]}, "reject", "x", "x", "x"),
             Draft("e", {"peer": "e.example"}, "limit", "x", "=1+1", "x"),
         ]
     )
@@ -201,7 +202,8 @@ def test_data_sets_of_fires() -> None:
         ),
         change(8, "domain", "loud.example", recommendedPolicy="filter"),
         change(9, "network", "10.0.0.0/8", recommendedPolicy="drop"),
-        {"id": "https://fires.example/c/3", "type": "Tombstone", "published": "2026-02-01T00:00:00Z"},
+        change(10, "domain", "gone.example", recommendedPolicy="drop"),
+        {"id": "https://fires.example/c/10", "type": "Tombstone", "published": "2026-02-01T00:00:00Z"},
     ]
     data = {
         "id": "https://fires.example/d/1/changes",
@@ -212,6 +214,7 @@ def test_data_sets_of_fires() -> None:
     spam = asked(made, "spam.example")
     assert (spam.verdict, spam.text) == (Verdict.REJECT, "recommended by https://fires.example/d/1 (spam)")
     assert asked(made, "back.example").verdict is Verdict.ACCEPT
+    assert asked(made, "gone.example").verdict is Verdict.ACCEPT
     assert asked(made, "soon.example").observed != ()  # an advisory only watches
     assert asked(made, "soon.example").verdict is Verdict.ACCEPT
     assert asked(made, "c.example", author="https://c.example/u/troll").verdict is Verdict.REJECT
