@@ -1,8 +1,8 @@
 """Acts that can't be taken back wait for a second person and for their time: ending a peering, purging what a peer sent.
 
 One admin proposes, another approves, and not before the time lock is over a job does what was approved, and nothing else: the
-payload is kept with its digest. Whoever has an emergency suspends (`fedi.actions.peers.suspend`): that is done at once and can be
-taken back. What is done in the end is `fedi.worker.pending`.
+payload is kept with its digest. Whoever has an emergency suspends (`fedi.actions.peers.suspend`): that is done at once, can be
+taken back, and is looked at by somebody else afterwards. What is done in the end is `fedi.worker.pending`.
 """
 
 import hashlib
@@ -13,7 +13,9 @@ import rfc8785
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from storage import actors, audit, jobs, peers, pending_actions, people
+from storage.audit import AuditRow
 from storage.metadata import Tx
+from storage.peers import Peer
 from storage.pending_actions import PendingAction
 
 COMMAND_LINE = "command line"
@@ -30,6 +32,10 @@ ALONE = 3
 KEPT = 7 * 24
 """Hours after its time for which a proposal can still be approved or done."""
 
+SUSPENDED, REVIEWED = "peer.suspend", "peer.review-suspension"
+"""What the audit log calls a suspension, and that somebody else looked at it: whoever breaks the glass does so alone."""
+
+_LATELY = 50
 _HOUR = 3600 * 1000
 _REASON = 1000
 
@@ -129,6 +135,31 @@ def done(tx: Tx, site: Site, row: PendingAction, problem: str = "") -> None:
     """Note that an act was done, or why it can't be (`problem`)."""
     pending_actions.change(tx, row.id, state="dropped" if problem else "done", changed_at=site.clock())
     _note(tx, site, "fedi", "pending.fail" if problem else "pending.done", row, reason=problem)
+
+
+def to_review(tx: Tx) -> list[tuple[Peer, AuditRow]]:
+    """Peers that somebody suspended by themselves, and nobody else has looked at since, with what the log says of it."""
+    found = []
+    for peer in peers.with_stance(tx, ("suspended",)):
+        last = next(
+            (row for row in audit.newest(tx, _LATELY, about=peer.host) if row.action in (SUSPENDED, REVIEWED)), None
+        )
+        if last is not None and last.action == SUSPENDED:
+            found.append((peer, last))
+    return found
+
+
+def review(tx: Tx, site: Site, who: str, host: str) -> None:
+    """Say that it was right to suspend a peer: for another admin than who did it, where there is one. Raises NotFound, Forbidden."""
+    row = next((row for peer, row in to_review(tx) if peer.host == host), None)
+    if row is None:
+        raise NotFound(f"There is no suspension of {host} that nobody looked at.")
+    others = [name for name in admins(tx) if name != who]
+    if row.who == who and others:
+        raise Forbidden(f"Another admin must look at this: {', '.join(others)}.", code="second-person")
+    audit.add(
+        tx, site.new_id(), site.clock(), who, REVIEWED, host, {"suspended_by": row.who, "suspension": str(row.id)}
+    )
 
 
 def by_id(tx: Tx, action_id: int) -> PendingAction:

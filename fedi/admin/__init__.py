@@ -54,6 +54,8 @@ ROUTES = [
     Route("/admin/peers/{host}/end", peering.end, methods=_BOTH),
     Route("/admin/peers/{host}/purge", peering.purge, methods=_BOTH),
     Route("/admin/peers/{host}/probe", peering.probe, methods=["POST"]),
+    Route("/admin/peers/{host}/follow", peering.follow, methods=["POST"]),
+    Route("/admin/peers/{host}/review", peering.review, methods=["POST"]),
     Route("/admin/peers/{host}/stance", peering.stance, methods=["POST"]),
     Route("/admin/agreements/{agreement_id:int}", agreements.show),
     Route("/admin/agreements/{agreement_id:int}", agreements.answer, methods=["POST"]),

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fedi.actions import peer_requests
 from fedi.actions import pending as pending_acts
 from fedi.admin.asking import admin, shown
 from fedi.context import Site
@@ -37,6 +38,8 @@ async def overview(request: Request) -> Response:
             "kept_out": sum(1 for peer in stances if peer.stance in ("limited", "blocked")),
             "refused": len(refused),
             "policy": policies.in_force(tx),
+            "reviews": [(peer, row) for peer, row in pending_acts.to_review(tx) if row.who != me.username],
+            "requests": [actor.host for actor in peer_requests.requests(tx, site)],
             "lately": audit.newest(tx, _LATELY),
         }
 

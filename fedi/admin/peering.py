@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from federation import agreement as documents
 from federation.errors import FederationError
+from fedi.actions import peer_requests as acts_on_requests
 from fedi.actions import peers as acts
 from fedi.actions import pending, suspensions
 from fedi.actions import probes as probe_acts
@@ -154,6 +155,22 @@ async def probe(request: Request) -> Response:
     return await _at_once(
         request, "probing", lambda tx, site, who, name: probe_acts.wanted(tx, site, name, f"asked for by {who}")
     )
+
+
+async def follow(request: Request) -> Response:
+    """Answer the request of another instance's actor to follow ours."""
+    form = await sent(request)
+    accept = text(form, "do", 10) == "accept"
+
+    def act(tx: Tx, site: Site, who: str, name: str) -> None:
+        acts_on_requests.answer_request(tx, site, who, name, accept=accept)
+
+    return await _at_once(request, "saved", act)
+
+
+async def review(request: Request) -> Response:
+    """Say that it was right to suspend a peer."""
+    return await _at_once(request, "saved", pending.review)
 
 
 async def stance(request: Request) -> Response:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from federation.agreement import fingerprint
 from federation.errors import FederationError
 from fedi import health
+from fedi.actions import peer_requests, pending
 from fedi.actions import probes as probe_acts
 from fedi.admin.asking import PAGE, admin, asked, host, shown
 from fedi.context import Site
@@ -78,6 +79,8 @@ async def page(request: Request, name: str, *, problem: str | None = None, statu
             "decisions": decisions.newest(tx, 6, name),
             "entries": directories.about(tx, name),
             "probes": probe_acts.state(tx, name),
+            "asks_to_follow": any(actor.host == name for actor in peer_requests.requests(tx, site)),
+            "review": next((row for one, row in pending.to_review(tx) if one.host == name), None),
             "waits": [
                 row for row in pending_actions.in_state(tx, "proposed", "approved") if row.payload.get("host") == name
             ],

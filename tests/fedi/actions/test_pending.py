@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fedi.actions import peers as peer_acts
 from fedi.actions import pending, people
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
@@ -126,3 +127,17 @@ def test_what_can_not_be_proposed(site: Site, write: Callable[..., Any]) -> None
     write(lambda tx: pending.drop(tx, site, "kim", row.id, "no"))
     with pytest.raises(Invalid, match="dropped"):
         write(lambda tx: pending.approve(tx, site, "kim", row.id))
+
+
+def test_who_breaks_the_glass_is_looked_after(site: Site, write: Callable[..., Any]) -> None:
+    write(lambda tx: admins(tx, site, "ada", "kim"))
+    write(lambda tx: peers.change(tx, "south.example", one_sided=True))
+    write(lambda tx: peer_acts.suspend(tx, site, "ada", "south.example", "incident"))
+    assert [row.who for _, row in write(pending.to_review)] == ["ada"]
+    with pytest.raises(Forbidden, match="kim"):
+        write(lambda tx: pending.review(tx, site, "ada", "south.example"))
+    write(lambda tx: pending.review(tx, site, "kim", "south.example"))
+    assert write(pending.to_review) == []
+    write(lambda tx: peer_acts.resume(tx, site, "kim", "south.example"))
+    write(lambda tx: peer_acts.suspend(tx, site, "kim", "south.example", "again"))
+    assert [row.who for _, row in write(pending.to_review)] == ["kim"]
