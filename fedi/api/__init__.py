@@ -8,7 +8,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi.api import decisions, delivery, groups, members, moderation, peers, policy, settings, severed, threads
+from fedi.api import (
+    decisions,
+    delivery,
+    directories,
+    groups,
+    members,
+    moderation,
+    peers,
+    policy,
+    settings,
+    severed,
+    threads,
+)
 from fedi.api.description import describe
 from fedi.api.operations import BASE, refuse
 from fedi.context import Site
@@ -23,6 +35,7 @@ OPERATIONS = [
     *settings.OPERATIONS,
     *severed.OPERATIONS,
     *peers.OPERATIONS,
+    *directories.OPERATIONS,
     *policy.OPERATIONS,
     *decisions.OPERATIONS,
 ]

@@ -28,6 +28,7 @@ _TAGS = {
     "threads": "Threads of groups in three orders, one as a tree, votes",
     "moderation": "What moderators do with posts, and the log of it",
     "peers": "Peering with other institutions: agreements, how each is doing, suspending and resuming; for admins",
+    "directories": "Signed directories of institutions: those that are read, and the one that is published; for admins",
     "policy": "The federation policy: check, simulate, apply, go back, explain; for admins",
     "decisions": "What was decided, who changed what, what is on its way; for admins",
     "pending": "Acts that can't be taken back, which wait for a second admin and for their time",
