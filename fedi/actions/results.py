@@ -141,18 +141,23 @@ def activity(facts: Facts) -> dict[str, Any]:
     }
 
 
-def trace(steps: Sequence[Step], most: int = _STEPS) -> list[dict[str, Any]]:
-    """Steps as JSON. Of a long trace those that fitted, and the first of the others."""
-    if len(steps) > most:
-        fitted = sum(1 for step in steps if step.matched)
-        left, kept = max(most - fitted, 0), []
-        for step in steps:
-            if not step.matched and left <= 0:
-                continue
-            left -= not step.matched
+def trace(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Steps as JSON; of a long trace those that fitted, and the first of the others."""
+    return [
+        {"rule": step.rule, "matched": step.matched, "why": step.why, "effect": step.effect}
+        for step in shortened(steps, _STEPS)
+    ]
+
+
+def shortened(steps: Sequence[Step], most: int) -> list[Step]:
+    """So many steps, in order: all that fitted, and the first of the others."""
+    left = most - sum(step.matched for step in steps)
+    kept = []
+    for step in steps:
+        if step.matched or left > 0:
             kept.append(step)
-        steps = kept
-    return [{"rule": step.rule, "matched": step.matched, "why": step.why, "effect": step.effect} for step in steps]
+            left -= not step.matched
+    return kept
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

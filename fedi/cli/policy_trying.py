@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fedi.actions.explaining import Explained, Verified
     from storage.simulations import Simulation
 
+_STEPS = 25
+"""Rules of a trace that are printed, those that fit and some of the others."""
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -54,12 +56,13 @@ def explain(
     wanted: Annotated[
         str, typer.Argument(metavar="ID|HOST", help="The id of an activity or of its object; or a host.")
     ],
+    every: Annotated[bool, typer.Option("--all", help="Also every rule that does not fit.")] = False,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
     """Why something was taken, changed, held or refused: each decision upon it, made again under the version of then."""
     with opened(config) as site:
-        from fedi.actions import explaining
+        from fedi.actions import explaining, results
 
         found = site.db.read_now(lambda tx: explaining.explained(tx, site, wanted))
     if not found:
@@ -73,14 +76,17 @@ def explain(
         print("\n" * (at > 0) + _heading(one))
         if not one.known:
             continue
+        shown = one.steps if every else results.shortened(one.steps, _STEPS)
         print_rows(
             [
                 {"rule": step.rule, "fits": "yes" if step.matched else "no", "does": step.effect or "", "why": step.why}
-                for step in one.steps
+                for step in shown
             ],
             ("rule", "fits", "does", "why"),
             none="no rules",
         )
+        if len(shown) < len(one.steps):
+            print(f"{len(one.steps) - len(shown)} more that do not fit: --all")
 
 
 def counts(

@@ -69,6 +69,10 @@ def came(host: str, number: int) -> None:
         site.db.write_now(unit)
 
 
+def _unlike(number: int) -> str:
+    return f'\n[[rule]]\nid = "other-{number}"\nwhen = {{ peer = "spam.example", media = {number + 1} }}\nthen = "reject"\n'
+
+
 @both
 def test_a_policy_is_checked_tried_applied_explained_and_taken_back(operator: Operator, written: Path) -> None:
     came("spam.example", 3)
@@ -91,11 +95,18 @@ def test_a_policy_is_checked_tried_applied_explained_and_taken_back(operator: Op
         ("reject", "no-spam", 1, True),
         ("accept", None, 0, True),
     ]
+    written.write_text(A + "".join(_unlike(number) for number in range(60)))
+    operator.fedi("policy", "apply", str(written), "--comment", "many")
+    long = operator.fedi("policy", "explain", "spam.example").out
+    assert "more that do not fit: --all" in long
+    assert ["no-spam", "yes"] in [line.split()[:2] for line in long.splitlines()]
+    assert "other-59" in operator.fedi("policy", "explain", "spam.example", "--all").out
+    operator.fedi("policy", "rollback", "1")
     host = operator.fedi("policy", "explain", "spam.example").out
     assert "reject: no spam (spam, rule no-spam)" in host
-    assert "policy 1 by command line" in host
+    assert "policy 3 by command line" in host
     assert "forgotten" in fails(operator, "policy", "explain", "https://nobody.example/1")
-    counted = operator.fedi("policy", "counts", "--json").json
+    counted = operator.fedi("policy", "counts", "1", "--json").json
     assert [(each["rule"], each["did"]) for each in counted["rules"]] == [("no-spam", {"reject": 2})]
     assert counted["rules"][0]["forecast_a_day"] > 0
     verified = operator.fedi("policy", "verify", "--json").json
@@ -107,10 +118,12 @@ def test_a_policy_is_checked_tried_applied_explained_and_taken_back(operator: Op
     operator.fedi("policy", "rollback", "0", "--comment", "spam is fine")
     rows = operator.fedi("policy", "history", "--json").json
     assert [(row["version"], row["in_force"], row["author"]) for row in rows] == [
-        (2, True, "command line"),
+        (4, True, "command line"),
+        (3, False, "command line"),
+        (2, False, "command line"),
         (1, False, "command line"),
     ]
-    assert '-id = "no-spam"' in operator.fedi("policy", "diff", "1", "2").out
+    assert '-id = "no-spam"' in operator.fedi("policy", "diff", "3", "4").out
 
 
 @both
