@@ -448,6 +448,29 @@ async def test_when_a_busy_peer_may_be_asked_again(
     assert caught.value.retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("rule", "kind", "code"),
+    [
+        ("r-0142", "application/problem+json", "policy"),
+        ("stance", "application/problem+json", "refused"),  # it is about us, whatever we send
+        ("r-0142", "text/html", "refused"),
+    ],
+)
+async def test_the_words_of_a_policy_that_refuses_are_read(
+    client: Client, there: Peer, rule: str, kind: str, code: str
+) -> None:
+    body = (
+        b'{"type": "https://w3id.org/fep/c180#actor-not-authorized", "detail": "No\\u001b[2J files", "peer:rule": "%s"}'
+    )
+    there.routes["/inbox"] = answer(body % rule.encode(), 403, kind)
+    with pytest.raises(Refused) as caught:
+        await client.post(there.url("/inbox"), b"{}", private())
+    assert (caught.value.code, caught.value.answered) == (code, 403)
+    assert "\x1b" not in caught.value.text
+    if code == "policy":
+        assert caught.value.text == "No [2J files"
+
+
 @pytest.mark.parametrize(("status", "error"), [(202, None), (500, Unreachable), (404, Refused)])
 async def test_a_long_answer_to_a_delivery_counts_by_its_status(
     client: Client, there: Peer, status: int, error: type[FederationError] | None

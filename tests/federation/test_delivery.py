@@ -73,6 +73,9 @@ def test_refusals_are_not_retried_and_twenty_in_a_row_suspend() -> None:
         assert state.state == ("suspended" if count == SUSPEND_AFTER else "open")
     assert (state.failures, state.failing_since, state.problem) == (0, None, "refused: 20")
     assert after(state, Outcome("delivered"), NOW, 0.5).state == "open"
+    # A rule of theirs about one activity is no reason to stop: they take others.
+    rule = after(LinkState(refused_in_row=SUSPEND_AFTER - 1), Outcome("refused", "policy: no files"), NOW, 0.5)
+    assert (rule.state, rule.refused_in_row, rule.problem) == ("open", SUSPEND_AFTER - 1, "policy: no files")
     assert after(LinkState(refused_in_row=5), Outcome("delivered"), NOW, 0.5).refused_in_row == 0
 
 
