@@ -13,7 +13,7 @@ from fedi.callers import meaning
 from fedi.context import Site
 from fedi.forms import number, person, see_other, sent, text
 from fedi.html import page
-from storage import apps
+from storage import apps, people
 from storage.metadata import Tx
 
 APPS = 100
@@ -31,6 +31,7 @@ async def preferences(request: Request) -> Response:
                 "let_in": apps.let_in(tx, me.id, APPS),
                 "group_lists": lists.wants_group_lists(tx, me.id),
                 "groups_in_home": lists.wants_groups_in_home(tx, me.id),
+                "admin": me.id in people.by_role(tx, "admin"),
             }
 
         known = await site.db.read(read)
