@@ -55,7 +55,6 @@ def read(text: str | bytes, *, source: str | None = None) -> Imported:
         entity = (change.kind, change.key)
         if change.type in ("Retraction", "Tombstone"):
             latest.pop(by_id.get(change.id, entity), None)
-            latest.pop(entity, None)
         else:
             latest[entity] = change
             by_id[change.id] = entity
