@@ -6,23 +6,22 @@ notice and end. Each act writes the agreement and its events, the audit log, how
 """
 
 from dataclasses import replace
-from typing import Any
 
-from federation.agreement import Terms, build, fingerprint, read
+from federation.agreement import Terms, fingerprint, read
 from federation.institution import Found
-from federation.peering import Move, Refusal
-from federation.terms import check
+from federation.peering import Move
 from federation.terms_compared import Row, compare, widens
-from fedi.actions import peer_keys, peer_states, scopes, suspensions
+from fedi.actions import peer_alone, peer_keys, peer_states
 from fedi.actions.own_terms import our_terms
+from fedi.actions.peer_alone import agree_alone, set_stance, set_tier
+from fedi.actions.peer_checked import agreement_row, make, not_blocked, noted, peer_row, reason_given, written
 from fedi.actions.peer_keys import confirm, our_fingerprint
 from fedi.actions.peer_requests import answer_request, requests
 from fedi.actions.peer_states import Act
 from fedi.context import Site
-from fedi.errors import Forbidden, Invalid, NotFound
-from storage import agreements, audit, peers
-from storage.agreements import IN_FORCE, AgreementRow
-from storage.events import note
+from fedi.errors import Invalid
+from storage import agreements, peers
+from storage.agreements import AgreementRow
 from storage.metadata import Tx
 from storage.peers import Peer
 
@@ -52,13 +51,11 @@ __all__ = [
 ]  # fmt: skip
 
 COMMAND_LINE = "command line"
-MAX_REASON = 2_000
-_YEAR = 365 * 86_400_000
 
 
 def compared(tx: Tx, site: Site, agreement_id: int) -> tuple[Row, ...]:
     """An agreement's terms beside those in force with that peer, or else our own. Raises NotFound."""
-    row = _row(tx, agreement_id)
+    row = agreement_row(tx, agreement_id)
     current = agreements.in_force(tx, row.host)
     ours = read(current.document).terms if current is not None and current.id != row.id else our_terms(site)
     return compare(ours, read(row.document).terms)
@@ -77,9 +74,9 @@ def is_confirmed(tx: Tx, host: str) -> bool:
 
 def draft(tx: Tx, site: Site, who: str, found: Found, terms: Terms) -> AgreementRow:
     """Write terms for an institution down without telling it. Raises Invalid or Malformed."""
-    row = _written(tx, site, found, terms, replaces=None)
+    row = written(tx, site, found, terms, replaces=None)
     agreements.insert(tx, replace(row, state="draft"))
-    _note(tx, site, who, "peer.draft", found.host, {"version": row.version, "digest": row.digest})
+    noted(tx, site, who, "peer.draft", found.host, {"version": row.version, "digest": row.digest})
     return replace(row, state="draft")
 
 
@@ -95,15 +92,15 @@ def invite(tx: Tx, site: Site, who: str, found: Found, terms: Terms, *, fingerpr
             f"{f' ({found.software})' if found.software else ''}; agree alone instead: fedi peer agree-alone {found.host}",
             code="not-spoken",
         )
-    peer = _peer(tx, site, found.host)
-    _not_blocked(peer)
+    peer = peer_row(tx, site, found.host)
+    not_blocked(peer)
     _speaker(tx, peer, found)
     if found.key is None:
         raise Invalid(f"{found.host} lists no key for agreements.", code="no-key")
     peer_keys.pin(tx, site, who, peer, found.key, fingerprint, needed=False)
     current = agreements.in_force(tx, found.host)
     replaces = current.iri if current is not None and not peer.one_sided else None
-    return _offer(tx, site, who, _written(tx, site, found, terms, replaces=replaces), "peer.invite", "offered", None)
+    return _offer(tx, site, who, written(tx, site, found, terms, replaces=replaces), "peer.invite", "offered", None)
 
 
 def change(
@@ -129,7 +126,7 @@ def change(
     found = Found(
         host, peer_states.other_party(site, current), None, None, None, peer.software, peer.version, speaks=True
     )
-    row = _written(tx, site, found, terms, replaces=current.iri)
+    row = written(tx, site, found, terms, replaces=current.iri)
     row = replace(row, pause="private" if (tighter if pause is None else pause) else None)
     wider = ", ".join(widens(before, terms))
     text = f"offered new terms{f', wider in: {wider}' if wider else ''}"
@@ -142,14 +139,14 @@ _OPENING = ("visibility", "groups", "personal_data", "media", "erasure_within")
 
 def review(tx: Tx, site: Site, who: str, agreement_id: int) -> AgreementRow:
     """Tell the other side that its offer is being looked at. Raises NotFound or Invalid."""
-    row = _row(tx, agreement_id)
-    _make(
+    row = agreement_row(tx, agreement_id)
+    make(
         tx,
         site,
         row.host,
         Act(who, Move(kind="review", by="ours", offer=row.offer), "is being looked at", audited="peer.review"),
     )
-    return _row(tx, agreement_id)
+    return agreement_row(tx, agreement_id)
 
 
 def sign(tx: Tx, site: Site, who: str, agreement_id: int, *, fingerprint: str | None = None) -> AgreementRow:
@@ -158,9 +155,9 @@ def sign(tx: Tx, site: Site, who: str, agreement_id: int, *, fingerprint: str | 
     The first time `fingerprint` must be that of their key as their admin gave it, by another way than this one, unless a
     followed directory confirms it. Raises NotFound or Invalid, which says what to do.
     """
-    row = _row(tx, agreement_id)
-    peer = _peer(tx, site, row.host)
-    _not_blocked(peer)
+    row = agreement_row(tx, agreement_id)
+    peer = peer_row(tx, site, row.host)
+    not_blocked(peer)
     there = peer_states.other_party(site, row)
     if peer.instance_actor is None:
         raise Invalid(f"Who speaks for {row.host} is being looked up; try again in a minute.", code="not-looked-up")
@@ -183,63 +180,51 @@ def sign(tx: Tx, site: Site, who: str, agreement_id: int, *, fingerprint: str | 
             peer_keys.pin(tx, site, who, peer, multikey, fingerprint, needed=True)
         move = Move(kind="sign", by="ours", offer=row.offer, digest=row.digest, trusted=True)
         act = Act(who, move, "signed", proofs=peer_keys.signed(tx, site, row), audited="peer.sign")
-    _make(tx, site, row.host, act)
-    return _row(tx, agreement_id)
+    make(tx, site, row.host, act)
+    return agreement_row(tx, agreement_id)
 
 
 def refuse(tx: Tx, site: Site, who: str, agreement_id: int, reason: str) -> AgreementRow:
     """Refuse what they offered, with the reason, which they are told. Raises NotFound or Invalid."""
-    row = _row(tx, agreement_id)
+    row = agreement_row(tx, agreement_id)
     move = Move(kind="refuse", by="ours", offer=row.offer)
-    _make(tx, site, row.host, Act(who, move, "refused", reason=_reason(reason), audited="peer.refuse"))
-    return _row(tx, agreement_id)
+    make(tx, site, row.host, Act(who, move, "refused", reason=reason_given(reason), audited="peer.refuse"))
+    return agreement_row(tx, agreement_id)
 
 
 def withdraw(tx: Tx, site: Site, who: str, agreement_id: int) -> AgreementRow:
     """Take back what we offered. Raises NotFound or Invalid."""
-    row = _row(tx, agreement_id)
+    row = agreement_row(tx, agreement_id)
     if row.state == "draft":
         agreements.change(tx, row.id, state="withdrawn", changed_at=site.clock())
-        _note(tx, site, who, "peer.withdraw", row.host, {"version": row.version})
+        noted(tx, site, who, "peer.withdraw", row.host, {"version": row.version})
     else:
         move = Move(kind="withdraw", by="ours", offer=row.offer)
-        _make(tx, site, row.host, Act(who, move, "withdrawn", audited="peer.withdraw"))
-    return _row(tx, agreement_id)
+        make(tx, site, row.host, Act(who, move, "withdrawn", audited="peer.withdraw"))
+    return agreement_row(tx, agreement_id)
 
 
 def suspend(tx: Tx, site: Site, who: str, host: str, reason: str, until: int | None = None) -> None:
     """Stop all that is between us and a peer, at once; nothing is lost, and `resume` brings it back. At `until` (ms; 30 days from
     now at most and by default) it ends for good. Also for a peer that nothing is agreed with. Raises Invalid."""
-    reason = _reason(reason)
-    peer = _peer(tx, site, host)
-    _not_blocked(peer)
+    reason = reason_given(reason)
+    peer = peer_row(tx, site, host)
+    not_blocked(peer)
     if agreements.in_force(tx, host) is None or peer.one_sided:
-        if peer.stance == "suspended":
-            raise Invalid(f"{host} is suspended already.", code="suspended")
-        peers.change(tx, host, reason=reason, suspended_by="ours")
-        suspensions.began(tx, site, host, until)
-        _row_shows(tx, site, who, host, "suspended", "suspend", reason)
-        _note(tx, site, who, "peer.suspend", host, {"reason": reason})
-        scopes.agreement_changed(tx, site, host)
+        peer_alone.suspend(tx, site, who, peer, reason, until)
         return
     act = Act(who, Move(kind="suspend", by="ours"), "suspended", reason=reason, until=until, audited="peer.suspend")
-    _make(tx, site, host, act)
+    make(tx, site, host, act)
 
 
 def resume(tx: Tx, site: Site, who: str, host: str) -> None:
     """End our suspension of a peer: follows are as they were, and what was missed is caught up with. If they suspended us as
     well, it goes on when they resume, too. Raises Invalid."""
-    peer = _peer(tx, site, host)
+    peer = peer_row(tx, site, host)
     if agreements.in_force(tx, host) is None or peer.one_sided:
-        if peer.stance != "suspended":
-            raise Invalid(f"{host} is not suspended.", code="not-suspended")
-        peers.change(tx, host, suspended_by=None, reason=None)
-        suspensions.over(tx, site, host)
-        _row_shows(tx, site, who, host, "active", "resume", None)
-        _note(tx, site, who, "peer.resume", host, {})
-        scopes.agreement_changed(tx, site, host)
+        peer_alone.resume(tx, site, who, peer)
         return
-    _make(tx, site, host, Act(who, Move(kind="resume", by="ours"), "resumed", audited="peer.resume"))
+    make(tx, site, host, Act(who, Move(kind="resume", by="ours"), "resumed", audited="peer.resume"))
 
 
 def notice(tx: Tx, site: Site, who: str, host: str, at: int, reason: str) -> None:
@@ -247,7 +232,7 @@ def notice(tx: Tx, site: Site, who: str, host: str, at: int, reason: str) -> Non
     if at <= site.clock():
         raise Invalid("The time of the end is past; «fedi peer end» ends it now.", code="past")
     move = Move(kind="notice", by="ours", at=at)
-    _make(tx, site, host, Act(who, move, "ends by notice", reason=_reason(reason), audited="peer.notice"))
+    make(tx, site, host, Act(who, move, "ends by notice", reason=reason_given(reason), audited="peer.notice"))
 
 
 def end(tx: Tx, site: Site, who: str, host: str, reason: str) -> None:
@@ -255,79 +240,12 @@ def end(tx: Tx, site: Site, who: str, host: str, reason: str) -> None:
 
     Whoever is no program asks by `fedi.actions.pending`, so that a second admin agrees.
     """
-    reason = _reason(reason)
-    peer = _peer(tx, site, host)
+    reason = reason_given(reason)
+    peer = peer_row(tx, site, host)
     if agreements.in_force(tx, host) is None or peer.one_sided:
-        if peer.stance not in ("agreed", "suspended"):
-            raise Invalid(f"There is nothing agreed with {host}.", code="no-agreement")
-        _row_shows(tx, site, who, host, "ended", "end", reason)
-        peers.change(tx, host, tier="public", one_sided=False, suspended_by=None)
-        suspensions.ended(tx, site, host, "ended")
-        _note(tx, site, who, "peer.end", host, {"reason": reason})
-        scopes.agreement_changed(tx, site, host)
-        note(tx, "policy")
+        peer_alone.end(tx, site, who, peer, reason)
         return
-    _make(tx, site, host, Act(who, Move(kind="end", by="ours"), "ended", reason=reason, audited="peer.end"))
-
-
-def agree_alone(tx: Tx, site: Site, who: str, host: str, terms: Terms) -> AgreementRow:
-    """Agree to terms for a peer whose software knows no agreements (Mastodon, Lemmy): what it would sign we keep by ourselves,
-    and say everywhere that it is one-sided. Raises Invalid when the other side has signed one, or Malformed."""
-    peer = _peer(tx, site, host)
-    _not_blocked(peer)
-    current = agreements.in_force(tx, host)
-    if current is not None and not peer.one_sided:
-        raise Invalid(f"{host} has signed an agreement; «fedi peer change» offers other terms.", code="agreed")
-    if peer.stance == "suspended":
-        raise Invalid(f"{host} is suspended; resume it first.", code="suspended")
-    there = peer.instance_actor or f"https://{host}/"
-    found = Found(host, there, None, None, None, peer.software, peer.version, speaks=False)
-    row = _written(tx, site, found, terms, replaces=current.iri if current is not None else None)
-    now = site.clock()
-    if current is not None:
-        agreements.change(tx, current.id, state="replaced", changed_at=now)
-    row = replace(row, state="active")
-    agreements.insert(tx, row)
-    peer_states.event(tx, site, row, who, "sign", "agreed by us alone: the other side speaks of no agreements")
-    peers.change(
-        tx, host, stance="agreed", one_sided=True, reason=None, tier="agreed" if peer.tier == "public" else peer.tier
-    )
-    suspensions.restored(tx, site, host)
-    if any(one.host == host for one in requests(tx, site)):
-        answer_request(tx, site, who, host, accept=True)
-    _note(tx, site, who, "peer.agree-alone", host, {"version": row.version, "digest": row.digest})
-    scopes.agreement_changed(tx, site, host)
-    note(tx, "policy")
-    return row
-
-
-def set_tier(tx: Tx, site: Site, host: str, tier: str, reason: str) -> None:
-    """How far a peer is trusted, as its probes show: `public`, `agreed` or `members`. Raises Invalid for more than is agreed."""
-    peer = peers.by_host(tx, host)
-    if peer is None or tier not in peers.TIERS:
-        raise Invalid(f"There is no peer {host}, or no tier {tier}.", code="tier")
-    if tier != "public" and "agreed" not in (peer.stance, peer.stance_before):
-        raise Invalid(f"There is no agreement with {host} in force.", code="no-agreement")
-    if peer.tier == tier:
-        return
-    peers.change(tx, host, tier=tier)
-    row = agreements.in_force(tx, host)
-    if row is not None:
-        peer_states.event(tx, site, row, "fedi", "tier", f"tier {peer.tier} -> {tier}: {reason}")
-    _note(tx, site, "fedi", "peer.tier", host, {"before": peer.tier, "tier": tier, "reason": reason[:MAX_REASON]})
-    scopes.agreement_changed(tx, site, host)
-
-
-def set_stance(tx: Tx, site: Site, who: str, host: str, stance: str, reason: str) -> None:
-    """Block or limit a host that nothing is agreed with, or take that back (`none`). Raises Invalid."""
-    if stance not in ("none", "limited", "blocked"):
-        raise Invalid("A host is none, limited or blocked; what is agreed comes by agreements.", code="stance")
-    peer = _peer(tx, site, host)
-    if agreements.in_force(tx, host) is not None and stance != "blocked":
-        raise Invalid(f"There is an agreement with {host}; suspend or end it.", code="agreed")
-    peers.change(tx, host, stance=stance, stance_before=None, reason=_reason(reason) if stance != "none" else None)
-    _note(tx, site, who, "peer.stance", host, {"before": peer.stance, "stance": stance, "reason": reason[:MAX_REASON]})
-    note(tx, "policy")
+    make(tx, site, host, Act(who, Move(kind="end", by="ours"), "ended", reason=reason, audited="peer.end"))
 
 
 def _offer(
@@ -335,64 +253,8 @@ def _offer(
 ) -> AgreementRow:
     row = replace(row, proofs=peer_keys.signed(tx, site, row))
     move = Move(kind="offer", by="ours", offer=row.offer, iri=row.iri, version=peer_states.version_of(site, row))
-    _make(tx, site, row.host, Act(who, move, text, reason=reason, new=row, proofs=row.proofs, audited=audited))
-    return _row(tx, row.id)
-
-
-def _written(tx: Tx, site: Site, found: Found, terms: Terms, *, replaces: str | None) -> AgreementRow:
-    """A row for terms of ours, not signed yet, its version the next with this peer."""
-    if found.instance_actor is None:
-        raise Invalid(f"No actor speaks for {found.host}.", code="not-looked-up")
-    now = site.clock() // 1000 * 1000
-    starts = terms.starts if terms.starts is not None else now
-    terms = check(replace(terms, starts=starts, ends=terms.ends if terms.ends is not None else starts + _YEAR))
-    if terms.ends is not None and terms.ends <= site.clock():
-        raise Invalid("ends: these terms are over already.", code="over")
-    number = max((row.version for row in agreements.of_host(tx, found.host)), default=0) + 1
-    made = site.new_id()
-    document = build(
-        iri=site.iri(f"/peering/agreements/{made}/v{number}"),
-        version=number,
-        parties=(site.instance_iri, found.instance_actor),
-        terms=terms,
-        replaces=replaces,
-    )
-    row = peer_states.row_of(
-        site, found.host, site.iri(f"/peering/offers/{made}"), read(document), ours=True, pause=None
-    )
-    return replace(row, id=made)
-
-
-def _make(tx: Tx, site: Site, host: str, act: Act) -> None:
-    refusal = peer_states.make(tx, site, host, act)
-    if refusal is not None:
-        raise _problem(refusal)
-
-
-def _problem(refusal: Refusal) -> Invalid:
-    return Invalid(f"{refusal.text[:1].upper()}{refusal.text[1:]}.", code=refusal.code)
-
-
-def _row(tx: Tx, agreement_id: int) -> AgreementRow:
-    row = agreements.by_id(tx, agreement_id) if 0 < agreement_id < 2**63 else None
-    if row is None:
-        raise NotFound("There is no such agreement.")
-    return row
-
-
-def _peer(tx: Tx, site: Site, host: str) -> Peer:
-    peers.meet(tx, host, site.clock())
-    found = peers.by_host(tx, host)
-    if found is None:
-        raise NotFound(f"There is no peer {host}.")
-    return found
-
-
-def _not_blocked(peer: Peer) -> None:
-    if peer.stance == "blocked":
-        raise Forbidden(
-            f"{peer.host} is blocked here; «fedi peer unblock {peer.host}» takes that back.", code="blocked"
-        )
+    make(tx, site, row.host, Act(who, move, text, reason=reason, new=row, proofs=row.proofs, audited=audited))
+    return agreement_row(tx, row.id)
 
 
 def _speaker(tx: Tx, peer: Peer, found: Found) -> None:
@@ -405,22 +267,3 @@ def _speaker(tx: Tx, peer: Peer, found: Found) -> None:
                 code="wrong-party",
             )
     peers.change(tx, peer.host, instance_actor=found.instance_actor)
-
-
-def _row_shows(tx: Tx, site: Site, who: str, host: str, state: str, kind: str, reason: str | None) -> None:
-    """The state of what we agreed to alone, if there is such a row."""
-    row = agreements.in_force(tx, host)
-    if row is not None and row.state in IN_FORCE:
-        agreements.change(tx, row.id, state=state, reason=reason, changed_at=site.clock())
-        peer_states.event(tx, site, row, who, kind, reason or kind)
-
-
-def _reason(text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise Invalid("Give a reason: the other side, and whoever looks later, will want to know.", code="reason")
-    return text[:MAX_REASON]
-
-
-def _note(tx: Tx, site: Site, who: str, action: str, host: str, body: dict[str, Any]) -> None:
-    audit.add(tx, site.new_id(), site.clock(), who, action, host, body)
