@@ -45,9 +45,12 @@ def due_to(tx: Tx, host: str, after: int, limit: int) -> list[Sent]:
 
 
 def backlog(tx: Tx, host: str) -> int:
-    """How many rows of the log still wait for this host."""
+    """How many rows of the log still wait for this host, also those that were passed over (`storage.links.keep`)."""
     known = by_host(tx, host)
-    return 0 if known is None else len(due_to(tx, host, known.cursor, 10_000))
+    if known is None:
+        return 0
+    start = known.cursor if known.kept_from is None else min(known.cursor, known.kept_from)
+    return len(due_to(tx, host, start, 10_000))
 
 
 _NOT_LEFT_OUT = or_(audiences.c.but_not.is_(None), audiences.c.but_not != follows.c.follower_id)

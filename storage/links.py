@@ -266,6 +266,11 @@ def release(tx: Tx, host: str, now: int) -> bool:
     return found > 0
 
 
+def keeping(tx: Tx) -> list[str]:
+    """The hosts for which rows were passed over and wait."""
+    return list(tx.scalars(select(links.c.host).where(links.c.kept_from.isnot(None)).order_by(links.c.host)))
+
+
 def forget_kept(tx: Tx, host: str) -> None:
     """Give up what was passed over: it is not to be sent any more."""
     tx.execute(update(links).where(links.c.host == host).values(kept=None, kept_from=None))

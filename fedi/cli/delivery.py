@@ -151,7 +151,7 @@ def drop(which: Which, config: ConfigPath = None) -> None:
 
 
 def _wants_care(link: "Link") -> bool:
-    return link.wanted > link.cursor or link.failures > 0 or link.state != "open"
+    return link.wanted > link.cursor or link.failures > 0 or link.state != "open" or link.kept_from is not None
 
 
 def _link_to(tx: "Tx", host: str) -> "Link":
@@ -177,6 +177,7 @@ def _link(link: "Link", waiting: int) -> dict[str, Any]:
         "host": link.host,
         "state": link.state,
         "waiting": waiting,
+        "waits_until_resumed": link.kept_from is not None,
         "failures": link.failures,
         "failing_since": timestamp(link.failing_since),
         "next_attempt": timestamp(link.next_attempt_at) if link.failures else None,

@@ -16,7 +16,8 @@ from federation.hosts import same_origin
 from federation.sequence import closed, missing
 from federation.signatures.verify import authentic_within
 from federation.synchronisation import digest_of
-from fedi import fetching
+from fedi import fetching, health
+from fedi.actions import peers as peer_actions
 from fedi.actions import suspensions
 from fedi.context import Site
 from fedi.health import OVERTAKEN, arrived
@@ -33,8 +34,9 @@ QUESTIONS = 5
 """Ranges of missing numbers that are asked for in one job."""
 ITEMS = 500
 GROUPS = 100
-AHEAD = 1_000
-"""A peer that says that it heard so many numbers more than were given heard them before we were restored from a backup."""
+AHEAD = 64
+"""A peer that says that it heard so many numbers more than were given, which is more than can be under way, heard them before
+we were restored from a backup."""
 _MINUTE = 60_000
 _TEXT = 2_000
 
@@ -44,6 +46,7 @@ async def peerings(site: Site, payload: dict[str, Any]) -> None:
     over, asked = await site.db.read(lambda tx: (_run_out(tx, site), _speaking(tx)))
     for host in over:
         await site.db.write(partial(_end, site=site, host=host))
+    await site.db.write(lambda tx: _let_go(tx, site))
     now = site.clock()
 
     def ask(tx: Tx) -> None:
@@ -75,12 +78,20 @@ def _end(tx: Tx, site: Site, host: str) -> None:
     if peer is None or peer.stance != "suspended":
         return  # it was resumed meanwhile
     if agreements.in_force(tx, host) is not None:
-        from fedi.actions import peers as peer_actions
-
         peer_actions.end(tx, site, "fedi", host, "it was suspended and not resumed in time")
     peer = peers.by_host(tx, host)
     if peer is not None and peer.stance == "suspended":
         suspensions.ended(tx, site, host, "expired")
+
+
+def _let_go(tx: Tx, site: Site) -> None:
+    """What waits for a host that it need not wait for any more, as an admin changed how we stand to it, is sent or given up."""
+    hosts = links.keeping(tx)
+    for host, peer in peers.by_hosts(tx, hosts).items():
+        if peer.stance == "blocked":
+            links.forget_kept(tx, host)
+        elif peer.stance != "suspended" and not peer.paused:
+            links.release(tx, host, site.clock())
 
 
 async def status(site: Site, payload: dict[str, Any]) -> None:
@@ -95,6 +106,9 @@ async def status(site: Site, payload: dict[str, Any]) -> None:
     await _missed(site, host, origin)
     for group, told in _groups(found, origin):
         await site.db.write(partial(_compare, site=site, group_iri=group, told=told))
+    well = await site.db.read(lambda tx: health.of_peer(tx, site, host))
+    if well is not None and well.colour == "red":
+        log.warning("the peering with %s: %s", host, "; ".join(well.words))
 
 
 def _keep(tx: Tx, site: Site, peer: Peer, link: Link | None, found: Json) -> None:
@@ -108,7 +122,7 @@ def _keep(tx: Tx, site: Site, peer: Peer, link: Link | None, found: Json) -> Non
         after = links.by_host(tx, peer.host)
         if after is not None and last["seq"] > after.sequence + AHEAD:
             log.warning("%s heard %d numbers of %d: they begin anew", peer.host, last["seq"], after.sequence)
-            links.new_epoch(tx, peer.host, now // _MINUTE)
+            links.new_epoch(tx, peer.host, max(now // _MINUTE, epoch + 1))
     peers.change(tx, peer.host, status=said, status_at=now)
 
 

@@ -339,3 +339,36 @@ async def test_who_ends_what_is_suspended_is_heard(two: Two) -> None:
         peer = instance.read(lambda tx, host=host: peers.by_host(tx, host))  # type: ignore[misc]  # a lambda with a default
         assert peer is not None
         assert (peer.stance, peer.tier) == ("blocked", "public")
+
+
+async def test_who_was_restored_from_a_backup_begins_a_new_epoch(three: Three) -> None:
+    """Alpha gave 200 numbers that it has forgotten: nobody takes what it says next for what was said then."""
+    alpha, beta, _ = three.all
+    ada, _ = await friends(three)
+    publish(alpha, ada, "one")
+    await settle(alpha, beta)
+    before = link(alpha, "beta.example")
+    heard = Heard("alpha.example", before.epoch, before.sequence + 200, 0, [])
+    beta.write(lambda tx: sequences.save_heard(tx, heard))
+    await ask(alpha, "beta.example")
+    publish(alpha, ada, "two")
+    await settle(alpha, beta)
+    now = link(alpha, "beta.example")
+    assert now.epoch > before.epoch
+    assert now.sequence == 1
+    after = beta.read(lambda tx: sequences.heard(tx, "alpha.example"))
+    assert after is not None
+    assert (after.epoch, after.last, after.gaps) == (now.epoch, 1, [])
+
+
+async def test_what_waits_is_let_go_when_an_admin_says_otherwise(three: Three) -> None:
+    """However the stance was changed, nothing is kept for ever."""
+    alpha, beta, _ = three.all
+    ada, _ = await friends(three)
+    suspend(alpha, "beta.example")
+    post = publish(alpha, ada, "kept")
+    await settle(alpha, beta)
+    alpha.write(lambda tx: peers.change(tx, "beta.example", stance="none"))
+    await worker_jobs.KINDS["peerings"](alpha.site, {})
+    await settle(alpha, beta)
+    assert beta.has(post.iri)
