@@ -24,7 +24,7 @@ from federation.peering import is_peering
 from federation.vocabulary.actor import ActorDocument
 from federation.vocabulary.note import PostDocument
 from fedi.context import Site
-from storage import actors, agreements, follows, group_scopes, peers, posts
+from storage import actors, agreements, follows, group_scopes, groups, peers, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.outbox import Sent
@@ -42,6 +42,8 @@ _READ = 4 * TEXT
 _BLOCKS = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|blockquote|pre|hr|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAGS = re.compile(r"<[^<>]*>")
 _LINKS = re.compile(r"https?://([^\s/?#\"'<>\\:@]{1,253})", re.IGNORECASE)
+_ABOUT_POSTS = frozenset({"Create", "Update", "Announce"})
+"""Types of activities that bring a post, or show one."""
 _AFFILIATED = frozenset({"Student", "Faculty", "Staff", "Alum"})
 _MEMBERS = frozenset({"student", "faculty", "staff"})
 _STRICTNESS = {"none": 0, "agreed": 0, "limited": 1, "suspended": 2, "blocked": 3}
@@ -90,6 +92,7 @@ class Known:
         self._groups = site.config.origin + "/groups/"
         self._standings: dict[str, Standing] = {}
         self._scopes: dict[str, str | None] = {}
+        self._readers: dict[str, str] = {}
 
     def standing(self, host: str) -> Standing:
         """How we stand to a host."""
@@ -136,6 +139,25 @@ class Known:
             scope = group_scopes.of_group(self.tx, row.id) if row is not None else None
             self._scopes[group] = None if row is None else "public" if scope is None else scope.mode
         return self._scopes[group]
+
+    def visibility(self, activity: str, audience: Audience, author: Actor | None, group: str | None) -> str | None:
+        """For whom a post is that an activity of this type is about, from whom it is addressed to; in a group that not everyone
+        may read it is for whom that group is. None of what carries no post."""
+        if activity not in _ABOUT_POSTS:
+            return None
+        found = visibility_of(audience, author.followers if author is not None else None)
+        if found == "direct" and group is not None and any(one.startswith(group) for one in audience.everyone):
+            see = self._see(group)
+            return found if see == "public" else see
+        return found
+
+    def _see(self, group: str) -> str:
+        """Who may read a group; of one that is not known the fewest."""
+        if group not in self._readers:
+            row = actors.by_iri(self.tx, group)
+            found = groups.by_id(self.tx, row.id) if row is not None else None
+            self._readers[group] = found.see if found is not None else "members"
+        return self._readers[group]
 
     # What is decided about.
 
@@ -223,7 +245,7 @@ class Known:
             media_types=said.media_types,
             media_bytes=said.media_bytes,
             language=said.language,
-            visibility=_visibility(audience, by, group),
+            visibility=self.visibility(activity.type, audience, by, group),
             sensitive=said.sensitive,
             reply=said.reply,
             size=len(activity.raw),
@@ -235,8 +257,7 @@ class Known:
         been published to us now. It is the same question, so that no other way leads in."""
         host = announcer.host if announcer is not None else author.host
         here = self.standing(host)
-        groups = document.groups
-        group = announcer.iri if announcer is not None else self.local_group(groups)
+        group = announcer.iri if announcer is not None else self.local_group(document.groups)
         open_ = document.audience.public_in is not None
         types = tuple(dict.fromkeys(one["media_type"] for one in document.attachments if one.get("media_type")))
         return Facts(
@@ -269,7 +290,7 @@ class Known:
             media=len(document.attachments),
             media_types=types[:_MOST],
             language=document.language,
-            visibility=_visibility(document.audience, author, group),
+            visibility=self.visibility("Create", document.audience, author, group),
             sensitive=document.sensitive,
             reply=document.in_reply_to is not None,
             size=len(document.content),
@@ -356,7 +377,7 @@ class Known:
             media_types=said.media_types,
             media_bytes=said.media_bytes,
             language=said.language,
-            visibility=post.visibility if post is not None else _visibility(audience, signer, group),
+            visibility=post.visibility if post is not None else self.visibility(row.type, audience, signer, group),
             sensitive=said.sensitive,
             reply=said.reply,
             size=len(row.body),
@@ -455,13 +476,6 @@ def _affiliation(actor: Actor | None) -> tuple[str, ...]:
         return ()
     found = str(name).lower()
     return (found, "member") if found in _MEMBERS else (found,)
-
-
-def _visibility(audience: Audience, author: Actor | None, group: str | None) -> str:
-    found = visibility_of(audience, author.followers if author is not None else None)
-    if found == "direct" and group is not None and any(one.startswith(group) for one in audience.everyone):
-        return "members"
-    return found
 
 
 def _said(thing: dict[str, Any], *, open_: bool) -> _Said:

@@ -24,6 +24,7 @@ NOT_AUTHORIZED = "https://w3id.org/fep/c180#actor-not-authorized"
 """The type of FEP-c180 for «who acts may not»."""
 OFTEN = (20, 60)
 """Rejects that one peer is sent: so many a minute, so many at once."""
+FOLLOWS = ("Follow", "Join")
 _TEXT = 500
 
 
@@ -52,10 +53,15 @@ def tell(tx: Tx, site: Site, judged: Judged) -> None:
     if not site.refusals.allow(f"told {facts.host}", *OFTEN, facts.at):
         return
     ours, theirs = actors.by_iri(tx, site.instance_iri), _addressee(tx, facts)
-    if ours is None or theirs is None:
+    refused: dict[str, Any] = {"id": facts.activity_id, "type": facts.activity, "actor": facts.actor}
+    if facts.activity in FOLLOWS:
+        # It is answered as any Follow is, or whoever asked would wait for ever.
+        ours = actors.by_iri(tx, facts.object_id or "")
+        theirs = actors.by_iri(tx, facts.actor or "")
+        refused["object"] = facts.object_id
+    if ours is None or not ours.local or theirs is None or theirs.local:
         return
     said: dict[str, Any] = {"summary": decision.text[:_TEXT], "peer:problem": problem(site, decision)}
-    refused = {"id": facts.activity_id, "type": facts.activity, "actor": facts.actor}
     sending.send(
         tx,
         site,
@@ -86,7 +92,7 @@ def heard(tx: Tx, site: Site, received: Authentic, by: Actor) -> bool:
     False when the Reject is about nothing that was sent."""
     named = wire.first_id(received.activity.object)
     row = outbox.by_activity(tx, named) if named is not None and site.is_local(named) else None
-    if row is None or row.type in ("Follow", "Join", "QuoteRequest", "Offer"):
+    if row is None or row.type in (*FOLLOWS, "QuoteRequest", "Offer"):
         return False
     peer = peers.by_host(tx, by.host)
     # Only an institution speaks for its policy: a person there who rejects something speaks for themselves.

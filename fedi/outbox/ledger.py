@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
 
-from federation.delivery import LinkState
+from federation.delivery import POLICY, LinkState
 from federation.pausing import Pause
 from federation.policy import Decision, Verdict
 from fedi import policy
 from fedi.actions import envelopes
 from fedi.actions import follows as follow_actions
+from fedi.actions.refusing import FOLLOWS
 from fedi.context import Site
 from fedi.outbox import numbering
 from fedi.outbox.fanout import Parcel, Turn
@@ -212,6 +213,10 @@ def _written(tx: Tx, site: Site, entry: Entry, now: int) -> Link:
 def _keep_trouble(tx: Tx, site: Site, host: str, parcel: Parcel, inbox: str, kind: str, reason: str, now: int) -> None:
     row = parcel.row
     troubles.add(tx, Trouble(site.new_id(), host, inbox, row.position, row.activity_id, kind, reason, now))
+    if kind == "refused" and reason.startswith(POLICY) and row.type in FOLLOWS:
+        follow = follows.by_iri(tx, row.activity_id)
+        if follow is not None:  # nobody will answer it
+            follow_actions.rejected(tx, site, follow)
     if parcel.judged is not None and policy.refuses(parcel.judged.decision):
         policy.keep_judged(tx, site, parcel.judged)
         return

@@ -2,23 +2,28 @@
 what is told to whom; and that what was kept of a decision gives the same decision again."""
 
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from federation.envelopes import unpacked_facts
-from federation.policy import decide
+from federation.envelopes import unpacked, unpacked_facts
+from federation.facts import Facts
+from federation.policy import Decision, Verdict, decide
 from federation.signatures.sign import sign_get
 from fedi import fetching, policy
-from fedi.actions import held, policies, posts
+from fedi.actions import follows, held, policies, posts, refusing
 from fedi.actions.posts import Draft
 from fedi.errors import NotFound
+from fedi.policy import Judged
 from fedi.visibility import NOBODY, may_see
 from storage import envelopes as chunks
+from storage import follows as follow_rows
 from storage import links, outbox, peers, received, troubles
 from storage.metadata import Tx
+from tests.conftest import Databases
 from tests.policies import PUBLIC, Scene, apply, made, rule
-from tests.world import Instance, Peer, World, call, settle
+from tests.world import Instance, Peer, World, call, close, instance, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +38,6 @@ def kept(scene: Scene) -> list[tuple[str, str, str]]:
     """(direction, verdict, code) of all that has an envelope."""
 
     def unit(tx: Tx) -> list[tuple[str, str, str]]:
-        from federation.envelopes import unpacked
-
         return [
             (one.facts.direction, one.verdict, one.code)
             for row in chunks.around(tx, 0, 1 << 50)
@@ -89,8 +92,6 @@ async def follow_group(scene: Scene, world: World) -> tuple[Peer, str]:
     forum = Peer(world, "forum.example", "lemmy")
     group = forum.actor("club", "Group")
     found = await fetching.actor(scene.alpha.site, group)
-    from fedi.actions import follows
-
     scene.alpha.write(lambda tx: follows.follow(tx, scene.alpha.site, scene.ada, found))
     await settle(scene.alpha)
     await forum.send(scene.alpha, forum.activity("Accept", group, forum.got("Follow")[-1]))
@@ -326,3 +327,37 @@ async def test_every_decision_has_an_envelope_and_a_new_version_counts_at_once(s
     assert not alpha.has(await scene.publish(scene.other, scene.eve, "late"))
     alpha.write(lambda tx: policies.rollback(tx, alpha.site, "ada", 0, "back"))
     assert alpha.has(await scene.publish(scene.other, scene.eve, "later"))
+
+
+async def test_a_follow_that_the_other_policy_refuses_does_not_wait_for_ever(
+    world: World, alpha: Instance, databases: Databases, tmp_path: Path
+) -> None:
+    url = databases.new("sqlite")
+    beta = await instance(world, "beta.example", url, tmp_path)
+    ada, bea = alpha.person("ada"), beta.person("bea")
+    apply(
+        beta,
+        rule('"reject"', 'peer = "alpha.example", activity = "Follow"', 'reason = { code = "no", text = "Not yet" }'),
+    )
+    there = await fetching.actor(alpha.site, bea.iri)
+    alpha.write(lambda tx: follows.follow(tx, alpha.site, ada, there))
+    await settle(alpha, beta)
+    assert alpha.read(lambda tx: follow_rows.find(tx, ada.id, there.id)) is None
+    assert [one.reason for one in alpha.read(lambda tx: troubles.newest(tx, 5))] == ["policy: Not yet"]
+    await close(beta)
+    databases.drop(url)
+
+
+async def test_a_follow_that_is_refused_late_is_answered_as_any(scene: Scene) -> None:
+    alpha = scene.alpha
+    alpha.write(lambda tx: peers.change(tx, "peer.example", stance="agreed"))
+    facts = Facts(
+        at=alpha.site.clock(), direction="in", host="peer.example", activity="Follow", stance="agreed",
+        activity_id="https://peer.example/follows/1", actor=scene.bob, object_id=scene.ada.iri,
+    )  # fmt: skip
+    judged = Judged(facts, Decision(Verdict.REJECT, "scope", "not this group"))
+    alpha.write(lambda tx: refusing.tell(tx, alpha.site, judged))
+    await settle(alpha)
+    told = scene.peer.got("Reject")[-1]
+    assert (told["actor"], told["summary"]) == (scene.ada.iri, "not this group")
+    assert told["object"] == {"id": facts.activity_id, "type": "Follow", "actor": scene.bob, "object": scene.ada.iri}
