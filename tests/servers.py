@@ -130,7 +130,7 @@ class Server:
         assert done.returncode == 0, f"fedi {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def person(self, name: str, **values: Any) -> str:
+    def person(self, name: str, scopes: str = SCOPES, **values: Any) -> str:
         """A new person, who logs in with `NAME-password`; an access token as `fedi token` makes it comes back."""
         token = secrets.token_urlsafe(32)
 
@@ -139,7 +139,7 @@ class Server:
         def unit(tx: Tx, site: Site) -> None:
             mail = f"{name}@example.edu"
             person = people.register(tx, site, username=name, email=mail, password_hash=password, **values)
-            app = App(site.new_id(), token[:16], token[16:], "Tests", None, [], SCOPES, site.clock())
+            app = App(site.new_id(), token[:16], token[16:], "Tests", None, [], scopes, site.clock())
             apps.insert_app(tx, app)
             apps.insert_token(
                 tx, Token(site.new_id(), hashed(token), app.id, person.id, app.scopes, app.created_at, None, None)

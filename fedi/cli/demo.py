@@ -27,6 +27,7 @@ from fedi.cli import postgres
 from fedi.cli.campus import UNIVERSITIES, University
 from fedi.cli.console import CommandError, print_rows
 from fedi.cli.filling import Account, fill
+from fedi.cli.partners import agree, set_policies
 
 FOLDER = Path(".demo")
 _SCOPES = "read write follow push"
@@ -130,7 +131,13 @@ def _start(port: int, database: str) -> dict[str, Any]:
         for person in each["people"]
     }
     by_name = {instance.university.name: instance for instance in instances}
-    fill(accounts, lambda university, *words: _fedi(by_name[university], *words), _say)
+
+    def command(university: str, *words: str) -> str:
+        return _fedi(by_name[university], *words)
+
+    set_policies({name: one.university.people[0].username for name, one in by_name.items()}, command)
+    agree({name: one.url for name, one in by_name.items()}, command, _say)
+    fill(accounts, command, _say)
     known = {"database": database, "instances": described}
     written = FOLDER / "demo.json.new"
     written.write_text(json.dumps(known, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -79,7 +79,7 @@ class Account:
                     moderator.ask("POST", f"/api/v1/follow_requests/{asker['id']}/authorize", {})
             return self.ask("GET", f"/api/v1/accounts/relationships?id[]={account}")[0]["following"] or None
 
-        _until(f"{self.handle} follows {handle}", look)
+        until(f"{self.handle} follows {handle}", look)
 
     def find(self, handle: str) -> str:
         """The id that this university gives to an account."""
@@ -89,7 +89,7 @@ class Account:
             wanted = (handle, handle.partition("@")[0])  # who is of the same university has no host in `acct`
             return next((each["id"] for each in found if each["acct"] in wanted), None)
 
-        return _until(f"{self.handle} finds {handle}", look)
+        return until(f"{self.handle} finds {handle}", look)
 
     def post(self, text: str, **values: Any) -> tuple[str, str]:
         """Publish, with further `values` of the client API; the URIs of the status and of what it answers come back.
@@ -141,7 +141,7 @@ class Account:
             context = self.ask("GET", f"/api/v1/statuses/{first}/context")
             return next((each["id"] for each in context["descendants"] if each["uri"] == uri), None)
 
-        return _until(f"{uri} reaches {self.handle}", look)
+        return until(f"{uri} reaches {self.handle}", look)
 
 
 def fill(accounts: dict[str, Account], command: Callable[..., str], say: Callable[[str], None]) -> None:
@@ -250,10 +250,10 @@ def _join(command: Callable[..., str], handle: Callable[[str], str], first: str,
         command(university, "twin", verb, name, handle(other))
 
     run("offer", first, second)
-    _until(f"{second} is asked to be a twin", lambda: state(second, first) == "asked" or None)
+    until(f"{second} is asked to be a twin", lambda: state(second, first) == "asked" or None)
     run("accept", second, first)
     for of, other in ((first, second), (second, first)):
-        _until(f"{of} and {other} are twins", lambda of=of, other=other: state(of, other) == "joined" or None)  # type: ignore[misc]
+        until(f"{of} and {other} are twins", lambda of=of, other=other: state(of, other) == "joined" or None)  # type: ignore[misc]
 
 
 def _members(group: str) -> Iterator[str]:
@@ -265,7 +265,7 @@ def _members(group: str) -> Iterator[str]:
                 yield from circle.members
 
 
-def _until(what: str, look: Callable[[], T | None]) -> T:
+def until(what: str, look: Callable[[], T | None]) -> T:
     """What `look` finds, as soon as it does. Raises CommandError when it takes too long."""
     end = time.monotonic() + _PATIENCE
     pause = 0.05

@@ -136,6 +136,21 @@ def test_it_shows_polls_pins_quotes_articles_and_twins(demo: tuple[Path, dict[st
     assert [row["state"] for row in json.loads(listed.stdout)] == ["joined"]
 
 
+def test_the_universities_have_agreements_and_each_decision_is_made_again_the_same(
+    demo: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, known = demo
+    for each in known["instances"]:
+        listed = json.loads(fedi(folder, "peer", "list", "--json", "--config", each["config"]).stdout)
+        assert [row["tier"] for row in listed] == ["members", "members"]
+        assert not any(row["one_sided"] for row in listed)
+        done = fedi(folder, "policy", "verify", "--last", "10000", "--json", "--config", each["config"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        checked = json.loads(done.stdout)["envelopes"]
+        assert checked["checked"] > 100
+        assert checked["same"] == checked["checked"]
+
+
 def test_a_second_demo_in_the_folder_is_refused_and_stop_ends_it(demo: tuple[Path, dict[str, Any]]) -> None:
     folder, known = demo
     again = fedi(folder, "demo", "--detach", DEMO_PORT=str(three_free_ports()))
