@@ -138,9 +138,10 @@ def _draft(change: _Change, entries: Entries, origin: str) -> list[Draft]:
         then = tuple(dict.fromkeys(_FILTERS[name] for name in names if name in _FILTERS)) or then
     labels = ", ".join(one.rstrip("/").rpartition("/")[2][:60] for one in change.labels[:5])
     said = f"{'an advisory' if advises else 'recommended'} by {origin}" + (f" ({labels})" if labels else "")
+    if change.id:
+        said = f"{said[: 490 - len(change.id[:300])]}, {change.id[:300]}"
     id = f"fires-{hashlib.sha256(f'{origin} {change.kind} {change.key}'.encode()).hexdigest()[:12]}"
-    provenance = f"fires:{change.id or origin}"
-    return [Draft(id, when, then, "advised", said[:500], provenance, observe=advises)]
+    return [Draft(id, when, then, "advised", said[:500], f"fires:{origin}", observe=advises)]
 
 
 def _text(data: Any, *names: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from federation.policy_conditions import Terms
 from federation.policy_document import Document, Invalid, Problem
-from federation.policy_drafts import Draft, Entries, Imported, bounded, finish
+from federation.policy_drafts import Draft, Entries, Imported, bounded, finish, named
 from federation.policy_rules import Rule, Verdict
 
 HEADERS = ("#domain", "#severity", "#reject_media", "#reject_reports", "#public_comment", "#obfuscate")
@@ -52,7 +52,7 @@ def read(text: str | bytes, *, source: str = "list", allow: bool = False) -> Imp
     hosts = sorted({host for group in found.groups.values() for host in group})
     if not hosts:
         raise Invalid((Problem(1, "a list of allowed domains without a domain", "it would shut everybody out"),))
-    only = Draft("list-allow", {"outside": hosts}, "reject", "not-allowed", _ALLOW_TEXT, source)
+    only = Draft(named("allow", source), {"outside": hosts}, "reject", "not-allowed", _ALLOW_TEXT, source)
     return finish([only], found.problems, entries, title)
 
 

@@ -1,6 +1,7 @@
 """Rules that are made from other servers' lists, written as a policy document that an admin looks through before it counts."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ MAX_BYTES = 5_000_000
 """Of a list that is read."""
 MAX_ENTRIES = 50_000
 _PROBLEMS = 200
+_NO_ID = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Entries:
         """A rule for each thing that is to be done and each reason for it; ids stay the same when the list grows."""
         made = []
         for (then, comment, observe), hosts in sorted(self.groups.items()):
-            id = "-".join((prefix, *then))
+            id = "-".join((named(prefix, self.source), *then))
             if comment:
                 id += "-" + hashlib.sha256(comment.encode()).hexdigest()[:8]
             observed = f"observe-{id}" if observe else id
@@ -90,6 +92,14 @@ class Entries:
                 Draft(observed[:100], {"peer": sorted(hosts)}, then, code, reason, self.source, observe=observe)
             )
         return made
+
+
+def named(prefix: str, source: str) -> str:
+    """How the ids of a source's rules begin: two lists must not give one id twice."""
+    slug = _NO_ID.sub("-", source.removeprefix("https://")).strip("-.")[:30]
+    if slug != source:
+        slug += "-" + hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()[:6]
+    return f"{prefix}-{slug.lstrip('-')}"
 
 
 def bounded(text: str | bytes) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from federation.policy_document import Invalid, Problem
-from federation.policy_drafts import Draft, Entries, Imported, bounded, finish
+from federation.policy_drafts import Draft, Entries, Imported, bounded, finish, named
 
 _COMING = ["in", "fetch", "announce", "show"]
 """SimplePolicy is asked about what comes in, in whatever way; it sends to everybody."""
@@ -80,7 +80,17 @@ def _drafts(action: str, entries: Entries) -> list[Draft]:
         ]
     if action == "reject_deletes":
         when: dict[str, Any] = {"peer": hosts, "activity": "Delete", "direction": "in"}
-        return [Draft("simple-reject-deletes", when, "reject", "deletes", _TEXTS[action], source, priority=2)]
+        return [
+            Draft(
+                f"{named('simple', source)}-reject-deletes",
+                when,
+                "reject",
+                "deletes",
+                _TEXTS[action],
+                source,
+                priority=2,
+            )
+        ]
     made = [
         Draft(one.id, {**one.when, "direction": _COMING}, one.then, "rejected", one.text, source)
         for one in entries.drafts("simple", "rejected", _TEXTS[action])
@@ -91,7 +101,7 @@ def _drafts(action: str, entries: Entries) -> list[Draft]:
 def _deletes(who: dict[str, Any], source: str) -> Draft:
     """SimplePolicy takes deletions also from whom it refuses: what came before can be deleted."""
     when = {**who, "activity": "Delete", "direction": "in"}
-    id = "simple-deletes-of-" + ("others" if "outside" in who else "rejected")
+    id = f"{named('simple', source)}-deletes-of-" + ("others" if "outside" in who else "rejected")
     return Draft(id, when, "accept", "deletes", "what came before may be deleted", source, priority=1)
 
 
