@@ -81,7 +81,8 @@ def entry_visible_to(viewer: Viewer) -> ColumnElement[bool]:
             follows.c.follower_id == viewer.person_id, follows.c.state == "accepted"
         )
         private += [boosts.c.actor_id != viewer.person_id, boosts.c.actor_id.not_in(followed)]
-    return and_(post, or_(~entries.c.boost, ~exists(select(boosts.c.id).where(*private))))
+    closed = exists(_HIDDEN.join(actors, actors.c.host == peers.c.host).where(actors.c.id == entries.c.actor_id))
+    return and_(post, or_(~entries.c.boost, and_(~exists(select(boosts.c.id).where(*private)), ~closed)))
 
 
 def _condition(person: Any, host: Any, asker: Any = None) -> ColumnElement[bool]:
@@ -354,11 +355,29 @@ def _is_member(tx: Tx, group_id: int, who: ColumnElement[bool]) -> bool:
     return tx.scalar(query.limit(1)) is not None
 
 
+_SHUT = (
+    select(actors.c.id)
+    .join(peers, peers.c.host == actors.c.host)
+    .where(
+        actors.c.id.in_(bindparam("ids", type_=Id(), expanding=True)),
+        ~actors.c.local,
+        or_(peers.c.stance.in_(CLOSED), peers.c.hidden),
+    )
+)
+"""Those of some actors that are of a closed host."""
+
+
 def unseen_boosts(tx: Tx, viewer: Viewer, several: Iterable[Boost]) -> frozenset[int]:
-    """Which of these boosts (ids) `viewer` may not see: those for followers are for followers, and who boosted."""
+    """Which of these boosts (ids) `viewer` may not see: those for followers are for followers, and who boosted; those of
+    closed hosts, also of their groups, are for nobody."""
+    several = list(several)
+    if not several:
+        return frozenset()
+    shut = {row[0] for row in rows(tx, _SHUT, {"ids": list({one.actor_id for one in several})})}
+    unseen = frozenset(one.id for one in several if one.actor_id in shut)
     private = [one for one in several if one.visibility == "followers" and one.actor_id != viewer.person_id]
     if not private:
-        return frozenset()
+        return unseen
     followed: set[int] = set()
     if viewer.person_id is not None:
         mine = select(follows.c.target_id).where(
@@ -367,4 +386,4 @@ def unseen_boosts(tx: Tx, viewer: Viewer, several: Iterable[Boost]) -> frozenset
             follows.c.target_id.in_({one.actor_id for one in private}),
         )
         followed.update(tx.scalars(mine))
-    return frozenset(one.id for one in private if one.actor_id not in followed)
+    return unseen | {one.id for one in private if one.actor_id not in followed}

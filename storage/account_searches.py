@@ -65,7 +65,8 @@ def accounts(
             memberships.c.state == "accepted",
         )
     )
-    blocked = exists(select(peers.c.host).where(peers.c.host == actors.c.host, peers.c.stance == "blocked"))
+    closed = peers.c.stance.in_(("suspended", "blocked"))
+    blocked = exists(select(peers.c.host).where(peers.c.host == actors.c.host, closed))
     query = select(*columns(actors, Actor)).where(
         actors.c.id.in_(_candidates(username if at else words, searcher)),
         actors.c.state == "active",

@@ -35,7 +35,7 @@ class Candidate:
 
 def findable() -> ColumnElement[bool]:
     """The condition on `actors` of those who want to be found (`discoverable`), and may be."""
-    limited = select(peers.c.host).where(peers.c.stance.in_(("limited", "blocked")))
+    limited = select(peers.c.host).where(peers.c.stance.in_(("limited", "suspended", "blocked")))
     return and_(
         actors.c.discoverable,
         actors.c.state == "active",

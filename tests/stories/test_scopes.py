@@ -20,6 +20,7 @@ from storage.agreements import AgreementRow
 from storage.memberships import Membership
 from storage.metadata import Tx
 from storage.posts import Post
+from storage.reactions import boosts_of
 from tests.stories.conftest import Three
 from tests.stories.test_private_groups import ask, let_in, publish
 from tests.world import Instance, Peer, settle
@@ -307,16 +308,24 @@ async def test_an_agreement_opens_what_it_names(three: Three) -> None:
 
 async def test_what_a_suspended_host_wrote_is_hidden_and_kept(three: Three) -> None:
     alpha, beta, _ = three.all
-    group = alpha.group("open", alpha.person("olga"))
+    olga = alpha.person("olga")
+    group = alpha.group("open", olga)
     ada = beta.person("ada")
     await ask(beta, ada, "open@alpha.example")
     await settle(alpha, beta)
     said = publish(beta, ada, "@open@alpha.example a word")
+    hers = publish(alpha, olga, "@open another word")
+    await settle(alpha, beta)
+    beta.write(lambda tx: reactions.boost(tx, beta.site, ada, beta.post(hers.iri)))
     await settle(alpha, beta)
     number = alpha.post(said.iri).id
+    [boost] = [one for one in alpha.read(lambda tx: boosts_of(tx, hers.id, 10)) if one.actor_id != group.id]
 
     def shown() -> bool:
-        return number in alpha.read(lambda tx: visibility.seen(tx, visibility.NOBODY, [number]))
+        unseen = alpha.read(lambda tx: visibility.unseen_boosts(tx, visibility.NOBODY, [boost]))
+        post = number in alpha.read(lambda tx: visibility.seen(tx, visibility.NOBODY, [number]))
+        assert post == (boost.id not in unseen)
+        return post
 
     assert shown()
     agree(alpha, "beta.example", stance="suspended")
