@@ -1,4 +1,5 @@
-"""Acts that can't be taken back wait for a second person and for their time: ending a peering, purging what a peer sent.
+"""Acts that can't be taken back wait for a second person and for their time: ending a peering, purging what a peer sent, exporting
+all that is kept here.
 
 One admin proposes, another approves, and not before the time lock is over a job does what was approved, and nothing else: the
 payload is kept with its digest. Whoever has an emergency suspends (`fedi.actions.peers.suspend`): that is done at once, can be
@@ -24,8 +25,9 @@ COMMAND_LINE = "command line"
 KINDS = {
     "peer.end": "end the peering with",
     "peer.purge": "delete everything that came from",
+    "export.all": "export everything that is kept here",
 }
-"""What can be proposed, in words that come before the host."""
+"""What can be proposed, in words that come before the host, where one is named."""
 
 ALONE = 3
 """How many times as long the lock is where there are not two admins, so that nobody could look twice."""
@@ -131,10 +133,10 @@ def due(tx: Tx, site: Site, action_id: int) -> PendingAction | None:
     return row
 
 
-def done(tx: Tx, site: Site, row: PendingAction, problem: str = "") -> None:
-    """Note that an act was done, or why it can't be (`problem`)."""
+def done(tx: Tx, site: Site, row: PendingAction, problem: str = "", *, told: str = "") -> None:
+    """Note that an act was done (`told`: what came of it), or why it can't be (`problem`)."""
     pending_actions.change(tx, row.id, state="dropped" if problem else "done", changed_at=site.clock())
-    _note(tx, site, "fedi", "pending.fail" if problem else "pending.done", row, reason=problem)
+    _note(tx, site, "fedi", "pending.fail" if problem else "pending.done", row, reason=problem or told)
 
 
 def to_review(tx: Tx) -> list[tuple[Peer, AuditRow]]:
@@ -173,6 +175,10 @@ def by_id(tx: Tx, action_id: int) -> PendingAction:
 def check(tx: Tx, kind: str, payload: dict[str, Any]) -> None:
     """Raises NotFound for a peer that is not known, Invalid for one of which this can't be done."""
     host = payload.get("host")
+    if kind == "export.all":
+        if payload:
+            raise Invalid("An export is of everything; it takes no host.", code="payload")
+        return
     peer = peers.by_host(tx, host) if isinstance(host, str) else None
     if peer is None:
         raise NotFound(f"No peer {host!r} is known here.")
@@ -192,7 +198,7 @@ def digest_of(kind: str, payload: dict[str, Any]) -> str:
 
 def said(row: PendingAction) -> str:
     """What it is, in words: «end the peering with b.example»."""
-    return f"{KINDS.get(row.kind, row.kind)} {row.payload.get('host', '?')}"
+    return f"{KINDS.get(row.kind, row.kind)} {row.payload.get('host', '')}".strip()
 
 
 def _waiting(tx: Tx, action_id: int, *states: str) -> PendingAction:
@@ -204,4 +210,4 @@ def _waiting(tx: Tx, action_id: int, *states: str) -> PendingAction:
 
 def _note(tx: Tx, site: Site, who: str, action: str, row: PendingAction, *, reason: str = "") -> None:
     body = {"number": str(row.id), "kind": row.kind, "digest": row.digest, "reason": reason or row.reason}
-    audit.add(tx, site.new_id(), site.clock(), who, action, str(row.payload.get("host", row.id)), body)
+    audit.add(tx, site.new_id(), site.clock(), who, action, str(row.payload.get("host", row.kind)), body)

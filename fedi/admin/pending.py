@@ -14,6 +14,7 @@ from storage import pending_actions
 from storage.metadata import Tx
 
 _SHOWN = 30
+_DONE = {"approve": "approved", "drop": "dropped", "export": "proposed"}
 
 
 async def pending(request: Request) -> Response:
@@ -26,6 +27,9 @@ async def pending(request: Request) -> Response:
     action_id, verb, reason = number(form, "id"), text(form, "do", 20), text(form, "reason", 1000)
 
     def write(tx: Tx) -> None:
+        if verb == "export":
+            actions.propose(tx, site, me.username, "export.all", {}, reason)
+            return
         if action_id is None or verb not in ("approve", "drop"):
             raise NotFound("This button says nothing that can be done; go back and try again.")
         if verb == "approve":
@@ -37,7 +41,7 @@ async def pending(request: Request) -> Response:
         await site.db.write(write)
     except Problem as problem:
         return await _page(request, me.username, problem=problem.text, status=problem.status)
-    return see_other(f"/admin/pending?done={'approved' if verb == 'approve' else 'dropped'}")
+    return see_other(f"/admin/pending?done={_DONE[verb]}")
 
 
 async def _page(request: Request, me: str, *, problem: str | None = None, status: int = 200) -> Response:

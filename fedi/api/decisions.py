@@ -184,6 +184,20 @@ def said(row: PendingAction) -> Pending:
     )
 
 
+class Proposal(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What to propose: `host` for what is about one."""
+
+    kind: Literal["peer.end", "peer.purge", "export.all"]
+    reason: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    host: Annotated[str, Meta(max_length=253)] | None = None
+
+
+def propose(tx: Tx, call: Call, body: Proposal) -> Pending:
+    """Ask for an act that can't be taken back: another admin has to approve it, and it waits for its time."""
+    payload = {} if body.host is None else {"host": body.host}
+    return said(acts.propose(tx, call.site, call.me.username, body.kind, payload, body.reason))
+
+
 def approve(tx: Tx, call: Call) -> Pending:
     """Approve what another admin proposed; it is done when its time has come."""
     return said(acts.approve(tx, call.site, call.me.username, call.ids["id"]))
@@ -278,6 +292,7 @@ OPERATIONS = [
     _operation("POST", "/held/{id}/release", release, "decisions"),
     _operation("POST", "/held/{id}/refuse", turn_down, "decisions"),
     _operation("GET", "/pending", pending, "pending"),
+    _operation("POST", "/pending", propose, "pending"),
     _operation("POST", "/pending/{id}/approve", approve, "pending"),
     _operation("POST", "/pending/{id}/drop", drop, "pending"),
 ]

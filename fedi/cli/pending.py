@@ -1,6 +1,6 @@
 """`fedi pending`: acts that can't be taken back, which wait for a second person and for their time."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -33,6 +33,27 @@ def list_(
     else:
         names = ("number", "what", "state", "proposer", "approver", "not_before", "reason")
         print_rows(rows, names, none="nothing waits")
+
+
+@app.command()
+def propose(
+    kind: Annotated[
+        Literal["peer.end", "peer.purge", "export.all"],
+        typer.Argument(help="End a peering, delete everything that came from a host, or export everything."),
+    ],
+    reason: Annotated[str, typer.Option(help="Why; whoever approves it, and the audit log, are told.")],
+    host: Annotated[str, typer.Option(help="The host that it is about.", show_default=False)] = "",
+    config: ConfigPath = None,
+) -> None:
+    """Ask for an act that can't be taken back. An admin approves it in the console, and it waits for its time."""
+    with opened(config) as site:
+        from fedi.actions import pending
+
+        payload = {"host": host} if host else {}
+        row = site.db.write_now(lambda tx: pending.propose(tx, site, pending.COMMAND_LINE, kind, payload, reason))
+        print(
+            f"number {row.id}: {pending.said(row)}, not before {timestamp(row.not_before)}, once an admin approved it"
+        )
 
 
 @app.command()

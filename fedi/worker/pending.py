@@ -6,6 +6,7 @@ from fedi.actions import peers, pending
 from fedi.context import Site
 from fedi.errors import Problem
 from fedi.inbox.delete import delete_actor
+from fedi.worker.exporting import export
 from fedi.worker.later import Later
 from storage import actors, pending_actions
 from storage.metadata import Tx
@@ -26,6 +27,10 @@ async def do_pending(site: Site, payload: dict[str, Any]) -> None:
         await site.db.write(lambda tx: pending.check(tx, row.kind, row.payload))
         if row.kind == "peer.end":
             await site.db.write(lambda tx: _end(tx, site, row))
+        elif row.kind == "export.all":
+            folder = site.config.data / "exports" / str(row.id)
+            told = f"{await export(site, folder)} rows in {folder}"
+            await site.db.write(lambda tx: pending.done(tx, site, row, told=told))
         else:
             while await site.db.write(lambda tx: _purge(tx, site, row)):
                 pass

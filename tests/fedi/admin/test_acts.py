@@ -1,14 +1,18 @@
 """What admins do by the console: terms beside each other, suspending, two persons for what can't be taken back, the policy."""
 
+import gzip
 import re
 
+import msgspec
 import pytest
 
-from fedi.worker import jobs, pending
+from fedi.worker import exporting, jobs, pending
+from fedi.worker.later import Later
 from storage import actors, agreements, audit, follows, peers, pending_actions, policies, posts
 from storage import jobs as job_rows
 from storage.agreements import AgreementRow
 from storage.metadata import Tx
+from storage.schema import metadata
 from tests.conftest import Clock
 from tests.fedi.admin.conftest import POLICY, Browser, Campus
 
@@ -116,6 +120,50 @@ async def test_purging_takes_what_came_from_there_and_nothing_else(
     assert campus.read(lambda tx: posts.by_id(tx, mine.id)).deleted_at is None
     assert campus.read(lambda tx: actors.by_id(tx, zoe.id)).state == "gone"
     assert campus.read(lambda tx: pending_actions.by_id(tx, row.id)).state == "done"
+
+
+async def test_an_export_has_everything_but_what_lets_in(
+    campus: Campus, as_ada: Browser, as_bruno: Browser, clock: Clock, ada: actors.Actor
+) -> None:
+    campus.post(ada, "to everybody")
+    assert "It was proposed" in (await as_ada.post("/admin/pending", {"do": "export", "reason": "we move"})).words
+    row = campus.read(lambda tx: pending_actions.in_state(tx, "proposed"))[0]
+    await as_bruno.post("/admin/pending", {"do": "approve", "id": str(row.id)})
+    clock.pass_(days=1.1)
+    await pending.do_pending(campus.site, {"action": str(row.id)})
+    assert campus.read(lambda tx: pending_actions.by_id(tx, row.id)).state == "done"
+    folder = campus.site.config.data / "exports" / str(row.id)
+    there = {file.name.removesuffix(".jsonl.gz") for file in folder.glob("*.gz")}
+    assert there == set(metadata.tables) - exporting.LEFT_OUT
+    posts_there = [
+        msgspec.json.decode(line) for line in gzip.decompress((folder / "posts.jsonl.gz").read_bytes()).splitlines()
+    ]
+    assert [one["source"] for one in posts_there] == ["to everybody"]
+    whole = b"".join(gzip.decompress(file.read_bytes()) for file in folder.glob("*.gz"))
+    assert b"argon2" not in whole
+    assert b"PRIVATE KEY" not in whole
+    assert all(file.stat().st_mode & 0o077 == 0 for file in folder.iterdir())
+
+
+async def test_an_export_goes_on_where_it_was(
+    campus: Campus, ada: actors.Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        campus.post(ada, f"number {number}")
+    folder = campus.site.config.data / "exports" / "1"
+    monkeypatch.setattr(exporting, "_PAGE", 2)
+    monkeypatch.setattr(exporting, "_SECONDS", 0)
+    turns = 0
+    while True:
+        turns += 1
+        try:
+            await exporting.export(campus.site, folder)
+            break
+        except Later:
+            continue
+    lines = gzip.decompress((folder / "posts.jsonl.gz").read_bytes()).splitlines()
+    assert turns > 3
+    assert [msgspec.json.decode(line)["source"] for line in lines] == [f"number {number}" for number in range(7)]
 
 
 async def test_a_policy_with_a_typo_changes_nothing_and_is_not_lost(ruled: Campus, as_ada: Browser) -> None:
