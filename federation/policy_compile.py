@@ -260,7 +260,7 @@ class _Version:
         known = self._kept.get(facts.version)
         if known is None:
             known = self._without | _union(bit for one, bit in self._pairs if one.holds(facts))
-            if len(self._kept) >= _VERSIONS:
+            if len(self._kept) >= _VERSIONS or len(facts.version or "") > 100:
                 self._kept.clear()
             self._kept[facts.version] = known
         return known

@@ -13,20 +13,31 @@ from operator import attrgetter
 from federation.facts import Facts
 from federation.policy_text import finds, fold, keyword_pattern
 
+_LONGEST, _TAG = 300, 35
+"""Characters that a host with its port, and a language tag (RFC 5646, 4.4.1), may have."""
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}")
 # eduPerson (internet2.edu, 4.2): who is one of these is a member; an alum is not.
 MEMBER_ROLES = frozenset({"faculty", "student", "staff", "employee"})
 
 
-@lru_cache(maxsize=8192)
 def within(host: str) -> tuple[str, ...]:
     """A host, and all domains that it is in; with and without its port."""
+    # Texts link to hosts that nobody proved, of a hundred labels too: those take no place in memory.
+    return _kept_within(host) if len(host) <= 80 else _within(host)
+
+
+def _within(host: str) -> tuple[str, ...]:
+    if len(host) > _LONGEST:
+        return (host,)
     if host.startswith("["):
         return (host, host.partition("]")[0] + "]")
     name, colon, port = host.partition(":")
     labels = name.split(".")
     domains = [".".join(labels[at:]) for at in range(len(labels))]
     return tuple(domains) if not colon else (*domains, *(f"{domain}:{port}" for domain in domains))
+
+
+_kept_within = lru_cache(maxsize=4096)(_within)
 
 
 def _hosts(facts: Facts) -> tuple[str, ...]:
@@ -41,7 +52,6 @@ def _group(facts: Facts) -> tuple[str, ...] | None:
     return (facts.group, facts.group.rstrip("/").rpartition("/")[2], "*")
 
 
-@lru_cache(maxsize=1024)
 def _affiliations(values: tuple[str, ...]) -> tuple[str, ...]:
     found = []
     for value in values:
@@ -53,9 +63,8 @@ def _affiliations(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=1024)
 def _languages(tag: str) -> tuple[str, ...]:
-    parts = tag.lower().split("-")
+    parts = tag[:_TAG].lower().split("-")
     return tuple("-".join(parts[: at + 1]) for at in range(len(parts)))
 
 
