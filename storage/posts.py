@@ -387,10 +387,10 @@ def local_total(tx: Tx) -> int:
     return tx.scalar(query) or 0
 
 
-def of_author(tx: Tx, author_id: int) -> list[Post]:
-    """Every post of an author, deleted ones left out."""
+def of_author(tx: Tx, author_id: int, limit: int | None = None) -> list[Post]:
+    """Every post of an author, or so many of them, deleted ones left out."""
     query = select(*ROW).where(posts.c.author_id == author_id, posts.c.deleted_at.is_(None))
-    return all_of(tx, query, Post)
+    return all_of(tx, query if limit is None else query.limit(limit), Post)
 
 
 def local_totals(tx: Tx) -> tuple[int, int]:

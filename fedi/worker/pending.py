@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from fedi.actions import peers, pending
+from fedi.actions import peers, pending, remote_posts
 from fedi.context import Site
 from fedi.errors import Problem
 from fedi.inbox.delete import delete_actor
 from fedi.worker.exporting import export
 from fedi.worker.later import Later
-from storage import actors, pending_actions
+from storage import actors, pending_actions, posts
 from storage.metadata import Tx
 from storage.pending_actions import PendingAction
 
-_AT_ONCE = 5
-"""Actors whose posts are deleted in one transaction: one may have written thousands."""
+_AT_ONCE = 100
+"""Posts that are deleted in one transaction."""
+_TURN = 60_000
+"""Ms for one turn of the job; then it goes on in another."""
 
 
 async def do_pending(site: Site, payload: dict[str, Any]) -> None:
@@ -32,8 +34,10 @@ async def do_pending(site: Site, payload: dict[str, Any]) -> None:
             told = f"{await export(site, folder)} rows in {folder}"
             await site.db.write(lambda tx: pending.done(tx, site, row, told=told))
         else:
+            begun = site.clock()
             while await site.db.write(lambda tx: _purge(tx, site, row)):
-                pass
+                if site.clock() - begun > _TURN:
+                    raise Later(site.clock(), "there is more to delete")
     except Problem as problem:
         text = problem.text
         await site.db.write(lambda tx: pending.done(tx, site, row, text))
@@ -46,16 +50,30 @@ async def _look_again(site: Site, action_id: int) -> None:
         raise Later(max(row.not_before, site.clock() + 60_000), "its time has not come")
 
 
+def _stands(tx: Tx, row: PendingAction) -> bool:
+    """Whether it was not dropped since it was read."""
+    now = pending_actions.by_id(tx, row.id)
+    return now is not None and now.state == "approved"
+
+
 def _end(tx: Tx, site: Site, row: PendingAction) -> None:
+    if not _stands(tx, row):
+        return
     peers.end(tx, site, f"{row.proposer}, {row.approver}", row.payload["host"], row.reason)
     pending.done(tx, site, row)
 
 
 def _purge(tx: Tx, site: Site, row: PendingAction) -> bool:
-    """Delete what some actors of the peer wrote here; whether there are more."""
-    found = actors.of_host(tx, row.payload["host"], _AT_ONCE)
-    for actor in found:
-        delete_actor(tx, site, actor)
+    """Delete some of what one actor of the peer wrote, or the actor when nothing is left; whether there may be more."""
+    if not _stands(tx, row):
+        return False
+    found = actors.of_host(tx, row.payload["host"], 1)
     if not found:
         pending.done(tx, site, row)
-    return bool(found)
+        return False
+    written = posts.of_author(tx, found[0].id, _AT_ONCE)
+    for post in written:
+        remote_posts.delete(tx, site, post)
+    if len(written) < _AT_ONCE:
+        delete_actor(tx, site, found[0])
+    return True
