@@ -121,6 +121,13 @@ def _sign(state: State, move: Move, now: int) -> Step:
     ours = move.by == "ours"
     if move.by in known.signed:
         return Step(state, (("accept", known.offer),) if ours else ())
+    over = known.ends is not None and known.ends <= now
+    if not ours and (known.state == "expired" or (known.state in OPEN and over)):
+        # Signed in time, heard of too late: they are past the version before, and this one is over on both sides.
+        current = state.in_force
+        if current is not None and current.iri == known.replaces:
+            state = _with(state, replace(current, state="replaced"))
+        return Step(_with(state, replace(known, signed=BOTH, state="expired")))
     if known.state not in OPEN:
         if ours:
             return _not_open(state, known)
@@ -128,7 +135,7 @@ def _sign(state: State, move: Move, now: int) -> Step:
         return Step(
             state, (("withdraw", known.offer),), Refusal("late", f"it was signed when it was {known.state} here")
         )
-    if known.ends is not None and known.ends <= now:
+    if over:
         return _no(state, "over", "the agreement is over; if it should not be, compare the clocks")
     if ours and (wrong := _out_of_turn(state, known)) is not None:
         return Step(state, refusal=wrong)
@@ -210,14 +217,26 @@ def _withdraw(state: State, move: Move, now: int) -> Step:
         return Step(_with(state, off), (("withdraw", known.offer),))
     if known.state in OPEN:
         return Step(_with(state, off))
-    if known.state != "active":
+    return _taken_back(state, known, off, now)
+
+
+def _taken_back(state: State, known: Version, off: Version, now: int) -> Step:
+    """They withdrew what we had signed already: with them the version before is in force, and so it is here; or is over, if it
+    was ended here meanwhile, which they can't know."""
+    if "ours" not in known.signed or known.state not in ("active", "expired", "ended"):
         return Step(state)
-    # We signed, and they had thought better of it: what was in force before is so again.
     state = _with(state, off)
     before = state.of_iri(known.replaces) if known.replaces is not None else None
-    if before is not None and before.state == "replaced" and (before.ends is None or before.ends > now):
+    if before is None or before.state != "replaced" or (before.ends is not None and before.ends <= now):
+        return Step(state)
+    if known.state == "ended":
+        return Step(_with(state, replace(before, state="ended")), (("end", before.iri),))
+    if state.in_force is not None:
+        return Step(state)
+    if known.notice_at is None:
         return Step(_with(state, replace(before, state="active")))
-    return Step(state)
+    at = min(known.notice_at, before.notice_at or known.notice_at)
+    return Step(_with(state, replace(before, state="active", notice_at=at)), (("notice", before.iri),))
 
 
 def _suspend(state: State, move: Move, now: int) -> Step:

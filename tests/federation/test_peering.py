@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from federation.peering import BOTH, OPEN, Move, State, Version, is_peering, step, wins
 
@@ -38,6 +38,15 @@ class Peering(RuleBasedStateMachine):
         self.signed: dict[str, set[str]] = {A: set(), B: set()}
         self.under_way: list[Message] = []
         self.sent: list[Message] = []
+
+    @initialize(agreed=st.booleans())
+    def begin(self, agreed: bool) -> None:
+        """Half of the time they have agreed to something before."""
+        if agreed:
+            first = Version("https://a/0/offer", "https://a/0", "digest of https://a/0", 1, "ours", state="active",
+                            signed=BOTH, trusted=True)  # fmt: skip
+            self.sides = {A: State((first,)), B: State((replace(first, by="theirs"),))}
+            self.signed = {A: {first.iri}, B: {first.iri}}
 
     def act(self, side: str, kind: str, **more: Any) -> bool:
         """One side does something; whether it could."""
@@ -250,6 +259,45 @@ def test_a_signature_under_what_was_withdrawn_is_answered() -> None:
     made = step(state, Move(kind="sign", by="theirs", offer=ours.offer, trusted=True), 0)
     assert made.answers == (("withdraw", ours.offer),)
     assert made.state.in_force is None
+
+
+def test_who_signed_what_was_withdrawn_is_back_at_the_version_before() -> None:
+    """The other side never left it."""
+    first = replace(version("one"), state="active", signed=BOTH, trusted=True)
+    state = offered(version("two", 2, replaces=first.iri), State((first,)))
+    state = step(state, Move(kind="sign", by="ours", offer=version("two").offer), 0).state
+    assert state.in_force is not None
+    assert state.in_force.number == 2
+    state = step(state, Move(kind="withdraw", by="theirs", offer=version("two").offer), 0).state
+    assert state.in_force == first
+
+
+def test_a_withdrawal_that_overtakes_its_offer_is_kept() -> None:
+    """When the offer comes it is off."""
+    state = step(
+        State(), Move(kind="withdraw", by="theirs", offer=version("one").offer, version=version("one")), 0
+    ).state
+    state = offered(version("one"), state)
+    assert state.open_by("theirs") == ()
+
+
+def test_the_newest_word_on_a_suspension_counts() -> None:
+    """Whatever comes last."""
+    state = State((replace(version("one"), state="active", signed=BOTH, trusted=True),))
+    said = {"by": "theirs", "iri": version("one").iri}
+    state = step(state, Move(kind="suspend", stamp=1, **said), 0).state  # type: ignore[arg-type]  # as given
+    state = step(state, Move(kind="resume", stamp=9, **said), 0).state  # type: ignore[arg-type]  # as given
+    assert step(state, Move(kind="suspend", stamp=5, **said), 0).state.suspended == frozenset()  # type: ignore[arg-type]  # as given
+    assert step(state, Move(kind="suspend", stamp=10, **said), 0).state.suspended == {"theirs"}  # type: ignore[arg-type]  # as given
+
+
+def test_a_notice_ends_it_on_time_and_can_only_become_shorter() -> None:
+    """Whoever gives it."""
+    state = State((replace(version("one"), state="active", signed=BOTH, trusted=True),))
+    state = step(state, Move(kind="notice", by="ours", at=100), 0).state
+    state = step(state, Move(kind="notice", by="theirs", iri=version("one").iri, at=200), 0).state
+    assert step(state, Move(kind="tick", by="ours"), 99).state.in_force is not None
+    assert step(state, Move(kind="tick", by="ours"), 100).state.in_force is None
 
 
 def test_a_new_version_changes_nothing_before_both_signed() -> None:
