@@ -16,7 +16,7 @@ from federation.vocabulary.context import PEERING
 from fedi.actions import peers as acts
 from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
-from storage import agreement_events, agreements, audit, jobs, peers
+from storage import agreement_events, agreements, audit, jobs, peers, received
 from storage.agreements import AgreementRow
 from tests.world import Instance, Peer, call, settle
 
@@ -122,12 +122,32 @@ async def test_a_false_offer_is_refused_with_its_reason(there: There, code: str,
 
 
 async def test_a_person_speaks_for_no_institution(there: There) -> None:
-    """Whoever has an account there offers nothing in its name."""
-    eve = there.peer.actor("eve")
-    document = there.agreement(parties=(eve, there.alpha.site.instance_iri))
+    """Whoever has an account there offers nothing in its name, whatever they sign it with."""
+    pair = generate_ed25519()
+    eve = there.peer.iri("/users/eve")
+    key = {"id": f"{eve}#k", "type": "Multikey", "controller": eve, "publicKeyMultibase": encode_multikey(pair.public)}
+    there.peer.actor("eve", assertionMethod=[key])
+    parties = (eve, there.alpha.site.instance_iri)
+    document = there.agreement(parties=parties, key=load_private(pair.private, f"{eve}#k"))
     await there.say(there.offer(document) | {"actor": eve})
     assert there.rows() == []
-    assert there.alpha.read(lambda tx: peers.by_host(tx, there.peer.host)).pinned_key is None  # type: ignore[union-attr]  # it was met
+    assert there.refused() == []
+    [row] = there.alpha.read(lambda tx: received.newest(tx, 5))
+    assert row.code == "not-an-institution"
+
+
+async def test_another_actor_than_who_speaks_for_the_host_offers_nothing(there: There) -> None:
+    """Also when it is an Application."""
+    await look_up(there.alpha.site, there.peer.host)
+    pair = generate_ed25519()
+    bot = there.peer.iri("/users/bot")
+    key = {"id": f"{bot}#k", "type": "Multikey", "controller": bot, "publicKeyMultibase": encode_multikey(pair.public)}
+    there.peer.actor("bot", "Application", assertionMethod=[key])
+    document = there.agreement(parties=(bot, there.alpha.site.instance_iri), key=load_private(pair.private, f"{bot}#k"))
+    await there.say(there.offer(document) | {"actor": bot})
+    assert there.rows() == []
+    [row] = there.alpha.read(lambda tx: received.newest(tx, 5))
+    assert row.code == "wrong-party"
 
 
 async def test_an_offer_again_is_nothing_and_altered_is_refused(there: There) -> None:
@@ -224,6 +244,28 @@ async def test_a_signature_under_something_else_is_none(there: There) -> None:
     assert len(refusals) == 2
     assert "altered" in refusals[0]
     assert "bad-proof" in refusals[1]
+
+
+async def test_a_new_key_counts_when_it_is_confirmed(there: There) -> None:
+    """What it signs before is refused, and what it means is told; an admin confirms it by its fingerprint."""
+    await agreed(there)
+    alpha, host = there.alpha, there.peer.host
+    pair = generate_ed25519()
+    there.key = load_private(pair.private, there.key.id)
+    listed = there.peer.documents[there.actor]["assertionMethod"][0]
+    there.peer.documents[there.actor]["assertionMethod"] = [
+        listed | {"publicKeyMultibase": encode_multikey(pair.public)}
+    ]
+    await look_up(alpha.site, host)
+    await there.say(there.offer(there.agreement(5, 5)))
+    assert there.refused() == ["key-changed"]
+    [reject] = [one for one in there.peer.got("Reject") if "peer:problem" in one]
+    assert "fedi peer pin" in reject["peer:problem"]["detail"]
+    with pytest.raises(Invalid, match="shows no key"):
+        alpha.write(lambda tx: acts.confirm(tx, alpha.site, WHO, host, "ABCD"))
+    alpha.write(lambda tx: acts.confirm(tx, alpha.site, WHO, host, acts.shown_keys(tx, host)[0]))
+    await there.say(there.offer(there.agreement(6, 6), 6))
+    assert there.rows()[0].state == "offered"
 
 
 async def test_a_suspension_that_comes_late_does_not_undo_the_resumption(there: There) -> None:
