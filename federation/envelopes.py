@@ -5,7 +5,7 @@ Fresh ones are packed as they are, since that happens for each batch of activiti
 
 import zlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -65,9 +65,22 @@ def same(kept: Envelope, decision: Decision) -> bool:
     )
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(list[Envelope]).decode
 _facts = msgspec.msgpack.Decoder(Facts).decode
+
+
+def _encode(value: Sequence[Envelope] | Facts) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # halves of characters, of whoever means to break what reads them
+        return _encoder.encode(_whole(msgspec.to_builtins(value)))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return [_whole(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def packed(several: Sequence[Envelope]) -> bytes:
