@@ -8,14 +8,20 @@ import pytest
 
 from federation.agreement import read
 from federation.terms import Terms
+from fedi import fetching
+from fedi.actions import follows as follow_actions
 from fedi.actions import peers as acts
+from fedi.actions import posts, scopes
+from fedi.actions.posts import Draft
 from fedi.config import Federation
 from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
 from fedi.worker.peering import times
-from storage import agreement_events, agreements, audit, peers
+from storage import agreement_events, agreements, audit, memberships, peers
+from storage.actors import Actor
 from storage.agreements import AgreementRow
 from storage.peers import Peer as PeerRow
+from storage.posts import Post
 from tests.conftest import KINDS, Databases
 from tests.world import Instance, World, close, instance, settle
 
@@ -271,3 +277,55 @@ async def test_institutions_that_speak_with_agreed_peers_alone_can_agree(databas
         await close(alpha, beta)
         for url in urls:
             databases.drop(url)
+
+
+async def join(here: Instance, person: Actor, handle: str) -> Actor:
+    """Somebody asks to join a group elsewhere."""
+    group = await fetching.actor(here.site, handle)
+    here.write(lambda tx: follow_actions.follow(tx, here.site, person, group))
+    return group
+
+
+async def test_groups_open_to_exactly_the_agreed_scope_and_nothing_is_lost(two: Two) -> None:
+    """One of two groups is named; tighter terms hold back what is private until both have signed, and then it comes."""
+    alpha, beta = two.alpha, two.beta
+    olga, bea = alpha.person("olga"), beta.person("bea")
+    named = alpha.group("ai", olga, see="peers", join_mode="open")
+    other = alpha.group("senate", olga, see="peers", join_mode="open")
+    for one in (named, other):
+        alpha.write(lambda tx, one=one: scopes.set_scope(tx, alpha.site, WHO, one, "agreed"))  # type: ignore[misc]  # a lambda with a default
+    await agree(two, Terms(probes=False, groups=(named.iri,), visibility=("public", "peers")))
+    await join(beta, bea, "ai@alpha.example")
+    await join(beta, bea, "senate@alpha.example")
+    await two.settle()
+    inside = [alpha.read(lambda tx, one=one: memberships.hosts(tx, one.id).get(beta.name, 0)) for one in (named, other)]  # type: ignore[misc]  # a lambda with a default
+    assert inside == [1, 0]
+
+    def publish(text: str) -> Post:
+        return alpha.write(lambda tx: posts.publish(tx, alpha.site, olga, Draft(text)))
+
+    first, closed = publish("@ai one"), publish("@senate two")
+    await two.settle()
+    assert (beta.has(first.iri), beta.has(closed.iri)) == (True, False)
+
+    tighter = Terms(probes=False, groups=(named.iri,), visibility=("public", "peers"), erasure_within=DAY)
+    beta.write(lambda tx: acts.change(tx, beta.site, WHO, alpha.name, tighter, reason="our board wants a day"))
+    await two.settle()
+    waiting, public = publish("@ai three"), publish("four")
+    alpha.write(
+        lambda tx: follow_actions.receive(tx, alpha.site, alpha.actor(bea.iri), olga, "https://beta.example/f/1")
+    )
+    await two.settle()
+    assert not beta.has(waiting.iri), "the terms that are in force are not those that beta wants"
+    row = newest(alpha, beta)
+    assert row.reason == "our board wants a day"
+    alpha.write(lambda tx: acts.sign(tx, alpha.site, WHO, row.id))
+    await two.settle()
+    assert beta.has(waiting.iri)
+    assert public.id
+
+    alpha.write(lambda tx: acts.end(tx, alpha.site, WHO, beta.name, "over"))
+    await two.settle()
+    after = publish("@ai five")
+    await two.settle()
+    assert not beta.has(after.iri)

@@ -70,7 +70,8 @@ async def test_the_application_is_found(alpha: Instance) -> None:
     assert rels["https://www.w3.org/ns/activitystreams#Application"] == "https://alpha.example/actor"
     implemented = (await alpha.document("/actor"))["generator"]["implements"]
     rfc9421 = "https://datatracker.ietf.org/doc/html/rfc9421"
-    assert [one["href"] for one in implemented] == [rfc9421, f"{rfc9421}#name-eddsa-using-curve-edwards25"]
+    peering = "https://w3id.org/fedi/peering/v1"
+    assert [one["href"] for one in implemented] == [rfc9421, f"{rfc9421}#name-eddsa-using-curve-edwards25", peering]
 
 
 async def test_collections_say_whose_they_are(alpha: Instance) -> None:
