@@ -17,6 +17,7 @@ from federation import fields as wire
 from federation.activity import Activity, Authentic
 from federation.audience import Audience, read_audience
 from federation.audience import visibility as visibility_of
+from federation.envelopes import OPEN
 from federation.errors import FederationError
 from federation.facts import TEXT, Direction, Facts
 from federation.hosts import host_of
@@ -42,6 +43,7 @@ _READ = 4 * TEXT
 _BLOCKS = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|blockquote|pre|hr|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAGS = re.compile(r"<[^<>]*>")
 _LINKS = re.compile(r"https?://([^\s/?#\"'<>\\:@]{1,253})", re.IGNORECASE)
+_ADDRESSED = frozenset({"to", "cc", "bto", "bcc"})
 _ABOUT_POSTS = frozenset({"Create", "Update", "Announce"})
 """Types of activities that bring a post, or show one."""
 _AFFILIATED = frozenset({"Student", "Faculty", "Staff", "Alum"})
@@ -151,6 +153,14 @@ class Known:
             return found if see == "public" else see
         return found
 
+    def _group_of(self, iri: str | None) -> str | None:
+        """The group hosted here that a post is in, as far as it is known: whoever answers there need not name it."""
+        post = posts.by_iri(self.tx, iri) if iri is not None else None
+        if post is None or post.group_id is None:
+            return None
+        row = actors.by_id(self.tx, post.group_id)
+        return row.iri if row is not None and row.local else None
+
     def _see(self, group: str) -> str:
         """Who may read a group; of one that is not known the fewest."""
         if group not in self._readers:
@@ -173,7 +183,7 @@ class Known:
         thing = activity.object
         inner = thing if isinstance(thing, dict) else next(iter(wire.as_objects(thing)), None)
         by = actors.by_iri(self.tx, signer)
-        audience = activity.audience
+        audience: Audience | None = None
         author: str | None = None
         author_host: str | None = None
         said, object_type = _NOTHING, None
@@ -189,8 +199,8 @@ class Known:
                 author = wire.first_id(inner.get("actor")) or wire.first_id(inner.get("attributedTo"))
             elif "attributedTo" in inner or "content" in inner:
                 author = signer
-                if audience.public_in is None and not audience.everyone:
-                    audience = read_audience(inner)
+                # It is for whom it says itself, whoever its Create is for.
+                audience = activity.audience if _ADDRESSED.isdisjoint(inner) else read_audience(inner)
                 said = _said(inner, open_=audience.public_in is not None)
         object_id = wire.first_id(thing)
         if announces:
@@ -200,14 +210,23 @@ class Known:
                 author = row.iri if row is not None else None
             author_host = _host(author or object_id)
         elif author is not None:
-            author_host = host if announcer is None else _host(author)
+            author_host = host
         if announcer is not None:
             group = announcer.iri
+            author_host = _host(author or signer)  # who did it is elsewhere than who passes it on
         elif announces and by is not None and by.is_group:
             group = signer
+        else:
+            about = wire.first_id(inner.get("inReplyTo")) if inner is not None else None
+            group = self._group_of(about or object_id) or group
+        if audience is None:
+            audience = activity.audience
         if group is None:
             named = [object_id] if object_id is not None else []
             group = self.local_group((*named, *audience.to, *audience.cc))
+        if author_host == self._own:
+            author_host = None  # a rule about others is not about us
+        visible = self.visibility(activity.type, audience, by, group)
         announcing = announcer.iri if announcer is not None else signer if announces else None
         here = self.standing(host)
         announcer_host = host if announcing is not None else None
@@ -245,11 +264,11 @@ class Known:
             media_types=said.media_types,
             media_bytes=said.media_bytes,
             language=said.language,
-            visibility=self.visibility(activity.type, audience, by, group),
+            visibility=visible,
             sensitive=said.sensitive,
             reply=said.reply,
             size=len(activity.raw),
-            text=said.text,
+            text=said.text if visible in OPEN else "",
         )
 
     def post(self, document: PostDocument, author: Actor, *, announcer: Actor | None = None) -> Facts:
@@ -257,8 +276,11 @@ class Known:
         been published to us now. It is the same question, so that no other way leads in."""
         host = announcer.host if announcer is not None else author.host
         here = self.standing(host)
-        group = announcer.iri if announcer is not None else self.local_group(document.groups)
-        open_ = document.audience.public_in is not None
+        if announcer is not None:
+            group: str | None = announcer.iri
+        else:
+            group = self._group_of(document.in_reply_to) or self.local_group(document.groups)
+        visible = self.visibility("Create", document.audience, author, group)
         types = tuple(dict.fromkeys(one["media_type"] for one in document.attachments if one.get("media_type")))
         return Facts(
             at=self.now,
@@ -290,11 +312,11 @@ class Known:
             media=len(document.attachments),
             media_types=types[:_MOST],
             language=document.language,
-            visibility=self.visibility("Create", document.audience, author, group),
+            visibility=visible,
             sensitive=document.sensitive,
             reply=document.in_reply_to is not None,
             size=len(document.content),
-            text=_text(document.title, document.summary, document.content) if open_ else "",
+            text=_text(document.title, document.summary, document.content) if visible in OPEN else "",
         )
 
     def actor(self, document: ActorDocument, host: str, about: str | None = None) -> Facts:

@@ -1,5 +1,6 @@
 """Facts: what the policy is told of an activity, whatever its sender makes of it."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from federation.facts import Facts
 from federation.parse import parse
 from federation.policy import Policy, decide
 from federation.signatures.verify import authentic_stored
+from fedi.actions import posts
+from fedi.actions.posts import Draft
 from fedi.facts import Known
 from storage import peers
 from storage.metadata import Tx
@@ -79,6 +82,38 @@ async def test_how_we_stand_is_the_strictest_of_all_who_have_a_part_in_it(scene:
     scene.alpha.write(lambda tx: peers.change(tx, "other.example", stance="blocked"))
     assert decide(Policy(), facts_of(scene, announce)).code == "host-blocked"
     assert facts_of(scene, scene.peer.activity("Like", scene.bob, "https://other.example/notes/1")).stance == "none"
+
+
+async def test_whoever_did_it_has_a_part_in_what_a_group_passes_on(scene: Scene) -> None:
+    for type in ("Like", "Undo", "Flag", "Delete", "Create"):
+        inner = scene.other.activity(type, scene.eve, "https://third.example/notes/1")
+        group = scene.alpha.actor(scene.bob)
+        activity = parse(msgspec.json.encode(inner))
+        found = scene.alpha.read(
+            partial(lambda tx, one, by: Known(tx, scene.alpha.site).passed_on(one, by), one=activity, by=group)
+        )
+        assert (found.host, found.actor, found.author_host) == ("peer.example", scene.eve, "other.example"), type
+        assert found.hosts == ("peer.example", "other.example")
+
+
+async def test_a_boost_of_ours_is_no_matter_of_our_own_host(scene: Scene) -> None:
+    post = scene.alpha.write(lambda tx: posts.publish(tx, scene.alpha.site, scene.ada, Draft("Hello")))
+    found = facts_of(scene, scene.peer.activity("Announce", scene.bob, post.iri))
+    assert (found.author, found.author_host, found.hosts) == (scene.ada.iri, None, ("peer.example",))
+
+
+async def test_a_post_is_for_whom_it_says_itself(scene: Scene) -> None:
+    note = scene.peer.note(scene.bob, "n", to=[f"{scene.bob}/followers"], cc=[], content="canary")
+    found = facts_of(scene, scene.peer.activity("Create", scene.bob, note))
+    assert (found.visibility, found.text) == ("followers", "")
+
+
+async def test_an_answer_in_a_group_is_in_it_though_it_does_not_say_so(scene: Scene) -> None:
+    club = scene.alpha.group("club", scene.ada)
+    thread = scene.alpha.write(lambda tx: posts.publish(tx, scene.alpha.site, scene.ada, Draft("Hello @club")))
+    note = scene.peer.note(scene.bob, "n", inReplyTo=thread.iri, audience="https://peer.example/groups/other")
+    assert facts_of(scene, scene.peer.activity("Create", scene.bob, note)).group == club.iri
+    assert facts_of(scene, scene.peer.activity("Like", scene.bob, thread.iri)).group == club.iri
 
 
 _VALUES = st.recursive(
