@@ -46,6 +46,45 @@ async def log(request: Request) -> Response:
     return await shown(request, "audit.html", "audit", read, about=about, newer=newer)
 
 
+DID = {
+    "peer.invite": "offered an agreement to",
+    "peer.draft": "drafted an agreement with",
+    "peer.review": "is looking at the offer of",
+    "peer.sign": "signed the agreement with",
+    "peer.confirm": "confirmed the key of",
+    "peer.pin": "pinned the key of",
+    "peer.refuse": "refused the offer of",
+    "peer.withdraw": "took back the offer to",
+    "peer.change": "offered new terms to",
+    "peer.suspend": "suspended",
+    "peer.resume": "resumed the peering with",
+    "peer.review-suspension": "looked at the suspension of",
+    "peer.notice": "gave notice to",
+    "peer.end": "ended the peering with",
+    "peer.agree-alone": "agreed alone with",
+    "peer.stance": "changed the stance to",
+    "peer.tier": "changed the tier of",
+    "policy.apply": "applied version",
+    "policy.draft": "drafted version",
+    "policy.approve": "approved version",
+    "policy.rollback": "went back, with version",
+    "pending.propose": "proposed an act on",
+    "pending.approve": "approved an act on",
+    "pending.drop": "dropped an act on",
+    "pending.done": "did what was approved on",
+    "pending.expire": "let a proposal lapse on",
+    "held.release": "let in what was held of",
+    "held.refuse": "turned down what was held of",
+    "group.scope": "changed the scope of",
+    "directory.follow": "follows the directory",
+    "directory.forget": "follows no more the directory",
+    "directory.take": "took over the entry of",
+    "directory.leave": "left out the entry of",
+    "audit.head": "signed the log, about",
+}
+"""What the actions of the log are in words that come before what they are about."""
+
+
 def said(row: AuditRow) -> str:
     """What an entry holds, as words on one line."""
     shown_ = [

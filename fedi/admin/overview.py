@@ -8,6 +8,7 @@ from starlette.responses import Response
 from fedi.actions import peer_requests
 from fedi.actions import pending as pending_acts
 from fedi.admin.asking import admin, shown
+from fedi.admin.decisions import DID
 from fedi.context import Site
 from storage import agreements, audit, decisions, links, peers, pending_actions, policies
 from storage.metadata import Tx
@@ -40,7 +41,7 @@ async def overview(request: Request) -> Response:
             "policy": policies.in_force(tx),
             "reviews": [(peer, row) for peer, row in pending_acts.to_review(tx) if row.who != me.username],
             "requests": [actor.host for actor in peer_requests.requests(tx, site)],
-            "lately": audit.newest(tx, _LATELY),
+            "lately": [(row, DID.get(row.action, row.action)) for row in audit.newest(tx, _LATELY)],
         }
 
     return await shown(request, "overview.html", "overview", read, mode=site.config.federation.mode)

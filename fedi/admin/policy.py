@@ -73,7 +73,8 @@ async def _sent(request: Request, site: Site, me: str) -> Response:
             listed = text(form, "list", DOCUMENT)
             found = await asyncio.to_thread(imports.draft, listed, text(form, "source", 200).strip() or "pasted")
             merged = await asyncio.to_thread(imports.merged, document, found.text)
-            told = f"{found.rules} rules were put into the document below. Nothing was saved."
+            several = "1 rule was" if found.rules == 1 else f"{found.rules} rules were"
+            told = f"{several} put into the document below. Nothing was saved."
             return await _page(request, merged, parent, comment=comment, done=told)
         if verb == "draft":
             row = await site.db.write(lambda tx: actions.save_draft(tx, site, me, document, comment, parent=parent))

@@ -164,6 +164,8 @@ def test_names_are_those_of_the_contract() -> None:
         *("url", "handle_domain", "listen", "database", "data", "name", "description", "contact", "ror"),
         *("registrations", "tls.certificate", "tls.key", "proxy.trusted"),
         *("federation.mode", "federation.private_networks", "federation.ca_file", "federation.signed_fetch"),
+        *("federation.terms", "federation.time_lock"),
+        *("policy.keep_days", "policy.approvals", "policy.simulate_first"),
         *("translation.url", "translation.key"),
         *("rules", "languages", "privacy_policy", "trends"),
     }
@@ -176,3 +178,7 @@ def test_variables_switch_on_and_off(written: Path) -> None:
     assert (found.federation.signed_fetch, found.trends) == (True, False)
     with pytest.raises(ConfigError, match="trends"):
         load(None, environ | {"FEDI_TRENDS": "perhaps"})
+    assert load(None, environ | {"FEDI_FEDERATION__TIME_LOCK": "48"}).federation.time_lock == 48
+    for wrong in ("0", "soon", "-3"):
+        with pytest.raises(ConfigError, match="time_lock"):
+            load(None, environ | {"FEDI_FEDERATION__TIME_LOCK": wrong})

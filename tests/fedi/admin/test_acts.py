@@ -1,6 +1,7 @@
 """What admins do by the console: terms beside each other, suspending, two persons for what can't be taken back, the policy."""
 
 import gzip
+import html
 import re
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 
 from fedi.worker import exporting, jobs, pending
 from fedi.worker.later import Later
-from storage import actors, agreements, audit, follows, peers, pending_actions, policies, posts
+from storage import actors, agreements, audit, directories, follows, peers, pending_actions, policies, posts, received
 from storage import jobs as job_rows
 from storage.agreements import AgreementRow
 from storage.metadata import Tx
@@ -241,3 +242,79 @@ async def test_scope_of_a_group(campus: Campus, as_ada: Browser, ada: actors.Act
     page = await as_ada.post("/admin/groups/circle", {"mode": mode, "peers": "south.example", "may": "read"})
     assert "The scope was changed" in page.words
     assert {"local": "nobody outside", "named": "the institutions that it names south.example"}[mode] in page.words
+
+
+def hold(campus: Campus, number: int, to: str, words: str) -> int:
+    """An activity that came and is held; its row's id."""
+    note = {"type": "Note", "to": to, "content": f"<p>{words}</p>"}
+
+    def write(tx: Tx) -> int:
+        site = campus.site
+        row_id = site.new_id()
+        values = {"id": row_id, "activity_id": f"https://south.example/a/{number}", "type": "Create", "state": "held"}
+        values |= {
+            "host": "south.example",
+            "actor": "https://south.example/people/zoe",
+            "via": "signature",
+            "attempts": 0,
+        }
+        values |= {"body": msgspec.json.encode({"type": "Create", "object": note}), "void": False}
+        values |= {"received_at": site.clock(), "due_at": site.clock()}
+        tx.execute(received.received.insert().values(**values))
+        return row_id
+
+    made: int = campus.write(write)
+    return made
+
+
+async def test_what_is_held_is_let_in_or_turned_down(campus: Campus, as_ada: Browser) -> None:
+    public = hold(campus, 1, "as:Public", "come <b>all</b>")
+    private = hold(campus, 2, "https://alpha.example/people/bruno", "a secret")
+    page = await as_ada.get("/admin/held")
+    assert "Held 2" in page.words
+    assert "come all" in page.words
+    assert "It is not public, so its text is not shown here." in page.words
+    assert "secret" not in page.text
+    page = await as_ada.post("/admin/held", {"do": "release", "id": str(public)})
+    assert "Released" in page.words
+    page = await as_ada.post("/admin/held", {"do": "refuse", "id": str(private), "reason": "no"})
+    assert "Nothing waits for review." in page.words
+    states = [campus.read(lambda tx, i=one: received.by_id(tx, i)).state for one in (public, private)]
+    assert states == ["new", "refused"]
+    page = await as_ada.post("/admin/held", {"do": "release", "id": str(private)})
+    assert page.status == 422
+    assert "is not held (any more)" in page.words
+
+
+async def test_a_list_is_imported_into_the_document_and_not_saved(ruled: Campus, as_ada: Browser) -> None:
+    sent = {"do": "import", "text": POLICY, "parent": "1", "source": "list.example"}
+    page = await as_ada.post("/admin/policy", sent | {"list": "#domain,#severity\nspam.example,suspend\n"})
+    assert "1 rule was put into the document" in page.words
+    assert "spam.example" in page.text
+    assert "r-essays" in page.text
+    assert ruled.read(policies.in_force).version == 1
+    page = await as_ada.post("/admin/policy", sent | {"list": "<html>"})
+    assert page.status == 422
+
+
+async def test_no_directory_is_followed_without_its_key(campus: Campus, as_ada: Browser) -> None:
+    for url, fingerprint, said in (
+        ("https://list.example/d", "", "Give the fingerprint"),
+        ("list.example", "AB", "Write the address"),
+        ("https://list.example/d", "AB", "there is no network"),
+    ):
+        page = await as_ada.post("/admin/directories", {"do": "follow", "url": url, "fingerprint": fingerprint})
+        assert page.status == 422, said
+        assert said in page.words
+        assert html.escape(url) in page.text
+    assert campus.read(directories.everyone) == []
+
+
+async def test_a_host_is_blocked_and_let_be(campus: Campus, as_ada: Browser) -> None:
+    campus.write(lambda tx: peers.meet(tx, "south.example", 1))
+    page = await as_ada.post("/admin/peers/south.example/stance", {"stance": "blocked", "reason": "sells essays"})
+    assert "blocked" in page.words
+    assert campus.read(lambda tx: peers.by_host(tx, "south.example")).reason == "sells essays"
+    await as_ada.post("/admin/peers/south.example/stance", {"stance": "none", "reason": ""})
+    assert campus.read(lambda tx: peers.by_host(tx, "south.example")).stance == "none"
+    assert (await as_ada.post("/admin/peers/south.example/stance", {"stance": "agreed"})).status == 422
