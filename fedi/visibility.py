@@ -41,7 +41,7 @@ from storage.memberships import accepted_among, memberships
 from storage.mentions import mentions
 from storage.metadata import Id, Tx, one_among
 from storage.peer_groups import peer_groups
-from storage.peers import peers
+from storage.peers import CLOSED, peers, shows_nothing
 from storage.people import people
 from storage.posts import SAME, Post, posts
 from storage.prepared import parts, rows
@@ -98,10 +98,8 @@ def _condition(person: Any, host: Any, asker: Any = None) -> ColumnElement[bool]
     return and_(there, active, ~closed, *also, or_(*_reasons(person, host)))
 
 
-CLOSED = ("blocked", "suspended")
-"""Stances to a peer of which nothing is shown, and to which nothing is."""
 _CLOSED = select(peers.c.host).where(peers.c.stance.in_(CLOSED))
-_HIDDEN = select(peers.c.host).where(or_(peers.c.stance.in_(CLOSED), peers.c.hidden))
+_HIDDEN = select(peers.c.host).where(shows_nothing())
 
 
 def _from_open_group() -> ColumnElement[bool]:
@@ -361,7 +359,7 @@ _SHUT = (
     .where(
         actors.c.id.in_(bindparam("ids", type_=Id(), expanding=True)),
         ~actors.c.local,
-        or_(peers.c.stance.in_(CLOSED), peers.c.hidden),
+        shows_nothing(),
     )
 )
 """Those of some actors that are of a closed host."""

@@ -4,10 +4,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Table, Text, bindparam, false, func, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Table,
+    Text,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from storage import held
-from storage.metadata import Json, Time, Tx, all_of, columns, insert_new, metadata, one_of, set_columns
+from storage.metadata import Json, Time, Tx, all_of, columns, insert_new, metadata, one_among, one_of, set_columns
 from storage.prepared import change_each, parts, rows
 
 peers = Table(
@@ -39,6 +53,23 @@ peers = Table(
     Column("hidden", Boolean, nullable=False, server_default=false()),  # the policy shows nothing of it to anybody here
     Index("ix_peers_stance", "stance", "host"),
 )
+
+# Of few hosts nothing is shown; the gate asks about each post.
+Index(
+    "ix_peers_closed",
+    peers.c.host,
+    sqlite_where=text("stance IN ('blocked', 'suspended') OR hidden = 1"),
+    postgresql_where=text("stance IN ('blocked', 'suspended') OR hidden"),
+)
+
+CLOSED = ("blocked", "suspended")
+"""Stances to a peer of which nothing is shown, and to which nothing is."""
+
+
+def shows_nothing() -> ColumnElement[bool]:
+    """The condition on `peers` of those of which nothing is shown here, as `ix_peers_closed` has it."""
+    return or_(one_among(peers.c.stance, *CLOSED), peers.c.hidden)
+
 
 STANCES = ("none", "agreed", "limited", "suspended", "blocked")
 TIERS = ("public", "agreed", "members")

@@ -326,5 +326,12 @@ def upgrade() -> None:
     op.add_column("peers", sa.Column("hidden", sa.Boolean(), server_default=sa.false(), nullable=False))
     waiting = sa.text("state = 'held'")
     op.create_index("ix_received_held", "received", ["id"], sqlite_where=waiting, postgresql_where=waiting)
+    op.create_index(
+        "ix_peers_closed",
+        "peers",
+        ["host"],
+        sqlite_where=sa.text("stance IN ('blocked', 'suspended') OR hidden = 1"),
+        postgresql_where=sa.text("stance IN ('blocked', 'suspended') OR hidden"),
+    )
     # Who was agreed with before there were agreements keeps what they had: nobody signed, and everything is open.
     op.execute("UPDATE peers SET tier = 'members', one_sided = true WHERE stance = 'agreed'")
