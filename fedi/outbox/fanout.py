@@ -169,7 +169,8 @@ def _waiting(tx: Tx, site: Site, known: _Known, row: Sent, link: Link, peer: Pee
         pause = "private"
     if waits(pause, message=message, private=private):
         return Parcel(row, waits=pause)
-    return _parcel(tx, site, known, row, link.host, peer, agreed=agreed)
+    # What waited by our own wish was not to be lost by it: it has the time of agreed peers.
+    return _parcel(tx, site, known, row, link.host, peer, agreed=agreed or row.position <= (link.kept_to or 0))
 
 
 def _is_inner(known: _Known, row: Sent) -> bool:

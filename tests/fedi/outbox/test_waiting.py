@@ -125,6 +125,18 @@ async def test_what_was_public_and_waited_comes_though_what_is_private_waits_on(
     assert set(peering.came) == {*peering.public, *peering.private}
 
 
+async def test_what_waited_for_weeks_is_not_too_old(site: Site, network: Network, clock: Clock) -> None:
+    peering = Peering(site, network)
+    site.db.write_now(lambda tx: peers.change(tx, HOST, stance="none"))  # deliveries to it are kept for a week
+    peering.act("suspend")
+    peering.post("public")
+    await peering.deliver()
+    clock.pass_(days=29)
+    peering.act("resume")
+    await peering.deliver()
+    assert peering.came == peering.public
+
+
 async def test_who_resumes_while_a_turn_is_under_way_loses_nothing(site: Site, network: Network) -> None:
     peering = Peering(site, network)
     peering.act("pause")
