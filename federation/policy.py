@@ -14,6 +14,7 @@ from functools import lru_cache
 from federation import policy_built_in as built_in
 from federation.facts import Facts
 from federation.policy_built_in import Decision, Policy, Scope
+from federation.policy_conditions import Terms
 from federation.policy_rules import EFFECTS, REFUSING, Rule, Verdict, in_rate, in_time
 
 __all__ = [
@@ -68,7 +69,7 @@ def decide(policy: Policy, facts: Facts) -> Decision:
     because = list(found.because) if found is not None else []
     observed = []
     for rule in compiled.among(left, facts):
-        if not in_rate(rule, facts):
+        if not in_rate(rule, facts) or not _speaks_of(rule, facts):
             continue
         verdict = _verdict(rule, facts)
         if verdict is None and not rule.effects:
@@ -118,12 +119,18 @@ def _steps(policy: Policy, facts: Facts) -> Iterator[Step]:
         yield step
         if step.matched and not rule.observe and _verdict(rule, facts) is not None:
             return
-    yield Step("default", matched=True, why="no rule decided", effect=policy.compiled.default.value)
+    peering = facts.object == built_in.PEERING
+    why = "no rule decided" if not peering else "no rule decided, and anybody may ask for an agreement"
+    yield Step("default", matched=True, why=why, effect="accept" if peering else policy.compiled.default.value)
 
 
 def _step(rule: Rule, facts: Facts) -> Step:
     if not in_time(rule, facts):
         return Step(rule.id, matched=False, why="it has run out")
+    if not _speaks_of(rule, facts):
+        return Step(
+            rule.id, matched=False, why="of messages about peering only rules count that name the peer, or them"
+        )
     failing = next((one for one in rule.when if not one.holds(facts)), None)
     if failing is not None:
         return Step(rule.id, matched=False, why=failing.says(facts))
@@ -139,6 +146,14 @@ def _step(rule: Rule, facts: Facts) -> Step:
         return Step(rule.id, matched=True, why=f"{why}; {rule.then} means nothing in direction {facts.direction}")
     effect = rule.then if verdict in (rule.verdict, None) else f"{rule.then} {verdict.value}"
     return Step(rule.id, matched=True, why=why, effect=f"observe {effect}" if rule.observe else effect)
+
+
+def _speaks_of(rule: Rule, facts: Facts) -> bool:
+    """Whether a rule counts for what is about peering: only one that names the peer, or such messages. Else a policy for those
+    who are agreed with would keep others from asking for an agreement."""
+    if facts.object != built_in.PEERING:
+        return True
+    return any(isinstance(one, Terms) and one.name in ("peer", "object") and one.wanted for one in rule.when)
 
 
 def _verdict(rule: Rule, facts: Facts) -> Verdict | None:
@@ -183,7 +198,7 @@ def _default(
     observed: tuple[tuple[str, str], ...],
 ) -> Decision:
     rule = Rule("default", (), policy.compiled.default, code="default", text="no rule of this instance allows it")
-    verdict = _verdict(rule, facts) or Verdict.ACCEPT
+    verdict = (_verdict(rule, facts) if _speaks_of(rule, facts) else None) or Verdict.ACCEPT
     if verdict is not Verdict.ACCEPT:
         return _ended(policy, facts, rule, verdict, effects, (*because, "default"), observed)
     limited = built_in.limited(policy, facts)

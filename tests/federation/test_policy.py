@@ -7,6 +7,7 @@ import pytest
 from federation.facts import Facts
 from federation.policy import Policy, Scope, Verdict, decide, explain
 from federation.policy_compile import compile_rules
+from federation.policy_conditions import Outside, Terms
 from federation.policy_rules import Rule
 
 GROUP = "https://b.example/groups/ai"
@@ -59,6 +60,23 @@ def test_messages_about_peering_pass_where_nothing_else_may(mode: str, stance: s
     assert (
         decide(policy(), facts(mode=mode, stance=stance, activity="Offer", object="peer:Agreement")).verdict is verdict
     )
+
+
+def test_rules_count_for_messages_about_peering_where_they_name_them() -> None:
+    """Else nobody could ask for an agreement of whom speaks with agreed institutions only."""
+    offer = facts(activity="Offer", object="peer:Agreement")
+    everyone = Rule("all", (), Verdict.REJECT)
+    outside = Rule("outside", (Outside(("b.example",)),), Verdict.REJECT)
+    others = Rule("others", (Terms("peer", (), ("b.example",)),), Verdict.REJECT)
+    decision = decide(policy(everyone, outside, others, default=Verdict.REJECT), offer)
+    assert (decision.verdict, decision.because) == (Verdict.ACCEPT, ())
+    assert explain(policy(everyone, default=Verdict.REJECT), offer)[-1].effect == "accept"
+    named = Rule("named", (Terms("peer", ("a.example",)),), Verdict.REJECT)
+    assert decide(policy(everyone, named), offer).rule == "named"
+    assert (
+        decide(policy(Rule("no", (Terms("object", ("peer:Agreement",)),), Verdict.HOLD)), offer).verdict is Verdict.HOLD
+    )
+    assert decide(policy(everyone), facts(activity="Offer")).verdict is Verdict.REJECT
 
 
 MSC = Scope(("b.example", "a.example"), ("public", "peers"), (GROUP,), media=True)
