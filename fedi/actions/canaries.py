@@ -15,6 +15,7 @@ from federation.signatures.keys import KeyPair, generate_rsa
 from fedi.actions import follows as follow_actions
 from fedi.actions import people
 from fedi.context import Site
+from fedi.errors import Taken
 from fedi.text import to_text
 from fedi.visibility import NOBODY, may_see, person
 from storage import actors, agreements, follows, peers, posts
@@ -42,7 +43,13 @@ async def ready(site: Site) -> Canaries:
     if found is not None:
         return found
     made = {name: await asyncio.to_thread(generate_rsa) for name in NAMES}
-    return await site.db.write(lambda tx: find(tx, site) or _make(tx, site, made))
+    try:
+        return await site.db.write(lambda tx: find(tx, site) or _make(tx, site, made))
+    except Taken:  # another process made them in this moment
+        found = await site.db.read(lambda tx: find(tx, site))
+        if found is None:
+            raise
+        return found
 
 
 def find(tx: Tx, site: Site) -> Canaries | None:

@@ -12,12 +12,12 @@ import msgspec
 from federation import entity_statements as statements
 from federation.directory import MAX_FILE, Directory, Entity, read
 from federation.entity_statements import Statement
-from federation.errors import BadSignature, FederationError, Malformed
+from federation.errors import BadSignature, FederationError, Malformed, Refused
 from federation.fields import Json
 from federation.hosts import host_of, web_url
 from federation.signatures.jws import brought_key, fingerprint
 from fedi.context import Site
-from fedi.fetching.asking import permitted
+from storage import peers
 from storage.directories import DirectoryRow
 
 MAX_STATEMENTS = 500
@@ -37,7 +37,7 @@ class Fetched:
 
 async def key_of(site: Site, url: str) -> Json:
     """The key that the file at `url` says that it is signed by: to be pinned once its fingerprint was compared."""
-    await permitted(site, host_of(url))
+    await _not_blocked(site, host_of(url))
     return brought_key((await site.client.get_file(url, _ANY, limit=MAX_FILE)).body)
 
 
@@ -45,7 +45,7 @@ async def directory(site: Site, row: DirectoryRow) -> Fetched:
     """What the directory of this row says now. Raises the errors of `federation.errors`, with the reason in words."""
     if row.kind == "federation":
         return Fetched(await _federation(site, row.url, row.keys))
-    await permitted(site, host_of(row.url))
+    await _not_blocked(site, host_of(row.url))
     now = site.clock()
     # What is stale or failed before is read anew, whatever the server says of its age.
     known = row.etag if row.problem is None and (row.expires_at or 0) > now else None
@@ -57,6 +57,14 @@ async def directory(site: Site, row: DirectoryRow) -> Fetched:
     if said.sequence == row.sequence and row.digest not in (None, digest):
         raise BadSignature(f"it has the number {said.sequence} again, and says something else", code="rolled-back")
     return Fetched(said, found.etag, digest)
+
+
+async def _not_blocked(site: Site, host: str) -> None:
+    """Raises Refused for a host that is blocked here. The mode does not count: who peers with agreed institutions alone finds
+    them by directories, and who keeps one need be none of them."""
+    peer = await site.db.read(lambda tx: peers.by_host(tx, host))
+    if peer is not None and peer.stance == "blocked":
+        raise Refused(f"{host} is blocked here", answered=403)
 
 
 def pinned(key: Json, wanted: str) -> bool:
@@ -103,7 +111,7 @@ class _Walk:
     async def state(self, issuer: str, keys: list[Json], subject: str, url: str) -> Statement:
         """What `issuer` states of `subject` at a URL, proven by one of `keys`."""
         async with self.slots:
-            await permitted(self.site, host_of(url))
+            await _not_blocked(self.site, host_of(url))
             found = await self.site.client.get_file(url, statements.MEDIA_TYPE, limit=statements.MAX_STATEMENT)
         return statements.read_statement(found.body, keys, issuer=issuer, subject=subject, now=self.site.clock())
 
@@ -119,7 +127,7 @@ class _Walk:
             left_out.append(f"{above.subject[:200]}: it is more than {statements.MAX_DEPTH} steps below the anchor")
             return []
         async with self.slots:
-            await permitted(self.site, host_of(listed))
+            await _not_blocked(self.site, host_of(listed))
             answer = await self.site.client.get_file(listed, "application/json")
         try:
             names = statements.read_list(msgspec.json.decode(answer.body), MAX_STATEMENTS)

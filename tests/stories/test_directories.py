@@ -14,6 +14,7 @@ from federation.fields import Json
 from federation.signatures import jws
 from federation.signatures.keys import PrivateKey, encode_multikey, generate_ed25519, load_private
 from fedi.actions import directories
+from fedi.config import Federation as Federated
 from fedi.context import PROOF_KEY
 from fedi.errors import Invalid, NotFound
 from fedi.fetching import directories as fetching
@@ -257,6 +258,23 @@ def serve(one: Instance, body: str) -> None:
     from storage import publications
 
     one.write(lambda tx: tx.execute(publications.publications.update().values(body=body)))
+
+
+async def test_who_peers_with_agreed_institutions_alone_reads_directories_all_the_same(
+    databases: Databases, tmp_path: Path
+) -> None:
+    world, urls = World(), [databases.new("sqlite") for _ in range(2)]
+    alpha = await instance(world, "alpha.example", urls[0], tmp_path)
+    beta = await instance(world, "beta.example", urls[1], tmp_path, federation=Federated(mode="peers"))
+    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", []))
+    assert (await followed(beta)).problem is None
+    beta.write(lambda tx: peers.meet(tx, "alpha.example", 1))
+    beta.write(lambda tx: peers.change(tx, "alpha.example", stance="blocked"))
+    await read_directory(beta.site, {"id": row(beta).id})
+    assert row(beta).problem == "alpha.example is blocked here"
+    await close(alpha, beta)
+    for url in urls:
+        databases.drop(url)
 
 
 async def test_nobody_vouches_for_a_key_that_was_not_confirmed(two: tuple[Instance, Instance, Time]) -> None:
