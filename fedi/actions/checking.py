@@ -59,7 +59,7 @@ class Checked:
         return not self.errors
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def check(text: str) -> Checked:
     """Check a document. The answer is kept for a few: who checks before a transaction has it at hand within."""
     return checked(text)

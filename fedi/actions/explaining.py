@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from federation.envelopes import BadEnvelopes, Envelope, plain, unpacked, unpacked_facts
+from federation.errors import FederationError
 from federation.facts import Facts
+from federation.hosts import normal_host
 from federation.policy import Decision, Policy, Step, Verdict, decide, explain
 from fedi import policy as policies_in_force
 from fedi.actions import policies as versions
 from fedi.context import Site
+from fedi.errors import Invalid
 from fedi.facts import Known
 from storage import decisions, envelopes
 from storage.decisions import DecisionRow
@@ -88,9 +91,15 @@ def matches(given: Given, again: Decision) -> bool:
 
 def explained(tx: Tx, site: Site, wanted: str) -> list[Explained]:
     """What was decided upon an activity (by its id, or the id of its object), newest first; of a host what was decided last,
-    and before that what a public post from there would meet now. Empty when nothing is known (any more)."""
+    and before that what a public post from there would meet now. Empty when nothing is known (any more).
+
+    Raises Invalid for what is neither an id nor a host."""
     if "://" not in wanted:
-        return [expected(tx, site, wanted), *of_host(tx, site, wanted)]
+        try:
+            host = normal_host(wanted)
+        except FederationError as problem:
+            raise Invalid(f"{wanted!r} is neither the id of something nor a host: {problem.text}") from problem
+        return [expected(tx, site, host), *of_host(tx, site, host)]
     found = [_of_row(tx, site, row) for row in decisions.about(tx, wanted, MOST)]
     known = {(one.facts.direction, one.facts.host, one.facts.at) for one in found}
     for one in _kept(tx, wanted):

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from sqlalchemy import delete, update
 
@@ -54,6 +56,17 @@ def test_a_row_whose_id_was_made_before_another_was_written_follows_it(site: Sit
     row = site.db.write_now(lambda tx: audit.add(tx, early, site.clock(), "ana", "peer.sign", "b.example", {}))
     assert row.id > early
     assert site.db.read_now(lambda tx: audit.newest(tx, 1)) == [row]
+    assert site.db.read_now(audit.broken) is None
+
+
+async def test_rows_that_are_written_at_once_are_one_chain(site: Site) -> None:
+    async def act(number: int) -> None:
+        row_id = site.new_id()
+        await site.db.write(lambda tx: audit.add(tx, row_id, site.clock(), "kim", "peer.sign", str(number), {}))
+
+    await asyncio.gather(*map(act, range(60)))
+    rows = site.db.read_now(lambda tx: audit.after(tx, 0, 100))
+    assert {row.about for row in rows} == {str(number) for number in range(60)}
     assert site.db.read_now(audit.broken) is None
 
 

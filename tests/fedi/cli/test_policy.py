@@ -105,6 +105,8 @@ def test_a_policy_is_checked_tried_applied_explained_and_taken_back(operator: Op
     host = operator.fedi("policy", "explain", "spam.example").out
     assert "reject: no spam (spam, rule no-spam)" in host
     assert "policy 3 by command line" in host
+    assert "neither the id of something nor a host" in fails(operator, "policy", "explain", "no host")
+    assert operator.fedi("policy", "explain", "SPAM.example", "--json").json[0]["rule"] == "no-spam"
     assert "forgotten" in fails(operator, "policy", "explain", "https://nobody.example/1")
     counted = operator.fedi("policy", "counts", "1", "--json").json
     assert [(each["rule"], each["did"]) for each in counted["rules"]] == [("no-spam", {"reject": 2})]
