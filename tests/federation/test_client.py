@@ -11,7 +11,7 @@ import pytest
 
 from federation import discovery
 from federation import transport as transport_module
-from federation.client import Client, Document
+from federation.client import Client, Document, File
 from federation.errors import (
     AddressForbidden,
     Busy,
@@ -105,6 +105,34 @@ async def test_no_cookies_and_no_proxy(client: Client, there: Peer, monkeypatch:
     await client.get_document(there.url("/note"))
     assert "cookie" not in there.asked[1].headers
     assert there.connections == 1  # and the connection was kept
+
+
+async def test_a_file_is_asked_for_again_only_when_it_changed(client: Client, there: Peer) -> None:
+    there.routes["/list"] = answer(b"a.b.c", content_type="Application/JOSE; charset=x", etag='"1"')
+    found = await client.get_file(there.url("/list"), "application/jose")
+    assert found == File(b"a.b.c", "application/jose", '"1"', same=False)
+    assert "if-none-match" not in there.asked[0].headers
+    there.routes["/list"] = answer(b"", status=304)
+    again = await client.get_file(there.url("/list"), "application/jose", etag=found.etag)
+    assert (again.same, again.body) == (True, b"")
+    assert there.asked[1].headers["if-none-match"] == '"1"'
+    with pytest.raises(Refused):  # nobody asked for that
+        await client.get_file(there.url("/list"), "application/jose")
+    there.routes["/list"] = answer(b"x" * 2000)
+    with pytest.raises(TooLarge):
+        await client.get_file(there.url("/list"), "application/jose", limit=1000)
+
+
+async def test_who_speaks_for_a_host_is_of_that_host(client: Client, there: Peer) -> None:
+    def index(*hrefs: object) -> bytes:
+        rel = "https://www.w3.org/ns/activitystreams#Application"
+        return answer({"links": [7, *({"rel": rel, "href": href} for href in hrefs)]}, content_type="application/json")
+
+    host = there.url("").removeprefix("http://").rstrip("/")
+    there.routes["/.well-known/nodeinfo"] = index("https://evil.example/actor", 7, there.url("/actor"))
+    assert await discovery.instance_actor(client, host) == there.url("/actor")
+    there.routes["/.well-known/nodeinfo"] = index("https://evil.example/actor")
+    assert await discovery.instance_actor(client, host) is None
 
 
 # What is believed.
