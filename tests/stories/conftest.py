@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fedi.worker import auditing
 from tests.conftest import KINDS, Databases
 from tests.world import Instance, World, close, instance
 
@@ -33,6 +34,10 @@ async def three(request: pytest.FixtureRequest, databases: Databases, tmp_path: 
     names = ("alpha.example", "beta.example", "gamma.example")
     made = [await instance(world, name, url, tmp_path) for name, url in zip(names, urls, strict=True)]
     yield Three(world, *made)
+    for one in made:
+        # Whatever the story was: each decision of it, made again, is the one that was made.
+        for found in await auditing.verify(one.site, 10_000):
+            assert (found.same, found.lost, found.differing) == (found.checked, 0, [])
     await close(*made)
     for url in urls:
         databases.drop(url)
