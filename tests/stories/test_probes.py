@@ -17,6 +17,7 @@ from fedi import fetching, visibility
 from fedi.actions import canaries, handshakes, probes, remote_posts
 from fedi.actions import follows as follow_actions
 from fedi.actions import peers as acts
+from fedi.actions import posts as post_actions
 from fedi.fetching.institutions import look_up
 from fedi.health import of_peer
 from fedi.inbox import update
@@ -384,3 +385,34 @@ async def test_follows_between_canaries_are_no_follows_of_people(two: Two, monke
     for one, host in ((alpha, "beta.example"), (beta, "alpha.example")):
         assert one.read(lambda tx: edges.totals(tx, host)) == (0, 0, 0)
         assert one.read(lambda tx: edges.of_host(tx, host, 9)) == []
+
+
+async def test_who_signed_and_does_not_behave_gets_nothing_more_that_is_for_members(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only members read flows once the peer passed, and stops by itself when it fails, for both doors alike."""
+    alpha, beta = two.alpha, two.beta
+    await signed(two)
+    olga, bea = alpha.person("olga"), beta.person("bea")
+    group = alpha.group("thesis", olga, see="members", join_mode="open")
+    there = await fetching.actor(beta.site, group.iri)
+    beta.write(lambda tx: follow_actions.follow(tx, beta.site, bea, there))
+    await settle(alpha, beta, rounds=80)
+
+    def publish(text: str) -> str:
+        draft = post_actions.Draft(f"@thesis {text}")
+        return alpha.write(lambda tx: post_actions.publish(tx, alpha.site, olga, draft)).iri
+
+    viewer = visibility.Viewer(host="beta.example")
+    first = publish("before")
+    await settle(alpha, beta, rounds=80)
+    assert beta.has(first)
+    assert alpha.read(lambda tx: visibility.may_see(tx, viewer, alpha.post(first)))
+    monkeypatch.setattr(door, "may_see", lambda *_: True)
+    await tried(alpha, beta, host="beta.example")
+    monkeypatch.undo()
+    assert tier(alpha, "beta.example") == "public"
+    assert not alpha.read(lambda tx: visibility.may_see(tx, viewer, alpha.post(first)))
+    second = publish("after")
+    await settle(alpha, beta, rounds=80)
+    assert not beta.has(second)
