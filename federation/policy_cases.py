@@ -97,6 +97,8 @@ def read_case(table: dict[str, Any], line: int, load: Callable[[str], bytes] | N
     for key, value in given.items():
         field = _ALIASES.get(str(key), str(key))
         values[field] = _fact(field, value)
+    if "text" in values:
+        values.setdefault("visibility", "public")
     if not {"activity", "object"} & values.keys() and values["direction"] in ("in", "out", "announce"):
         values["activity"] = "Create"
     if "host" not in values:

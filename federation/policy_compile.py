@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from federation.facts import Facts
-from federation.policy_conditions import NUMBERS, PLAIN, TERMS, Outside, Range, Terms, Text, Version, within
+from federation.policy_conditions import NUMBERS, PLAIN, TERMS, Outside, Range, Terms, Text, Version, open_text, within
 from federation.policy_rules import Condition, Rule, Verdict, in_rate, in_time
 from federation.policy_text import Patterns, fold
 
@@ -283,10 +283,11 @@ class _Text:
         self._patterns = Patterns(tuple(bits))
 
     def mask(self, facts: Facts) -> int:
-        if not facts.text:
+        text = open_text(facts)
+        if not text:
             return self._without
         left = self._without
-        for place in self._patterns.found(fold(facts.text) if self._folds else facts.text):
+        for place in self._patterns.found(fold(text) if self._folds else text):
             left |= self._masks[place]
         return left
 

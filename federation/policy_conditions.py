@@ -77,6 +77,11 @@ def _said(read: Callable[[Facts], tuple[str, ...]]) -> Callable[[Facts], tuple[s
     return lambda facts: None if _alone(facts) else read(facts)
 
 
+def open_text(facts: Facts) -> str:
+    """The text that rules may look into: of what is not public none, whoever told it, as it is not kept either."""
+    return facts.text if facts.visibility in ("public", "unlisted") else ""
+
+
 def _media_types(facts: Facts) -> tuple[str, ...]:
     return tuple(term for type in facts.media_types for term in (type, type.partition("/")[0] + "/*"))
 
@@ -241,16 +246,17 @@ class Text:
         if found is not None:
             return f"{self.name}: {found} is in the text"
         wanted = ", ".join(self.wanted[:3]) + (" …" if len(self.wanted) > 3 else "")
-        return f"{self.name} {wanted}: {'is not in the text' if facts.text else 'the text is not known'}"
+        return f"{self.name} {wanted}: {'is not in the text' if open_text(facts) else 'the text is not known'}"
 
     def _found(self, facts: Facts) -> str | None:
-        if not facts.text:
+        text = open_text(facts)
+        if not text:
             return None
         if self.name == "pattern":
-            return next((one for one in self.wanted if finds(one, facts.text)), None)
-        text = fold(facts.text)
+            return next((one for one in self.wanted if finds(one, text)), None)
+        folded = fold(text)
         pairs = ((one, keyword_pattern(one)) for one in self.wanted)
-        return next((one for one, pattern in pairs if pattern is not None and finds(pattern, text)), None)
+        return next((one for one, pattern in pairs if pattern is not None and finds(pattern, folded)), None)
 
 
 def version_numbers(version: str | None) -> tuple[int, ...] | None:

@@ -17,7 +17,8 @@ from federation.policy_when import KEYS, read_condition
 
 
 def facts(**values: Any) -> Facts:
-    return Facts(**{"at": 1_000, "direction": "in", "host": "a.example", "activity": "Create", **values})
+    seen = {"visibility": "public"} if "text" in values else {}
+    return Facts(**{"at": 1_000, "direction": "in", "host": "a.example", "activity": "Create", **seen, **values})
 
 
 GROUP = "https://b.example/groups/msc-ai"
@@ -97,6 +98,13 @@ LIKE = {"author_host": "x.b.example", "announcer_host": "c.example"}
         ("size", ">=10kB", [{"size": 10_000}], [{"size": 9_999}]),
         ("language", "pt", [{"language": "pt-BR"}, {"language": "pt"}], [{"language": "ptx"}, {}]),
         ("keyword", "gro", [{"text": "GRO!"}], [{"text": "die größe"}, {"text": "groß"}, {}]),
+        (
+            "keyword",
+            "dose",
+            [{"text": "a dose", "visibility": "unlisted"}],
+            [{"text": "a dose", "visibility": one} for one in (None, "followers", "direct", "peers", "members")],
+        ),
+        ("pattern", "dose", [{"text": "a dose"}], [{"text": "a dose", "visibility": "direct"}]),
         ("keyword", ["free money"], [{"text": "Free,\nMONEY"}], [{"text": "money free"}]),
         ("keyword", "casino", [{"text": "ca\u200bsi\u00adno"}, {"text": "ｃａｓｉｎｏ"}], [{"text": "casinos"}]),
         ("keyword", "日本", [{"text": "これは日本語"}], [{"text": "本日"}]),
@@ -233,6 +241,7 @@ SOME: dict[str, st.SearchStrategy[Any]] = {
     "mentions": st.integers(0, 4),
     "hashtags": st.lists(st.sampled_from("abc"), max_size=2).map(tuple),
     "followed": st.none() | st.booleans(),
+    "visibility": st.sampled_from([None, "public", "public", "unlisted", "members"]),
     "text": st.sampled_from(["", "a b", "größe", "b c"]),
     "at": st.integers(0, 20),
     "rates": st.dictionaries(st.sampled_from(["0", "1", "2"]), st.integers(0, 3)).map(lambda one: tuple(one.items())),
