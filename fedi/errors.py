@@ -4,12 +4,16 @@ Actions and doors raise `Problem`; each door answers it in its own form (Mastodo
 9457, a page). Protocol errors are `federation.errors`.
 """
 
+from typing import Any
+
 
 class Problem(Exception):
     """The request can't be done. `text` is shown to the person and says what to do; `code` is for programs."""
 
     status = 400
     code = "bad-request"
+    document: dict[str, Any] | None = None
+    """The whole problem document, where there is more to it than its text."""
 
     def __init__(self, text: str, *, code: str | None = None, status: int | None = None) -> None:
         super().__init__(text)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from federation.agreement import read
-from federation.envelopes import packed_facts
+from federation.envelopes import OPEN, packed_facts
 from federation.errors import FederationError
 from federation.facts import Direction, Facts
 from federation.hosts import host_of
@@ -83,6 +83,8 @@ def name(site: Site, version: int) -> str:
 def judge(tx: Tx, site: Site, policy: Policy, facts: Facts, *, counts: bool = True) -> Judged:
     """What happens to what these facts tell of, under this policy. `counts`: rules that count take it for one more; else they
     are as if nothing had come."""
+    if facts.text and facts.visibility not in OPEN:
+        facts = structs.replace(facts, text="")  # as it is kept: whatever decides by it can be decided again
     if facts.agreement is not None and facts.agreement not in policy.scopes:
         _open(tx, site, facts.agreement)
     if counts and (several := counted(policy, facts)):

@@ -117,7 +117,7 @@ def check_text(asked: str) -> str:
 
 def refusal(problem: Problem) -> Response:
     """The problem details of a refusal; never cached, since it may depend on who asked."""
-    body = {
+    body = problem.document or {
         "type": f"urn:fedi:{problem.code}",
         "title": problem.code.replace("-", " "),
         "status": problem.status,

@@ -108,6 +108,13 @@ async def test_a_post_is_for_whom_it_says_itself(scene: Scene) -> None:
     assert (found.visibility, found.text) == ("followers", "")
 
 
+async def test_no_word_is_told_of_what_is_no_post_of_theirs(scene: Scene) -> None:
+    """An Add, say, that carries somebody's post: for whom it is, nobody says."""
+    note = scene.peer.note(scene.bob, "n", content="canary")
+    found = facts_of(scene, scene.peer.activity("Add", scene.bob, note))
+    assert (found.visibility, found.text) == (None, "")
+
+
 async def test_an_answer_in_a_group_is_in_it_though_it_does_not_say_so(scene: Scene) -> None:
     club = scene.alpha.group("club", scene.ada)
     thread = scene.alpha.write(lambda tx: posts.publish(tx, scene.alpha.site, scene.ada, Draft("Hello @club")))

@@ -200,6 +200,14 @@ async def test_a_signed_request_is_answered_as_the_policy_says(scene: Scene) -> 
         headers = sign_get(by.keys[who], post.iri, alpha.site.clock())
         answers.append(await call(alpha.app, "GET", post.iri, headers | {"accept": "application/activity+json"}))
     assert [answer.status for answer in answers] == [403, 200]
+    said = msgspec.json.decode(answers[0].body)
+    assert (said["type"], said["peer:rule"]) == ("https://w3id.org/fep/c180#actor-not-authorized", "r")
+    assert [(row.direction, row.host) for row in scene.decided()] == [("answer", "peer.example")]
+    # One person there, and nobody else.
+    apply(alpha, rule('"reject"', f'direction = "answer", actor = "{scene.eve}"'))
+    headers = sign_get(scene.other.keys[scene.eve], post.iri, alpha.site.clock())
+    answer = await call(alpha.app, "GET", post.iri, headers | {"accept": "application/activity+json"})
+    assert answer.status == 403
 
 
 async def test_what_is_not_to_be_shown_is_hidden_and_comes_back(scene: Scene) -> None:
