@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from federation.probing import NAMES as CANARIES
 from fedi import searching, visibility
 from fedi.callers import bearer, identify, known
 from fedi.context import Site
@@ -94,11 +95,16 @@ async def lookup(request: Request) -> Response:
     def unit(tx: Tx) -> Any:
         identify(tx, token, "read:accounts")
         found = actors.by_name(tx, username, domain)
-        if found is None or found.state not in SHOWN:
+        if found is None or found.state not in SHOWN or _is_canary(found):
             raise NotFound
         return presenting.accounts(tx, site, [found])[0]
 
     return Json(await site.db.read_quickly(unit))
+
+
+def _is_canary(actor: Actor) -> bool:
+    """Whether an actor is one by which institutions try each other, which is nobody's account."""
+    return actor.kind == "Application" and actor.username in CANARIES
 
 
 class Search(msgspec.Struct, kw_only=True):

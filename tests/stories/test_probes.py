@@ -201,6 +201,8 @@ async def test_people_never_meet_a_canary(two: Two) -> None:
         assert not one.read(lambda tx: visibility.may_see(tx, viewer, ours.note))
         page = await one.get("/people/canary-guest", accept="text/html")
         assert page.status == 404
+        for handle in ("canary-guest", "canary-asker@alpha.example", "canary-guest@beta.example"):
+            assert (await one.get(f"/api/v1/accounts/lookup?acct={handle}")).status == 404, handle
 
 
 async def test_a_server_that_counts_follows_as_accepted_fails_and_is_lowered_at_once(
