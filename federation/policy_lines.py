@@ -39,15 +39,17 @@ def lines(text: str) -> dict[Path, int]:
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     line, at = 1, 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:  # what is no TOML; its reader says so
+    for match in _TOKEN.finditer(text):
+        if match.start() != at:  # what is no TOML; its reader says so
             return
-        kind, what = match.lastgroup or "", match[0]
-        if kind != "blank":
-            yield kind, what, line
-        line += what.count("\n")
-        at = match.end()
+        kind, what, at = match.lastgroup or "", match[0], match.end()
+        if kind == "blank":
+            continue
+        yield kind, what, line
+        if kind == "line":
+            line += 1
+        elif kind == "string" and len(what) > 6:
+            line += what.count("\n")
 
 
 def _header(tokens: list[tuple[str, str, int]], at: int, lists: dict[Path, int]) -> tuple[Path, int]:
