@@ -8,7 +8,7 @@ opens (`agreement`), then the rules of the document. The first verdict is the an
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from federation import policy_built_in as built_in
@@ -31,6 +31,12 @@ __all__ = [
     "explain",
 ]
 
+_DEFAULT_TEXTS = {
+    Verdict.ACCEPT: "nothing speaks against it",
+    Verdict.LIMIT: "no rule of this instance takes it as it is",
+    Verdict.HOLD: "no rule of this instance takes it before somebody looked at it",
+    Verdict.REJECT: "no rule of this instance allows it",
+}
 BUILT_IN = ("stance", "mode", "agreement")
 """Ids of the rules that every policy has before its own; no rule of a document may be called so."""
 
@@ -197,23 +203,20 @@ def _default(
     because: tuple[str, ...],
     observed: tuple[tuple[str, str], ...],
 ) -> Decision:
-    rule = Rule("default", (), policy.compiled.default, code="default", text="no rule of this instance allows it")
+    default = policy.compiled.default
+    rule = Rule("default", (), default, code="default", text=_DEFAULT_TEXTS[default])
     verdict = (_verdict(rule, facts) if _speaks_of(rule, facts) else None) or Verdict.ACCEPT
     if verdict is not Verdict.ACCEPT:
         return _ended(policy, facts, rule, verdict, effects, (*because, "default"), observed)
-    limited = built_in.limited(policy, facts)
-    if limited is None and not because and not observed:
-        return _accepted(policy.version)
-    code, text = ("accepted", "nothing speaks against it") if not effects else ("changed", "taken, and changed")
-    return _ended(
-        policy,
-        facts,
-        Rule(because[-1] if because else "default", code=code, text=text),
-        verdict,
-        effects,
-        because,
-        observed,
-    )
+    found = built_in.limited(policy, facts) or _accepted(policy.version)
+    if not because and not observed:
+        return found
+    if found.verdict is Verdict.LIMIT:
+        return replace(found, effects=effects, because=(*found.because, *because), observed=observed)
+    if not effects:
+        return replace(found, because=because, observed=observed)
+    text = "taken, and changed"
+    return Decision(Verdict.ACCEPT, "changed", text, policy.version, because[-1], effects, because, observed)
 
 
 @lru_cache(maxsize=16)

@@ -141,6 +141,15 @@ def test_the_first_verdict_ends_and_effects_before_it_add_up() -> None:
     ]
 
 
+def test_who_only_observes_decides_nothing() -> None:
+    decision = decide(policy(Rule("shadow", (), Verdict.REJECT, observe=True)), facts())
+    assert (decision.verdict, decision.code, decision.rule, decision.because) == (Verdict.ACCEPT, "accepted", None, ())
+    limited = decide(policy(Rule("shadow", (), Verdict.REJECT, observe=True)), facts(stance="limited"))
+    assert (limited.code, limited.rule, limited.observed) == ("host-limited", "stance", (("shadow", "reject"),))
+    changed = decide(policy(Rule("a", (), None, ("sensitive",))), facts(stance="limited"))
+    assert (changed.verdict, changed.effects, changed.because) == (Verdict.LIMIT, ("sensitive",), ("stance", "a"))
+
+
 def test_verdicts_where_they_make_no_sense() -> None:
     hold = policy(Rule("h", (), Verdict.HOLD))
     said = {
