@@ -1,4 +1,5 @@
-"""`fedi policy`: the federation policy, a document whose every version is kept. What tries and explains it: `policy_trying`."""
+"""`fedi policy`: the federation policy, a document whose every version is kept. Trying, explaining, auditing and lists of others: `policy_trying`,
+`policy_audit`, `policy_lists`."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedi.cli import policy_lists, policy_trying
+from fedi.cli import policy_audit, policy_lists, policy_trying
 from fedi.cli.console import CommandError, opened, print_json, print_rows, timestamp
 from fedi.cli.options import AsJson, ConfigPath, Limit
 
@@ -19,8 +20,8 @@ app = typer.Typer(help="The federation policy: what is taken, changed, held and 
 app.command("simulate")(policy_trying.simulate)
 app.command("explain")(policy_trying.explain)
 app.command("counts")(policy_trying.counts)
-app.command("verify")(policy_trying.verify)
-app.command("audit")(policy_trying.audit)
+app.command("verify")(policy_audit.verify)
+app.command("audit")(policy_audit.audit)
 app.command("import")(policy_lists.import_)
 app.command("export")(policy_lists.export)
 
