@@ -66,7 +66,7 @@ def sign(key: PrivateKey, *, issuer: str, now: int, expires: int, sequence: int,
         "seq": sequence,
         "entities": [_written(one) for one in entities],
     }
-    return jws.sign(payload, key, KIND)
+    return jws.sign(payload, key, KIND, brings=True)
 
 
 def _written(entity: Entity) -> Json:

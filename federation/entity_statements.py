@@ -5,6 +5,7 @@ An institution's server states its own metadata (`activitypub_instance`) at `/.w
 states its keys, and what its metadata may be. Only the keys of the anchor are pinned, out of band.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from federation.errors import BadSignature, FederationError, Malformed
 from federation.fields import Json, as_list, as_objects, integer, string
 from federation.hosts import host_of, web_url
 from federation.signatures import jws
+from federation.signatures.keys import PrivateKey
 
 KIND = "entity-statement+jwt"
 MARK = "trust-mark+jwt"
@@ -70,6 +72,29 @@ def read_statement(token: bytes, keys: list[Json], *, issuer: str, subject: str,
         _dict(payload.get("constraints")),
         as_objects(payload.get("trust_marks"))[:20],
     )
+
+
+def configuration(
+    key: PrivateKey, public: Json, entity: Entity, *, subject: str, above: Sequence[str], now: int
+) -> str:
+    """What an institution states of itself (its entity configuration): its `public` key (JWK), its metadata as `entity` has it,
+    and who is `above` it. Signed by its own key; that key is proven by what those above state of it. Holds for a week."""
+    metadata = {
+        "instance_actor": entity.instance_actor,
+        "keys": list(entity.keys),
+        "organization_name": entity.name,
+        "ror": entity.ror,
+        "contacts": list(entity.contacts),
+    }
+    payload = {
+        "iss": subject,
+        "sub": subject,
+        "iat": now // 1000,
+        "exp": now // 1000 + 7 * 24 * 3600,
+        "jwks": {"keys": [public | {"kid": jws.thumbprint(public), "use": "sig"}]},
+        "metadata": {OURS: {name: value for name, value in metadata.items() if value}},
+    }
+    return jws.sign(payload | ({"authority_hints": list(above)} if above else {}), key, KIND)
 
 
 def read_list(document: object, limit: int) -> list[str]:

@@ -62,6 +62,8 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Path | None = None
     # TOML file with the terms that this institution offers to others; «fedi peer terms» shows them.
     terms: Path | None = None
+    # Who is above this institution in an OpenID Federation and states its key, as "https://federation.example".
+    authority_hints: tuple[str, ...] = ()
     # Hours that an act that can't be taken back waits, beside a second admin's approval; three times as long where there
     # is one admin.
     time_lock: int = 24
@@ -141,6 +143,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if self.privacy_policy is not None and not self.privacy_policy.is_file():
             raise ConfigError(f"privacy_policy: there is no file {str(self.privacy_policy)!r}")
         _checked_service("translation.url", self.translation.url)
+        for one in self.federation.authority_hints:
+            _checked_service("federation.authority_hints", one, "https://federation.example")
         _networks("federation.private_networks", self.federation.private_networks)
         _networks("proxy.trusted", self.proxy.trusted)
         if not 1 <= self.federation.time_lock <= 24 * 90:
@@ -326,7 +330,7 @@ def _checked_url(url: str, private: bool) -> str:
     return f"{parts.scheme}://{host}"
 
 
-def _checked_service(name: str, url: str) -> None:
+def _checked_service(name: str, url: str, example: str = "http://127.0.0.1:5000") -> None:
     try:
         parts = urlsplit(url)
         fine = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query)
@@ -334,7 +338,7 @@ def _checked_service(name: str, url: str) -> None:
     except ValueError:
         fine = False
     if not fine:
-        raise ConfigError(f"{name}: {url!r} is not an address; write it as http://127.0.0.1:5000")
+        raise ConfigError(f"{name}: {url!r} is not an address; write it as {example}")
 
 
 def _loopback(name: str) -> bool:

@@ -39,8 +39,9 @@ _ED25519 = b"\xed\x01"
 _ALL = [one for several in ALGORITHMS.values() for one in several]
 
 
-def sign(payload: Json, key: PrivateKey, kind: str) -> str:
-    """A compact JWS of a JSON object by an Ed25519 key, with `kind` as its `typ`."""
+def sign(payload: Json, key: PrivateKey, kind: str, *, brings: bool = False) -> str:
+    """A compact JWS of a JSON object by an Ed25519 key, with `kind` as its `typ`; with its public key in the header, if it
+    `brings` it, for who compares fingerprints."""
     raw: Any = key.key
     private = OKPKey.import_key(
         {
@@ -51,7 +52,7 @@ def sign(payload: Json, key: PrivateKey, kind: str) -> str:
         }
     )
     public = jwk_of(raw.public_key())
-    header = {"alg": "Ed25519", "kid": thumbprint(public), "typ": kind, "jwk": public}
+    header = {"alg": "Ed25519", "kid": thumbprint(public), "typ": kind} | ({"jwk": public} if brings else {})
     return jws.serialize_compact(header, msgspec.json.encode(payload), private, algorithms=["Ed25519"])
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from federation.agreement import fingerprint, same_fingerprint
 from federation.directory import Directory, Entity, as_body, of_body, sign
+from federation.entity_statements import configuration as entity_configuration
 from federation.errors import FederationError
 from federation.fields import Json
+from federation.signatures.jws import jwk_of_multikey
 from federation.signatures.keys import encode_multikey
 from fedi.context import PROOF_KEY, Site
 from fedi.errors import Invalid, NotFound
@@ -236,7 +238,7 @@ def confirms(tx: Tx, site: Site, host: str, given: str) -> str | None:
 def publish(tx: Tx, site: Site, who: str, hosts: Collection[str]) -> Publication:
     """Publish a directory of this institution and of these peers, signed anew. Who publishes vouches: so only peers are taken
     whose key an admin has pinned. Raises Invalid, which names those that are not."""
-    found, missing = [_ourselves(tx, site)], []
+    found, missing = [ourselves(tx, site)], []
     for host in sorted(set(hosts) - {site.config.host}):
         peer = peers.by_host(tx, host)
         if peer is None or peer.instance_actor is None or peer.pinned_key is None:
@@ -260,8 +262,17 @@ def sign_again(tx: Tx, site: Site) -> bool:
     if known is None or site.clock() - known.signed_at < SIGNED_EVERY:
         return False
     others = [one for one in map(of_body, known.entities) if one.host != site.config.host]
-    _signed(tx, site, [_ourselves(tx, site), *others], known.sequence + 1)
+    _signed(tx, site, [ourselves(tx, site), *others], known.sequence + 1)
     return True
+
+
+def configuration(tx: Tx, site: Site) -> str:
+    """What this institution states of itself to an OpenID Federation. Raises Invalid without a key."""
+    entity = ourselves(tx, site)
+    public = jwk_of_multikey(entity.keys[0])
+    key = site.private_key(tx, site.instance_iri, PROOF_KEY)
+    above = site.config.federation.authority_hints
+    return entity_configuration(key, public, entity, subject=site.config.origin, above=above, now=site.clock())
 
 
 def unpublish(tx: Tx, site: Site, who: str) -> None:
@@ -270,7 +281,8 @@ def unpublish(tx: Tx, site: Site, who: str) -> None:
     _note(tx, site, who, "directory.unpublish", site.iri(PATH), {})
 
 
-def _ourselves(tx: Tx, site: Site) -> Entity:
+def ourselves(tx: Tx, site: Site) -> Entity:
+    """This institution as directories have it. Raises Invalid when it has no key to sign with."""
     key = keys.by_id(tx, site.instance_iri + PROOF_KEY)
     if key is None:
         raise Invalid("This instance has no key to sign with yet; start it once («fedi serve»).")

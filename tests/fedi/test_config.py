@@ -164,6 +164,7 @@ def test_names_are_those_of_the_contract() -> None:
         *("url", "handle_domain", "listen", "database", "data", "name", "description", "contact", "ror"),
         *("registrations", "tls.certificate", "tls.key", "proxy.trusted"),
         *("federation.mode", "federation.private_networks", "federation.ca_file", "federation.signed_fetch"),
+        "federation.authority_hints",
         *("federation.terms", "federation.time_lock"),
         *("policy.keep_days", "policy.approvals", "policy.simulate_first"),
         *("translation.url", "translation.key"),

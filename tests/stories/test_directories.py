@@ -366,3 +366,40 @@ async def test_a_federation_is_read_from_the_pinned_anchor_down(two: tuple[Insta
     federation.build()
     await read_directory(alpha.site, {"id": made.id})
     assert "pinned" in (row(alpha, anchor).problem or "")
+
+
+async def test_an_instance_of_ours_is_found_in_a_federation(two: tuple[Instance, Instance, Time]) -> None:
+    """It states itself what it is; who is above it states its key alone."""
+    alpha, beta, time = two
+    federation = Federation(alpha.world, time.at)
+    federation.build()
+    [key] = jws.read_keys(jws.jwk_of_multikey(multikey(beta)))
+    federation.served["nation.example/list"] = msgspec.json.encode(["https://beta.example"])
+    federation.served["nation.example/fetch?sub=https%3A%2F%2Fbeta.example"] = jws.sign(
+        {
+            "iss": "https://nation.example",
+            "sub": "https://beta.example",
+            "iat": time.at // 1000,
+            "exp": time.at // 1000 + 86400,
+            "jwks": {"keys": [key]},
+        },
+        federation.keys["nation.example"],
+        "entity-statement+jwt",
+    ).encode()
+    stated = await beta.get("/.well-known/openid-federation")
+    assert stated.headers["content-type"] == "application/entity-statement+jwt"
+    made = alpha.write(
+        lambda tx: directories.follow(
+            tx, alpha.site, "ada", "https://anchor.example", "federation", [public(federation.keys["anchor.example"])]
+        )
+    )
+    await settle(alpha)
+    [entry] = alpha.read(lambda tx: rows.entries(tx, made.id))
+    assert (entry.host, entry.body["name"], entry.body["ror"]) == (
+        "beta.example",
+        "Beta.Example",
+        "https://ror.org/05dxps055",
+    )
+    given = fingerprint(multikey(beta))
+    confirmed = alpha.read(lambda tx: directories.confirms(tx, alpha.site, "beta.example", given))
+    assert confirmed == "https://anchor.example"
