@@ -120,7 +120,7 @@ async def test_what_a_draft_would_do_is_counted_beside_what_was_done(site: Site,
     kinds = [(one["kind"], one["before"]["rule"], one["after"]["rule"]) for one in result["samples"]]
     assert sorted(kinds) == [
         ("changed", None, "warn"),
-        ("let_in", "no-spam", "default"),
+        ("let_in", "no-spam", None),
         *[("refused", None, "no-films")] * 3,
     ]
     films = next(one for one in result["samples"] if one["kind"] == "refused")
