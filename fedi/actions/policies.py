@@ -180,10 +180,10 @@ def _note(tx: Tx, site: Site, who: str, action: str, row: PolicyRow, **more: int
 
 
 def _said(message: str) -> str:
-    """A message as it is kept. Raises Invalid when it is too long."""
+    """A message as it is kept, without what a database takes for no text. Raises Invalid when it is too long."""
     if len(message) > MESSAGE:
         raise Invalid(f"the message has {len(message)} characters; {MESSAGE} at most", code="too-long")
-    return message.strip()
+    return message.replace("\0", "").encode("utf-8", "replace").decode().strip()
 
 
 def approvers(row: PolicyRow) -> Sequence[str]:

@@ -1,15 +1,17 @@
 """What a simulation found, in the form in which it is kept and shown: JSON, with texts and whole numbers."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from federation.facts import Facts
 from federation.policy import Step
 from federation.replay import DAY, Answer, Sample, Tally
 from fedi.context import Site
-from fedi.replaying import Done
 from storage import actors, follows
 from storage.metadata import Tx
+
+if TYPE_CHECKING:
+    from fedi.replaying import Done
 
 Chosen = Sample
 Traced = tuple[Sample, tuple[Step, ...]]
@@ -25,7 +27,7 @@ _STEPS = 40
 
 
 def result(
-    tx: Tx, site: Site, done: Done, traces: Iterable[Traced], *, rules: Sequence[str], milliseconds: int
+    tx: Tx, site: Site, done: "Done", traces: Iterable[Traced], *, rules: Sequence[str], milliseconds: int
 ) -> dict[str, Any]:
     """What is kept of a simulation.
 

@@ -1,5 +1,7 @@
-"""`fedi policy`: the federation policy, a document whose every version is kept. Trying, explaining, auditing and lists of others: `policy_trying`,
-`policy_audit`, `policy_lists`."""
+"""`fedi policy`: the federation policy, a document whose every version is kept.
+
+Trying and explaining it: `policy_trying`; auditing: `policy_audit`; lists of others: `policy_lists`.
+"""
 
 import sys
 from collections.abc import Callable

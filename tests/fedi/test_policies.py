@@ -59,6 +59,15 @@ def test_what_was_applied_last_counts_and_every_save_is_a_version(site: Site) ->
     assert verdict(site, "spam.example") == ("reject", 2)
 
 
+def test_a_message_is_kept_as_text_and_has_a_bound(site: Site) -> None:
+    assert apply(site, A, " a\0b\ud800 ").message == "ab?"
+    with pytest.raises(Invalid, match="2001 characters"):
+        apply(site, B, "x" * 2001)
+    assert check("\0").unreadable
+    assert check(A + "# \0").unreadable
+    assert check("x" * 2_100_000).unreadable
+
+
 def test_what_can_not_be_read_or_fails_its_tests_never_replaces_what_does(site: Site) -> None:
     apply(site, A)
     before = site.db.read_now(policies.in_force)
