@@ -4,6 +4,7 @@ Keys are pinned or come from what a pinned key signed. The algorithm is one that
 alone; headers that must be understood (`crit`) and keys that a header brings or points to are not.
 """
 
+import base64
 import hashlib
 import warnings
 from typing import Any
@@ -11,10 +12,7 @@ from typing import Any
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from joserfc import jws
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
-from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from federation.agreement import fingerprint as fingerprint_of_multikey
 from federation.errors import BadSignature, Malformed, TooLarge
@@ -28,30 +26,26 @@ ALGORITHMS = {
     "EC": ("ES256", "ES384", "ES512"),
     "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
 }
-_KEY_TYPES = {"OKP": OKPKey, "EC": ECKey, "RSA": RSAKey}
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _HEADER = 16_384
 """Characters of a header that are read."""
 _NO_JWS = "not a compact JWS (three parts with points between them)"
-_UNFIT = (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
-"""What reading a key, or verifying with it, raises where it can't be used."""
 _ED25519 = b"\xed\x01"
-_ALL = [one for several in ALGORITHMS.values() for one in several]
+
+
+class _Unfit(Exception):
+    """A key that can't be used, or a signature that does not fit it."""
 
 
 def sign(payload: Json, key: PrivateKey, kind: str, *, brings: bool = False) -> str:
     """A compact JWS of a JSON object by an Ed25519 key, with `kind` as its `typ`; with its public key in the header, if it
     `brings` it, for who compares fingerprints."""
+    from joserfc import jws  # late: a server that meets no directory needs none of it
+    from joserfc.jwk import OKPKey
+
     raw: Any = key.key
-    private = OKPKey.import_key(
-        {
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "x": urlsafe_b64encode(raw.public_key().public_bytes_raw()).decode(),
-            "d": urlsafe_b64encode(raw.private_bytes_raw()).decode(),
-        }
-    )
     public = jwk_of(raw.public_key())
+    private = OKPKey.import_key(public | {"d": _encode(raw.private_bytes_raw())})
     header = {"alg": "Ed25519", "kid": thumbprint(public), "typ": kind} | ({"jwk": public} if brings else {})
     return jws.serialize_compact(header, msgspec.json.encode(payload), private, algorithms=["Ed25519"])
 
@@ -79,15 +73,26 @@ def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
         if head.get("alg") not in allowed:
             continue
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SecurityWarning)  # `EdDSA` is what most issuers still write
-                found = jws.deserialize_compact(text, _key(known), algorithms=list(allowed))
-        except _UNFIT:
+            payload = _proven(text, known, allowed)
+        except _Unfit:
             continue
-        return parse_document(found.payload)
+        return parse_document(payload)
     raise BadSignature(
         f"it is not signed by a key that was pinned, but by {str(head.get('kid'))[:100]!r}", code="wrong-key"
     )
+
+
+def _proven(text: str, known: Json, allowed: tuple[str, ...]) -> bytes:
+    """The payload of a JWS that this key made by one of these algorithms. Raises _Unfit."""
+    from joserfc import jws
+    from joserfc.errors import JoseError, SecurityWarning
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # `EdDSA` is what most issuers still write
+            return jws.deserialize_compact(text, _key(known), algorithms=list(allowed)).payload
+    except (JoseError, ValueError, TypeError) as problem:
+        raise _Unfit(str(problem)) from problem
 
 
 def brought_key(token: bytes) -> Json:
@@ -101,7 +106,7 @@ def brought_key(token: bytes) -> Json:
 def _head(text: str) -> Json:
     """The header of a JWS. Raises Malformed."""
     try:
-        head = msgspec.json.decode(urlsafe_b64decode(text.encode("ascii"))) if len(text) <= _HEADER else None
+        head = msgspec.json.decode(_decode(text)) if len(text) <= _HEADER else None
     except (ValueError, msgspec.DecodeError, RecursionError) as problem:
         raise Malformed(_NO_JWS, code="bad-jws") from problem
     if not isinstance(head, dict):
@@ -122,13 +127,13 @@ def read_keys(value: object) -> list[Json]:
         if one.get("use") not in (None, "sig"):
             continue
         try:
-            key = _key(one)
-        except _UNFIT:
+            public = _key(one).public_key
+        except _Unfit:
             continue
-        if isinstance(key, RSAKey):
-            public = key.public_key
-            if not 2048 <= public.key_size <= 8192 or public.public_numbers().e >= 2**32:
-                continue  # weak, or a way to burn our time
+        if isinstance(public, RSAPublicKey) and not (
+            2048 <= public.key_size <= 8192 and public.public_numbers().e < 2**32
+        ):
+            continue  # weak, or a way to burn our time
         found.append({name: value for name, value in one.items() if isinstance(value, str) and len(value) < 2000})
     if not found:
         raise Malformed(
@@ -137,23 +142,32 @@ def read_keys(value: object) -> list[Json]:
     return found
 
 
-def _key(jwk: Json) -> Key:
+def _key(jwk: Json) -> Any:
+    """A key as joserfc has it. Raises _Unfit."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import import_key
+
     kind = str(jwk.get("kty"))
-    if kind not in _KEY_TYPES or (kind == "OKP" and jwk.get("crv") != "Ed25519"):
-        raise ValueError("a key of another kind")
-    return import_key({name: value for name, value in jwk.items() if name not in ("use", "key_ops", "alg")})
+    if kind not in ALGORITHMS or (kind == "OKP" and jwk.get("crv") != "Ed25519"):
+        raise _Unfit("a key of another kind")
+    try:
+        key = import_key({name: value for name, value in jwk.items() if name not in ("use", "key_ops", "alg")})
+        _ = key.public_key  # read now, so that a point that is on no curve is found
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm) as problem:
+        raise _Unfit(str(problem)) from problem
+    return key
 
 
 def jwk_of(key: Ed25519PublicKey) -> Json:
     """An Ed25519 key as JWK."""
-    return {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(key.public_bytes_raw()).decode()}
+    return {"kty": "OKP", "crv": "Ed25519", "x": _encode(key.public_bytes_raw())}
 
 
 def multikey_of(jwk: Json) -> str | None:
     """An Ed25519 JWK as Multikey; None for other keys."""
     if jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519":
         return None
-    return "z" + encode_base58(_ED25519 + urlsafe_b64decode(str(jwk.get("x")).encode()))
+    return "z" + encode_base58(_ED25519 + _decode(str(jwk.get("x"))))
 
 
 def jwk_of_multikey(multikey: str) -> Json:
@@ -164,7 +178,7 @@ def jwk_of_multikey(multikey: str) -> Json:
         raise Malformed("not a Multikey", code="bad-key") from problem
     if not multikey.startswith("z") or not data.startswith(_ED25519) or len(data) != 34:
         raise Malformed("not a Multikey of Ed25519", code="bad-key")
-    return {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(data[2:]).decode()}
+    return {"kty": "OKP", "crv": "Ed25519", "x": _encode(data[2:])}
 
 
 def fingerprint(jwk: Json) -> str:
@@ -173,7 +187,7 @@ def fingerprint(jwk: Json) -> str:
     multikey = multikey_of(jwk)
     if multikey is not None:
         return fingerprint_of_multikey(multikey)
-    text = urlsafe_b64decode(thumbprint(jwk).encode()).hex().upper()
+    text = _decode(thumbprint(jwk)).hex().upper()
     return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
@@ -181,4 +195,14 @@ def thumbprint(jwk: Json) -> str:
     """The thumbprint of a key (RFC 7638), base64url."""
     members = {"OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
     needed = {name: str(jwk.get(name)) for name in members.get(str(jwk.get("kty")), ("kty",))}
-    return urlsafe_b64encode(hashlib.sha256(msgspec.json.encode(needed, order="sorted")).digest()).decode()
+    return _encode(hashlib.sha256(msgspec.json.encode(needed, order="sorted")).digest())
+
+
+def _encode(data: bytes) -> str:
+    """Base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    """The bytes of a text in base64url. Raises ValueError."""
+    return base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
