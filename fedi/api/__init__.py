@@ -15,6 +15,7 @@ from fedi.api import (
     groups,
     members,
     moderation,
+    peer_requests,
     peers,
     policy,
     settings,
@@ -36,6 +37,7 @@ OPERATIONS = [
     *severed.OPERATIONS,
     *peers.OPERATIONS,
     *directories.OPERATIONS,
+    *peer_requests.OPERATIONS,
     *policy.OPERATIONS,
     *decisions.OPERATIONS,
 ]

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from fedi import simulating
-from fedi.actions import explaining, versions
+from fedi.actions import explaining, imports, versions
 from fedi.actions import policies as actions
 from fedi.actions.checking import check as check_document
 from fedi.api.operations import Call, Operation
@@ -104,6 +104,22 @@ class Simulation(msgspec.Struct, kw_only=True):
     who: str
     at: Moment
     result: dict[str, Any]
+
+
+class List(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A list of others to put into a document: of Mastodon or GoToSocial (CSV, JSON), Akkoma's SimplePolicy, or FIRES."""
+
+    document: Document = ""
+    list: Document
+    source: Annotated[str, Meta(min_length=1, max_length=200, description="Where it came from")]
+
+
+class Merged(msgspec.Struct, kw_only=True):
+    """The document with the list's rules in it, how many these are, and what of it could not be taken. Nothing is saved."""
+
+    document: str
+    rules: int
+    problems: list[Finding]
 
 
 class Compared(msgspec.Struct, kw_only=True):
@@ -219,6 +235,16 @@ def check(tx: Tx, call: Call, body: Text) -> Checked:
         rules=list(found.rules),
         tests=found.tests,
         findings=[Finding(kind=one.kind, line=one.line, text=one.text, mend=one.mend) for one in found.findings],
+    )
+
+
+def merge(tx: Tx, call: Call, body: List) -> Merged:
+    """Put the rules of a list into a document, with where they came from, in the place of those that came from there before."""
+    found = imports.draft(body.list, body.source)
+    return Merged(
+        document=imports.merged(body.document, found.text),
+        rules=found.rules,
+        problems=[Finding(kind="warning", line=one.line, text=one.text, mend=one.mend) for one in found.problems],
     )
 
 
@@ -339,6 +365,7 @@ OPERATIONS = [
     _operation("GET", "/policy", in_force),
     _operation("PUT", "/policy", apply, refuses=(409,)),
     _operation("POST", "/policy/check", check, reads=True),
+    _operation("POST", "/policy/import", merge, reads=True),
     _operation("GET", "/policy/versions", history),
     _operation("POST", "/policy/versions", draft, refuses=(409,)),
     _operation("GET", "/policy/versions/{version}", version),

@@ -85,6 +85,9 @@ async def test_policy(api: Api, admin: str) -> None:
     assert [(one["kind"], one["line"]) for one in checked["findings"]] == [("error", 3)]
     refused = await api.ask("PUT", f"{BASE}/policy", admin, json={"document": POLICY.replace("peer", "per")})
     assert (refused.status, refused.json["code"]) == (422, "bad-policy")
+    listed = {"document": POLICY, "list": "#domain,#severity\nspam.example,suspend\n", "source": "list.example"}
+    merged = (await api.post(f"{BASE}/policy/import", admin, json=listed)).json
+    assert (merged["rules"], "r-1" in merged["document"], "spam.example" in merged["document"]) == (1, True, True)
     tried = (await api.post(f"{BASE}/policy/simulations", admin, json={"document": POLICY, "days": 3})).json
     assert (tried["against"], tried["result"]["envelopes"]) == (0, 0)
     assert (await api.get(f"{BASE}/policy/simulations/{tried['id']}", admin)).json == tried
@@ -102,3 +105,15 @@ async def test_policy(api: Api, admin: str) -> None:
     listed = (await api.get(f"{BASE}/policy/versions?limit=1", admin)).json
     assert ([one["version"] for one in listed["items"]], listed["next"]) == ([2], "2")
     assert (await api.get(f"{BASE}/policy", admin)).json["version"] == 2
+
+
+async def test_who_asks_and_who_looks(api: Api, admin: str) -> None:
+    assert (await api.get(f"{BASE}/peer_requests", admin)).json == []
+    assert (await api.post(f"{BASE}/peer_requests/south.example", admin, json={"accept": True})).status == 404
+    review = f"{BASE}/peers/south.example/suspension/review"
+    assert (await api.post(review, admin)).status == 404
+    await api.ask("PUT", f"{BASE}/peers/south.example/suspension", admin, json={"reason": "incident"})
+    eve = await api.token(await api.person("eve", role="admin"))
+    assert (await api.post(review, admin)).json["code"] == "second-person"
+    assert (await api.post(review, eve)).status == 204
+    assert (await api.post(review, eve)).status == 404
