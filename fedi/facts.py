@@ -42,7 +42,7 @@ _READ = 4 * TEXT
 """Characters of HTML that are read for the text."""
 _BLOCKS = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|blockquote|pre|hr|tr|td)\b[^<>]*>", re.IGNORECASE)
 _TAGS = re.compile(r"<[^<>]*>")
-_LINKS = re.compile(r"https?://([^\s/?#\"'<>\\:@]{1,253})", re.IGNORECASE)
+_LINKS = re.compile(r"://([^\s/?#\"'<>\\:@]{1,253})")
 _ADDRESSED = frozenset({"to", "cc", "bto", "bcc"})
 _ABOUT_POSTS = frozenset({"Create", "Update", "Announce"})
 """Types of activities that bring a post, or show one."""
@@ -559,8 +559,8 @@ def _links(html: str) -> tuple[str, ...]:
     """The hosts that a text links to, in lower case."""
     if "://" not in html:
         return ()
-    found = dict.fromkeys(one.lower().rstrip(".") for one in _LINKS.findall(html[:_READ]))
-    return tuple(found)[:_MOST]
+    found = [one.lower().rstrip(".") for one in _LINKS.findall(html[:_READ])]
+    return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))[:_MOST]
 
 
 def _text(*parts: object) -> str:
