@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, func, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, func, select
 
 from storage import chains
 from storage.metadata import Bytes, Id, Time, Tx, all_of, columns, id_column, insert_new, metadata
@@ -42,6 +42,12 @@ class Event:
 
 
 _ROW = columns(agreement_events, Event)
+_LAST = (
+    select(agreement_events.c.id, agreement_events.c.hash)
+    .where(agreement_events.c.agreement_id == bindparam("agreement"))
+    .order_by(agreement_events.c.id.desc())
+    .limit(1)
+)
 _LOCK = select(func.pg_advisory_xact_lock(7046))
 
 
@@ -51,9 +57,9 @@ def add(
     """Note what happened at `at` ms; it is chained to the last event of the same agreement."""
     if tx.dialect.name == "postgresql":
         tx.execute(_LOCK)  # two that follow the same row would be a fork
-    known = of_agreement(tx, agreement_id)
-    before = known[-1].hash if known else chains.START
-    event_id = max(event_id, known[-1].id + 1) if known else event_id  # in the order in which they are chained
+    last = tx.execute(_LAST, {"agreement": agreement_id}).first()
+    before = last.hash if last is not None else chains.START
+    event_id = max(event_id, last.id + 1) if last is not None else event_id  # in the order in which they are chained
     event = Event(event_id, agreement_id, at, who, kind, text, body, before, "")
     row = {column.name: getattr(event, column.name) for column in _ROW} | {"hash": _hash(event)}
     insert_new(tx, agreement_events, row)

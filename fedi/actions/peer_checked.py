@@ -80,6 +80,12 @@ def not_blocked(peer: Peer) -> None:
         )
 
 
+def not_held(tx: Tx, peer: Peer) -> None:
+    """Raises Invalid for a host that is suspended and with which nothing is in force: what is agreed then would be neither."""
+    if peer.stance == "suspended" and agreements.in_force(tx, peer.host) is None:
+        raise Invalid(f"{peer.host} is suspended; «fedi peer resume {peer.host}» first.", code="suspended")
+
+
 def reason_given(text: str) -> str:
     """A reason, without blanks around it. Raises Invalid for none."""
     text = text.strip()

@@ -33,6 +33,8 @@ OPEN = 500
 MAX_REASON = 2_000
 
 _DAY = 86_400_000
+_STATUSES = (30, 60)
+"""Suspensions and resumptions of one host: so many a minute, so many at once."""
 
 
 def heard(tx: Tx, site: Site, activity: Activity, by: Actor) -> Refusal | None:
@@ -211,6 +213,10 @@ def _update(tx: Tx, site: Site, activity: Activity, by: Actor, reason: str | Non
         )
     if row is None:
         return _unknown(activity)
+    if not site.refusals.allow(f"peering status {by.host}", *_STATUSES, site.clock()):
+        return Refusal(
+            "too-often", f"{by.host} suspends and resumes too often; the next word is heard again in a minute"
+        )
     said = to_text(wire.text_of(status, "summary") or "").strip()[:MAX_REASON] or reason
     move = Move(kind=kind, by="theirs", iri=row.iri, stamp=int(serial))
     text = "they suspended it" if kind == "suspend" else "they resumed it"

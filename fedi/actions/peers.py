@@ -14,7 +14,7 @@ from federation.terms_compared import Row, compare, widens
 from fedi.actions import peer_alone, peer_keys, peer_states
 from fedi.actions.own_terms import our_terms
 from fedi.actions.peer_alone import agree_alone, set_stance, set_tier
-from fedi.actions.peer_checked import agreement_row, make, not_blocked, noted, peer_row, reason_given, written
+from fedi.actions.peer_checked import agreement_row, make, not_blocked, not_held, noted, peer_row, reason_given, written
 from fedi.actions.peer_keys import confirm, our_fingerprint
 from fedi.actions.peer_requests import answer_request, requests
 from fedi.actions.peer_states import Act
@@ -94,6 +94,7 @@ def invite(tx: Tx, site: Site, who: str, found: Found, terms: Terms, *, fingerpr
         )
     peer = peer_row(tx, site, found.host)
     not_blocked(peer)
+    not_held(tx, peer)
     _speaker(tx, peer, found)
     if found.key is None:
         raise Invalid(f"{found.host} lists no key for agreements.", code="no-key")
@@ -158,6 +159,7 @@ def sign(tx: Tx, site: Site, who: str, agreement_id: int, *, fingerprint: str | 
     row = agreement_row(tx, agreement_id)
     peer = peer_row(tx, site, row.host)
     not_blocked(peer)
+    not_held(tx, peer)
     there = peer_states.other_party(site, row)
     if peer.instance_actor is None:
         raise Invalid(f"Who speaks for {row.host} is being looked up; try again in a minute.", code="not-looked-up")

@@ -91,8 +91,13 @@ def sign(which: Which, fingerprint: Fingerprint = None, as_json: AsJson = False,
 
         row = site.db.read_now(lambda tx: _to_sign(tx, which))
         peer = site.db.read_now(lambda tx: peers.by_host(tx, row.host))
-        if peer is None or peer.instance_actor is None or fingerprint is not None:
-            looked_up(site, row.host)  # who speaks for it, and with which key, as it is now
+        unknown = peer is None or peer.instance_actor is None
+        if unknown or fingerprint is not None:
+            try:
+                looked_up(site, row.host)  # who speaks for it, and with which key, as it is now
+            except CommandError:
+                if unknown:
+                    raise  # else the key that is known is held against the fingerprint
         row = site.db.write_now(lambda tx: acts.sign(tx, site, WHO, row.id, fingerprint=fingerprint))
     _said(row, f"signed: it is {row.state}", as_json=as_json)
 

@@ -367,6 +367,17 @@ async def test_a_server_without_agreements_is_agreed_with_alone(alpha: Instance,
     assert peer.inbox == []
 
 
+async def test_who_is_suspended_is_resumed_before_anything_is_agreed(there: There) -> None:
+    """Else it would be neither."""
+    alpha, host = there.alpha, there.peer.host
+    found = await look_up(alpha.site, host)
+    alpha.write(lambda tx: acts.suspend(tx, alpha.site, WHO, host, "spam"))
+    with pytest.raises(Invalid, match="resume"):
+        alpha.write(lambda tx: acts.invite(tx, alpha.site, WHO, found, Terms()))
+    alpha.write(lambda tx: acts.resume(tx, alpha.site, WHO, host))
+    assert alpha.write(lambda tx: acts.invite(tx, alpha.site, WHO, found, Terms())).state == "offered"
+
+
 async def test_a_message_waits_for_a_peer_that_is_away(there: There) -> None:
     """It is a job of its own, tried again later, and noted with the agreement when it is refused for good."""
     alpha, host = there.alpha, there.peer.host
