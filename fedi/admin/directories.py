@@ -12,6 +12,7 @@ from starlette.responses import Response
 from federation.directory import of_body
 from federation.errors import FederationError
 from fedi.actions import directories as acts
+from fedi.actions.own_directory import PATH
 from fedi.admin.asking import admin, shown
 from fedi.context import Site
 from fedi.errors import Invalid, NotFound, Problem
@@ -62,7 +63,7 @@ async def index(request: Request) -> Response:
         problem=problem,
         typed=typed,
         now=site.clock(),
-        address=site.iri(acts.PATH),
+        address=site.iri(PATH),
     )
 
 

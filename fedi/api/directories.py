@@ -11,6 +11,7 @@ from federation.errors import FederationError
 from federation.fields import Json
 from federation.signatures import jws
 from fedi.actions import directories as acts
+from fedi.actions import own_directory
 from fedi.actions.directories import Standing
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import Id, Moment
@@ -177,12 +178,12 @@ def published(tx: Tx, call: Call) -> Published:
 
 def publish(tx: Tx, call: Call, body: Publishing) -> Published:
     """Publish a directory of this institution and of these peers, whose keys must be confirmed here."""
-    return _published(call.site, acts.publish(tx, call.site, call.me.username, body.hosts))
+    return _published(call.site, own_directory.publish(tx, call.site, call.me.username, body.hosts))
 
 
 def unpublish(tx: Tx, call: Call) -> None:
     """Publish no directory any more."""
-    acts.unpublish(tx, call.site, call.me.username)
+    own_directory.unpublish(tx, call.site, call.me.username)
 
 
 def _url(tx: Tx, call: Call) -> str:
@@ -245,7 +246,7 @@ def _published(site: Site, row: Publication) -> Published:
     entities = [of_body(one) for one in row.entities]
     ours = next(one for one in entities if one.host == site.config.host)
     return Published(
-        url=site.iri(acts.PATH),
+        url=site.iri(own_directory.PATH),
         fingerprint=fingerprint_of(ours.keys[0]),
         hosts=[one.host for one in entities],
         sequence=row.sequence,

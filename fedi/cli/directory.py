@@ -140,18 +140,18 @@ def publish(
     Others read it by «fedi directory follow», with the fingerprint that is printed."""
     with opened(config) as site:
         from federation.agreement import fingerprint
-        from fedi.actions import directories
+        from fedi.actions import own_directory
         from storage import peers
 
         def unit(tx: "Tx") -> Any:
             named = set(hosts or [])
             if agreed:
                 named |= {peer.host for peer in peers.with_stance(tx, ("agreed",)) if peer.pinned_key is not None}
-            return directories.publish(tx, site, WHO, named)
+            return own_directory.publish(tx, site, WHO, named)
 
         made = site.db.write_now(unit)
         fields = {
-            "url": site.iri(directories.PATH),
+            "url": site.iri(own_directory.PATH),
             "fingerprint": fingerprint(made.entities[0]["keys"][0]),
             "institutions": [one["host"] for one in made.entities],
             "sequence": made.sequence,
@@ -167,9 +167,9 @@ def publish(
 def unpublish(config: ConfigPath = None) -> None:
     """Publish no directory any more; who reads it keeps it until it expires."""
     with opened(config) as site:
-        from fedi.actions import directories
+        from fedi.actions import own_directory
 
-        site.db.write_now(lambda tx: directories.unpublish(tx, site, WHO))
+        site.db.write_now(lambda tx: own_directory.unpublish(tx, site, WHO))
     print("no directory is published")
 
 

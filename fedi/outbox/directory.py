@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from federation.entity_statements import MEDIA_TYPE, WELL_KNOWN
-from fedi.actions import directories as acts
+from fedi.actions import own_directory as acts
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.outbox.answers import Ready, door

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from federation.errors import FederationError
-from fedi.actions import directories
+from fedi.actions import directories, own_directory
 from fedi.context import Site
 from fedi.fetching import directories as fetching
 from storage import directories as rows
@@ -38,6 +38,6 @@ async def look_after(site: Site, payload: dict[str, Any]) -> None:
     def unit(tx: Tx) -> None:
         for row in directories.due(tx, site.clock()):
             directories.ask(tx, site, row)
-        directories.sign_again(tx, site)
+        own_directory.sign_again(tx, site)
 
     await site.db.write(unit)

@@ -67,7 +67,7 @@ async def probe(site: Site, payload: dict[str, Any]) -> None:
             _nothing_more(run, f"it came no further: {problem}")
             following = ""
         if not following:
-            await _finish(run, trial.why)
+            await run.end(trial.why)
             return
         state = run.state | {"findings": {name: asdict(one) for name, one in run.findings.items()}}
         trial = Trial(host, trial.why, following, site.clock(), state, trial.began_at)
@@ -110,7 +110,7 @@ async def _ask(run: Run) -> str:
         return ""
 
     def unit(tx: Tx) -> None:
-        _put_out(tx, run)  # what a trial left that was broken off
+        run.put_out(tx)  # what a trial left that was broken off
         follow_actions.unfollow(tx, site, run.ours.asker, guest)
         follow_actions.follow(tx, site, run.ours.asker, guest)
 
@@ -260,27 +260,15 @@ async def _plain(run: Run, instance: Json) -> None:
     _nothing_more(run, "it has no canaries, and other people's posts are not for trying")
 
 
-async def _finish(run: Run, why: str) -> None:
-    """Take back what the trial left, and keep what it found."""
-    site = run.site
-
-    def unit(tx: Tx) -> None:
-        guest = actors.by_iri(tx, run.state.get("guest", ""))
-        if guest is not None:
-            follow_actions.unfollow(tx, site, run.ours.asker, guest)
-        _put_out(tx, run)
-        probes.finish(tx, site, run.host, list(run.findings.values()), why)
-
-    await site.db.write(unit)
-
-
-def _put_out(tx: Tx, run: Run) -> None:
-    """No canary of this peer follows our asker any more."""
-    for state in ("accepted", "pending"):
-        for follow in follows.followers(tx, run.ours.asker.id, 200, state=state):
-            follower = actors.by_id(tx, follow.follower_id)
-            if follower is not None and follower.host == run.host:
-                follow_actions.reject(tx, run.site, follow)
+STEPS: dict[str, Callable[[Run], Awaitable[str]]] = {
+    "ask": _ask,
+    "follows": _follows,
+    "accepted": _accepted,
+    "posted": _posted,
+    "forged": _forged,
+    "deleted": _deleted,
+}
+"""Each step -> what does it and says which comes next; nothing when the trial is over."""
 
 
 async def probe_those_due(site: Site, payload: dict[str, Any]) -> None:
@@ -291,14 +279,3 @@ async def probe_those_due(site: Site, payload: dict[str, Any]) -> None:
             probes.wanted(tx, site, host, why)
 
     await site.db.write(unit)
-
-
-STEPS: dict[str, Callable[[Run], Awaitable[str]]] = {
-    "ask": _ask,
-    "follows": _follows,
-    "accepted": _accepted,
-    "posted": _posted,
-    "forged": _forged,
-    "deleted": _deleted,
-}
-"""Each step -> what does it and says which comes next; nothing when the trial is over."""

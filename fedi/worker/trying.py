@@ -16,13 +16,16 @@ from federation.hosts import same_origin, web_url
 from federation.probing import Answer, Finding, activity, read_answer
 from federation.signatures.keys import PrivateKey
 from fedi import fetching
+from fedi.actions import follows as follow_actions
+from fedi.actions import probes
 from fedi.actions.canaries import Canaries
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.fetching import asking
 from fedi.text import to_text
-from storage import peers
+from storage import actors, follows, peers
 from storage.actors import Actor
+from storage.metadata import Tx
 
 MAX_EVIDENCE = 60
 """Questions of one check that are kept."""
@@ -135,6 +138,26 @@ class Run:
             return None
         self.saw("unsigned-fetch", asked, "given")
         return found.body.decode("utf-8", "replace")
+
+    async def end(self, why: str) -> None:
+        """Take back what the trial left, and keep what it found."""
+
+        def unit(tx: Tx) -> None:
+            guest = actors.by_iri(tx, self.state.get("guest", ""))
+            if guest is not None:
+                follow_actions.unfollow(tx, self.site, self.ours.asker, guest)
+            self.put_out(tx)
+            probes.finish(tx, self.site, self.host, list(self.findings.values()), why)
+
+        await self.site.db.write(unit)
+
+    def put_out(self, tx: Tx) -> None:
+        """No canary of this peer follows our asker any more."""
+        for state in ("accepted", "pending"):
+            for follow in follows.followers(tx, self.ours.asker.id, 200, state=state):
+                follower = actors.by_id(tx, follow.follower_id)
+                if follower is not None and follower.host == self.host:
+                    follow_actions.reject(tx, self.site, follow)
 
 
 def word() -> str:

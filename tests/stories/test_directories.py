@@ -13,7 +13,7 @@ from federation.agreement import fingerprint
 from federation.fields import Json
 from federation.signatures import jws
 from federation.signatures.keys import PrivateKey, encode_multikey, generate_ed25519, load_private
-from fedi.actions import directories
+from fedi.actions import directories, own_directory
 from fedi.config import Federation as Federated
 from fedi.context import PROOF_KEY
 from fedi.errors import Invalid, NotFound
@@ -133,7 +133,7 @@ async def test_entries_are_drafts_that_confirm_a_key_and_never_trust(
 ) -> None:
     alpha, beta, time = on_both
     pinned(alpha, "gamma.example", GAMMA)
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", ["gamma.example"]))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", ["gamma.example"]))
     found = await followed(beta)
     assert (found.problem, found.sequence, found.left_out) == (None, 1, None)
     assert {host: entry.state for host, entry in entries(beta).items()} == {
@@ -169,18 +169,18 @@ async def test_a_key_that_changed_makes_a_draft_again_and_who_is_gone_is_gone(
 ) -> None:
     alpha, beta, time = two
     pinned(alpha, "gamma.example", GAMMA)
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", ["gamma.example"]))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", ["gamma.example"]))
     await followed(beta)
     beta.write(lambda tx: directories.take(tx, beta.site, "bo", "gamma.example"))
     other = jws.multikey_of(public(new_key())) or ""
     pinned(alpha, "gamma.example", other)
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", ["gamma.example"]))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", ["gamma.example"]))
     await read_again(beta, time)
     assert entries(beta)["gamma.example"].state == "draft"
     last = beta.read(lambda tx: audit.newest(tx, 1, about="gamma.example"))[0]
     assert last.action == "directory.change"
     assert last.body["changed"]["keys"] == {"was": [GAMMA], "is": [other]}
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", []))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", []))
     await read_again(beta, time)
     assert entries(beta)["gamma.example"].state == "gone"
 
@@ -197,7 +197,7 @@ async def test_what_was_not_changed_is_not_sent_again_and_each_day_it_is_signed_
     two: tuple[Instance, Instance, Time],
 ) -> None:
     alpha, beta, time = two
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", []))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", []))
     before = await followed(beta)
     sizes = []
     real = beta.site.client.get_file
@@ -226,8 +226,8 @@ async def test_rolled_back_expired_or_signed_by_another_key_is_refused_and_the_l
 ) -> None:
     alpha, beta, time = two
     key = alpha.read(lambda tx: alpha.site.private_key(tx, alpha.site.instance_iri, PROOF_KEY))
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", []))
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", []))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", []))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", []))
     first = await followed(beta)
     issuer, entities = alpha.site.instance_iri, [files.Entity("evil.example", "https://evil.example/actor")]
 
@@ -266,7 +266,7 @@ async def test_who_peers_with_agreed_institutions_alone_reads_directories_all_th
     world, urls = World(), [databases.new("sqlite") for _ in range(2)]
     alpha = await instance(world, "alpha.example", urls[0], tmp_path)
     beta = await instance(world, "beta.example", urls[1], tmp_path, federation=Federated(mode="peers"))
-    alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", []))
+    alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", []))
     assert (await followed(beta)).problem is None
     beta.write(lambda tx: peers.meet(tx, "alpha.example", 1))
     beta.write(lambda tx: peers.change(tx, "alpha.example", stance="blocked"))
@@ -281,7 +281,7 @@ async def test_nobody_vouches_for_a_key_that_was_not_confirmed(two: tuple[Instan
     alpha, _, _ = two
     alpha.write(lambda tx: peers.meet(tx, "gamma.example", 1))
     with pytest.raises(Invalid, match=r"gamma\.example was never confirmed here"):
-        alpha.write(lambda tx: directories.publish(tx, alpha.site, "ada", ["gamma.example"]))
+        alpha.write(lambda tx: own_directory.publish(tx, alpha.site, "ada", ["gamma.example"]))
     assert (await alpha.get("/peering/directory")).status == 404
 
 
