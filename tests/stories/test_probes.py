@@ -23,6 +23,7 @@ from fedi.health import of_peer
 from fedi.inbox import update
 from fedi.outbox import documents as door
 from fedi.worker import loop, probing
+from fedi.worker.jobs import nodeinfo
 from storage import agreements, audit, edges, follows, jobs, peers, posts, trials
 from storage import probes as rows
 from storage.agreements import AgreementRow
@@ -308,12 +309,11 @@ async def test_trials_are_due_weekly_and_with_a_new_version(two: Two) -> None:
     now = alpha.site.clock()
     assert alpha.read(lambda tx: probes.due(tx, now)) == []
     assert alpha.read(lambda tx: probes.due(tx, now + 7 * DAY)) == [("beta.example", "weekly")]
-    alpha.write(lambda tx: peers.change(tx, "beta.example", software="fedi", version="1"))
-    await tried(alpha, beta, host="beta.example")
-    peer = alpha.read(lambda tx: peers.by_host(tx, "beta.example"))
-    assert peer is not None
-    alpha.write(lambda tx: probes.changed(tx, alpha.site, peer, "fedi", "2"))
-    assert alpha.read(lambda tx: tx.execute(jobs.jobs.select().where(jobs.jobs.c.kind == "probe")).one()).name
+    alpha.write(lambda tx: peers.change(tx, "beta.example", software="fedi", version="0.0.1"))
+    assert alpha.read(lambda tx: probes.due(tx, now))[0][1] == "it runs fedi 0.0.1 now"
+    assert not alpha.read(lambda tx: jobs.waits(tx, "probe", "beta.example"))
+    await nodeinfo(alpha.site, {"host": "beta.example"})
+    assert alpha.read(lambda tx: jobs.waits(tx, "probe", "beta.example")), "it says that it runs another one"
 
 
 async def test_a_peer_that_can_not_be_tried_any_more_keeps_its_tier_for_three_weeks(two: Two) -> None:
