@@ -9,13 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
-from federation.facts import Facts
+from federation.facts import TEXT, Facts
 from federation.policy import Decision
 
 OPEN: Final = frozenset({"public", "unlisted"})
 """Visibilities of which the text is kept."""
 MOST_BYTES: Final = 64 << 20
 """Of one piece when it is unpacked: more is no piece of ours."""
+_USUAL, _SOME = 20_000, 50_000
+"""Bytes: of one among several, and of one alone, beyond which what is overlong in it is cut."""
+_LONGEST, _MOST, _HIGHEST = TEXT, 100, 2**62
 _PLAIN, _SQUEEZED = b"\x00", b"\x01"
 
 
@@ -70,17 +73,23 @@ _decode = msgspec.msgpack.Decoder(list[Envelope]).decode
 _facts = msgspec.msgpack.Decoder(Facts).decode
 
 
-def _encode(value: Sequence[Envelope] | Facts) -> bytes:
+def _encode(several: Sequence[Envelope]) -> bytes:
     try:
-        return _encoder.encode(value)
-    except UnicodeEncodeError:  # halves of characters, of whoever means to break what reads them
-        return _encoder.encode(_whole(msgspec.to_builtins(value)))
+        body = _encoder.encode(several)
+    except (UnicodeEncodeError, OverflowError):  # of whoever means to break what reads them
+        return _encoder.encode([_bounded(msgspec.to_builtins(one)) for one in several])
+    if len(body) > _USUAL * len(several) + _SOME:
+        return _encoder.encode([_bounded(msgspec.to_builtins(one)) for one in several])
+    return body
 
 
-def _whole(value: Any) -> Any:
+def _bounded(value: Any) -> Any:
+    """Facts in which nothing is longer than what any rule asks about: proper text, short lists, numbers of 64 bits."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    return [_whole(one) for one in value] if isinstance(value, list | tuple) else value
+        return value[:_LONGEST].encode("utf-8", "replace").decode()
+    if isinstance(value, int):
+        return max(min(value, _HIGHEST), -_HIGHEST)
+    return [_bounded(one) for one in value[:_MOST]] if isinstance(value, list | tuple) else value
 
 
 def packed(several: Sequence[Envelope]) -> bytes:
@@ -126,7 +135,11 @@ def packed_facts(facts: Facts) -> bytes:
     """Facts as bytes, for the row of a decision; without the text of what is not public."""
     if facts.text and facts.visibility not in OPEN:
         facts = msgspec.structs.replace(facts, text="")
-    return _encode(facts)
+    try:
+        body = _encoder.encode(facts)
+    except (UnicodeEncodeError, OverflowError):
+        body = b""
+    return body if 0 < len(body) <= _SOME else _encoder.encode(_bounded(msgspec.to_builtins(facts)))
 
 
 def unpacked_facts(body: bytes) -> Facts:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from federation.envelopes import unpacked
+from federation.envelopes import BadEnvelopes, unpacked
 from federation.policy import Policy, Scope
 from federation.policy_compile import Compiled, compile_rules
 from federation.policy_document import read
@@ -36,10 +36,17 @@ class Task(msgspec.Struct, kw_only=True):
 
 
 class Done(msgspec.Struct, kw_only=True):
-    """What was counted, and how long the draft took to decide (ns), apart from all else."""
+    """What was counted, how long the draft took to decide (ns), apart from all else, and how many rows could not be read."""
 
     tally: Tally
     nanoseconds: int
+    unreadable: int = 0
+
+    def put(self, other: "Done") -> None:
+        """Count what another counted too."""
+        self.tally.put(other.tally)
+        self.nanoseconds += other.nanoseconds
+        self.unreadable += other.unreadable
 
 
 class Work:
@@ -51,10 +58,16 @@ class Work:
         base = Policy(task.version, _compiled(task.base), task.scopes)
         self._replay = Replay(Policy(0, _compiled(task.draft), task.scopes), base, task.origin)
         self._nanoseconds = 0
+        self._unreadable = 0
 
     def take(self, body: bytes) -> None:
-        """Count a row of envelopes. Raises BadEnvelopes."""
-        several = [one for one in unpacked(body) if self._since <= one.facts.at <= self._until]
+        """Count a row of envelopes."""
+        try:
+            found = unpacked(body)
+        except BadEnvelopes:
+            self._unreadable += 1
+            return
+        several = [one for one in found if self._since <= one.facts.at <= self._until]
         begun = time.perf_counter_ns()
         decisions = self._replay.decided(several)
         self._nanoseconds += time.perf_counter_ns() - begun
@@ -62,7 +75,7 @@ class Work:
 
     def done(self) -> Done:
         """What was counted so far."""
-        return Done(tally=self._replay.tally, nanoseconds=self._nanoseconds)
+        return Done(tally=self._replay.tally, nanoseconds=self._nanoseconds, unreadable=self._unreadable)
 
 
 def _compiled(text: str) -> Compiled:

@@ -150,8 +150,7 @@ async def _shared(
             await bodies_to_come.put(None)
     first, *others = [worker.result() for worker in workers]
     for other in others:
-        first.tally.put(other.tally)
-        first.nanoseconds += other.nanoseconds
+        first.put(other)
     return first
 
 
@@ -186,7 +185,9 @@ async def _process(task: Task, bodies: "asyncio.Queue[bytes | None]") -> Done:
     said = asyncio.create_task(process.stdout.read())
     complaint = asyncio.create_task(process.stderr.read())
     try:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it says why on its standard error
+        with contextlib.suppress(
+            BrokenPipeError, ConnectionResetError, RuntimeError
+        ):  # it says why on its standard error
             piece: bytes | None = msgspec.msgpack.encode(task)
             while piece is not None:
                 process.stdin.write(LENGTH.pack(len(piece)) + piece)

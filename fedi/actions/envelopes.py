@@ -4,10 +4,11 @@ Who decides hands over a batch at once, which is one row. The job `envelopes` jo
 each rule did, and forgets what is old, too much, or of an actor whose traces are to go.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from federation.envelopes import Envelope, concerns, envelope, packed, squeezed, unpacked, unpacked_facts
+from federation.envelopes import BadEnvelopes, Envelope, concerns, envelope, packed, squeezed, unpacked, unpacked_facts
 from federation.facts import Facts
 from federation.policy import Decision
 from federation.replay import DEFAULT
@@ -16,11 +17,14 @@ from storage import decisions, envelopes, held, rule_counts
 from storage.envelopes import Chunk
 from storage.metadata import Tx
 
+log = logging.getLogger(__name__)
+
 DAY = 24 * 3600 * 1000
 MOST = 2_000_000
 """Envelopes that are kept, however long ago they were."""
 TOGETHER = 2_000
 """Envelopes in a row that was joined."""
+_BYTES = 8 << 20
 _ENOUGH = 1_000
 """Envelopes in small rows from which on these are joined."""
 _WAITS = 3600 * 1000
@@ -66,17 +70,39 @@ def join(tx: Tx, site: Site) -> bool:
         sum(row.count for row in small) < _ENOUGH and len(small) < _ROWS and small[0].last_at > site.surely() - _WAITS
     ):
         return False
-    found = [one for row in small for one in unpacked(row.body)]
+    found = [one for row in small for one in readable(row)]
     found.sort(key=lambda one: one.facts.at)
     rule_counts.add(tx, counts(found))
     oldest = _oldest(site)
     found = [one for one in found if one.facts.at >= oldest]
-    for at in range(0, len(found), TOGETHER):
-        part = found[at : at + TOGETHER]
+    for part in _parts(found):
         first, last = part[0].facts.at, part[-1].facts.at
         envelopes.insert(tx, Chunk(site.new_id(), first, last, len(part), squeezed(part), joined=True))
     envelopes.drop(tx, [row.id for row in small])
     return len(small) == _ROWS
+
+
+def _parts(several: Sequence[Envelope]) -> Iterator[list[Envelope]]:
+    """As many together as are a row, and no more bytes than are easily unpacked."""
+    part: list[Envelope] = []
+    size = 0
+    for one in several:
+        part.append(one)
+        size += 2_000 + 4 * len(one.facts.text)
+        if len(part) == TOGETHER or size > _BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def readable(row: Chunk) -> list[Envelope]:
+    """The envelopes in a row; none, and a line in the log, when it can't be read: nothing else is to wait for it."""
+    try:
+        return unpacked(row.body)
+    except BadEnvelopes as problem:
+        log.error("the envelopes in the row %d can't be read: %s", row.id, problem)
+        return []
 
 
 def counts(several: Iterable[Envelope]) -> Counter[tuple[int, int, str, str]]:
@@ -134,9 +160,9 @@ def erase_in_chunks(tx: Tx, ids: list[int], iris: frozenset[str]) -> int:
     envelopes.lock(tx)
     gone = 0
     for row in envelopes.these(tx, ids):
-        whole = unpacked(row.body)
+        whole = readable(row)
         left = [one for one in whole if not concerns(one.facts, iris)]
-        if len(left) < len(whole):
+        if len(left) < row.count:  # also where nothing can be read: who knows whom it is about
             envelopes.replace(tx, row.id, len(left), squeezed(left) if row.joined else packed(left))
             gone += len(whole) - len(left)
     return gone
@@ -145,7 +171,9 @@ def erase_in_chunks(tx: Tx, ids: list[int], iris: frozenset[str]) -> int:
 def chunks_with(tx: Tx, ids: list[int], iris: frozenset[str]) -> list[int]:
     """Those of these rows that hold an envelope of one of these actors."""
     rows = envelopes.these(tx, ids)
-    return [row.id for row in rows if any(concerns(one.facts, iris) for one in unpacked(row.body))]
+    return [
+        row.id for row in rows if not (several := readable(row)) or any(concerns(one.facts, iris) for one in several)
+    ]
 
 
 def decisions_with(tx: Tx, before: int | None, iris: frozenset[str]) -> tuple[list[int], int | None]:

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from federation.envelopes import BadEnvelopes, Envelope, plain, unpacked, unpacked_facts
+from federation.envelopes import BadEnvelopes, Envelope, plain, unpacked_facts
 from federation.errors import FederationError
 from federation.facts import Facts
 from federation.hosts import normal_host
 from federation.policy import Decision, Policy, Step, Verdict, decide, explain
 from fedi import policy as policies_in_force
 from fedi.actions import policies as versions
+from fedi.actions.envelopes import readable
 from fedi.context import Site
 from fedi.errors import Invalid
 from fedi.facts import Known
 from storage import decisions, envelopes
 from storage.decisions import DecisionRow
+from storage.envelopes import Chunk
 from storage.metadata import Tx
 
 MOST = 50
@@ -139,7 +141,7 @@ def verify_chunks(tx: Tx, site: Site, ids: Sequence[int], most: int) -> Verified
     """Make the newest decisions again whose envelopes are in these rows."""
     found = Verified()
     for chunk in reversed(envelopes.these(tx, list(ids))):
-        for one in reversed(unpacked(chunk.body)):
+        for one in reversed(readable(chunk)):
             if found.checked + found.lost >= most:
                 return found
             _verify(tx, site, found, _given(one), one.facts)
@@ -232,7 +234,14 @@ def _kept(tx: Tx, wanted: str) -> Iterator[Envelope]:
     ids = [*reversed(envelopes.fresh_ids(tx)), *(chunk for chunk, _ in reversed(envelopes.listed(tx, 0)))]
     for at in range(0, len(ids), _PAGE):
         for chunk in reversed(envelopes.these(tx, ids[at : at + _PAGE])):
-            if sought in plain(chunk.body):
-                for one in reversed(unpacked(chunk.body)):
+            if _holds(chunk, sought):
+                for one in reversed(readable(chunk)):
                     if wanted in (one.facts.activity_id, one.facts.object_id):
                         yield one
+
+
+def _holds(chunk: Chunk, sought: bytes) -> bool:
+    try:
+        return sought in plain(chunk.body)
+    except BadEnvelopes:
+        return False

@@ -3,9 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from federation.envelopes import unpacked
 from fedi.actions import policies as versions
-from fedi.actions.envelopes import DAY, counts
+from fedi.actions.envelopes import DAY, counts, readable
 from fedi.actions.versions import rules_of
 from fedi.context import Site
 from storage import envelopes, policies, rule_counts
@@ -60,7 +59,7 @@ def compare(tx: Tx, site: Site, number: int | None = None) -> Compared:
 
 def _fresh(tx: Tx) -> dict[tuple[int, int, str, str], int]:
     """What is in small rows was not counted yet."""
-    return dict(counts(one for row in envelopes.fresh(tx, 100_000) for one in unpacked(row.body)))
+    return dict(counts(one for row in envelopes.fresh(tx, 100_000) for one in readable(row)))
 
 
 def _forecast(result: dict[str, object] | None) -> tuple[dict[str, float], float | None]:

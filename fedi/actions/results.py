@@ -33,7 +33,8 @@ def result(
 
     `verdicts` {before, after} -> word -> number; `newly` kind (`federation.replay.KINDS`) -> number; `rules` one for each rule of
     the draft, and each in force that let something in; `never` ids of rules that nothing fitted; `hit` refused / let in ->
-    {groups, hosts, people: [{name, count}], totals, follows}; `days` for a chart; `samples` with their trace.
+    {groups, hosts, people, actors: [{name, count}], totals, follows}; `days` for a chart; `samples` with their trace;
+    `unreadable_rows` of envelopes that were left out.
     """
     tally = done.tally
     return {
@@ -48,6 +49,7 @@ def result(
         "never": [name for name in rules if not tally.rules.get(name, {}).get("hits")],
         "hit": {kind.replace(" ", "_"): _hit(tx, whats) for kind, whats in sorted(tally.hit.items())},
         "more": tally.more,
+        "unreadable_rows": done.unreadable,
         "days": [
             {"day": day, "at": day * DAY, **{name.replace(" ", "_"): number for name, number in sorted(counts.items())}}
             for day, counts in sorted(tally.days.items())

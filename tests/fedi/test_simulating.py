@@ -1,6 +1,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -223,12 +224,39 @@ async def test_what_can_not_be_read_is_not_tried_and_what_fails_its_tests_is(sit
     assert (await simulating.simulate(site, "ana", failing)).result["envelopes"] == 0
 
 
-async def test_a_process_that_breaks_down_is_told_and_leaves_nothing(site: Site, clock: Clock) -> None:
-    row = Chunk(site.new_id(), clock.at, clock.at, 1, b"\x02not ours", joined=True)
-    site.db.write_now(lambda tx: envelopes.insert(tx, row))
-    with pytest.raises(simulating.Replaying, match="broke off"):
+async def test_a_process_that_breaks_down_is_told_and_leaves_nothing(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho out of memory >&2\nexit 9\n")
+    broken.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(broken))
+    site.db.write_now(lambda tx: actions.keep(tx, site, decided(traffic(clock.at), NOW, 0)))
+    with pytest.raises(simulating.Replaying, match="broke off: out of memory"):
         await simulating.simulate(site, "ana", DRAFT, processes=2)
     assert site.db.read_now(lambda tx: simulations.newest(tx, 1)) == []
+
+
+async def test_a_row_that_can_not_be_read_holds_nothing_up(site: Site, clock: Clock) -> None:
+    bad = Chunk(site.new_id(), clock.at, clock.at, 3, b"\x02not ours", joined=False)
+    old = Chunk(site.new_id(), clock.at, clock.at, 3, b"\x01not ours", joined=True)
+    several = decided(traffic(clock.at), "", 0)
+
+    def begin(tx: Tx) -> None:
+        envelopes.insert(tx, bad)
+        envelopes.insert(tx, old)
+        actions.keep(tx, site, several)
+        actions.erase(tx, site, "https://nobody.example/users/x")
+
+    site.db.write_now(begin)
+    result = (await simulating.simulate(site, "ana", DRAFT)).result
+    assert (result["envelopes"], result["unreadable_rows"]) == (10, 2)
+    [_, kept] = await auditing.verify(site, 100)
+    assert kept.same == 10
+    assert site.db.read_now(lambda tx: explaining.explained(tx, site, str(several[0][0].activity_id)))
+    clock.pass_(seconds=3700)
+    await worker.look_after(site, {})  # joins what can be read; what can't may be about anybody who is erased, and goes
+    assert site.db.read_now(envelopes.total) == 10
 
 
 async def test_forecast_and_fact_stand_side_by_side(site: Site, clock: Clock) -> None:
