@@ -5,17 +5,32 @@ A suspension is a state and no deletion: what they wrote is hidden and what we w
 that resuming brings all of it back. Only what is ended loses its follows, and each of those is kept on a list.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 from federation.hosts import host_of
 from federation.pausing import GRACE
 from fedi.actions import follows as follow_actions
-from fedi.actions import notifying
+from fedi.actions import narrowing, notifying, opened
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, edges, follows, jobs, links, notifications, peers, received, severed
+from storage import (
+    actors,
+    agreements,
+    audit,
+    edges,
+    follows,
+    jobs,
+    links,
+    memberships,
+    notifications,
+    peers,
+    received,
+    severed,
+)
 from storage.actors import Actor
 from storage.edges import Edge
+from storage.follows import Follow
 from storage.metadata import Tx
 from storage.severed import Severed
 
@@ -23,6 +38,8 @@ BATCH = 100
 """Follows that end, or are brought back, in one transaction; the rest by the jobs `sever` and `restore`."""
 SEVERED = "severed_relationships"
 """The kind of notification about follows that ended with a peering (Mastodon's)."""
+_LATELY = 24 * 3600 * 1000
+"""Who was put out of a group so long (ms) before or after its peering ended, was put out because of it."""
 SHOWN = 1_000
 """Follows that `impact` names."""
 
@@ -109,9 +126,61 @@ def ended(tx: Tx, site: Site, host: str, cause: str) -> None:
     )
     links.forget_kept(tx, host)
     received.hasten(tx, host, site.clock())
-    if (blocked or site.config.federation.mode != "open") and sever(tx, site, host, cause):
+    _list_put_out(tx, site, host, cause)
+    if not _shut(tx, site, host):
+        _close(tx, site, host, cause)
+    elif sever(tx, site, host, cause):
         payload = {"host": host, "cause": cause}
         jobs.add(tx, site.new_id(), "sever", host, payload, site.clock())
+
+
+def put_out(tx: Tx, site: Site, follow: Follow, follower: Actor, group: Actor) -> None:
+    """A group of a peer puts somebody of ours out. It may be the first that is seen here of the end of the peering, or the last:
+    then it is listed as what was lost with it."""
+    if not (follower.local and group.is_group and follow.state == "accepted"):
+        return
+    peer, now = peers.by_host(tx, group.host), site.clock()
+    newest = next(iter(agreements.of_host(tx, group.host)), None)
+    over = newest is not None and newest.state in ("ended", "expired") and newest.changed_at > now - _LATELY
+    if peer is None or not (over or peer.stance in ("agreed", "suspended")):
+        return
+    cause = newest.state if over and newest is not None else severed.PUT_OUT
+    if over:
+        _tell(tx, site, [follower], group.host)
+    severed.insert(tx, Severed(site.new_id(), group.host, follower.id, group.iri, group.handle, True, cause, now, None))
+
+
+def _list_put_out(tx: Tx, site: Site, host: str, cause: str) -> None:
+    people = actors.by_ids(tx, severed.ended(tx, host, cause, site.clock() - _LATELY))
+    _tell(tx, site, list(people.values()), host, anew=True)
+
+
+def _close(tx: Tx, site: Site, host: str, cause: str) -> None:
+    """Put everybody of a host out of the groups here that not everyone may read, as no agreement opens these any more, and list
+    whom these lost."""
+    for group, _ in opened.private_groups(tx, memberships.groups_with(tx, host)):
+        inside = actors.by_ids(tx, memberships.at_host(tx, group.id, host))
+        for member in inside.values():
+            edge = follows.find(tx, member.id, group.id)
+            if edge is not None and edge.state == "accepted":
+                made = Severed(
+                    site.new_id(), host, group.id, member.iri, member.handle, False, cause, site.clock(), None
+                )
+                severed.insert(tx, made)
+        if inside:
+            reason = f"the agreement that opened {group.name or group.username} to your institution is over"
+            body = {"host": host, "reason": reason}
+            audit.add(tx, site.new_id(), site.clock(), "fedi", "group.closed", group.handle, body)
+            narrowing.closed(tx, site, group, [host], reason)
+
+
+def _tell(tx: Tx, site: Site, people: list[Actor], host: str, *, anew: bool = False) -> None:
+    """Tell people that they lost follows with a host, once; in place of what they were told about another host."""
+    instance = actors.by_iri(tx, site.instance_iri)
+    for person in people:
+        if instance is not None and (anew or host not in severed.lately(tx, person.id, site.clock() - GRACE)):
+            notifications.forget(tx, person_id=person.id, actor_id=instance.id, kind=SEVERED)
+            notifying.tell(tx, site, person, SEVERED, instance)
 
 
 def sever(tx: Tx, site: Site, host: str, cause: str) -> bool:
@@ -121,14 +190,12 @@ def sever(tx: Tx, site: Site, host: str, cause: str) -> bool:
         return False
     found = edges.of_host(tx, host, BATCH)
     known = actors.by_ids(tx, [one for edge in found for one in (edge.person_id, edge.actor_id)])
-    instance = actors.by_iri(tx, site.instance_iri)
     concerned: set[int] = set()
-    news: list[Actor] = []  # who was not told of this host before
     for edge in found:
         person, actor = known[edge.person_id], known[edge.actor_id]
         if edge.state == "accepted":
-            if person.id not in concerned and host not in severed.lately(tx, person.id, site.clock() - GRACE):
-                news.append(person)
+            if person.id not in concerned:
+                _tell(tx, site, [person], host)
             row = Severed(
                 site.new_id(), host, person.id, actor.iri, edge.handle, edge.following, cause, site.clock(), None
             )
@@ -143,10 +210,6 @@ def sever(tx: Tx, site: Site, host: str, cause: str) -> bool:
         left = follows.by_id(tx, edge.follow_id)
         if left is not None:  # of a twin that is kept as such: the edge itself is what counts here
             follows.remove(tx, left.id)
-    for person in news:
-        if instance is not None:  # in place of one about another host
-            notifications.forget(tx, person_id=person.id, actor_id=instance.id, kind=SEVERED)
-            notifying.tell(tx, site, person, SEVERED, instance)
     return len(found) == BATCH
 
 
@@ -176,11 +239,11 @@ def restore(tx: Tx, site: Site, host: str, after: int) -> int | None:
         if person is None or actor is None or host_of(actor.iri) != host:
             continue
         if row.following:
-            try:
-                follow_actions.follow(tx, site, person, actor)
-            except (Forbidden, Invalid):
-                continue
-            back.append(row.id)
+            edge = follows.find(tx, person.id, actor.id)
+            with contextlib.suppress(Forbidden, Invalid):
+                edge = edge or follow_actions.follow(tx, site, person, actor)
+            if edge is not None and edge.state == "accepted":
+                back.append(row.id)
         elif follows.find(tx, actor.id, person.id) is not None:
             back.append(row.id)
     if back:

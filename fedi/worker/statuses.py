@@ -21,7 +21,7 @@ from fedi.actions import peers as peer_actions
 from fedi.actions import suspensions
 from fedi.context import Site
 from fedi.health import OVERTAKEN, arrived
-from storage import actors, agreements, follows, jobs, links, peers, received, sequences
+from storage import actors, agreements, follows, jobs, links, peers, received, sequences, severed
 from storage.links import Link
 from storage.metadata import Tx
 from storage.peers import Peer
@@ -38,6 +38,7 @@ AHEAD = 64
 """A peer that says that it heard so many numbers more than were given, which is more than can be under way, heard them before
 we were restored from a backup."""
 _MINUTE = 60_000
+_DAY = 24 * 60 * _MINUTE
 _TEXT = 2_000
 
 
@@ -50,10 +51,18 @@ async def peerings(site: Site, payload: dict[str, Any]) -> None:
     now = site.clock()
 
     def ask(tx: Tx) -> None:
+        severed.forget_put_out(tx, now - _DAY)
+        for host in _begun(tx, now):
+            suspensions.restored(tx, site, host)
         for place, host in enumerate(asked):
             jobs.add(tx, site.new_id(), "status", host, {"host": host}, now, now + 1000 * place)
 
     await site.db.write(ask)
+
+
+def _begun(tx: Tx, now: int) -> list[str]:
+    """The peers with which an agreement came into force within a day: what could not be brought back at once is tried again."""
+    return [row.host for row in agreements.in_state(tx, "active") if row.changed_at > now - _DAY]
 
 
 def _run_out(tx: Tx, site: Site) -> list[str]:

@@ -11,7 +11,7 @@ from fedi.actions import follows, posts, suspensions
 from fedi.actions import peers as acts
 from fedi.actions.posts import Draft
 from fedi.worker import jobs as worker_jobs
-from storage import actors, jobs, links, notifications, peers, received, sequences, severed, troubles
+from storage import actors, jobs, links, memberships, notifications, peers, received, sequences, severed, troubles
 from storage import follows as follow_rows
 from storage.actors import Actor
 from storage.links import Link
@@ -195,6 +195,7 @@ async def test_a_suspension_that_is_not_resumed_in_time_severs_and_lists_what_wa
     alpha.write(lambda tx: suspensions.restored(tx, alpha.site, "beta.example"))
     await settle(alpha, beta)
     assert (ada.id, alpha.actor(bea.iri).id, "accepted") in edges(alpha)
+    await worker_jobs.KINDS["restore"](alpha.site, {"host": "beta.example"})  # as it is done each hour
     left = alpha.read(lambda tx: severed.of_host(tx, "beta.example"))
     assert [row.following for row in left] == [False]  # who followed ada there does so again from there
 
@@ -274,3 +275,47 @@ async def test_what_waits_is_let_go_when_an_admin_says_otherwise(three: Three) -
     await worker_jobs.KINDS["peerings"](alpha.site, {})
     await settle(alpha, beta)
     assert beta.has(post.iri)
+
+
+async def test_what_an_agreement_opened_closes_with_it_and_opens_with_the_next(two: Two) -> None:
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    olga, bea = alpha.person("olga"), beta.person("bea")
+    group = alpha.group("thesis", olga, see="peers")
+    there = await follow(beta, bea, "thesis@alpha.example")
+    await two.settle()
+    known = edges(beta)
+    assert known == {(bea.id, there.id, "accepted")}
+    alpha.write(lambda tx: acts.end(tx, alpha.site, "kim", "beta.example", "no more courses together"))
+    await two.settle()
+    assert edges(beta) == set()
+    assert alpha.read(lambda tx: memberships.at_host(tx, group.id, "beta.example")) == []
+    assert [row.handle for row in beta.read(lambda tx: severed.of_person(tx, bea.id))] == ["thesis@alpha.example"]
+    assert [row.handle for row in alpha.read(lambda tx: severed.of_person(tx, group.id))] == ["bea@beta.example"]
+    told = beta.read(lambda tx: notifications.of_person(tx, bea.id, Page(10)))
+    assert "severed_relationships" in {one.kind for one in told}
+    await agree(two)
+    for _ in range(2):  # the first question may come before the agreement is in force there
+        await worker_jobs.KINDS["restore"](beta.site, {"host": "alpha.example"})
+        await two.settle()
+    assert edges(beta) == known
+    assert beta.read(lambda tx: severed.of_host(tx, "alpha.example")) == []
+
+
+async def test_who_is_put_out_while_the_peering_goes_on_lost_nothing_with_it(two: Two) -> None:
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    olga, bea = alpha.person("olga"), beta.person("bea")
+    group = alpha.group("thesis", olga)
+    await follow(beta, bea, "thesis@alpha.example")
+    await two.settle()
+
+    def put_out(tx: Tx) -> None:
+        [edge] = follow_rows.followers(tx, group.id, 10)[:1]
+        follows.reject(tx, alpha.site, edge)
+
+    alpha.write(put_out)
+    await two.settle()
+    assert edges(beta) == set()
+    assert beta.read(lambda tx: severed.of_person(tx, bea.id)) == []
+    assert beta.read(lambda tx: severed.of_host(tx, "alpha.example")) == []
