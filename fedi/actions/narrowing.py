@@ -40,8 +40,14 @@ def closed(tx: Tx, site: Site, group: Actor, hosts: list[str], reason: str) -> N
         if asked is not None:
             told.append(asked)
     if told:
-        payload = {"group": group.id, "told": told, "until": site.clock() + _within(tx, hosts)}
-        jobs.add(tx, site.new_id(), "narrow", f"{group.iri} {site.clock()}", payload, site.clock())
+        _ask(
+            tx, site, {"group": group.id, "told": told, "until": site.clock() + _within(tx, hosts), "id": site.new_id()}
+        )
+
+
+def _ask(tx: Tx, site: Site, payload: dict[str, Any]) -> None:
+    name = f"{payload['group']} {payload['id']} {payload.get('before', '')}"
+    jobs.add(tx, site.new_id(), "narrow", name, payload, site.clock())
 
 
 def _instance(tx: Tx, host: str) -> int | None:
@@ -57,20 +63,22 @@ def _within(tx: Tx, hosts: list[str]) -> int:
     return min([one for one in agreed if one], default=WITHIN)
 
 
-def erase(tx: Tx, site: Site, payload: dict[str, Any], before: int | None) -> int | None:
-    """Ask for the next posts to be erased, newest first, `before` an id; the id of the last, None when all were asked for.
+def erase(tx: Tx, site: Site, payload: dict[str, Any]) -> None:
+    """Ask for some posts to be erased, newest first, and ask for the work on the rest in the same transaction: however many
+    there are, each is asked for once.
 
-    Whom the group is open to again meanwhile is asked nothing more.
+    `payload`: the `group`, who is `told` (ids of actors), `until` when (ms), `before` which id. Whom the group is open to
+    again meanwhile is asked nothing more.
     """
     group = actors.by_id(tx, int(payload["group"]))
     row = groups.by_id(tx, int(payload["group"]))
     if group is None or row is None:
-        return None
+        return
     known = actors.by_ids(tx, [int(one) for one in payload["told"]])
     met = peers.by_hosts(tx, [one.host for one in known.values()])
     told = [one for one in known.values() if one.host in met and not opened.is_open(tx, group, row, met[one.host])]
     until: dict[str, Any] = {"peer:receiptBy": sending.timestamp(int(payload["until"]))}
-    found = posts.private_in_group(tx, group.id, BATCH, before)
+    found = posts.private_in_group(tx, group.id, BATCH, payload.get("before"))
     authors = actors.by_ids(tx, [post.author_id for post in found])
     for post in found if told else ():
         author = authors.get(post.author_id)
@@ -90,7 +98,8 @@ def erase(tx: Tx, site: Site, payload: dict[str, Any], before: int | None) -> in
             context=_CONTEXT,
             **until,
         )
-    return found[-1].id if told and len(found) == BATCH else None
+    if told and len(found) == BATCH:
+        _ask(tx, site, payload | {"before": found[-1].id})
 
 
 def _tombstone(site: Site, post: Post) -> dict[str, Any]:

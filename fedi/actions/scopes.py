@@ -28,6 +28,7 @@ __all__ = [
     "agreement_changed",
     "check",
     "choose",
+    "closed_to",
     "may_set",
     "mode_of",
     "readers",
@@ -219,6 +220,13 @@ def readers(tx: Tx, site: Site, group: Actor) -> Readers:
     everybody, _ = people.totals(tx, site.clock())
     elsewhere = sum(number for host, number in members.items() if host != site.config.host)
     return Readers(1 + len(open_to), everybody + elsewhere)
+
+
+def closed_to(tx: Tx, group: Actor, hosts: Collection[str]) -> list[str]:
+    """Those of these peers that read nothing of a group here, though it names them: no agreement with them covers it (yet)."""
+    row = groups.by_id(tx, group.id)
+    open_to = opened.readers(tx, group, row) if row is not None else set()
+    return [host for host in hosts if host not in open_to]
 
 
 def words(tx: Tx, site: Site, group: Actor, row: Group | None = None) -> str:

@@ -187,10 +187,12 @@ def scope(
                 scopes.set_scope(tx, site, "command line", group, mode, peer or (), may)
             kept = group_scopes.of_group(tx, group.id)
             readers = scopes.readers(tx, site, group)
+            named = [one.host for one in group_scopes.named(tx, group.id)]
             return {
                 "name": group.username,
                 "scope": scopes.mode_of(tx, group),
-                "peers": [one.host for one in group_scopes.named(tx, group.id)],
+                "peers": named,
+                "not_agreed": scopes.closed_to(tx, group, named),
                 "may": kept.may if kept is not None else list(group_scopes.MAY),
                 "institutions": readers.institutions,
                 "people": readers.people,

@@ -17,6 +17,7 @@ def test_an_operator_shows_and_sets_the_scope_of_a_group(operator: Operator) -> 
         "group", "scope", "quiet", "--mode", "named", "--peer", "beta.example", "--may", "read", "--json"
     )
     assert (made.json["scope"], made.json["peers"], made.json["may"]) == ("named", ["beta.example"], ["read"])
+    assert made.json["not_agreed"] == ["beta.example"]  # named ahead of an agreement
     assert "1 university, 1 person" in operator.fedi("group", "scope", "quiet").out
     with opened(None) as site:
         [row] = site.db.read_now(lambda tx: audit.newest(tx, 5))
