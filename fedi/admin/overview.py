@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fedi import health
 from fedi.actions import peer_requests
 from fedi.actions import pending as pending_acts
 from fedi.admin.asking import admin, shown
@@ -15,6 +16,8 @@ from storage.metadata import Tx
 
 _DAY = 24 * 3600 * 1000
 _LATELY = 8
+_LOOKED_AT = 60
+"""Institutions whose health is looked at for this page; that of all is on the page of peers."""
 
 
 async def overview(request: Request) -> Response:
@@ -30,7 +33,10 @@ async def overview(request: Request) -> Response:
         refused = [
             row for row in decisions.newest(tx, 500) if row.created_at > site.clock() - _DAY and row.verdict == "reject"
         ]
+        close = [peer.host for peer in stances if peer.stance == "agreed"][:_LOOKED_AT]
+        judged = [one for one in (health.of_peer(tx, site, each) for each in close) if one is not None]
         return {
+            "ill": [one for one in judged if one.colour == "red"],
             "asked": asked,
             "proposed": [(row, pending_acts.said(row)) for row in proposed],
             "failing": failing[:5],

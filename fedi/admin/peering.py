@@ -79,7 +79,8 @@ async def invite(request: Request) -> Response:
 
 
 async def change(request: Request) -> Response:
-    """Offer a new version of the agreement in force; nothing widens before both have signed it."""
+    """Offer a new version of the agreement in force; nothing widens before both have signed it. What we alone agreed to is
+    changed at once."""
     site: Site = request.app.state.site
     me = await admin(request)
     name = host(request)
@@ -88,7 +89,9 @@ async def change(request: Request) -> Response:
         current = agreements.in_force(tx, name)
         if current is None:
             raise NotFound(f"There is no agreement with {name} that could be changed.")
-        return {"current": current, "before": documents.read(current.document).terms}
+        peer = peers.by_host(tx, name)
+        alone = peer is not None and peer.one_sided
+        return {"current": current, "before": documents.read(current.document).terms, "alone": alone}
 
     known = await site.db.read(read)
     values, problem = terms.fields(known["before"]), None
@@ -97,11 +100,12 @@ async def change(request: Request) -> Response:
         values = terms.kept(form)
         try:
             offered = terms.read(form)
-            row = await site.db.write(lambda tx: acts.change(tx, site, me.username, name, offered))
+            act = acts.agree_alone if known["alone"] else acts.change
+            row = await site.db.write(lambda tx: act(tx, site, me.username, name, offered))
         except (Problem, FederationError) as refusal:
             problem = refusal.text
         else:
-            return see_other(f"/admin/agreements/{row.id}?done=changed")
+            return see_other(f"/admin/agreements/{row.id}?done={'alone' if known['alone'] else 'changed'}")
     return await shown(
         request, "change.html", "peers", read, status=422 if problem else 200, problem=problem, values=values, host=name
     )

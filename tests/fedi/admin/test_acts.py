@@ -7,6 +7,8 @@ import re
 import msgspec
 import pytest
 
+from federation.agreement import Terms, read
+from fedi.actions import peers as acts
 from fedi.worker import exporting, jobs, pending
 from fedi.worker.later import Later
 from storage import actors, agreements, audit, directories, follows, peers, pending_actions, policies, posts, received
@@ -73,6 +75,24 @@ async def test_suspend_and_resume(campus: Campus, as_ada: Browser, ada: actors.A
     assert "is not suspended" in (await as_ada.post("/admin/peers/south.example/resume", {})).words
     log = campus.read(lambda tx: audit.newest(tx, 9, about="south.example"))
     assert [(one.who, one.action) for one in log] == [("ada", "peer.resume"), ("ada", "peer.suspend")]
+
+
+async def test_what_we_alone_agreed_to_is_changed_by_us_alone(campus: Campus, as_ada: Browser) -> None:
+    campus.write(lambda tx: peers.meet(tx, "south.example", 1))
+    terms = Terms(visibility=("public", "peers"))
+    campus.write(lambda tx: acts.agree_alone(tx, campus.site, "ada", "south.example", terms))
+    page = await as_ada.get("/admin/peers/south.example/change")
+    assert "holds on our side" in page.words
+    form = {"flows": "public", "groups": "*", "personal_data": "none", "media": "0", "horizon": "x"}
+    page = await as_ada.post("/admin/peers/south.example/change", form)
+    assert page.status == 422
+    assert "horizon: " in page.words
+    page = await as_ada.post("/admin/peers/south.example/change", form | {"horizon": "7", "ends": "2027-09-30"})
+    assert "Agreed by us alone" in page.words
+    row = campus.read(lambda tx: agreements.in_force(tx, "south.example"))
+    made = read(row.document).terms
+    assert (row.version, made.visibility, made.media, made.horizon) == (2, ("public",), 0, 7 * 86_400_000)
+    assert (made.personal_data, made.backfill, made.probes) == ("none", None, False)
 
 
 async def test_it_takes_two_and_a_day_to_end_a_peering(
