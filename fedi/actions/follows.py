@@ -78,6 +78,8 @@ def receive(
             known = replace(known, iri=iri, kind=kind)
         if known.state == "accepted":
             handshakes.answer(tx, site, "Accept", known, follower, target)
+        elif target.is_group and not waits:
+            reconsider(tx, site, known, follower, target)
         return
     made = Follow(site.new_id(), follower.id, target.id, "pending", iri, True, False, site.clock(), kind)
     try:
@@ -88,6 +90,21 @@ def receive(
         handshakes.answer(tx, site, "Reject", made, follower, target, why)
         if why is not None:
             _note(tx, site, made, follower, why)
+
+
+def reconsider(tx: Tx, site: Site, follow: Follow, follower: Actor, group: Actor) -> bool:
+    """Look anew at who waits to be in a local group: an agreement, or the scope of the group, may let them in by now, or shut
+    them out. Whether they are in."""
+    try:
+        _check(tx, follower, group)
+        if memberships.must_wait(tx, site, follower, group):
+            return False
+    except Forbidden as problem:
+        if problem.code == "scope":
+            reject(tx, site, follow, problem.text)
+        return False
+    accept(tx, site, follow)
+    return True
 
 
 def _note(tx: Tx, site: Site, follow: Follow, follower: Actor, why: str) -> None:

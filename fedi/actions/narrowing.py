@@ -67,16 +67,16 @@ def erase(tx: Tx, site: Site, payload: dict[str, Any]) -> None:
     """Ask for some posts to be erased, newest first, and ask for the work on the rest in the same transaction: however many
     there are, each is asked for once.
 
-    `payload`: the `group`, who is `told` (ids of actors), `until` when (ms), `before` which id. Whom the group is open to
-    again meanwhile is asked nothing more.
+    `payload`: the `group`, who is `told` (ids of actors), `until` when (ms), `before` which id. Where somebody is in
+    the group again meanwhile nothing more is asked.
     """
     group = actors.by_id(tx, int(payload["group"]))
     row = groups.by_id(tx, int(payload["group"]))
     if group is None or row is None:
         return
     known = actors.by_ids(tx, [int(one) for one in payload["told"]])
-    met = peers.by_hosts(tx, [one.host for one in known.values()])
-    told = [one for one in known.values() if one.host in met and not opened.is_open(tx, group, row, met[one.host])]
+    inside = memberships.hosts(tx, group.id)
+    told = [one for one in known.values() if one.host not in inside]
     until: dict[str, Any] = {"peer:receiptBy": sending.timestamp(int(payload["until"]))}
     found = posts.private_in_group(tx, group.id, BATCH, payload.get("before"))
     authors = actors.by_ids(tx, [post.author_id for post in found])

@@ -12,12 +12,13 @@ from typing import NamedTuple
 from federation import fields as wire
 from federation.errors import FederationError
 from federation.hosts import host_of, normal_host
+from fedi.actions import follows as follow_actions
 from fedi.actions import narrowing, opened
 from fedi.actions.groups import scope_field
 from fedi.actions.opened import check, mode_of
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, audit, group_scopes, groups, memberships, peers, people
+from storage import actors, audit, follows, group_scopes, groups, memberships, peers, people
 from storage.actors import Actor
 from storage.group_scopes import MAY, MODES, Named, Scope
 from storage.groups import Group
@@ -84,6 +85,7 @@ def set_scope(
     lost = sorted(readers_before - opened.readers(tx, group, row))
     _log(tx, site, who, group, before, chosen, named, lost)
     narrowing.closed(tx, site, group, lost, f"{group.name} does not federate with your institution any more")
+    _let_in(tx, site, group)
     narrowing.tell(tx, site, group)
     return chosen
 
@@ -174,12 +176,23 @@ def agreement_changed(tx: Tx, site: Site, host: str) -> None:
     if peer is None or peer.stance in ("suspended", "blocked"):
         return
     for group, row in opened.private_groups(tx, memberships.groups_with(tx, host)):
-        if not opened.is_open(tx, group, row, peer):
+        if opened.is_open(tx, group, row, peer):
+            _let_in(tx, site, group, host)
+        else:
             reason = f"the agreement with your institution does not cover {group.name} any more"
             audit.add(
                 tx, site.new_id(), site.clock(), "fedi", "group.closed", group.handle, {"host": host, "reason": reason}
             )
             narrowing.closed(tx, site, group, [host], reason)
+
+
+def _let_in(tx: Tx, site: Site, group: Actor, host: str | None = None) -> None:
+    """Let in who asked to be in a group (of one host) and need not wait for a moderator any more."""
+    waiting = actors.by_ids(tx, [one.actor_id for one in memberships.of_group(tx, group.id, "pending")])
+    for actor in waiting.values():
+        follow = follows.find(tx, actor.id, group.id)
+        if follow is not None and follow.state == "pending" and not actor.local and host in (None, actor.host):
+            follow_actions.reconsider(tx, site, follow, actor, group)
 
 
 def said(tx: Tx, site: Site, group: Actor, document: Mapping[str, object]) -> None:

@@ -306,6 +306,45 @@ async def test_an_agreement_opens_what_it_names(three: Three) -> None:
     assert await told() == [404, 404, 404]
 
 
+async def test_who_waits_is_let_in_when_something_opens(three: Three) -> None:
+    alpha, beta, gamma = three.all
+    olga = alpha.person("olga")
+    free = alpha.group("free", olga, see="peers")
+    asked_for = alpha.group("asked", olga, see="peers", join_mode="approval")
+    ada, chi = beta.person("ada"), gamma.person("chi")
+    for name in ("free", "asked"):
+        await ask(beta, ada, f"{name}@alpha.example")
+        await ask(gamma, chi, f"{name}@alpha.example")
+    await settle(*three.all)
+    assert inside(alpha, free) == inside(alpha, asked_for) == {"alpha.example": 1}  # no agreement: a moderator decides
+    agree(alpha, "beta.example")
+    await settle(*three.all)
+    assert inside(alpha, free) == {"alpha.example": 1, "beta.example": 1}
+    assert inside(alpha, asked_for) == {"alpha.example": 1}  # there a moderator decides in any case
+    edge = beta.read(lambda tx: follows.find(tx, ada.id, beta.actor(free.iri).id))
+    assert edge is not None
+    assert edge.state == "accepted"
+
+    # Who asks again is looked at anew, whatever was forgotten meanwhile.
+    lemmy = Peer(three.world, "lemmy.example", "lemmy")
+    await lemmy.send(alpha, lemmy.activity("Follow", lemmy.actor("member"), free.iri))
+    await settle(alpha)
+    assert "lemmy.example" not in inside(alpha, free)
+    alpha.write(lambda tx: peers.change(tx, "lemmy.example", stance="agreed", tier="members"))
+    await lemmy.send(alpha, lemmy.activity("Follow", lemmy.iri("/users/member"), free.iri))
+    await settle(alpha)
+    assert inside(alpha, free)["lemmy.example"] == 1
+    assert len(lemmy.got("Accept")) == 1
+
+    # And who waits where nobody of theirs comes in any more is told so.
+    scope(alpha, asked_for, "named", ["beta.example"])
+    await settle(*three.all)
+    assert [one["summary"][:14] for one in rejected(three, "gamma.example")] == ["Asked is not o"]
+    assert alpha.read(lambda tx: [one.state for one in memberships.of_group(tx, asked_for.id, "pending")]) == [
+        "pending"
+    ]
+
+
 async def test_what_a_suspended_host_wrote_is_hidden_and_kept(three: Three) -> None:
     alpha, beta, _ = three.all
     olga = alpha.person("olga")
