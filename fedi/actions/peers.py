@@ -36,6 +36,7 @@ __all__ = [
     "invite",
     "is_confirmed",
     "notice",
+    "offer",
     "our_fingerprint",
     "our_terms",
     "refuse",
@@ -102,6 +103,21 @@ def invite(tx: Tx, site: Site, who: str, found: Found, terms: Terms, *, fingerpr
     current = agreements.in_force(tx, found.host)
     replaces = current.iri if current is not None and not peer.one_sided else None
     return _offer(tx, site, who, written(tx, site, found, terms, replaces=replaces), "peer.invite", "offered", None)
+
+
+def offer(tx: Tx, site: Site, who: str, agreement_id: int, *, fingerprint: str | None = None) -> AgreementRow:
+    """Offer what was drafted, as `invite`. Raises NotFound, or Invalid, also when another version was offered since."""
+    row = agreement_row(tx, agreement_id)
+    if row.state != "draft":
+        raise Invalid(f"Number {row.id} is no draft: it is {row.state}.", code="not-a-draft")
+    peer = peer_row(tx, site, row.host)
+    not_blocked(peer)
+    not_held(tx, peer)
+    keys = peer_keys.shown(tx, row.host)
+    if peer.instance_actor != peer_states.other_party(site, row) or not keys:
+        raise Invalid(f"{row.host} speaks through another actor or key by now; invite it again.", code="wrong-party")
+    peer_keys.pin(tx, site, who, peer, keys[0], fingerprint, needed=False)
+    return _offer(tx, site, who, replace(row, state="offered"), "peer.invite", "offered", None)
 
 
 def change(

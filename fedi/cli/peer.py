@@ -129,6 +129,7 @@ def _fields(peer: "Peer", link: "Link | None", row: "AgreementRow | None") -> di
 
 _COMMANDS: Mapping[str, Callable[..., None]] = {
     "invite": peer_agreeing.invite,
+    "offer": peer_agreeing.offer,
     "review": peer_agreeing.review,
     "compare": peer_agreeing.compare,
     "sign": peer_agreeing.sign,

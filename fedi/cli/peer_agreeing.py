@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fedi.cli.console import CommandError, opened, print_json, print_rows
+from fedi.cli.console import CommandError, opened, print_json, print_rows, timestamp
 from fedi.cli.options import AsJson, ConfigPath
 from fedi.cli.peer_named import (
     WHO,
@@ -35,6 +35,9 @@ def invite(
     until: Until = None,
     probes: Probes = None,
     fingerprint: Fingerprint = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Only write it down, for others to look at; «fedi peer offer» sends it.")
+    ] = False,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
@@ -44,6 +47,14 @@ def invite(
 
         found = looked_up(site, institution)
         given = terms_given(acts.our_terms(site), terms, visibility, group, until, probes)
+        if draft:
+            drafted = site.db.write_now(lambda tx: acts.draft(tx, site, WHO, found, given))
+            _said(
+                drafted,
+                f"written down as number {drafted.id}; «fedi peer offer {drafted.id}» sends it",
+                as_json=as_json,
+            )
+            return
         row = site.db.write_now(lambda tx: acts.invite(tx, site, WHO, found, given, fingerprint=fingerprint))
         pinned = site.db.read_now(lambda tx: acts.is_confirmed(tx, row.host))
         ours = site.db.read_now(lambda tx: acts.our_fingerprint(tx, site))
@@ -55,6 +66,22 @@ def invite(
     if not pinned:
         print(f"and ask for theirs. It should be: {found.fingerprint}")
         print(f"when they have signed: fedi peer sign {row.host} --fingerprint …")
+
+
+def offer(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Of a draft.")],
+    fingerprint: Fingerprint = None,
+    as_json: AsJson = False,
+    config: ConfigPath = None,
+) -> None:
+    """Send what «fedi peer invite --draft» wrote down."""
+    with opened(config) as site:
+        from fedi.actions import peers as acts
+
+        row = site.db.read_now(lambda tx: agreement_of(tx, number, ("draft",), ours=True))
+        looked_up(site, row.host)
+        row = site.db.write_now(lambda tx: acts.offer(tx, site, WHO, row.id, fingerprint=fingerprint))
+    _said(row, "offered", as_json=as_json)
 
 
 def review(which: Which, as_json: AsJson = False, config: ConfigPath = None) -> None:
@@ -99,7 +126,10 @@ def sign(which: Which, fingerprint: Fingerprint = None, as_json: AsJson = False,
                 if unknown:
                     raise  # else the key that is known is held against the fingerprint
         row = site.db.write_now(lambda tx: acts.sign(tx, site, WHO, row.id, fingerprint=fingerprint))
-    _said(row, f"signed: it is {row.state}", as_json=as_json)
+    text = "signed: it is in force" if row.state in ("active", "notice", "suspended") else f"signed: it is {row.state}"
+    if row.state == "review" and row.starts_at is not None:
+        text = f"signed: it is in force from {timestamp(row.starts_at)}"
+    _said(row, text, as_json=as_json)
 
 
 def _to_sign(tx: Any, which: str) -> Any:

@@ -367,6 +367,24 @@ async def test_a_server_without_agreements_is_agreed_with_alone(alpha: Instance,
     assert peer.inbox == []
 
 
+async def test_a_draft_is_told_to_nobody_before_it_is_offered(there: There) -> None:
+    """And can be withdrawn, or be too old."""
+    alpha, host = there.alpha, there.peer.host
+    found = await look_up(alpha.site, host)
+    drafts = [alpha.write(lambda tx: acts.draft(tx, alpha.site, WHO, found, Terms())) for _ in range(2)]
+    await settle(alpha)
+    assert there.peer.got("Offer") == []
+    assert alpha.write(lambda tx: acts.offer(tx, alpha.site, WHO, drafts[1].id)).state == "offered"
+    await settle(alpha)
+    [told] = there.peer.got("Offer")
+    assert read(told["object"]).version == 2
+    with pytest.raises(Invalid, match="not newer"):
+        alpha.write(lambda tx: acts.offer(tx, alpha.site, WHO, drafts[0].id))
+    assert alpha.write(lambda tx: acts.withdraw(tx, alpha.site, WHO, drafts[0].id)).state == "withdrawn"
+    with pytest.raises(Invalid, match="no draft"):
+        alpha.write(lambda tx: acts.offer(tx, alpha.site, WHO, drafts[0].id))
+
+
 async def test_who_is_suspended_is_resumed_before_anything_is_agreed(there: There) -> None:
     """Else it would be neither."""
     alpha, host = there.alpha, there.peer.host
