@@ -8,11 +8,13 @@ import pytest
 from federation import directory
 from federation.agreement import fingerprint
 from federation.signatures import jws
-from federation.signatures.keys import generate_ed25519, load_private
+from federation.signatures.keys import encode_multikey, generate_ed25519, load_private
 from fedi.actions import directories
 from fedi.cli.console import opened
+from fedi.context import PROOF_KEY
 from storage import directories as rows
-from storage import peers
+from storage import keys, peers, probes
+from storage.metadata import Tx
 from tests.fedi.cli.conftest import Operator
 
 URL = "https://consortium.invalid/directory"
@@ -33,6 +35,7 @@ def test_a_directory_is_followed_shown_taken_from_and_forgotten(operator: Operat
     [listed] = operator.fedi("directory", "list", "--json").json
     assert (listed["url"], listed["holds"], listed["institutions"]) == (URL, False, 0)
     assert listed["problem"]
+    assert f"LOOK  directories: {URL}: " in operator.try_("doctor").out
     multikey = jws.multikey_of(jws.jwk_of(load_private(generate_ed25519().private, "k").key.public_key()))  # type: ignore[arg-type]  # it is Ed25519
     assert multikey is not None
     entity = directory.Entity(
@@ -90,3 +93,47 @@ def test_a_peer_that_was_not_tried(operator: Operator, command: tuple[str, ...])
     assert "never tried" in operator.fedi("peer", "probe", "b.example", "--shown").out
     waited = operator.try_("peer", "probe", "b.example", "--wait", "0")
     assert (waited.status, "Does «fedi worker» run?" in waited.err) == (1, True)
+
+
+def test_the_doctor_names_who_failed_and_the_report_can_be_handed_on(operator: Operator, tmp_path: Path) -> None:
+    with opened(None) as site:
+
+        def unit(tx: Tx) -> None:
+            peers.meet(tx, "b.example", 1)
+            peers.change(tx, "b.example", stance="agreed")
+            for check in probes.CHECKS:
+                verdict, text = (
+                    ("failed", "it forgets nothing") if check == "forgets-deleted" else ("passed", "as it should")
+                )
+                probes.insert(
+                    tx, probes.Probe(site.new_id(), "b.example", check, verdict, text, [], "d", None, None, 1)
+                )
+
+        site.db.write_now(unit)
+    told = operator.try_("doctor").out
+    assert "LOOK  probes: b.example failed" in told
+    assert "forgets-deleted: it forgets nothing" in told
+    shown = operator.fedi("peer", "probe", "b.example", "--shown", "--json").json
+    assert (shown["verdict"], len(shown["checks"])) == ("failed", 4)
+    report = operator.fedi("peer", "report", "b.example").json
+    assert {one["verdict"] for one in report["peer:checks"]} == {"passed", "failed"}
+    assert report["proof"]["cryptosuite"] == "eddsa-jcs-2022"
+    file = tmp_path / "report.json"
+    file.write_bytes(msgspec.json.encode(report))
+    unknown = operator.try_("peer", "report", "--check", str(file))
+    assert (unknown.status, "never confirmed" in unknown.err) == (1, True)
+    with opened(None) as site:
+        own = f"{site.instance_iri}{PROOF_KEY}"
+
+        def pin(tx: Tx) -> None:
+            key = keys.by_id(tx, own)
+            assert key is not None
+            peers.meet(tx, site.config.host, 1)
+            multikey = encode_multikey(key.public)
+            peers.change(tx, site.config.host, instance_actor=site.instance_iri, pinned_key=multikey)
+
+        site.db.write_now(pin)
+    assert operator.fedi("peer", "report", "--check", str(file)).json["about"] == "b.example"
+    file.write_bytes(msgspec.json.encode(report | {"peer:about": "c.example"}))
+    forged = operator.try_("peer", "report", "--check", str(file))
+    assert (forged.status, "is not sound" in forged.err) == (1, True)
