@@ -286,9 +286,14 @@ async def test_what_an_agreement_opened_closes_with_it_and_opens_with_the_next(t
     await two.settle()
     known = edges(beta)
     assert known == {(bea.id, there.id, "accepted")}
+    private = publish(alpha, olga, "@thesis@alpha.example for the two of us")
+    await two.settle()
+    assert beta.has(private.iri)
     alpha.write(lambda tx: acts.end(tx, alpha.site, "kim", "beta.example", "no more courses together"))
     await two.settle()
     assert edges(beta) == set()
+    assert beta.post(private.iri).deleted_at is not None  # they were asked to erase it, and did
+    assert alpha.post(private.iri).deleted_at is None
     assert alpha.read(lambda tx: memberships.at_host(tx, group.id, "beta.example")) == []
     assert [row.handle for row in beta.read(lambda tx: severed.of_person(tx, bea.id))] == ["thesis@alpha.example"]
     assert [row.handle for row in alpha.read(lambda tx: severed.of_person(tx, group.id))] == ["bea@beta.example"]
