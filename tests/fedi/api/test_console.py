@@ -117,3 +117,28 @@ async def test_who_asks_and_who_looks(api: Api, admin: str) -> None:
     assert (await api.post(review, admin)).json["code"] == "second-person"
     assert (await api.post(review, eve)).status == 204
     assert (await api.post(review, eve)).status == 404
+
+
+async def test_the_console_reads_either_database(api: Api, admin: str, ada: Actor) -> None:
+    await api.ask("PUT", f"{BASE}/policy", admin, json={"document": POLICY, "comment": "no south"})
+    await api.post(f"{BASE}/pending", admin, json={"kind": "export.all", "reason": "we move"})
+    await api.ask("PUT", f"{BASE}/peers/south.example/suspension", admin, json={"reason": "incident"})
+    cookie = await api.cookie(ada)
+    for path in (
+        "",
+        "/peers?q=south&after=a",
+        "/peers/south.example",
+        "/peers/south.example/end",
+        "/policy",
+        "/policy/history",
+        "/policy/versions/1",
+        "/explain?of=south.example",
+        "/decisions?host=south.example&verdict=reject&before=9",
+        "/held?before=9",
+        "/groups",
+        "/directories",
+        "/deliveries",
+        "/pending",
+        "/audit?about=south.example",
+    ):
+        assert (await api.get(f"/admin{path}", cookie=cookie)).status == 200, path
