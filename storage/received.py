@@ -251,12 +251,19 @@ def newest(
     """The newest rows, for an operator."""
     query = select(*_ROW)
     if state is not None:
-        query = query.where(received.c.state == state)
+        # Few are held, and their index knows them only by this very condition.
+        query = query.where(_IS_HELD if state == "held" else received.c.state == state)
     if host is not None:
         query = query.where(received.c.host == host)
     if max_id is not None:
         query = query.where(received.c.id < max_id)
     return all_of(tx, query.order_by(received.c.id.desc()).limit(limit), Received)
+
+
+def held_total(tx: Tx, most: int) -> int:
+    """How many rows are held; counted to `most`."""
+    some = select(received.c.id).where(_IS_HELD).limit(most).subquery()
+    return tx.scalar(select(func.count()).select_from(some)) or 0
 
 
 RELEASED = "released"

@@ -65,8 +65,7 @@ def waiting(tx: Tx, name: str) -> dict[str, int]:
     others proposed."""
     asked = [row for row in agreements.in_state(tx, "offered", "review") if not row.ours]
     proposed = [row for row in pending_actions.in_state(tx, "proposed") if row.proposer != name]
-    held = len(received.newest(tx, 100, state="held"))
-    return {"peers": len(asked), "held": held, "pending": len(proposed)}
+    return {"peers": len(asked), "held": received.held_total(tx, 100), "pending": len(proposed)}
 
 
 DONE = {

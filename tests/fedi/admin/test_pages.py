@@ -1,11 +1,12 @@
 """The console: for admins alone, whole without script, and hostile words stay words."""
 
 import pytest
+from sqlalchemy import event
 from starlette.routing import Route
 
 from fedi.admin import ROUTES
 from fedi.html import CONSOLE_SCRIPT_PATH, CONSOLE_STYLE_PATH
-from storage import actors, peers, people
+from storage import actors, peers, people, received
 from storage.agreements import AgreementRow
 from storage.metadata import Tx
 from tests.fedi.admin.conftest import Browser, Campus
@@ -129,3 +130,22 @@ async def test_what_is_served_beside_the_pages(campus: Campus) -> None:
 async def test_hosts_in_addresses_are_hosts(as_ada: Browser) -> None:
     for name in ("SOUTH.example", "nowhere.example", "a b", "..%2f..", "south.example%00"):
         assert (await as_ada.get(f"/admin/peers/{name}")).status == 404, name
+
+
+async def test_what_is_held_is_found_by_its_index(campus: Campus) -> None:
+    """Every page counts it, and there are millions that are not."""
+    asked: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
+        asked.append((statement, parameters))
+
+    def read(tx: Tx) -> list[str]:
+        event.listen(tx, "before_cursor_execute", note)
+        received.held_total(tx, 100)
+        received.newest(tx, 5, state="held", max_id=9)
+        event.remove(tx, "before_cursor_execute", note)
+        return [str(tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()) for sql, values in asked]  # type: ignore[arg-type]
+
+    plans = campus.read(read)
+    assert len(plans) == 2
+    assert all("ix_received_held" in plan for plan in plans), plans
