@@ -211,10 +211,14 @@ def test_lists_of_others_become_drafts_and_are_replaced_when_they_come_again(
         "loud.example": "silence",
         "spam.example": "suspend",
     }
+    own = '\n# ours\n[[rule]]\nid = "own"\nwhen = { peer = "own.example" }\nthen = "limit"\n'
+    written.write_text(operator.fedi("policy", "export").out + own)
+    operator.fedi("policy", "apply", str(written), "--comment", "and ours")
     # What the partners took back goes; what was written here stays as it was, comments as well.
     blocks.write_text(header + "worse.example,suspend,false,false,spam,false\n")
     operator.fedi("policy", "import", str(blocks), "--source", "partners", "--draft")
-    document = operator.fedi("policy", "export", "3").out
+    document = operator.fedi("policy", "export", "4").out
+    assert 'id = "own"' in document
     assert document.startswith(A.rstrip())
     assert "worse.example" in document
     assert "bad.example" not in document
