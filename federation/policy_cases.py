@@ -15,7 +15,7 @@ from federation.fields import as_list, first_id
 from federation.hosts import host_of
 from federation.policy import Decision, Policy, decide
 from federation.policy_rules import EFFECTS, Verdict
-from federation.policy_when import Unfit, moment, nearest
+from federation.policy_values import Unfit, moment, nearest
 
 MAX_FILE = 1_000_000
 _KEYS = ("name", "given", "file", "expect")

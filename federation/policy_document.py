@@ -27,7 +27,8 @@ from federation.policy_cases import Case, file_of, read_case
 from federation.policy_lines import Path, lines
 from federation.policy_rules import Condition, Rate, Rule, Verdict
 from federation.policy_then import Then, read_reason, read_then
-from federation.policy_when import KEYS, Unfit, moment, nearest, read_condition
+from federation.policy_values import Unfit, moment, nearest
+from federation.policy_when import KEYS, read_condition
 
 MAX_BYTES = 2_000_000
 MAX_RULES = 5_000

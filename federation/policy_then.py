@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.policy_rules import EFFECTS, Rate, Verdict
-from federation.policy_when import Unfit, nearest, read_rate
+from federation.policy_values import Unfit, nearest, read_rate
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _RATE = re.compile(r"rate\((.*)\)")

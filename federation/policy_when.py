@@ -1,6 +1,5 @@
 """What stands in a rule's `when`, read: each key has its own form, and an error that says the mend."""
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from federation.hosts import normal_host, split_iri
 from federation.policy_conditions import Outside, Range, Terms, Text, Version, version_numbers
 from federation.policy_rules import Condition, Rate
 from federation.policy_text import keyword_pattern, problem
+from federation.policy_values import Unfit, nearest, read_rate
 
 DIRECTIONS = ("in", "out", "fetch", "show", "announce", "answer")
 TIERS = ("public", "agreed", "members")
@@ -30,21 +30,9 @@ _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "m
 _NUMBER = re.compile(r"(>=|<=|>|<|=)? *([0-9]{1,15}) *([a-zA-Z]{0,3})")
 _BETWEEN = re.compile(r"([0-9]{1,15}) *([a-zA-Z]{0,3}) *\.\. *([0-9]{1,15}) *([a-zA-Z]{0,3})")
 _VERSION = re.compile(r"(>=|<=|>|<|=)? *(v?[0-9][0-9.]*)")
-_RATE = re.compile(r">? *([0-9]{1,9}) */ *([0-9]{0,4}) *(s|min|m|h|d)[a-z]*(?: +by +(host|actor))?")
-_PERIODS = {"s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _WORD = re.compile(r"[^\s!][^\s]{0,199}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8}){0,4}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/(?:\*|[a-z0-9][a-z0-9.+-]{0,100})")
-
-
-class Unfit(Exception):
-    """A value that is not what its key wants: what is wrong, what to write instead, and where within the value it is."""
-
-    def __init__(self, text: str, mend: str, *within: str | int) -> None:
-        super().__init__(text)
-        self.text = text
-        self.mend = mend
-        self.within = within
 
 
 def read_condition(name: str, value: Any) -> Condition | Rate:
@@ -53,40 +41,6 @@ def read_condition(name: str, value: Any) -> Condition | Rate:
     if read is None:
         raise Unfit(f"`when` knows no {name!r}", nearest(name, _READERS))
     return read(name, value)
-
-
-def nearest(word: str, known: Any) -> str:
-    """A mend for a word that is not known: the nearest ones that are, or all."""
-    close = get_close_matches(word.lower(), [str(one) for one in known], n=2, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"it is one of {', '.join(sorted(str(one) for one in known))}"
-
-
-def read_rate(text: Any) -> Rate:
-    """A rate as `30/min`, `100/h`, `5/10min`, with `by actor` for each actor by itself. Raises Unfit."""
-    found = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
-    if found is None:
-        raise Unfit(
-            f"{text!r} is no rate", "write a number and a period as 30/min, 100/h, 5/10min or 500/d, and `by actor`"
-        )
-    window = int(found[2] or 1) * _PERIODS[found[3]]
-    if not 1_000 <= window <= 86_400_000:
-        raise Unfit(f"{text!r}: a period is from a second to a day", "write it as 500/d at most")
-    return Rate(int(found[1]), window, "actor" if found[4] == "actor" else "host")
-
-
-def moment(value: Any, *, end: bool = False) -> int:
-    """A day or a moment of TOML, or as text (ISO 8601), in ms; of a day its first ms, or its last. Raises ValueError."""
-    if isinstance(value, str):
-        day = len(value) == len("2027-09-30")
-        value = dt.date.fromisoformat(value) if day else dt.datetime.fromisoformat(value)
-    if isinstance(value, dt.datetime):
-        exact = value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
-        return (exact - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
-    if isinstance(value, dt.date):
-        return ((value - dt.date(1970, 1, 1)).days + end) * 86_400_000 - end
-    raise ValueError(value)
 
 
 def _strings(name: str, value: Any) -> Iterator[tuple[int | None, str]]:
@@ -145,8 +99,8 @@ def _host(text: str) -> str:
         raise Unfit("not a host", "write the host alone, like uni.example; its subdomains are meant too")
     try:
         return normal_host(bare)
-    except FederationError as error:
-        raise Unfit(str(error), "write the host as in an address, like uni.example") from None
+    except FederationError:
+        raise Unfit("not a host name", "write the host as in an address, like uni.example") from None
 
 
 def _iri(text: str) -> str:

@@ -102,6 +102,8 @@ def rule(body: str) -> str:
         (rule("when = { pattern = '((a{100}){100}){100}' }\nthen = 'hold'"), 3, ["repetition"]),
         (rule("when = { pattern = '[a-z]{1000}[0-9]{1000}\\pL{900}' }\nthen = 'hold'"), 3, ["too large"]),
         (rule("when = { rate = '30' }\nthen = 'hold'"), 3, ["30/min"]),
+        (rule("when = { rate = '30/3d' }\nthen = 'hold'"), 3, ["from a second to a day"]),
+        (rule("when = {}\nthen = 'rate(0/min)'"), 4, ["1 at least"]),
         (rule("when = { rate = '>3/h' }\nthen = 'rate(3/h)'"), 4, ["write one of them"]),
         (rule("when = {}\nthen = ['rate(3/h)', 'sensitive']"), 4, ["does nothing else"]),
         (rule("when = {}\nthen = 'rejekt'"), 4, ["did you mean reject"]),
