@@ -12,9 +12,10 @@ from federation.policy import Decision, Policy, Verdict, decide
 from federation.policy_compile import compile_rules
 from federation.policy_document import read
 from federation.replay import Tally
+from federation.terms import Terms
 from fedi import policy, simulating
 from fedi.actions import envelopes as actions
-from fedi.actions import explaining, forecasts, policies
+from fedi.actions import explaining, forecasts, peer_alone, policies
 from fedi.context import Site
 from fedi.errors import Invalid
 from fedi.replaying import Task, Work
@@ -63,7 +64,7 @@ then = "reject"
 def facts(at: int, host: str, name: str, **more: object) -> Facts:
     actor = f"https://{host}/users/{name}"
     made = Facts(at, "in", host, "Create", "Note", f"https://{host}/a/{at}", f"https://{host}/p/{at}", actor, actor)
-    return structs.replace(made, visibility="public", **more)
+    return structs.replace(made, **{"visibility": "public", **more})
 
 
 def decided(several: Sequence[Facts], text: str, version: int) -> list[tuple[Facts, Decision]]:
@@ -318,6 +319,28 @@ async def test_what_a_peer_said_of_ours_is_told_as_its_word(site: Site) -> None:
     assert (one.known, one.again.text, one.again.rule, one.steps) == (False, "not in our agreement", "r-7", ())
     [own, _] = await auditing.verify(site, 10)
     assert own.checked == 0  # nobody can make it again here
+
+
+async def test_what_an_agreement_decided_is_decided_again_by_who_has_not_read_it(site: Site, clock: Clock) -> None:
+    iri = site.db.write_now(
+        lambda tx: peer_alone.agree_alone(tx, site, "ana", "beta.example", Terms(visibility=("public",)))
+    ).iri
+
+    def decide_twice(tx: Tx) -> list[Decision]:
+        inner = facts(clock.at, "beta.example", "bob", stance="agreed", agreement=iri, visibility="members")
+        judged = [policy.judge(tx, site, policy.current(tx, site), one) for one in (inner, film(clock.at))]
+        actions.keep(tx, site, judged)
+        for one in judged:
+            policy.keep_judged(tx, site, one)
+        return [one.decision for one in judged]
+
+    assert [one.code for one in site.db.write_now(decide_twice)] == ["scope", "accepted"]
+    site.policies.scopes.clear()
+    for found in await auditing.verify(site, 10):
+        assert found.same == found.checked > 0
+    site.policies.scopes.clear()
+    result = (await simulating.simulate(site, "ana", DRAFT)).result
+    assert result["newly"] == {"refused": 1, "same": 1}
 
 
 async def test_the_newest_decisions_made_again_are_what_they_were_or_that_is_told(site: Site, clock: Clock) -> None:
