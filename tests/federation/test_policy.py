@@ -1,5 +1,6 @@
 """Decisions: how the stance, the mode, the agreement and the rules come together (POLICY.md U3, appendix A)."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from federation.facts import Facts
 from federation.policy import Policy, Scope, Verdict, decide, explain
 from federation.policy_compile import compile_rules
-from federation.policy_conditions import Outside, Terms
-from federation.policy_rules import Rule
+from federation.policy_conditions import Outside, Terms, Text
+from federation.policy_rules import Rate, Rule
 
 GROUP = "https://b.example/groups/ai"
 V3 = "https://b.example/peering/agreements/7/v3"
@@ -183,3 +184,14 @@ def test_the_default_may_be_no() -> None:
     decision = decide(closed, facts())
     assert (decision.verdict, decision.code, decision.rule) == (Verdict.REJECT, "default", "default")
     assert decide(closed, facts(at=500)).verdict is Verdict.ACCEPT  # it had not run out then
+
+
+def test_a_policy_goes_to_other_processes() -> None:
+    rules = policy(
+        Rule("x", (Text("keyword", ("spam",)),), Verdict.HOLD, rate=Rate(1, 1_000)), default=Verdict.LIMIT, v3=MSC
+    )
+    other = pickle.loads(pickle.dumps(rules))
+    asked = facts(text="spam", visibility="public", rates=(("x", 2),))
+    assert decide(other, asked) == decide(rules, asked)
+    assert decide(other, asked).rule == "x"
+    assert (other.compiled.rules, other.scopes) == (rules.compiled.rules, rules.scopes)
