@@ -272,6 +272,17 @@ def test_who_signed_what_was_withdrawn_is_back_at_the_version_before() -> None:
     assert state.in_force == first
 
 
+def test_what_was_ended_here_does_not_come_back_by_a_withdrawal() -> None:
+    """The other side, which is at the version before, is told that this one is over, too."""
+    first = replace(version("one"), state="active", signed=BOTH, trusted=True)
+    state = offered(version("two", 2, replaces=first.iri), State((first,)))
+    state = step(state, Move(kind="sign", by="ours", offer=version("two").offer), 0).state
+    state = step(state, Move(kind="end", by="ours"), 0).state
+    made = step(state, Move(kind="withdraw", by="theirs", offer=version("two").offer), 0)
+    assert made.state.in_force is None
+    assert made.answers == (("end", first.iri),)
+
+
 def test_a_withdrawal_that_overtakes_its_offer_is_kept() -> None:
     """When the offer comes it is off."""
     state = step(
