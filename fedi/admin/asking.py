@@ -19,6 +19,7 @@ from fedi.forms import person
 from fedi.html import page
 from storage import agreements, pending_actions, people, received
 from storage.actors import Actor
+from storage.agreements import AgreementRow
 from storage.metadata import Tx
 
 PAGE = 40
@@ -63,9 +64,15 @@ async def shown(
 def waiting(tx: Tx, name: str) -> dict[str, int]:
     """How much waits for an admin, by section of the console: requests for a peering, what is held (counted to 100), and what
     others proposed."""
-    asked = [row for row in agreements.in_state(tx, "offered", "review") if not row.ours]
+    asked = [row for row in agreements.in_state(tx, "offered", "review") if waits_here(row)]
     proposed = [row for row in pending_actions.in_state(tx, "proposed") if row.proposer != name]
     return {"peers": len(asked), "held": received.held_total(tx, 100), "pending": len(proposed)}
+
+
+def waits_here(row: AgreementRow) -> bool:
+    """Whether an open offer waits for an admin of ours: to answer theirs, or to confirm the key by which they signed ours."""
+    both = len(row.proofs) > 1
+    return (both and not row.trusted) if row.ours else not both
 
 
 DONE = {

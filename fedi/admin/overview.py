@@ -8,7 +8,7 @@ from starlette.responses import Response
 from fedi import health
 from fedi.actions import peer_requests
 from fedi.actions import pending as pending_acts
-from fedi.admin.asking import admin, shown
+from fedi.admin.asking import admin, shown, waits_here
 from fedi.admin.decisions import DID
 from fedi.context import Site
 from storage import agreements, audit, decisions, links, peers, pending_actions, policies
@@ -26,7 +26,7 @@ async def overview(request: Request) -> Response:
     me = await admin(request)
 
     def read(tx: Tx) -> dict[str, Any]:
-        asked = [row for row in agreements.in_state(tx, "offered", "review") if not row.ours]
+        asked = [row for row in agreements.in_state(tx, "offered", "review") if waits_here(row)]
         proposed = [row for row in pending_actions.in_state(tx, "proposed") if row.proposer != me.username]
         failing = [link for link in links.everyone(tx) if link.failures or link.state == "suspended"]
         stances = peers.with_stance(tx, ("agreed", "limited", "suspended", "blocked"))

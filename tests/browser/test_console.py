@@ -151,8 +151,17 @@ def test_the_walk(chromium: Browser, universities: tuple[Server, Server], pictur
     ada.press("Sign")
     ada.says("in force")
     ada.look("05-signed")
+    ours = ada.page.inner_text("section[aria-labelledby=keys] .key")
     ada.go(f"/admin/peers/{host}")
     ada.look("06-peer", dark=True)
+
+    # South did not know North's key when it offered: what North signed waits there until eva has compared it.
+    eva.waits_for("/admin", "has signed; their key waits")
+    eva.press("Confirm their key")
+    eva.page.fill("#fingerprint", ours)
+    eva.look("06-confirm")
+    eva.press("Confirm")
+    eva.says("in force")
 
     _policy(ada, host)
     _suspend_and_resume(ada, host)
