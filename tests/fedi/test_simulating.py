@@ -323,24 +323,27 @@ async def test_what_a_peer_said_of_ours_is_told_as_its_word(site: Site) -> None:
 
 async def test_what_an_agreement_decided_is_decided_again_by_who_has_not_read_it(site: Site, clock: Clock) -> None:
     iri = site.db.write_now(
-        lambda tx: peer_alone.agree_alone(tx, site, "ana", "beta.example", Terms(visibility=("public",)))
+        lambda tx: peer_alone.agree_alone(tx, site, "ana", "beta.example", Terms(visibility=("public", "peers")))
     ).iri
 
     def decide_twice(tx: Tx) -> list[Decision]:
-        inner = facts(clock.at, "beta.example", "bob", stance="agreed", agreement=iri, visibility="members")
-        judged = [policy.judge(tx, site, policy.current(tx, site), one) for one in (inner, film(clock.at))]
+        opened, inner = (
+            facts(clock.at, "beta.example", "bob", stance="agreed", agreement=iri, visibility=seen)
+            for seen in ("peers", "members")
+        )
+        judged = [policy.judge(tx, site, policy.current(tx, site), one) for one in (inner, opened, film(clock.at))]
         actions.keep(tx, site, judged)
         for one in judged:
             policy.keep_judged(tx, site, one)
         return [one.decision for one in judged]
 
-    assert [one.code for one in site.db.write_now(decide_twice)] == ["scope", "accepted"]
+    assert [one.code for one in site.db.write_now(decide_twice)] == ["scope", "accepted", "accepted"]
     site.policies.scopes.clear()
     for found in await auditing.verify(site, 10):
         assert found.same == found.checked > 0
     site.policies.scopes.clear()
     result = (await simulating.simulate(site, "ana", DRAFT)).result
-    assert result["newly"] == {"refused": 1, "same": 1}
+    assert result["newly"] == {"refused": 1, "same": 2}
 
 
 async def test_the_newest_decisions_made_again_are_what_they_were_or_that_is_told(site: Site, clock: Clock) -> None:
