@@ -111,7 +111,7 @@ def make(tx: Tx, site: Site, host: str, act: Act) -> Refusal | None:
     for kind, about in made.answers:
         _say(tx, site, host, act, rows, kind, about)
     if act.audited is not None and made.refusal is None:
-        body = {"reason": act.reason or "", "text": act.text}
+        body: dict[str, Any] = {"reason": act.reason or "", "text": act.text}
         body |= {"versions": [f"{one.iri} {one.state}" for one in made.changed]}
         audit.add(tx, site.new_id(), site.clock(), act.who, act.audited, host, body)
     return made.refusal
