@@ -4,13 +4,16 @@ Moderators act on plain members and on accounts elsewhere, admins on everyone bu
 is `storage.moderations`, where the instance's own actor stands as the place, as a group does for what is done in it.
 """
 
+from typing import Any
+
 from fedi.actions import people as people_actions
 from fedi.actions import reports as report_actions
+from fedi.actions import scopes
 from fedi.actions.moderated import MAX_REASON, WARNING
 from fedi.actions.notifying import tell
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
-from storage import actors, apps, moderations, peers, people, reports, sessions
+from storage import actors, agreements, apps, moderations, peers, people, reports, sessions
 from storage.actors import Actor
 from storage.events import note
 from storage.metadata import Tx
@@ -196,7 +199,13 @@ def stance(tx: Tx, site: Site, by: Actor, host: str, wanted: str, reason: str | 
     if host in (site.config.host, site.config.handle_domain):
         raise Invalid("Validation failed: Domain is this server's own", code="domain")
     peers.meet(tx, host, site.clock())
-    peers.change(tx, host, stance=wanted, reason=reason)
+    values: dict[str, Any] = {"stance": wanted, "reason": reason}
+    if agreements.in_force(tx, host) is None:
+        # An allow list knows no terms: what it lets in has signed nothing, and reads what its members may.
+        agreed = wanted == "agreed"
+        values |= {"one_sided": agreed, "tier": "members" if agreed else "public"}
+    peers.change(tx, host, **values)
+    scopes.agreement_changed(tx, site, host)
     log(tx, site, by, f"host {wanted}", reason=f"{host}: {reason}" if reason else host)
     found = peers.by_host(tx, host)
     if found is None:

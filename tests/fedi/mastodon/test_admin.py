@@ -330,6 +330,10 @@ async def test_hosts(api: Api, boss: Actor, instance: Actor) -> None:
     assert (await api.ask("DELETE", f"{BLOCKS}/{made['id']}", token)).status == 404
     allowed = (await api.post(ALLOWS, token, json={"domain": "good.example"})).json
     assert await stance("good.example") == ("agreed", None)
+    # Who is on an allow list signed nothing, and their members read what members read.
+    listed = await api.site.db.read(lambda tx: peers.by_host(tx, "good.example"))
+    assert listed is not None
+    assert (listed.tier, listed.one_sided) == ("members", True)
     assert (await api.post(ALLOWS, token, form={"domain": "good.example"})).json == allowed
     assert (await api.get(ALLOWS, token)).json == [allowed]
     assert (await api.get(f"{ALLOWS}/{allowed['id']}", token)).json == allowed
