@@ -11,7 +11,7 @@ import pytest
 from federation.simple_policy import ACTIONS
 from fedi import fetching
 from storage import follows as follow_rows
-from storage import reports
+from storage import peers, reports
 from tests.policies import IMAGE, Scene, apply, made, pictured, rule
 from tests.world import Instance, Peer, World, settle
 
@@ -126,6 +126,23 @@ async def test_every_action_of_others_is_a_rule_here(scene: Scene, action: str) 
     if look is reported:
         of_others = 1
     assert await look(scene, scene.other, scene.eve) == of_others
+
+
+@pytest.mark.parametrize(
+    ("stance", "look", "about"),
+    [
+        ("blocked", taken, False),
+        ("limited", visibility, "unlisted"),
+        ("limited", waits, "pending"),
+        ("none", taken, True),
+    ],
+)
+async def test_how_mastodon_s_moderation_tools_set_a_server_does_the_same(
+    scene: Scene, stance: str, look: Seen, about: object
+) -> None:
+    """`suspend` and `silence` of its admin API are the stance to a host, without a rule (`fedi.mastodon.admin_domains`)."""
+    scene.alpha.write(lambda tx: peers.change(tx, "peer.example", stance=stance))
+    assert await look(scene, scene.peer, scene.bob) == about
 
 
 def test_every_list_of_akkoma_is_in_the_table() -> None:
