@@ -11,6 +11,7 @@ from fedi.actions import envelopes
 from fedi.cli.console import opened
 from storage.audit import audit as audit_table
 from storage.metadata import Tx
+from storage.policies import policies as policies_table
 from tests.fedi.cli.conftest import Operator, both
 
 A = """\
@@ -243,3 +244,27 @@ def test_who_writes_into_the_audit_log_by_hand_is_found_out(operator: Operator, 
     found = {each["about"]: each["state"] for each in operator.try_("doctor", "--json").json}
     assert found["audit log"] == "broken"
     assert found["policy"] == "fine"
+
+
+def test_the_doctor_says_when_the_policy_in_force_can_not_be_read_or_decides_otherwise(
+    operator: Operator, written: Path
+) -> None:
+    operator.fedi("policy", "apply", str(written), "--comment", "begin")
+    came("spam.example", 1)
+
+    def doctor() -> dict[str, tuple[str, str]]:
+        found = operator.try_("doctor", "--json").json
+        return {each["about"]: (each["state"], each["text"]) for each in found}
+
+    assert doctor()["policy"][0] == "fine"
+    assert "decisions" not in doctor()
+    for document, about, said in (
+        (A.replace("reject", "accept"), "decisions", "1 of 1"),
+        ("[[rule]", "policy", "line 1"),
+    ):
+        with opened(None) as site:
+            site.db.write_now(
+                lambda tx, document=document: tx.execute(update(policies_table).values(document=document))
+            )  # type: ignore[misc]
+        assert doctor()[about][0] == "broken"
+        assert said in doctor()[about][1]
