@@ -14,7 +14,7 @@ from federation.errors import FederationError
 from fedi import health
 from fedi.actions import peer_requests, pending
 from fedi.actions import probes as probe_acts
-from fedi.admin.asking import PAGE, admin, asked, host, shown
+from fedi.admin.asking import PAGE, admin, asked, host, shown, waits_here
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.health import Health
@@ -67,6 +67,7 @@ async def page(request: Request, name: str, *, problem: str | None = None, statu
         if peer is None or found is None:
             raise NotFound(f"No host {name} was met. To ask an institution for a peering, invite it.")
         rows = agreements.of_host(tx, name)
+        asks = next((row for row in rows if row.state in ("offered", "review")), None)
         events = [(event, row) for row in rows for event in agreement_events.of_agreement(tx, row.id)]
         events.sort(key=lambda pair: pair[0].id, reverse=True)
         return {
@@ -74,7 +75,8 @@ async def page(request: Request, name: str, *, problem: str | None = None, statu
             "health": found,
             "rows": rows,
             "current": agreements.in_force(tx, name),
-            "asks": next((row for row in rows if row.state in ("offered", "review")), None),
+            "asks": asks,
+            "waits_here": asks is not None and waits_here(asks),
             "events": events[:_EVENTS],
             "decisions": decisions.newest(tx, 6, name),
             "entries": directories.about(tx, name),
