@@ -1,6 +1,7 @@
 """Where the policy is asked: at the door, about what is passed on, fetched, boosted, delivered, announced, answered and shown;
 what is told to whom; and that what was kept of a decision gives the same decision again."""
 
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from federation.facts import Facts
 from federation.policy import Decision, Verdict, decide
 from federation.signatures.sign import sign_get
 from fedi import fetching, policy
-from fedi.actions import follows, held, policies, posts, refusing
+from fedi.actions import explaining, follows, held, policies, posts, refusing
+from fedi.actions.explaining import Verified
 from fedi.actions.posts import Draft
 from fedi.errors import NotFound
 from fedi.policy import Judged
@@ -29,9 +31,19 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def scene(world: World, alpha: Instance, peer: Peer) -> Scene:
-    """Ada follows Bob, of whose server the rules are, and Eve."""
-    return await made(world, alpha, peer)
+async def scene(world: World, alpha: Instance, peer: Peer) -> AsyncIterator[Scene]:
+    """Ada follows Bob, of whose server the rules are, and Eve. Whatever was decided is decided again in the end, by what was kept
+    of it, with the same answer."""
+    yield await made(world, alpha, peer)
+
+    def unit(tx: Tx) -> list[Verified]:
+        ids = [one for page in explaining.newest_chunks(tx, 1000) for one in page]
+        rows, _ = explaining.verify_rows(tx, alpha.site, 1000)
+        return [rows, explaining.verify_chunks(tx, alpha.site, ids, 1000)]
+
+    rows, envelopes = alpha.read(unit)
+    assert (rows.differing, envelopes.differing, rows.lost, envelopes.lost) == ([], [], 0, 0)
+    assert envelopes.checked > 0
 
 
 def kept(scene: Scene) -> list[tuple[str, str, str]]:
