@@ -26,8 +26,8 @@ WITHIN = 30 * 24 * 3600 * 1000
 """Until when erasure is asked for where no agreement says it, in ms."""
 
 
-def closed(tx: Tx, site: Site, group: Actor, hosts: list[str], reason: str, *, over: bool = False) -> None:
-    """A group here is not open to these hosts any more, for this reason (text); `over`: as nothing is agreed with them now."""
+def closed(tx: Tx, site: Site, group: Actor, hosts: list[str], reason: str) -> None:
+    """A group here is not open to these hosts any more, for this reason (text)."""
     told = []
     for host in hosts:
         several = actors.by_ids(tx, memberships.at_host(tx, group.id, host))

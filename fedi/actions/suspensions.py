@@ -171,7 +171,7 @@ def _close(tx: Tx, site: Site, host: str, cause: str) -> None:
             reason = f"the agreement that opened {group.name or group.username} to your institution is over"
             body = {"host": host, "reason": reason}
             audit.add(tx, site.new_id(), site.clock(), "fedi", "group.closed", group.handle, body)
-            narrowing.closed(tx, site, group, [host], reason, over=True)
+            narrowing.closed(tx, site, group, [host], reason)
 
 
 def _tell(tx: Tx, site: Site, people: list[Actor], host: str, *, anew: bool = False) -> None:
