@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 TYPE = "peer:Agreement"
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 128 * 1024
 
 _DURATIONS = {"peer:erasureWithin": "erasure_within", "peer:horizon": "horizon"}
 _SCOPE_DURATIONS = {"moderationWithin": "moderation_within", "backfill": "backfill"}

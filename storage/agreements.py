@@ -5,7 +5,7 @@ it is evidence. What happened to each, message by message, is in `storage.agreem
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, bindparam, false, literal, select
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, bindparam, false, func, literal, select
 
 from storage.metadata import (
     Bytes,
@@ -155,3 +155,8 @@ def in_state(tx: Tx, *states: str) -> list[AgreementRow]:
 def every_iri(tx: Tx) -> set[str]:
     """The IRIs of all versions of all agreements there ever were."""
     return set(tx.scalars(select(agreements.c.iri)))
+
+
+def count(tx: Tx, *states: str) -> int:
+    """How many are in these states."""
+    return tx.scalar(select(func.count()).select_from(agreements).where(agreements.c.state.in_(states))) or 0

@@ -28,6 +28,8 @@ from storage.metadata import Tx
 
 OFFERS = 20
 """Offers that one host makes within a day at most ..."""
+OF_HOST = 200
+"""... and in all, as each is kept for good ..."""
 OPEN = 500
 """... and offers of all hosts that may wait for an answer."""
 MAX_REASON = 2_000
@@ -67,13 +69,8 @@ def offered_key(tx: Tx, site: Site, activity: Activity) -> bool:
 
 def _offer(tx: Tx, site: Site, activity: Activity, by: Actor, reason: str | None) -> Refusal | None:
     known = agreements.by_offer(tx, activity.id)
-    if known is None:
-        day_ago = site.clock() - _DAY
-        theirs = [row for row in agreements.of_host(tx, by.host) if not row.ours and row.created_at > day_ago]
-        if len(theirs) >= OFFERS:
-            return Refusal("too-many", f"{by.host} offered {OFFERS} agreements within a day")
-        if len(agreements.in_state(tx, "offered", "review")) >= OPEN:
-            return Refusal("too-many", f"{OPEN} offers wait for an answer here already")
+    if known is None and (full := _too_many(tx, site, by)) is not None:
+        return full
     try:
         document = _document(activity.object)
         made = _offered(site, activity.id, document, by)
@@ -92,6 +89,17 @@ def _offer(tx: Tx, site: Site, activity: Activity, by: Actor, reason: str | None
     if known is not None:
         return _noted(tx, site, by, known, refusal)
     return _cant_be_taken(tx, site, activity, by, Malformed(refusal.text, code=refusal.code))
+
+
+def _too_many(tx: Tx, site: Site, by: Actor) -> Refusal | None:
+    """Why no further offer of a host is kept, if so."""
+    day_ago = site.clock() - _DAY
+    theirs = [row.created_at for row in agreements.of_host(tx, by.host) if not row.ours]
+    if len(theirs) >= OF_HOST or len([at for at in theirs if at > day_ago]) >= OFFERS:
+        return Refusal("too-many", f"{by.host} offered {OFFERS} agreements within a day, or {OF_HOST} in all")
+    if agreements.count(tx, "offered", "review") >= OPEN:
+        return Refusal("too-many", f"{OPEN} offers wait for an answer here already")
+    return None
 
 
 _BODY = 512 * 1024
@@ -252,6 +260,9 @@ def _withdraw(tx: Tx, site: Site, activity: Activity, undone: Json, by: Actor, r
     new = None
     if row is None:
         # It overtook its offer: what is withdrawn is kept, so that it is not open when it comes.
+        full = _too_many(tx, site, by)
+        if full is not None:
+            return full
         made = _offered(site, offer, _document(undone.get("object")), by)
         _proof(tx, site, made, by.iri)
         new = peer_states.row_of(site, by.host, offer, made, ours=False, pause=None)

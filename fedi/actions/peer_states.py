@@ -110,7 +110,7 @@ def make(tx: Tx, site: Site, host: str, act: Act) -> Refusal | None:
     _write_peer(tx, site, host, act, state, made.state, rows)
     for kind, about in made.answers:
         _say(tx, site, host, act, rows, kind, about)
-    if act.audited is not None and made.refusal is None:
+    if act.audited is not None and made.refusal is None and made.state != state:
         body: dict[str, Any] = {"reason": act.reason or "", "text": act.text}
         body |= {"versions": [f"{one.iri} {one.state}" for one in made.changed]}
         audit.add(tx, site.new_id(), site.clock(), act.who, act.audited, host, body)

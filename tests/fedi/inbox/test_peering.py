@@ -154,7 +154,9 @@ async def test_an_offer_again_is_nothing_and_altered_is_refused(there: There) ->
     """Replayed with the same id, or with another: the version is one row, as it was first."""
     first = there.offer(there.agreement())
     await there.say(first)
-    await there.say(first)
+    await there.say(first | {"summary": "once more"})
+    logged = [row.action for row in there.alpha.read(lambda tx: audit.newest(tx, 20))]
+    assert logged == ["peer.offered"], "what changes nothing is not logged again"
     other = there.offer(there.agreement(terms=Terms(groups=("*",), visibility=("public",))))
     await there.say(other | {"id": there.peer.iri("/offers/2")})
     assert [row.digest for row in there.rows()] == [read(first["object"]).digest]
