@@ -20,6 +20,7 @@ from fedi import fetching, health
 from fedi.actions import peers as peer_actions
 from fedi.actions import suspensions
 from fedi.context import Site
+from fedi.errors import Problem
 from fedi.health import OVERTAKEN, arrived
 from storage import actors, agreements, follows, jobs, links, peers, received, sequences, severed
 from storage.links import Link
@@ -46,7 +47,10 @@ async def peerings(site: Site, payload: dict[str, Any]) -> None:
     """End suspensions whose time is over, and ask every peer that speaks of peering how it goes."""
     over, asked = await site.db.read(lambda tx: (_run_out(tx, site), _speaking(tx)))
     for host in over:
-        await site.db.write(partial(_end, site=site, host=host))
+        try:
+            await site.db.write(partial(_end, site=site, host=host))
+        except Problem as problem:  # the others end all the same
+            log.warning("the suspension of %s is over, and can't be ended: %s", host, problem.text)
     await site.db.write(lambda tx: _let_go(tx, site))
     now = site.clock()
 
@@ -104,13 +108,18 @@ def _let_go(tx: Tx, site: Site) -> None:
 
 
 async def status(site: Site, payload: dict[str, Any]) -> None:
-    """Ask one peer what it sees of us, keep it, and ask for what is missing. Raises FederationError when it can't be asked."""
+    """Ask one peer what it sees of us, keep it, and ask for what is missing. Who can't be asked is asked in an hour again, and its
+    health says since when it told nothing."""
     host = str(payload["host"])
     peer, link = await site.db.read(lambda tx: (peers.by_host(tx, host), links.by_host(tx, host)))
     if peer is None or peer.stance != "agreed" or peer.one_sided or peer.instance_actor is None:
         return
     origin = peer.instance_actor[: peer.instance_actor.index("/", 8)]
-    found = (await fetching.document(site, f"{origin}/peering/status")).document
+    try:
+        found = (await fetching.document(site, f"{origin}/peering/status")).document
+    except FederationError as problem:
+        log.info("%s does not tell how the peering goes: %s", host, problem)
+        return
     await site.db.write(lambda tx: _keep(tx, site, peer, link, found))
     await _missed(site, host, origin)
     for group, told in _groups(found, origin):

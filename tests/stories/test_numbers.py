@@ -186,3 +186,20 @@ async def test_the_log_has_only_what_somebody_there_may_have_still(three: Three)
     [first, *_] = found["items"]
     assert (first["seq"], first.get("over"), "activity" in first) == (now.sequence, True, False)
     assert b"in confidence" not in msgspec.json.encode(found)
+
+
+async def test_who_does_not_answer_is_asked_again_in_an_hour(three: Three) -> None:
+    """A job that failed for good would stand in the way of the next."""
+    alpha, beta, _ = three.all
+    await friends(three)
+    three.world.down.add("beta.example")
+    await worker_jobs.KINDS["peerings"](alpha.site, {})
+    await settle(alpha)
+    assert alpha.read(jobs.totals) == {}
+    three.world.down.clear()
+    alpha.site.questions.failed.clear()  # a minute later
+    await worker_jobs.KINDS["peerings"](alpha.site, {})
+    await settle(alpha, beta)
+    peer = alpha.read(lambda tx: peers.by_host(tx, "beta.example"))
+    assert peer is not None
+    assert peer.status is not None
