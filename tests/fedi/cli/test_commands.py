@@ -13,7 +13,7 @@ from fedi.actions.posts import Draft
 from fedi.cli import init, person
 from fedi.cli.console import opened
 from fedi.context import Site
-from storage import actors, apps, audiences, decisions, keys, links, people, received, spreading, troubles
+from storage import actors, apps, audiences, audit, decisions, keys, links, people, received, spreading, troubles
 from storage.actors import Actor
 from storage.decisions import DecisionRow
 from storage.received import Received
@@ -334,6 +334,42 @@ def test_what_was_received_is_shown_and_taken_again(operator: Operator) -> None:
         again = site.db.read_now(lambda tx: received.by_id(tx, row.id))
     assert again is not None
     assert (again.state, again.attempts, again.problem) == ("new", 0, None)
+
+
+@both
+def test_what_is_held_is_let_in_or_turned_down(operator: Operator) -> None:
+    def held(number: int) -> Received:
+        with opened(None) as site:
+            iri, now = f"https://peer.example/{number}", site.clock()
+            row = Received(
+                *(
+                    site.new_id(),
+                    iri,
+                    "Create",
+                    "peer.example",
+                    "https://peer.example/eve",
+                    "https://peer.example/eve#key",
+                ),
+                *("cavage", b"{}", None, "held", 1, now, now, now, "rule", "waits for a moderator"),
+            )
+            site.db.write_now(lambda tx: received.insert(tx, row))
+        return row
+
+    first, second = held(1), held(2)
+    found = operator.fedi("received", "list", "--state", "held", "--json").json
+    assert [one["id"] for one in found] == [str(second.id), str(first.id)]
+    operator.fedi("received", "release", str(first.id))
+    operator.fedi("received", "refuse", str(second.id), "--reason", "spam")
+    assert operator.fedi("received", "list", "--state", "held", "--json").json == []
+    again = operator.try_("received", "release", str(second.id))
+    assert again.status == 1
+    assert "is not held" in again.err
+    with opened(None) as site:
+        rows = {row.id: row for row in site.db.read_now(lambda tx: received.newest(tx, 2))}
+        acts = [(one.action, one.who) for one in site.db.read_now(lambda tx: audit.newest(tx, 2))]
+    assert (rows[first.id].state, rows[first.id].code, rows[second.id].state) == ("new", "released", "refused")
+    assert rows[second.id].problem == "spam"
+    assert acts == [("held.refuse", "command line"), ("held.release", "command line")]
 
 
 def remote_follower(site: Site, target: Actor) -> Actor:
