@@ -342,16 +342,10 @@ def test_what_is_held_is_let_in_or_turned_down(operator: Operator) -> None:
         with opened(None) as site:
             iri, now = f"https://peer.example/{number}", site.clock()
             row = Received(
-                *(
-                    site.new_id(),
-                    iri,
-                    "Create",
-                    "peer.example",
-                    "https://peer.example/eve",
-                    "https://peer.example/eve#key",
-                ),
-                *("cavage", b"{}", None, "held", 1, now, now, now, "rule", "waits for a moderator"),
-            )
+                id=site.new_id(), activity_id=iri, type="Create", host="peer.example", actor="https://peer.example/eve",
+                key_id="https://peer.example/eve#key", via="cavage", body=b"{}", headers=None, state="held", attempts=1,
+                due_at=now, received_at=now, settled_at=now, code="rule", problem="waits for a moderator",
+            )  # fmt: skip
             site.db.write_now(lambda tx: received.insert(tx, row))
         return row
 
