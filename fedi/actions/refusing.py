@@ -95,8 +95,9 @@ def heard(tx: Tx, site: Site, received: Authentic, by: Actor) -> bool:
     if row is None or row.type in (*FOLLOWS, "QuoteRequest", "Offer"):
         return False
     peer = peers.by_host(tx, by.host)
-    # Only an institution speaks for its policy: a person there who rejects something speaks for themselves.
-    if by.kind != "Application" and (peer is None or peer.instance_actor != by.iri):
+    # Only an institution speaks for its policy, and only to whom it is agreed with: a person there who rejects something speaks
+    # for themselves, and what strangers say of what they may never have got is not kept.
+    if peer is None or peer.stance != "agreed" or (by.kind != "Application" and peer.instance_actor != by.iri):
         return False
     document = received.activity.document
     said = document.get("peer:problem")

@@ -305,10 +305,13 @@ async def test_what_a_peer_says_that_it_did_not_take_is_known_here(scene: Scene)
     create = peer.got("Create")[-1]
     service = peer.actor("peer", "Application")
     problem = {"detail": "No greetings", "code": "greeting", "peer:rule": "r-7"}
-    # A person speaks for themselves, not for their institution.
-    await peer.send(alpha, peer.activity("Reject", scene.bob, create["id"], **{"peer:problem": problem}))
-    await settle(alpha)
-    assert alpha.read(lambda tx: troubles.newest(tx, 5)) == []
+    # A person speaks for themselves, not for their institution; and a stranger's word is not kept.
+    for stance, by in (("agreed", scene.bob), ("none", service)):
+        alpha.write(partial(peers.change, host="peer.example", stance=stance))
+        await peer.send(alpha, peer.activity("Reject", by, create["id"], **{"peer:problem": problem}))
+        await settle(alpha)
+        assert alpha.read(lambda tx: troubles.newest(tx, 5)) == []
+    alpha.write(lambda tx: peers.change(tx, "peer.example", stance="agreed"))
     for _ in range(2):
         await peer.send(alpha, peer.activity("Reject", service, create["id"], **{"peer:problem": problem}))
         await settle(alpha)
