@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -64,11 +65,11 @@ def agree(urls: Mapping[str, str], command: Callable[..., str], say: Callable[[s
     for first, second in combinations(urls, 2):
         command(first, "peer", "invite", urls[second], "--fingerprint", keys[second], "--json")
     for first, second in combinations(urls, 2):
-        until(f"{second} is asked by {first}", lambda at=(second, first): _has(command, hosts, *at, "offered"))  # type: ignore[misc]  # a lambda with a default
+        until(f"{second} is asked by {first}", partial(_is_asked, command, second, hosts[first]))
         command(second, "peer", "sign", hosts[first], "--fingerprint", keys[first], "--json")
     for first, second in combinations(urls, 2):
         for at in ((first, second), (second, first)):
-            until(f"{at[0]} trusts {at[1]}", lambda at=at: _trusts(command, hosts, *at))  # type: ignore[misc]  # a lambda with a default
+            until(f"{at[0]} trusts {at[1]}", partial(_trusts, command, at[0], hosts[at[1]]))
 
 
 def set_policies(admins: Mapping[str, str], command: Callable[..., str]) -> None:
@@ -80,14 +81,14 @@ def set_policies(admins: Mapping[str, str], command: Callable[..., str]) -> None
             command(name, "policy", "apply", str(file), "--comment", "Spam waits, ghostwriters stay out")
 
 
-def _row(command: Callable[..., str], hosts: Mapping[str, str], of: str, other: str) -> dict[str, str]:
+def _row(command: Callable[..., str], of: str, host: str) -> dict[str, str | None]:
     rows = json.loads(command(of, "peer", "list", "--json"))
-    return next((row for row in rows if row["host"] == hosts[other]), {})
+    return next((row for row in rows if row["host"] == host), {})
 
 
-def _has(command: Callable[..., str], hosts: Mapping[str, str], of: str, other: str, state: str) -> bool | None:
-    return (_row(command, hosts, of, other).get("agreement") or "").endswith(state) or None
+def _is_asked(command: Callable[..., str], of: str, host: str) -> bool | None:
+    return (_row(command, of, host).get("agreement") or "").endswith(" offered") or None
 
 
-def _trusts(command: Callable[..., str], hosts: Mapping[str, str], of: str, other: str) -> bool | None:
-    return _row(command, hosts, of, other).get("tier") == "members" or None
+def _trusts(command: Callable[..., str], of: str, host: str) -> bool | None:
+    return _row(command, of, host).get("tier") == "members" or None

@@ -158,7 +158,7 @@ class PlainPeer:
         }
         if to_group and not lemmy:
             note["tag"] = [{"type": "Mention", "href": to_group, "name": "@" + to_group.rsplit("/", 1)[1]}]
-        create = {"id": f"{iri}/activity", "type": "Create", "actor": self.person, "published": now}
+        create: dict[str, Any] = {"id": f"{iri}/activity", "type": "Create", "actor": self.person, "published": now}
         create |= {"to": note["to"], "cc": note["cc"], "object": note}
         self.documents[iri] = {"@context": _CONTEXT, **note}
         self.documents[create["id"]] = {"@context": _CONTEXT, **create}
@@ -208,7 +208,7 @@ class PlainPeer:
             known = self.followers.setdefault(target, [])
             if all(one[0] != follow["actor"] for one in known):
                 known.append((follow["actor"], inbox))
-        accept = {
+        accept: dict[str, Any] = {
             "id": self._new("accept"),
             "type": "Accept",
             "actor": target,

@@ -4,6 +4,7 @@ also what they gave up sending; it ends."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,12 @@ def accepted(peer: PlainPeer, group: str) -> bool:
     return any(one["type"] == "Accept" and one["actor"] == group for one in peer.inbox)
 
 
+def alone(here: University, peer: PlainPeer, terms: dict[str, list[str]]) -> dict[str, Any]:
+    """Agree with them by ourselves, or change what was agreed so; the agreement."""
+    made: dict[str, Any] = here.call("POST", "/agreements", {"institution": peer.base, "terms": terms, "alone": True})
+    return made
+
+
 def test_peering_with_a_server_that_speaks_none_of_it(both: tuple[University, PlainPeer]) -> None:
     here, peer = both
     anna = here.people["anna"]
@@ -49,8 +56,7 @@ def test_peering_with_a_server_that_speaks_none_of_it(both: tuple[University, Pl
 
     # Agreed by us alone, for one group: it says that it is one-sided, and opens that group and no other.
     terms = {"groups": [here.group("ai"), here.group("thesis")], "visibility": ["public", "peers"]}
-    made = here.call("POST", "/agreements", {"institution": peer.base, "terms": terms, "alone": True})
-    assert made["state"] == "active"
+    assert alone(here, peer, terms)["state"] == "active"
     assert here.peer(peer.host)["one_sided"]
     assert here.peer(peer.host)["tier"] == "agreed"
     peer.follow(here.group("ai"))
@@ -68,10 +74,10 @@ def test_peering_with_a_server_that_speaks_none_of_it(both: tuple[University, Pl
     wait_until(lambda: has(anna, "into your group"))
 
     # Tighter terms: there is nobody to sign them, so they count at once.
-    here.call("POST", f"/peers/{peer.host}/agreements", {"visibility": ["public"]})
-    assert here.agreements(peer.host)[0]["state"] == "active"
+    alone(here, peer, terms | {"visibility": ["public"]})
+    assert [one["state"] for one in here.agreements(peer.host)] == ["active", "replaced"]
     anna.post(f"@ai@{here.host} canary-tightened")
-    here.call("POST", f"/peers/{peer.host}/agreements", {"visibility": ["public", "peers"]})
+    alone(here, peer, terms)
     peer.follow(here.group("ai"))
     anna.post(f"@ai@{here.host} for peers again")
     wait_until(lambda: "for peers again" in peer.texts())
