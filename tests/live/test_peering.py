@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.client import wait_until
-from tests.live.universities import DAY, University, find, has, join, relation, university
+from tests.live.universities import DAY, University, find, has, join, later, relation, university
 
 pytestmark = pytest.mark.live
 
@@ -140,15 +140,14 @@ def test_two_universities_peer_from_the_first_question_to_the_end(two: tuple[Uni
 
     # Both can prove what arrived.
     for one, other in ((north, south), (south, north)):
-        wait_until(lambda one=one, other=other: nothing_is_missing(one, other.host))  # type: ignore[misc]  # a lambda with a default
+        wait_until(lambda one=one, other=other: nothing_is_missing(one, other.host))
 
     # One admin can't end it alone, nor before its time.
     proposed = north.call("POST", f"/peers/{south.host}/end", {"reason": "the consortium is over"}, status=202)
     north.call("POST", f"/pending/{proposed['id']}/approve", who="kim", status=403)
     north.call("POST", f"/pending/{proposed['id']}/approve", who="lee")
     assert north.state(south.host) == "active"
-    for one in two:
-        one.later(1.1)
+    later(1.1, *two)
     wait_until(lambda: north.state(south.host) == "ended" and south.state(north.host) == "ended", 60)
     anna.post(f"@ai@{north.host} after the end")
     assert north.peer(south.host)["tier"] == "public"
@@ -162,7 +161,6 @@ def test_two_universities_peer_from_the_first_question_to_the_end(two: tuple[Uni
     wait_until(lambda: south.state(north.host) == "offered")
     south.server.fedi("peer", "sign", north.host)  # their key is known from before
     wait_until(lambda: north.state(south.host) == south.state(north.host) == "active", 60)
-    for one in two:
-        one.later(8)
+    later(8, *two)
     wait_until(lambda: north.state(south.host) == south.state(north.host) == "expired", 60)
     assert north.peer(south.host)["stance"] == south.peer(north.host)["stance"] == "none"

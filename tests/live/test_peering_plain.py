@@ -10,7 +10,7 @@ import pytest
 
 from tests.live.client import wait_until
 from tests.live.plain_peer import PlainPeer
-from tests.live.universities import University, has, join, relation, university
+from tests.live.universities import University, has, join, later, relation, university
 
 pytestmark = pytest.mark.live
 
@@ -28,9 +28,15 @@ def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Unive
         peer.close()
 
 
-def accepted(peer: PlainPeer, group: str) -> bool:
-    """Whether a group accepted their follow."""
-    return any(one["type"] == "Accept" and one["actor"] == group for one in peer.inbox)
+def accepted(peer: PlainPeer, group: str, times: int = 1) -> bool:
+    """Whether a group accepted their follow, so many times."""
+    return sum(one["type"] == "Accept" and one["actor"] == group for one in peer.inbox) >= times
+
+
+def put_out(peer: PlainPeer, group: str) -> bool:
+    """Whether a group rejected the follow that it had accepted."""
+    said = [str(one["type"]) for one in peer.inbox if one["actor"] == group and one["type"] in ("Accept", "Reject")]
+    return bool(said) and said[-1] == "Reject"
 
 
 def alone(here: University, peer: PlainPeer, terms: dict[str, list[str]]) -> dict[str, Any]:
@@ -76,9 +82,11 @@ def test_peering_with_a_server_that_speaks_none_of_it(both: tuple[University, Pl
     # Tighter terms: there is nobody to sign them, so they count at once.
     alone(here, peer, terms | {"visibility": ["public"]})
     assert [one["state"] for one in here.agreements(peer.host)] == ["active", "replaced"]
+    wait_until(lambda: put_out(peer, here.group("ai")))
     anna.post(f"@ai@{here.host} canary-tightened")
     alone(here, peer, terms)
     peer.follow(here.group("ai"))
+    wait_until(lambda: accepted(peer, here.group("ai"), 2))
     anna.post(f"@ai@{here.host} for peers again")
     wait_until(lambda: "for peers again" in peer.texts())
 
@@ -101,7 +109,7 @@ def test_peering_with_a_server_that_speaks_none_of_it(both: tuple[University, Pl
     # It ends, by two admins after the time lock.
     proposed = here.call("POST", f"/peers/{peer.host}/end", {"reason": "no more"}, status=202)
     here.call("POST", f"/pending/{proposed['id']}/approve", who="lee")
-    here.later(1.1)
+    later(1.1, here)
     wait_until(lambda: here.state(peer.host) == "ended", 60)
     anna.post(f"@ai@{here.host} canary-after")
     wait_until(lambda: here.peer(peer.host)["tier"] == "public")

@@ -1,5 +1,6 @@
 """`fedi policy`: what is typed, what is printed, and how it ends."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def written(tmp_path: Path) -> Path:
     file = tmp_path / "policy.toml"
     file.write_text(A)
     return file
+
+
+def _tampered(document: str, tx: Tx) -> None:
+    """As somebody with a shell of the database does."""
+    tx.execute(update(policies_table).values(document=document))
 
 
 def fails(operator: Operator, *words: str) -> str:
@@ -263,8 +269,6 @@ def test_the_doctor_says_when_the_policy_in_force_can_not_be_read_or_decides_oth
         ("[[rule]", "policy", "line 1"),
     ):
         with opened(None) as site:
-            site.db.write_now(
-                lambda tx, document=document: tx.execute(update(policies_table).values(document=document))
-            )  # type: ignore[misc]
+            site.db.write_now(partial(_tampered, document))
         assert doctor()[about][0] == "broken"
         assert said in doctor()[about][1]
