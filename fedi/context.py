@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from federation.client import Client
 from federation.errors import FederationError
 from federation.hosts import Networks, host_of
-from federation.policy import Scope
-from federation.policy_compile import Compiled
+from federation.policy.compile import Compiled
+from federation.policy.decide import Scope
 from federation.signatures.keys import PrivateKey, PublicKey, load_private, load_public
 from federation.transport import SocketTransport, Transport
 from fedi import VERSION

@@ -17,11 +17,11 @@ from federation import fields as wire
 from federation.activity import Activity, Authentic
 from federation.audience import Audience, read_audience
 from federation.audience import visibility as visibility_of
-from federation.envelopes import OPEN
 from federation.errors import FederationError
-from federation.facts import TEXT, Direction, Facts
 from federation.hosts import host_of
-from federation.peering import is_peering
+from federation.peering.machine import is_peering
+from federation.policy.envelopes import OPEN
+from federation.policy.facts import TEXT, Direction, Facts
 from federation.vocabulary.actor import ActorDocument
 from federation.vocabulary.note import PostDocument
 from fedi.context import Site

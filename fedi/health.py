@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from federation.probing import NAMES
-from federation.sequence import Arrived, missing
+from federation.peering.probing import NAMES
+from federation.peering.sequence import Arrived, missing
 from fedi.context import Site
 from storage import (
     actors,
@@ -187,7 +187,7 @@ def _skew(site: Site, peer: Peer, now: int) -> int | None:
 
 
 def arrived(heard: Heard) -> Arrived:
-    """What arrived of a peer, as `federation.sequence` reckons with it."""
+    """What arrived of a peer, as `federation.peering.sequence` reckons with it."""
     return Arrived(heard.epoch, heard.last, tuple((one[0], one[1], one[2]) for one in heard.gaps if len(one) == 3))
 
 

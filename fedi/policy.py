@@ -1,6 +1,6 @@
 """Federation policy, asked: may we take this, fetch from there, send, show, pass on, or answer? What is not simply taken is kept.
 
-The rules are `federation.policy` (pure), the facts come from `fedi.facts`; here they meet the version that is in force in the
+The rules are `federation.policy.decide` (pure), the facts come from `fedi.facts`; here they meet the version that is in force in the
 database. It is asked for in each transaction, so that a version counts in all processes as soon as it is committed.
 """
 
@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from federation.agreement import read
-from federation.envelopes import OPEN, packed_facts
 from federation.errors import FederationError
-from federation.facts import Direction, Facts
 from federation.hosts import host_of
-from federation.policy import Decision, Policy, Scope, Verdict, counted
-from federation.policy import decide as by_rules
-from federation.policy_compile import Compiled, compile_rules
-from federation.policy_document import read as read_document
-from federation.terms import VISIBILITY
+from federation.peering.agreement import read
+from federation.peering.terms import VISIBILITY
+from federation.policy.compile import Compiled, compile_rules
+from federation.policy.decide import Decision, Policy, Scope, Verdict, counted
+from federation.policy.decide import decide as by_rules
+from federation.policy.document import read as read_document
+from federation.policy.envelopes import OPEN, packed_facts
+from federation.policy.facts import Direction, Facts
 from federation.vocabulary.actor import ActorDocument
 from fedi.context import Site
 from fedi.facts import Known

@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from federation.envelopes import BadEnvelopes, unpacked
-from federation.policy import Policy, Scope
-from federation.policy_compile import Compiled, compile_rules
-from federation.policy_document import read
-from federation.replay import Replay, Tally
+from federation.policy.compile import Compiled, compile_rules
+from federation.policy.decide import Policy, Scope
+from federation.policy.document import read
+from federation.policy.envelopes import BadEnvelopes, unpacked
+from federation.policy.replay import Replay, Tally
 
 LENGTH = struct.Struct(">I")
 """How a piece begins."""
@@ -53,7 +53,7 @@ class Work:
     """A task under way."""
 
     def __init__(self, task: Task) -> None:
-        """Raises what `federation.policy_document.read` raises."""
+        """Raises what `federation.policy.document.read` raises."""
         self._since, self._until = task.since, task.until
         base = Policy(task.version, _compiled(task.base), task.scopes)
         self._replay = Replay(Policy(0, _compiled(task.draft), task.scopes), base, task.origin)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from federation.policy import Policy, explain
-from federation.policy_compile import compile_rules
-from federation.policy_document import read
+from federation.policy.compile import compile_rules
+from federation.policy.decide import Policy, explain
+from federation.policy.document import read
 from fedi.actions import policies as actions
 from fedi.actions import results
 from fedi.actions.checking import check

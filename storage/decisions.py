@@ -24,7 +24,7 @@ decisions = Table(
     Column("created_at", Time, nullable=False),
     Column("rule", Text),  # the id of the rule that decided
     Column("effects", Json),  # [name] of what is done to it where it is taken
-    Column("facts", Bytes),  # what it was decided by (`federation.facts`), to decide it again
+    Column("facts", Bytes),  # what it was decided by (`federation.policy.facts`), to decide it again
     Index("ix_decisions_host", "host", "id"),
     Index("ix_decisions_activity_id", "activity_id"),
 )

@@ -1,7 +1,7 @@
 """Envelopes: what was decided upon lately, kept to replay it under another policy. One row holds many: whoever decides about
 a batch writes it as one row, and a job joins small ones.
 
-What is in a row (`body`) is known to `federation.envelopes` alone; here it is bytes.
+What is in a row (`body`) is known to `federation.policy.envelopes` alone; here it is bytes.
 """
 
 from dataclasses import dataclass

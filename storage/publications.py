@@ -11,7 +11,7 @@ publications = Table(
     "publications",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("entities", Json, nullable=False),  # [entity as `federation.directory` has it]
+    Column("entities", Json, nullable=False),  # [entity as `federation.peering.directory` has it]
     Column("sequence", BigInteger, nullable=False),  # one more at each signing
     Column("body", Text, nullable=False),  # the JWS as it is served
     Column("signed_at", Time, nullable=False),

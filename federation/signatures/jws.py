@@ -14,10 +14,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from federation.agreement import fingerprint as fingerprint_of_multikey
 from federation.errors import BadSignature, Malformed, TooLarge
 from federation.fields import Json, as_list, as_objects
 from federation.parse import parse_document
+from federation.peering.agreement import fingerprint as fingerprint_of_multikey
 from federation.signatures.keys import PrivateKey, decode_base58, encode_base58
 
 MAX_KEYS = 20
@@ -182,7 +182,7 @@ def jwk_of_multikey(multikey: str) -> Json:
 
 
 def fingerprint(jwk: Json) -> str:
-    """What admins compare: of Ed25519 as for Multikeys (`federation.agreement.fingerprint`), of others the SHA-256 of RFC 7638;
+    """What admins compare: of Ed25519 as for Multikeys (`federation.peering.agreement.fingerprint`), of others the SHA-256 of RFC 7638;
     hexadecimal in groups of four."""
     multikey = multikey_of(jwk)
     if multikey is not None:

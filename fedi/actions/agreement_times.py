@@ -1,6 +1,6 @@
 """What time does to agreements: they begin, are reminded of, end by notice and expire. Nobody has to be told of these."""
 
-from federation.peering import Move
+from federation.peering.machine import Move
 from fedi.actions import peer_states
 from fedi.actions.peer_messages import HORIZON
 from fedi.actions.peer_states import Act

@@ -1,4 +1,4 @@
-"""Canaries: actors of this instance that stand for no person, by which peers try us and we try them (`federation.probing`).
+"""Canaries: actors of this instance that stand for no person, by which peers try us and we try them (`federation.peering.probing`).
 
 They are real actors under the rules that hold for everyone, or a trial would say nothing of how people are treated. Being
 Applications they are in no search, count, list or suggestion; their posts are for their followers, who are canaries.
@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from federation.agreement import read
 from federation.errors import FederationError
-from federation.probing import ASKER, GUEST, NAMES, STRANGER, Answer
+from federation.peering.agreement import read
+from federation.peering.probing import ASKER, GUEST, NAMES, STRANGER, Answer
 from federation.signatures.keys import KeyPair, generate_rsa
 from fedi.actions import follows as follow_actions
 from fedi.actions import people

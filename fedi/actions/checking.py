@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from federation.policy import Policy
-from federation.policy_cases import run
-from federation.policy_compile import compile_rules
-from federation.policy_document import Invalid, read
-from federation.policy_warnings import warnings
+from federation.policy.cases import run
+from federation.policy.compile import compile_rules
+from federation.policy.decide import Policy
+from federation.policy.document import Invalid, read
+from federation.policy.warnings import warnings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ an admin would else compare by telephone, since who reads a directory has pinned
 
 from dataclasses import dataclass
 
-from federation.agreement import fingerprint, same_fingerprint
-from federation.directory import Directory, Entity, as_body, of_body
 from federation.errors import FederationError
 from federation.fields import Json
+from federation.peering.agreement import fingerprint, same_fingerprint
+from federation.peering.directory import Directory, Entity, as_body, of_body
 from fedi.context import Site
 from fedi.errors import Invalid, NotFound
 from storage import audit, directories, jobs, peers

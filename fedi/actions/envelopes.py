@@ -8,10 +8,19 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from federation.envelopes import BadEnvelopes, Envelope, concerns, envelope, packed, squeezed, unpacked, unpacked_facts
-from federation.facts import Facts
-from federation.policy import Decision
-from federation.replay import DEFAULT
+from federation.policy.decide import Decision
+from federation.policy.envelopes import (
+    BadEnvelopes,
+    Envelope,
+    concerns,
+    envelope,
+    packed,
+    squeezed,
+    unpacked,
+    unpacked_facts,
+)
+from federation.policy.facts import Facts
+from federation.policy.replay import DEFAULT
 from fedi.context import Site
 from storage import decisions, envelopes, held, rule_counts
 from storage.envelopes import Chunk

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from federation.envelopes import BadEnvelopes, Envelope, plain, unpacked_facts
 from federation.errors import FederationError
-from federation.facts import Facts
 from federation.hosts import normal_host
-from federation.policy import Decision, Policy, Step, Verdict, decide, explain
+from federation.policy.decide import Decision, Policy, Step, Verdict, decide, explain
+from federation.policy.envelopes import BadEnvelopes, Envelope, plain, unpacked_facts
+from federation.policy.facts import Facts
 from fedi import policy as policies_in_force
 from fedi.actions import policies as versions
 from fedi.actions.envelopes import readable

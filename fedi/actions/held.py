@@ -1,7 +1,7 @@
 """What the policy wants a person to decide: activities that came, and wait until somebody lets them in or turns them down."""
 
-from federation.envelopes import BadEnvelopes, unpacked_facts
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
+from federation.policy.envelopes import BadEnvelopes, unpacked_facts
 from fedi import policy
 from fedi.actions import refusing
 from fedi.context import Site

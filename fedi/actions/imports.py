@@ -7,9 +7,10 @@ from the same source before, and leaves all other rules as they are.
 import re
 from typing import Literal
 
-from federation import fires, policy_csv, simple_policy
-from federation.policy_document import Document, Invalid, read
-from federation.policy_drafts import Imported
+from federation.policy import domain_lists
+from federation.policy import fires, simple_policy
+from federation.policy.document import Document, Invalid, read
+from federation.policy.drafts import Imported
 from fedi import errors
 
 Kind = Literal["csv", "allow", "akkoma", "fires"]
@@ -37,7 +38,7 @@ def draft(text: str, source: str, kind: Kind | None = None) -> Imported:
         elif wanted == "akkoma":
             found = simple_policy.read(text, source=source)
         else:
-            found = policy_csv.read(text, source=source, allow=wanted == "allow")
+            found = domain_lists.read(text, source=source, allow=wanted == "allow")
     except Invalid as problem:
         raise errors.Invalid(str(problem.problems[0]), code="bad-list") from problem
     if not found.rules:

@@ -1,10 +1,10 @@
-"""Sequence numbers of what agreed peers sent, noted where it is stored (`federation.sequence`)."""
+"""Sequence numbers of what agreed peers sent, noted where it is stored (`federation.peering.sequence`)."""
 
 import contextlib
 from collections.abc import Sequence
 
 from federation.errors import FederationError
-from federation.sequence import Arrived, all_heard, read_header
+from federation.peering.sequence import Arrived, all_heard, read_header
 from fedi.context import Site
 from storage import peers, sequences
 from storage.metadata import Tx

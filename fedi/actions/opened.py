@@ -3,9 +3,9 @@ and written down for the gate (`storage.peer_groups`, `peers.opens`)."""
 
 from collections.abc import Collection
 
-from federation import agreement
 from federation.errors import FederationError
-from federation.terms import Terms
+from federation.peering import agreement
+from federation.peering.terms import Terms
 from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import actors, agreements, group_scopes, groups, memberships, peer_groups, peers

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from federation.directory import Entity, as_body, of_body, sign
-from federation.entity_statements import configuration as entity_configuration
 from federation.fields import Json
+from federation.peering.directory import Entity, as_body, of_body, sign
+from federation.peering.entity_statements import configuration as entity_configuration
 from federation.signatures.jws import jwk_of_multikey
 from federation.signatures.keys import encode_multikey
 from fedi.context import PROOF_KEY, Site

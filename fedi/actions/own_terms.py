@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from federation.errors import Malformed
-from federation.terms import Terms, check, read_terms
+from federation.peering.terms import Terms, check, read_terms
 from fedi.context import Site
 from fedi.errors import Invalid
 

@@ -4,8 +4,8 @@ is blocked; and the suspension and end of what only we agreed to. Nobody there i
 
 from dataclasses import replace
 
-from federation.agreement import Terms
-from federation.institution import Found
+from federation.peering.agreement import Terms
+from federation.peering.institution import Found
 from fedi.actions import peer_states, scopes, suspensions
 from fedi.actions.peer_checked import MAX_REASON, not_blocked, noted, peer_row, reason_given, written
 from fedi.actions.peer_requests import answer_request, requests

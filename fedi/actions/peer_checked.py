@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from federation.agreement import Terms, build, read
-from federation.institution import Found
-from federation.peering import Refusal
-from federation.terms import check
+from federation.peering.agreement import Terms, build, read
+from federation.peering.institution import Found
+from federation.peering.machine import Refusal
+from federation.peering.terms import check
 from fedi.actions import peer_states
 from fedi.actions.peer_states import Act
 from fedi.context import Site

@@ -9,12 +9,12 @@ from typing import Any
 
 from federation import fields as wire
 from federation.activity import Activity
-from federation.agreement import Agreement, fingerprint, is_agreement, read
 from federation.errors import BadSignature, FederationError, Malformed, WrongOrigin
 from federation.fields import Json
 from federation.hosts import same_origin
-from federation.institution import SPEAKING
-from federation.peering import Move, Refusal
+from federation.peering.agreement import Agreement, fingerprint, is_agreement, read
+from federation.peering.institution import SPEAKING
+from federation.peering.machine import Move, Refusal
 from federation.signatures.integrity import check_in_set
 from federation.signatures.keys import encode_multikey
 from fedi.actions import directories, peer_messages, peer_states

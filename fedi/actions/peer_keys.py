@@ -4,9 +4,9 @@ that they signed counts.
 
 from typing import Any
 
-from federation import agreement as documents
-from federation.agreement import fingerprint, read, same_fingerprint
 from federation.errors import FederationError
+from federation.peering import agreement as documents
+from federation.peering.agreement import fingerprint, read, same_fingerprint
 from federation.signatures.integrity import add_to_set, check_in_set
 from federation.signatures.keys import encode_multikey, load_public
 from fedi.actions import directories

@@ -2,15 +2,15 @@
 
 They don't go through the outbox log, whose cursor waits while a peering is suspended, but each as a job of its own
 (`fedi.worker.peering`), tried for as long as anything is delivered. Whoever gets them in another order comes to the same
-(`federation.peering`). Each carries the instance's proof (FEP-8b32), so that it can be kept as evidence.
+(`federation.peering.machine`). Each carries the instance's proof (FEP-8b32), so that it can be kept as evidence.
 """
 
 from typing import Any
 
 import msgspec
 
-from federation.agreement import TYPE
 from federation.fields import Json, timestamp
+from federation.peering.agreement import TYPE
 from federation.signatures.integrity import add_proof
 from federation.vocabulary.context import PEERING
 from fedi.context import PROOF_KEY, Site
@@ -59,7 +59,7 @@ def send(
 
 
 def message(site: Site, kind: str, row: AgreementRow, target: str, signed: Json, **more: Any) -> Json:
-    """The activity that says `kind` (an answer of `federation.peering.step`) about a version of an agreement.
+    """The activity that says `kind` (an answer of `federation.peering.machine.step`) about a version of an agreement.
 
     `signed` is its document with the proofs that are there. `more`: the `reason`, the end (`until`, `at`, in ms).
     """

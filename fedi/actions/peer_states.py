@@ -1,4 +1,4 @@
-"""The machine of a peering (`federation.peering`) as rows: read into a state, and what a move came to written back, with all
+"""The machine of a peering (`federation.peering.machine`) as rows: read into a state, and what a move came to written back, with all
 that follows for the peer: its stance, its tier, its groups, what waits for it, and what it is told.
 """
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from federation import agreement as documents
-from federation.agreement import Agreement
 from federation.fields import Json
-from federation.peering import BOTH, Move, Refusal, Side, State, Step, Version, step
+from federation.peering import agreement as documents
+from federation.peering.agreement import Agreement
+from federation.peering.machine import BOTH, Move, Refusal, Side, State, Step, Version, step
 from fedi.actions import peer_messages, probes, scopes, suspensions
 from fedi.context import Site
 from storage import actors, agreement_events, agreements, audit, peers

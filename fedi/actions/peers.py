@@ -7,10 +7,10 @@ notice and end. Each act writes the agreement and its events, the audit log, how
 
 from dataclasses import replace
 
-from federation.agreement import Terms, fingerprint, read
-from federation.institution import Found
-from federation.peering import Move
-from federation.terms_compared import Row, compare, widens
+from federation.peering.agreement import Terms, fingerprint, read
+from federation.peering.institution import Found
+from federation.peering.machine import Move
+from federation.peering.terms_compared import Row, compare, widens
 from fedi.actions import peer_alone, peer_keys, peer_states
 from fedi.actions.own_terms import our_terms
 from fedi.actions.peer_alone import agree_alone, set_stance, set_tier

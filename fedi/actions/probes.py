@@ -11,9 +11,9 @@ from typing import Any
 import rfc8785
 
 from federation import fields as wire
-from federation.agreement import read
 from federation.fields import Json, timestamp
-from federation.probing import CHECKS, Finding, verdict_of
+from federation.peering.agreement import read
+from federation.peering.probing import CHECKS, Finding, verdict_of
 from federation.signatures.integrity import add_proof
 from federation.vocabulary.context import PEERING
 from fedi.actions import canaries, sending

@@ -8,8 +8,8 @@ from typing import Any
 
 from federation import fields as wire
 from federation.activity import Authentic
-from federation.facts import Facts
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
+from federation.policy.facts import Facts
 from federation.vocabulary.context import PEERING
 from fedi import policy
 from fedi.actions import sending

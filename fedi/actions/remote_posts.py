@@ -4,9 +4,9 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
-from federation import rewriting
 from federation.hosts import same_origin
-from federation.policy import Decision, Verdict
+from federation.policy import rewriting
+from federation.policy.decide import Decision, Verdict
 from federation.vocabulary.note import PostDocument
 from federation.vocabulary.quote import quote_policy
 from fedi import policy

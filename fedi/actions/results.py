@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from federation.facts import Facts
-from federation.policy import Step
-from federation.replay import DAY, Answer, Sample, Tally
+from federation.policy.decide import Step
+from federation.policy.facts import Facts
+from federation.policy.replay import DAY, Answer, Sample, Tally
 from fedi.context import Site
 from storage import actors, follows
 from storage.metadata import Tx
@@ -31,7 +31,7 @@ def result(
 ) -> dict[str, Any]:
     """What is kept of a simulation.
 
-    `verdicts` {before, after} -> word -> number; `newly` kind (`federation.replay.KINDS`) -> number; `rules` one for each rule of
+    `verdicts` {before, after} -> word -> number; `newly` kind (`federation.policy.replay.KINDS`) -> number; `rules` one for each rule of
     the draft, and each in force that let something in; `never` ids of rules that nothing fitted; `hit` refused / let in ->
     {groups, hosts, people, actors: [{name, count}], totals, follows}; `days` for a chart; `samples` with their trace;
     `unreadable_rows` of envelopes that were left out.

@@ -5,7 +5,7 @@ It is asked about hosts, not about each post on each page: what is shown is deci
 rules run out and peers change.
 """
 
-from federation.policy import Policy
+from federation.policy.decide import Policy
 from fedi import policy
 from fedi.context import Site
 from fedi.facts import Known

@@ -9,7 +9,7 @@ import contextlib
 from dataclasses import dataclass
 
 from federation.hosts import host_of
-from federation.pausing import GRACE
+from federation.peering.pausing import GRACE
 from fedi.actions import follows as follow_actions
 from fedi.actions import narrowing, notifying, opened
 from fedi.context import Site

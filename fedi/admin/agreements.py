@@ -5,9 +5,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation import agreement as documents
 from federation.errors import FederationError
-from federation.terms import Terms
+from federation.peering import agreement as documents
+from federation.peering.terms import Terms
 from fedi.actions import peers as acts
 from fedi.actions import probes as probe_acts
 from fedi.admin import terms

@@ -9,8 +9,8 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation.directory import of_body
 from federation.errors import FederationError
+from federation.peering.directory import of_body
 from fedi.actions import directories as acts
 from fedi.actions.own_directory import PATH
 from fedi.admin.asking import admin, shown

@@ -10,8 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation import agreement as documents
 from federation.errors import FederationError
+from federation.peering import agreement as documents
 from fedi.actions import peer_requests as acts_on_requests
 from fedi.actions import peers as acts
 from fedi.actions import pending, suspensions

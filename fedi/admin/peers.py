@@ -9,8 +9,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation.agreement import fingerprint
 from federation.errors import FederationError
+from federation.peering.agreement import fingerprint
 from fedi import health
 from fedi.actions import peer_requests, pending
 from fedi.actions import probes as probe_acts

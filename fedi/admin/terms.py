@@ -5,8 +5,8 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from federation.terms import Terms, from_table
-from federation.terms_compared import Row, compare, words
+from federation.peering.terms import Terms, from_table
+from federation.peering.terms_compared import Row, compare, words
 from fedi.forms import text
 from fedi.html import day
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from federation.agreement import fingerprint as fingerprint_of
-from federation.directory import of_body
 from federation.errors import FederationError
 from federation.fields import Json
+from federation.peering.agreement import fingerprint as fingerprint_of
+from federation.peering.directory import of_body
 from federation.signatures import jws
 from fedi.actions import directories as acts
 from fedi.actions import own_directory

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from federation.terms import Terms, from_table
+from federation.peering.terms import Terms, from_table
 from fedi.api.shapes import Id, Moment
 
 Stance = Literal["none", "agreed", "limited", "suspended", "blocked"]

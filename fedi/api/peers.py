@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from federation import agreement as documents
-from federation.institution import Found
-from federation.terms_compared import Row
+from federation.peering import agreement as documents
+from federation.peering.institution import Found
+from federation.peering.terms_compared import Row
 from fedi import health
 from fedi.actions import peers as acts
 from fedi.actions import pending, suspensions

@@ -81,7 +81,7 @@ def list_(as_json: AsJson = False, config: ConfigPath = None) -> None:
 def show(url: Url, as_json: AsJson = False, config: ConfigPath = None) -> None:
     """Whom a directory names: hosts, keys, ROR ids, who vetted them, and what became of each entry here."""
     with opened(config) as site:
-        from federation.agreement import fingerprint
+        from federation.peering.agreement import fingerprint
         from fedi.actions import directories
 
         found = site.db.read_now(lambda tx: directories.shown(tx, site, url))
@@ -139,7 +139,7 @@ def publish(
 
     Others read it by «fedi directory follow», with the fingerprint that is printed."""
     with opened(config) as site:
-        from federation.agreement import fingerprint
+        from federation.peering.agreement import fingerprint
         from fedi.actions import own_directory
         from storage import peers
 

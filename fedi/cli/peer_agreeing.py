@@ -191,7 +191,7 @@ def change(
 ) -> None:
     """Offer other terms than those in force, which stay until both have signed. What is not given stays as it is."""
     with opened(config) as site:
-        from federation.agreement import read
+        from federation.peering.agreement import read
         from fedi.actions import peers as acts
         from storage import agreements
 
@@ -237,7 +237,7 @@ def pin(host: Host, fingerprint: Annotated[str, typer.Option("--fingerprint", he
 def terms(as_json: AsJson = False, config: ConfigPath = None) -> None:
     """The terms that we offer, as a file of terms has them, and the fingerprint of the key that we sign with."""
     with opened(config) as site:
-        from federation.terms_file import write_terms
+        from federation.peering.terms_file import write_terms
         from fedi.actions import peers as acts
 
         found = acts.our_terms(site)

@@ -9,8 +9,8 @@ import typer
 from fedi.cli.console import CommandError, timestamp
 
 if TYPE_CHECKING:
-    from federation.institution import Found
-    from federation.terms import Terms
+    from federation.peering.institution import Found
+    from federation.peering.terms import Terms
     from fedi.context import Site
     from storage.agreements import AgreementRow
     from storage.metadata import Tx
@@ -96,7 +96,7 @@ def terms_given(
 ) -> "Terms":
     """Terms as options say them, over those of a file, over `base`. Raises CommandError, which names the field."""
     from federation.errors import Malformed
-    from federation.terms import from_table, read_terms
+    from federation.peering.terms import from_table, read_terms
 
     try:
         if file is not None:

@@ -60,8 +60,8 @@ def export(
 ) -> None:
     """A policy as a file: itself, or what of it others' servers can read."""
     with opened(config) as site:
-        from federation import policy_csv
-        from federation.policy_document import read
+        from federation.policy import domain_lists
+        from federation.policy.document import read
         from fedi.actions import policies
 
         row = site.db.read_now(lambda tx: policies.in_force(tx) if version is None else policies.version(tx, version))
@@ -71,4 +71,4 @@ def export(
     if not row.document:
         raise CommandError("the policy has no rules: there is nothing to export")
     document = read(row.document)
-    sys.stdout.write(policy_csv.mastodon(document) if kind == "mastodon" else policy_csv.gotosocial(document))
+    sys.stdout.write(domain_lists.mastodon(document) if kind == "mastodon" else domain_lists.gotosocial(document))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from federation import discovery, rewriting
+from federation import discovery
 from federation import fields as wire
 from federation.errors import (
     FederationError,
@@ -14,7 +14,8 @@ from federation.errors import (
     WrongOrigin,
 )
 from federation.hosts import host_of
-from federation.policy import Verdict
+from federation.policy import rewriting
+from federation.policy.decide import Verdict
 from federation.vocabulary.actor import ActorDocument, read_actor
 from federation.vocabulary.capabilities import reads_ed25519
 from federation.vocabulary.collection import read_collection

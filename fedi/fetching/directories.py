@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from federation import entity_statements as statements
-from federation.directory import MAX_FILE, Directory, Entity, read
-from federation.entity_statements import Statement
 from federation.errors import BadSignature, FederationError, Malformed, Refused
 from federation.fields import Json
 from federation.hosts import host_of, web_url
+from federation.peering import entity_statements as statements
+from federation.peering.directory import MAX_FILE, Directory, Entity, read
+from federation.peering.entity_statements import Statement
 from federation.signatures.jws import brought_key, fingerprint
 from fedi.context import Site
 from storage import peers
@@ -69,7 +69,7 @@ async def _not_blocked(site: Site, host: str) -> None:
 
 def pinned(key: Json, wanted: str) -> bool:
     """Whether a key has this fingerprint, however that was typed."""
-    from federation.agreement import same_fingerprint
+    from federation.peering.agreement import same_fingerprint
 
     return same_fingerprint(fingerprint(key), wanted)
 

@@ -10,7 +10,7 @@ from typing import Any
 from federation import discovery
 from federation.errors import FederationError, Gone, Malformed, Refused
 from federation.hosts import host_of, normal_host, same_origin
-from federation.institution import SPEAKING, Found, describe
+from federation.peering.institution import SPEAKING, Found, describe
 from federation.vocabulary.actor import read_actor
 from fedi.context import Site
 from fedi.errors import Invalid

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 from starlette.types import Message
 
-from federation.policy import Decision
+from federation.policy.decide import Decision
 from fedi.actions.refusing import problem
 from fedi.context import Site
 from storage.database import StorageUnavailable

@@ -10,7 +10,7 @@ import logging
 from functools import partial
 from time import monotonic
 
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
 from fedi.context import Site
 from fedi.inbox.room import Room
 from storage import waiting

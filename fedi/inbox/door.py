@@ -14,11 +14,11 @@ from collections.abc import Callable
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from federation import sequence
 from federation.activity import Activity, Authentic
 from federation.errors import BadSignature, FederationError, TooLarge
 from federation.hosts import host_of
 from federation.parse import MAX_BYTES, parse
+from federation.peering import sequence
 from federation.signatures.verify import Claim, verify
 from federation.synchronisation import HEADER
 from fedi import fetching, policy

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from federation.activity import Authentic
 from federation.errors import FederationError
 from federation.parse import parse_again
-from federation.peering import TYPES
-from federation.policy import Policy
+from federation.peering.machine import TYPES
+from federation.policy.decide import Policy
 from federation.signatures.verify import authentic_stored
 from federation.synchronisation import read_header
 from fedi import policy

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from federation.activity import Activity, Authentic
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
 from fedi import policy
 from fedi.context import Site
 from fedi.errors import Problem

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from federation.activity import Activity, Authentic
-from federation.peering import is_peering
+from federation.peering.machine import is_peering
 from fedi.actions import peer_heard
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Handler, Ignored, Needs

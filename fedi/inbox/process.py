@@ -17,7 +17,7 @@ from federation.activity import Activity, Authentic
 from federation.errors import FederationError, Gone, MissingSignature
 from federation.groups import inner_bytes
 from federation.parse import parse, parse_again
-from federation.policy import Policy, Verdict
+from federation.policy.decide import Policy, Verdict
 from federation.signatures.verify import authentic_stored, signature_of, verify
 from fedi import fetching, policy
 from fedi.context import Site

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from federation.activity import Activity
 from federation.errors import FederationError
-from federation.facts import Facts
 from federation.hosts import host_of
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
+from federation.policy.facts import Facts
 from federation.signatures.verify import Claim
 from fedi import policy
 from fedi.actions import envelopes

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from federation.activity import Authentic
 from federation.errors import FederationError
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
 from fedi import policy
 from fedi.actions import envelopes, refusing
 from fedi.context import Site

@@ -9,8 +9,8 @@ from starlette.types import Scope
 
 from federation.activity import Activity
 from federation.errors import KeyUnavailable
-from federation.peering import is_peering
-from federation.policy import Decision, Verdict
+from federation.peering.machine import is_peering
+from federation.policy.decide import Decision, Verdict
 from federation.signatures.keys import PublicKey
 from federation.signatures.verify import Claim
 from fedi import fetching, policy

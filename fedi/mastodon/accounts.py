@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from federation.probing import NAMES as CANARIES
+from federation.peering.probing import NAMES as CANARIES
 from fedi import searching, visibility
 from fedi.callers import bearer, identify, known
 from fedi.context import Site

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from federation import agreement as documents
+from federation.peering import agreement as documents
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.outbox.answers import Ready, door

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from federation.entity_statements import MEDIA_TYPE, WELL_KNOWN
+from federation.peering.entity_statements import MEDIA_TYPE, WELL_KNOWN
 from fedi.actions import own_directory as acts
 from fedi.context import Site
 from fedi.errors import NotFound

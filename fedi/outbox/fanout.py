@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from federation.delivery import expired
 from federation.errors import FederationError
-from federation.facts import Facts
 from federation.groups import MICROBLOGS, inner_type, keeps_private, picky, wants
 from federation.parse import parse_document
-from federation.pausing import Pause, waits
-from federation.peering import TYPES, is_peering
-from federation.policy import Decision, Policy, Verdict
+from federation.peering.machine import TYPES, is_peering
+from federation.peering.pausing import Pause, waits
+from federation.policy.decide import Decision, Policy, Verdict
+from federation.policy.facts import Facts
 from federation.signatures.digest import digest
 from federation.signatures.keys import PrivateKey
 from fedi import policy

@@ -10,8 +10,8 @@ from dataclasses import replace
 from time import perf_counter
 
 from federation.delivery import POLICY, LinkState
-from federation.pausing import Pause
-from federation.policy import Decision, Verdict
+from federation.peering.pausing import Pause
+from federation.policy.decide import Decision, Verdict
 from fedi import policy
 from fedi.actions import envelopes
 from fedi.actions import follows as follow_actions

@@ -1,4 +1,4 @@
-"""Numbers of what is sent to a peer that counts (`federation.sequence`), put on deliveries and kept when these are settled.
+"""Numbers of what is sent to a peer that counts (`federation.peering.sequence`), put on deliveries and kept when these are settled.
 
 A row has one number for all inboxes of a host. It is final when its row is settled; what was not answered keeps its number for
 the next try, unless nobody there may have the row any more: then the number goes to the next one, so that there are no gaps.
@@ -6,7 +6,7 @@ the next try, unless nobody there may have the row any more: then the number goe
 
 from dataclasses import replace
 
-from federation.sequence import HEADER, build_header
+from federation.peering.sequence import HEADER, build_header
 from fedi.context import Site
 from fedi.outbox.fanout import Turn
 from storage import sequences

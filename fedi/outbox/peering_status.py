@@ -14,7 +14,7 @@ from starlette.routing import Route
 from federation.errors import FederationError
 from federation.fields import timestamp
 from federation.parse import parse_document
-from federation.sequence import HIGHEST, missing
+from federation.peering.sequence import HIGHEST, missing
 from federation.synchronisation import digest_of
 from federation.vocabulary.context import PEERING
 from fedi.context import Site

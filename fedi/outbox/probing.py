@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from federation.hosts import MAX_IRI
-from federation.probing import build_answer
+from federation.peering.probing import build_answer
 from fedi.actions import canaries, probes
 from fedi.actions.canaries import Canaries
 from fedi.context import Site

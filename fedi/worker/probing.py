@@ -1,4 +1,4 @@
-"""The job `probe`: try a peer with canaries, step by step, as each step waits for what the peer does (`federation.probing`).
+"""The job `probe`: try a peer with canaries, step by step, as each step waits for what the peer does (`federation.peering.probing`).
 
 ask -> follows -> accepted -> posted -> forged -> deleted, then `fedi.actions.probes.finish`. A step that was done is written
 down, so that a trial goes on where it was when a worker dies. What a step waits for in vain becomes `unknown`, or `failed`
@@ -16,9 +16,9 @@ import msgspec
 from federation.errors import FederationError
 from federation.fields import Json, id_of
 from federation.hosts import same_origin, web_url
-from federation.probing import CHECKS, Answer, Finding, forged_update, forgets_deleted, note
-from federation.probing import unsigned_fetch as judge_unsigned
-from federation.probing import waits_for_accept as judge_waiting
+from federation.peering.probing import CHECKS, Answer, Finding, forged_update, forgets_deleted, note
+from federation.peering.probing import unsigned_fetch as judge_unsigned
+from federation.peering.probing import waits_for_accept as judge_waiting
 from federation.signatures.keys import PrivateKey
 from federation.webfinger import ACTIVITY_JSON
 from fedi import fetching

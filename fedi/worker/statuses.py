@@ -13,7 +13,7 @@ from federation.activity import Authentic
 from federation.errors import FederationError, Malformed
 from federation.fields import Json
 from federation.hosts import same_origin
-from federation.sequence import closed, missing
+from federation.peering.sequence import closed, missing
 from federation.signatures.verify import authentic_within
 from federation.synchronisation import digest_of
 from fedi import fetching, health

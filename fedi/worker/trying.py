@@ -13,7 +13,7 @@ from federation import discovery
 from federation.errors import FederationError, Unreachable
 from federation.fields import Json, encode
 from federation.hosts import same_origin, web_url
-from federation.probing import Answer, Finding, activity, read_answer
+from federation.peering.probing import Answer, Finding, activity, read_answer
 from federation.signatures.keys import PrivateKey
 from fedi import fetching
 from fedi.actions import follows as follow_actions

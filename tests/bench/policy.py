@@ -10,11 +10,11 @@ import random
 import time
 from collections.abc import Callable
 
-from federation.facts import Facts
-from federation.policy import Policy, counted, decide, explain
-from federation.policy_compile import compile_rules
-from federation.policy_document import read
-from federation.policy_warnings import warnings
+from federation.policy.compile import compile_rules
+from federation.policy.decide import Policy, counted, decide, explain
+from federation.policy.document import read
+from federation.policy.facts import Facts
+from federation.policy.warnings import warnings
 
 _CHANCE = random.Random(7)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

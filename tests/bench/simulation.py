@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from federation.envelopes import Envelope, envelope, squeezed
-from federation.facts import Facts
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
+from federation.policy.envelopes import Envelope, envelope, squeezed
+from federation.policy.facts import Facts
 from fedi.actions.envelopes import TOGETHER
 from fedi.config import Config
 from fedi.context import Site, close_site, open_site

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation import terms_compared
-from federation.agreement import build, canonical, fingerprint, read, same_fingerprint
 from federation.durations import LONGEST, read_duration, write_duration
 from federation.errors import BadSignature, FederationError, Malformed, MissingSignature
+from federation.peering import terms_compared
+from federation.peering.agreement import build, canonical, fingerprint, read, same_fingerprint
+from federation.peering.terms import Terms, read_terms
+from federation.peering.terms_file import write_terms
 from federation.signatures.integrity import add_to_set, check_in_set
 from federation.signatures.keys import (
     PrivateKey,
@@ -21,8 +23,6 @@ from federation.signatures.keys import (
     load_private,
     load_public,
 )
-from federation.terms import Terms, read_terms
-from federation.terms_file import write_terms
 
 A, B = "https://a.example/actor", "https://b.example/actor"
 DAY = 86_400_000

@@ -12,10 +12,10 @@ from joserfc import jws as jose
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64encode
 
-from federation import directory, entity_statements, probing
-from federation.directory import Entity
-from federation.entity_statements import Statement, apply_policy, resolved
 from federation.errors import BadSignature, FederationError, Malformed
+from federation.peering import directory, entity_statements, probing
+from federation.peering.directory import Entity
+from federation.peering.entity_statements import Statement, apply_policy, resolved
 from federation.ror import read_ror
 from federation.signatures import jws
 from federation.signatures.keys import PrivateKey, generate_ed25519, load_private

@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from federation.envelopes import (
+from federation.policy.compile import compile_rules
+from federation.policy.decide import Decision, Policy, Verdict, decide
+from federation.policy.document import read
+from federation.policy.envelopes import (
     OPEN,
     Envelope,
     concerns,
@@ -18,11 +21,8 @@ from federation.envelopes import (
     unpacked,
     unpacked_facts,
 )
-from federation.facts import Direction, Facts
-from federation.policy import Decision, Policy, Verdict, decide
-from federation.policy_compile import compile_rules
-from federation.policy_document import read
-from federation.replay import Replay
+from federation.policy.facts import Direction, Facts
+from federation.policy.replay import Replay
 
 WORDS = st.sampled_from(["", "a", "größe", "\U0001f393", "pills"])
 HOSTS = st.sampled_from(["a.example", "b.example", "c.example"])

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from federation.peering import BOTH, OPEN, Move, State, Version, is_peering, step, wins
+from federation.peering.machine import BOTH, OPEN, Move, State, Version, is_peering, step, wins
 
 A, B = "a", "b"
 OTHER = {A: B, B: A}

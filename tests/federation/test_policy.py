@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from federation.facts import Facts
-from federation.policy import Policy, Scope, Verdict, decide, explain
-from federation.policy_compile import compile_rules
-from federation.policy_conditions import Outside, Terms, Text
-from federation.policy_rules import Rate, Rule
+from federation.policy.compile import compile_rules
+from federation.policy.conditions import Outside, Terms, Text
+from federation.policy.decide import Policy, Scope, Verdict, decide, explain
+from federation.policy.facts import Facts
+from federation.policy.rules import Rate, Rule
 
 GROUP = "https://b.example/groups/ai"
 V3 = "https://b.example/peering/agreements/7/v3"

@@ -7,13 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from federation.facts import Facts
-from federation.policy import Decision, Policy, Verdict, counted, decide, explain
-from federation.policy_compile import compile_rules, specificity
-from federation.policy_document import read
-from federation.policy_rules import EFFECTS, Rate, Rule
-from federation.policy_text import Patterns, finds, fold, keyword_pattern
-from federation.policy_when import KEYS, read_condition
+from federation.policy.compile import compile_rules, specificity
+from federation.policy.decide import Decision, Policy, Verdict, counted, decide, explain
+from federation.policy.document import read
+from federation.policy.facts import Facts
+from federation.policy.rules import EFFECTS, Rate, Rule
+from federation.policy.text import Patterns, finds, fold, keyword_pattern
+from federation.policy.when import KEYS, read_condition
 
 
 def facts(**values: Any) -> Facts:
@@ -220,7 +220,7 @@ def test_patterns_in_the_thousands_and_halves_of_characters(monkeypatch: pytest.
     assert sorted(several.found(fold("w00007x, W02999x und w00008xx"))) == [7, 2999]
     assert sorted(Patterns(["x", "[?]"]).found("\ud800 x")) == [0, 1]
     assert finds("x", "\ud800 x")
-    monkeypatch.setattr("federation.policy_text._MEMORY", 1 << 18)
+    monkeypatch.setattr("federation.policy.text._MEMORY", 1 << 18)
     huge = Patterns([f"[a-z]{{1,90}}{n}[0-9]{{90}}" for n in range(90)] + ["needle"])  # too much for all together
     assert huge._set is None
     assert huge.found("a needle") == [90]

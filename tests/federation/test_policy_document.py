@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.policy import EFFECTS, Policy
-from federation.policy_cases import run
-from federation.policy_compile import compile_rules
-from federation.policy_document import MAX_BYTES, MAX_RULES, Invalid, read
-from federation.policy_lines import Path, lines
-from federation.policy_rules import Rate, Verdict
-from federation.policy_warnings import warnings
-from federation.policy_when import AFFILIATIONS, DIRECTIONS, GROUP_SCOPES, KEYS, TIERS, VISIBILITIES
+from federation.policy.cases import run
+from federation.policy.compile import compile_rules
+from federation.policy.decide import EFFECTS, Policy
+from federation.policy.document import MAX_BYTES, MAX_RULES, Invalid, read
+from federation.policy.lines import Path, lines
+from federation.policy.rules import Rate, Verdict
+from federation.policy.warnings import warnings
+from federation.policy.when import AFFILIATIONS, DIRECTIONS, GROUP_SCOPES, KEYS, TIERS, VISIBILITIES
 
 WHOLE = """\
 # What this university decided.

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation import fires, policy_csv, simple_policy
-from federation.facts import Facts
-from federation.policy import Decision, Policy, Verdict, decide
-from federation.policy_compile import compile_rules
-from federation.policy_document import Invalid, read
-from federation.policy_drafts import Draft, Imported, write
-from federation.policy_warnings import warnings
+from federation.policy import domain_lists as policy_csv
+from federation.policy import fires, simple_policy
+from federation.policy.compile import compile_rules
+from federation.policy.decide import Decision, Policy, Verdict, decide
+from federation.policy.document import Invalid, read
+from federation.policy.drafts import Draft, Imported, write
+from federation.policy.facts import Facts
+from federation.policy.warnings import warnings
 
 
 def asked(made: Imported, host: str, activity: str = "Create", direction: str = "in", **more: Any) -> Decision:

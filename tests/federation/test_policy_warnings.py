@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.facts import Facts
-from federation.policy import Policy, decide
-from federation.policy_compile import compile_rules
-from federation.policy_document import Document, read
-from federation.policy_rules import Rule
-from federation.policy_warnings import warnings
+from federation.policy.compile import compile_rules
+from federation.policy.decide import Policy, decide
+from federation.policy.document import Document, read
+from federation.policy.facts import Facts
+from federation.policy.rules import Rule
+from federation.policy.warnings import warnings
 from tests.federation.test_policy_conditions import FACTS, rules
 
 

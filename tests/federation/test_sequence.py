@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.errors import Malformed
-from federation.sequence import MOST_GAPS, Arrived, build_header, closed, heard, missing, read_header
+from federation.peering.sequence import MOST_GAPS, Arrived, build_header, closed, heard, missing, read_header
 
 
 @pytest.mark.parametrize(

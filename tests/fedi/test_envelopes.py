@@ -1,9 +1,9 @@
 import pytest
 from msgspec import structs
 
-from federation.envelopes import BadEnvelopes, Envelope, unpacked, unpacked_facts
-from federation.facts import Facts
-from federation.policy import Decision, Verdict
+from federation.policy.decide import Decision, Verdict
+from federation.policy.envelopes import BadEnvelopes, Envelope, unpacked, unpacked_facts
+from federation.policy.facts import Facts
 from fedi.actions import envelopes as actions
 from fedi.context import Site
 from fedi.policy import Judged, keep_judged

@@ -1,7 +1,7 @@
 import pytest
 from msgspec import structs
 
-from federation.facts import Facts
+from federation.policy.facts import Facts
 from fedi import policy
 from fedi.actions import policies, versions
 from fedi.actions.checking import check

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from federation.envelopes import envelope, squeezed
-from federation.facts import Facts
-from federation.policy import Decision, Policy, Verdict, decide
-from federation.policy_compile import compile_rules
-from federation.policy_document import read
-from federation.replay import Tally
-from federation.terms import Terms
+from federation.peering.terms import Terms
+from federation.policy.compile import compile_rules
+from federation.policy.decide import Decision, Policy, Verdict, decide
+from federation.policy.document import read
+from federation.policy.envelopes import envelope, squeezed
+from federation.policy.facts import Facts
+from federation.policy.replay import Tally
 from fedi import policy, simulating
 from fedi.actions import envelopes as actions
 from fedi.actions import explaining, forecasts, peer_alone, policies

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from federation import directory as files
-from federation.agreement import fingerprint
 from federation.fields import Json
+from federation.peering import directory as files
+from federation.peering.agreement import fingerprint
 from federation.signatures import jws
 from federation.signatures.keys import PrivateKey, encode_multikey, generate_ed25519, load_private
 from fedi.actions import directories, own_directory

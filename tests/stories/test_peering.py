@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from federation.agreement import read
-from federation.terms import Terms
+from federation.peering.agreement import read
+from federation.peering.terms import Terms
 from fedi import fetching
 from fedi.actions import follows as follow_actions
 from fedi.actions import peers as acts

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from federation.envelopes import unpacked
+from federation.policy.envelopes import unpacked
 from fedi import simulating
 from fedi.actions import explaining, forecasts, policies
 from fedi.worker import auditing

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from federation import agreement as documents
+from federation.peering import agreement as documents
+from federation.peering.terms import Terms
 from federation.signatures.integrity import check_proof
 from federation.signatures.keys import load_public
-from federation.terms import Terms
 from fedi import fetching, visibility
 from fedi.actions import canaries, handshakes, probes, remote_posts
 from fedi.actions import follows as follow_actions

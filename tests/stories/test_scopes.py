@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from federation import agreement
+from federation.peering import agreement
+from federation.peering.terms import Terms
 from federation.signatures.sign import sign_get
-from federation.terms import Terms
 from fedi import visibility
 from fedi.actions import narrowing, reactions, scopes, sending
 from fedi.errors import Forbidden, Invalid

@@ -2,9 +2,9 @@
 
 import pytest
 
-from federation.agreement import Terms, build, canonical, digest
-from federation.facts import Facts
-from federation.policy import decide
+from federation.peering.agreement import Terms, build, canonical, digest
+from federation.policy.decide import decide
+from federation.policy.facts import Facts
 from fedi import policy
 from fedi.actions import envelopes, policies
 from storage import actors, agreement_events, agreements, peers, people

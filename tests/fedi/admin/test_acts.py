@@ -7,7 +7,7 @@ import re
 import msgspec
 import pytest
 
-from federation.agreement import Terms, read
+from federation.peering.agreement import Terms, read
 from fedi.actions import peers as acts
 from fedi.worker import exporting, jobs, pending
 from fedi.worker.later import Later

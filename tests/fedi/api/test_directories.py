@@ -2,7 +2,7 @@
 
 import pytest
 
-from federation.directory import Directory, Entity
+from federation.peering.directory import Directory, Entity
 from federation.signatures import jws
 from federation.signatures.keys import generate_ed25519, load_private
 from fedi.actions import directories

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from federation import directory
-from federation.agreement import fingerprint
+from federation.peering import directory
+from federation.peering.agreement import fingerprint
 from federation.signatures import jws
 from federation.signatures.keys import encode_multikey, generate_ed25519, load_private
 from fedi.actions import directories

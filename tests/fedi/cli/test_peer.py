@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from federation.agreement import fingerprint
-from federation.institution import Found
+from federation.peering.agreement import fingerprint
+from federation.peering.institution import Found
+from federation.peering.terms import Terms, read_terms
 from federation.signatures.keys import encode_multikey, generate_ed25519
-from federation.terms import Terms, read_terms
 from fedi.actions import peers as acts
 from fedi.cli.console import opened
 from fedi.context import PROOF_KEY

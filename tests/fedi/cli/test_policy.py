@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from federation.facts import Facts
+from federation.policy.facts import Facts
 from fedi import policy
 from fedi.actions import envelopes
 from fedi.cli.console import opened

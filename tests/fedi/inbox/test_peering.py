@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from federation.agreement import build, read
+from federation.peering.agreement import build, read
+from federation.peering.terms import Terms
 from federation.signatures.integrity import add_to_set
 from federation.signatures.keys import PrivateKey, encode_multikey, generate_ed25519, load_private
-from federation.terms import Terms
 from federation.vocabulary.capabilities import PEERING as SPEAKS
 from federation.vocabulary.context import PEERING
 from fedi.actions import peers as acts

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from federation.simple_policy import ACTIONS
+from federation.policy.simple_policy import ACTIONS
 from fedi import fetching
 from storage import follows as follow_rows
 from storage import peers, reports

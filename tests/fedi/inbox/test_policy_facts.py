@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.errors import FederationError
-from federation.facts import Facts
 from federation.parse import parse
-from federation.policy import Policy, decide
+from federation.policy.decide import Policy, decide
+from federation.policy.facts import Facts
 from federation.signatures.verify import authentic_stored
 from fedi.actions import posts
 from fedi.actions.posts import Draft

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from federation.envelopes import unpacked, unpacked_facts
-from federation.facts import Facts
-from federation.policy import Decision, Verdict, decide
+from federation.policy.decide import Decision, Verdict, decide
+from federation.policy.envelopes import unpacked, unpacked_facts
+from federation.policy.facts import Facts
 from federation.signatures.sign import sign_get
 from fedi import fetching, policy
 from fedi.actions import explaining, follows, held, policies, posts, refusing

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from federation.sequence import read_header
+from federation.peering.sequence import read_header
 from federation.transport import Response
 from fedi.actions import people, posts, sending, suspensions
 from fedi.actions.posts import Draft

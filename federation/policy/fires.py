@@ -13,8 +13,8 @@ from typing import Any
 from federation.errors import FederationError
 from federation.fields import ids
 from federation.hosts import split_iri
-from federation.policy_document import Invalid, Problem
-from federation.policy_drafts import MAX_ENTRIES, Draft, Entries, Imported, bounded, finish
+from federation.policy.document import Invalid, Problem
+from federation.policy.drafts import MAX_ENTRIES, Draft, Entries, Imported, bounded, finish
 
 _POLICIES = {"accept": ("accept",), "reject": ("reject",), "drop": ("reject",), "filter": ("limit",)}
 _FILTERS = {

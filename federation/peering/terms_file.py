@@ -4,7 +4,7 @@ from typing import Any
 
 from federation.durations import write_duration
 from federation.fields import timestamp
-from federation.terms import MODERATION, PERSONAL_DATA, VISIBILITY, Terms
+from federation.peering.terms import MODERATION, PERSONAL_DATA, VISIBILITY, Terms
 
 _NOTES = {
     "visibility": f"what may flow: some of {', '.join(VISIBILITY)}",

@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from federation.policy_conditions import Terms
-from federation.policy_document import Document, Invalid, Problem
-from federation.policy_drafts import Draft, Entries, Imported, bounded, finish, named
-from federation.policy_rules import Rule, Verdict
+from federation.policy.conditions import Terms
+from federation.policy.document import Document, Invalid, Problem
+from federation.policy.drafts import Draft, Entries, Imported, bounded, finish, named
+from federation.policy.rules import Rule, Verdict
 
 HEADERS = ("#domain", "#severity", "#reject_media", "#reject_reports", "#public_comment", "#obfuscate")
 _TEXT = "on a list of domains that this instance follows"

@@ -5,7 +5,7 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
-from federation.policy_rules import Rate
+from federation.policy.rules import Rate
 
 _RATE = re.compile(r">? *([0-9]{1,9}) */ *([0-9]{0,4}) *(s|min|m|h|d)[a-z]*(?: +by +(host|actor))?")
 _PERIODS = {"s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}

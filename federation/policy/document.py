@@ -14,7 +14,7 @@
     given = { peer = "b.example", activity = "Create", group = "https://b.example/groups/other" }
     expect = "reject:scope"
 
-What may stand in `when` is in `federation.policy_when`; how rules act together in `federation.policy`.
+What may stand in `when` is in `federation.policy.when`; how rules act together in `federation.policy.decide`.
 """
 
 import re
@@ -23,12 +23,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from federation.policy_cases import Case, file_of, read_case
-from federation.policy_lines import Path, lines
-from federation.policy_rules import Condition, Rate, Rule, Verdict
-from federation.policy_then import Then, read_reason, read_then
-from federation.policy_values import Unfit, moment, nearest
-from federation.policy_when import KEYS, read_condition
+from federation.policy.cases import Case, file_of, read_case
+from federation.policy.lines import Path, lines
+from federation.policy.rules import Condition, Rate, Rule, Verdict
+from federation.policy.then import Then, read_reason, read_then
+from federation.policy.values import Unfit, moment, nearest
+from federation.policy.when import KEYS, read_condition
 
 MAX_BYTES = 2_000_000
 MAX_RULES = 5_000

@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from federation.envelopes import Envelope
-from federation.facts import Facts
-from federation.policy import Decision, Policy, Verdict, counted, decide
+from federation.policy.decide import Decision, Policy, Verdict, counted, decide
+from federation.policy.envelopes import Envelope
+from federation.policy.facts import Facts
 
 DAY: Final = 24 * 3600 * 1000
 KINDS: Final = ("refused", "let in", "held", "limited", "changed", "same")

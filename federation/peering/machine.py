@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from federation.agreement import is_agreement
 from federation.fields import as_objects
-from federation.peering_state import BOTH, OPEN, Move, Refusal, Side, State, Step, Version
+from federation.peering.agreement import is_agreement
+from federation.peering.state import BOTH, OPEN, Move, Refusal, Side, State, Step, Version
 
 __all__ = ["BOTH", "OPEN", "TYPES", "Move", "Refusal", "Side", "State", "Step", "Version", "is_peering", "step", "wins"]
 

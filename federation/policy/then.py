@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from federation.policy_rules import EFFECTS, Rate, Verdict
-from federation.policy_values import Unfit, nearest, read_rate
+from federation.policy.rules import EFFECTS, Rate, Verdict
+from federation.policy.values import Unfit, nearest, read_rate
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _RATE = re.compile(r"rate\((.*)\)")

@@ -1,7 +1,7 @@
 """Rewriting: what a policy does to a post or an actor that is taken, before it is kept. Pure: a document in, a document out.
 
 It works on what was read (`vocabulary.note`, `vocabulary.actor`), so that it is the same for whatever was received, fetched
-or passed on. What is refused, held or counted is not here: that is the verdict (`federation.policy`).
+or passed on. What is refused, held or counted is not here: that is the verdict (`federation.policy.decide`).
 """
 
 from collections.abc import Collection

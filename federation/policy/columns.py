@@ -1,4 +1,4 @@
-"""The columns of a compiled policy (`federation.policy_compile`): one for each key of `when`, with a bit for each rule."""
+"""The columns of a compiled policy (`federation.policy.compile`): one for each key of `when`, with a bit for each rule."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Protocol
 
-from federation.facts import Facts
-from federation.policy_conditions import NUMBERS, PLAIN, TERMS, Outside, Range, Terms, Text, Version, open_text, within
-from federation.policy_rules import Condition, Rule
-from federation.policy_text import Patterns, fold
+from federation.policy.conditions import NUMBERS, PLAIN, TERMS, Outside, Range, Terms, Text, Version, open_text, within
+from federation.policy.facts import Facts
+from federation.policy.rules import Condition, Rule
+from federation.policy.text import Patterns, fold
 
 _VERSIONS = 1024
 """Versions of software for which it is remembered which rules they fit."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from federation.errors import FederationError
 from federation.hosts import normal_host, split_iri
-from federation.policy_conditions import Outside, Range, Terms, Text, Version, version_numbers
-from federation.policy_rules import Condition, Rate
-from federation.policy_text import keyword_pattern, problem
-from federation.policy_values import Unfit, nearest, read_rate
+from federation.policy.conditions import Outside, Range, Terms, Text, Version, version_numbers
+from federation.policy.rules import Condition, Rate
+from federation.policy.text import keyword_pattern, problem
+from federation.policy.values import Unfit, nearest, read_rate
 
 DIRECTIONS = ("in", "out", "fetch", "show", "announce", "answer")
 TIERS = ("public", "agreed", "members")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from federation.directory import LONGEST, Entity, check_times, read_entity
 from federation.errors import BadSignature, FederationError, Malformed
 from federation.fields import Json, as_list, as_objects, integer, string
 from federation.hosts import host_of, web_url
+from federation.peering.directory import LONGEST, Entity, check_times, read_entity
 from federation.signatures import jws
 from federation.signatures.keys import PrivateKey
 

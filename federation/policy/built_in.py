@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from federation.errors import FederationError
-from federation.facts import Facts
 from federation.hosts import host_of
-from federation.policy_compile import Compiled
-from federation.policy_rules import Verdict
+from federation.policy.compile import Compiled
+from federation.policy.facts import Facts
+from federation.policy.rules import Verdict
 
 TAKING = ("in", "fetch", "show", "announce")
 """Directions in which something of another host comes in or is shown: only there something is limited."""

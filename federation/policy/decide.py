@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from federation import policy_built_in as built_in
-from federation.facts import Facts
-from federation.policy_built_in import Decision, Policy, Scope
-from federation.policy_conditions import Terms
-from federation.policy_rules import EFFECTS, REFUSING, Rule, Verdict, in_rate, in_time
+from federation.policy import built_in
+from federation.policy.built_in import Decision, Policy, Scope
+from federation.policy.conditions import Terms
+from federation.policy.facts import Facts
+from federation.policy.rules import EFFECTS, REFUSING, Rule, Verdict, in_rate, in_time
 
 __all__ = [
     "BUILT_IN",

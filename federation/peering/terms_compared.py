@@ -6,7 +6,7 @@ from typing import Any
 
 from federation.durations import write_duration
 from federation.fields import timestamp
-from federation.terms import PERSONAL_DATA, VISIBILITY, Terms
+from federation.peering.terms import PERSONAL_DATA, VISIBILITY, Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from federation.agreement import fingerprint
 from federation.errors import FederationError
 from federation.fields import Json, as_objects, ids
+from federation.peering.agreement import fingerprint
 from federation.signatures.keys import load_public
 from federation.vocabulary.actor import read_actor
 from federation.vocabulary.capabilities import PEERING

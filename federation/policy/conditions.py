@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 
-from federation.facts import Facts
-from federation.policy_text import finds, fold, keyword_pattern
+from federation.policy.facts import Facts
+from federation.policy.text import finds, fold, keyword_pattern
 
 _LONGEST, _TAG = 300, 35
 """Characters that a host with its port, and a language tag (RFC 5646, 4.4.1), may have."""

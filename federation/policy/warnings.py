@@ -4,10 +4,10 @@ contradict each other."""
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from federation.policy_compile import compile_rules
-from federation.policy_conditions import MEMBER_ROLES, Range, Terms, Text, within
-from federation.policy_document import Document, Problem
-from federation.policy_rules import Condition, Rule, Verdict
+from federation.policy.compile import compile_rules
+from federation.policy.conditions import MEMBER_ROLES, Range, Terms, Text, within
+from federation.policy.document import Document, Problem
+from federation.policy.rules import Condition, Rule, Verdict
 
 _SINGLE = (
     "direction",
@@ -89,7 +89,7 @@ class _Asked:
 def _behind_others(rules: Sequence[Rule]) -> list[Problem]:
     """Rules for which a rule before them leaves nothing: whatever they fit has its answer already.
 
-    For each rule the bits of those rules are made that fit whatever it fits, key by key, as in `federation.policy_compile`:
+    For each rule the bits of those rules are made that fit whatever it fits, key by key, as in `federation.policy.compile`:
     so thousands of rules are no million pairs.
     """
     columns: dict[tuple[str, str], _Asked] = {}

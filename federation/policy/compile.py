@@ -8,10 +8,10 @@ Stiliadis, SIGCOMM 1998.)
 
 from collections.abc import Iterator, Sequence
 
-from federation.facts import Facts
-from federation.policy_columns import columns
-from federation.policy_conditions import Terms
-from federation.policy_rules import Rule, Verdict, in_rate, in_time
+from federation.policy.columns import columns
+from federation.policy.conditions import Terms
+from federation.policy.facts import Facts
+from federation.policy.rules import Rule, Verdict, in_rate, in_time
 
 
 class Compiled:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from federation.policy_document import Invalid, Problem
-from federation.policy_drafts import Draft, Entries, Imported, bounded, finish, named
+from federation.policy.document import Invalid, Problem
+from federation.policy.drafts import Draft, Entries, Imported, bounded, finish, named
 
 _COMING = ["in", "fetch", "announce", "show"]
 """SimplePolicy is asked about what comes in, in whatever way; it sends to everybody."""

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from federation.facts import TEXT, Facts
-from federation.policy import Decision
+from federation.policy.decide import Decision
+from federation.policy.facts import TEXT, Facts
 
 OPEN: Final = frozenset({"public", "unlisted"})
 """Visibilities of which the text is kept."""

@@ -1,4 +1,4 @@
-"""What the two machines of a peering (`federation.peering`) are made of: versions of an agreement as one side sees them, the state
+"""What the two machines of a peering (`federation.peering.machine`) are made of: versions of an agreement as one side sees them, the state
 between two institutions, the moves of either side, and what a move comes to. All are values.
 """
 

@@ -10,12 +10,12 @@ from msgspec import structs
 
 from federation.audience import read_audience, visibility
 from federation.errors import FederationError
-from federation.facts import TEXT, Facts
 from federation.fields import as_list, first_id
 from federation.hosts import host_of
-from federation.policy import Decision, Policy, decide
-from federation.policy_rules import EFFECTS, Verdict
-from federation.policy_values import Unfit, moment, nearest
+from federation.policy.decide import Decision, Policy, decide
+from federation.policy.facts import TEXT, Facts
+from federation.policy.rules import EFFECTS, Verdict
+from federation.policy.values import Unfit, moment, nearest
 
 MAX_FILE = 1_000_000
 _KEYS = ("name", "given", "file", "expect")

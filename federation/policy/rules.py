@@ -1,14 +1,14 @@
 """What a rule of the federation policy is: what it asks of an activity (`when`), and what it decides (`then`).
 
-Rules are read from a document by `federation.policy_document`, made quick by `federation.policy_compile`, and asked by
-`federation.policy`.
+Rules are read from a document by `federation.policy.document`, made quick by `federation.policy.compile`, and asked by
+`federation.policy.decide`.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol
 
-from federation.facts import Facts
+from federation.policy.facts import Facts
 
 
 class Verdict(Enum):

@@ -8,7 +8,7 @@ from typing import Any
 
 from federation.errors import FederationError
 from federation.hosts import normal_host
-from federation.policy_document import MAX_RULES, Invalid, Problem, read
+from federation.policy.document import MAX_RULES, Invalid, Problem, read
 
 MAX_BYTES = 5_000_000
 """Of a list that is read."""

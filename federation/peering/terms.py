@@ -1,6 +1,6 @@
 """The terms of an agreement between two institutions: what may be seen, kept and asked for, how long, and whom to ask.
 
-They are written here as a file has them (TOML) and held against each other. How they are signed: `federation.agreement`.
+They are written here as a file has them (TOML) and held against each other. How they are signed: `federation.peering.agreement`.
 """
 
 import difflib

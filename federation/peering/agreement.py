@@ -14,10 +14,10 @@ from federation.errors import FederationError, Malformed, TooLarge, WrongOrigin
 from federation.fields import Json, as_objects, milliseconds, timestamp, types
 from federation.hosts import MAX_IRI, host_of, same_origin, web_url
 from federation.parse import parse_document
+from federation.peering.terms import MAX_GROUPS, MAX_TEXT, Terms, check
+from federation.peering.terms_compared import Row, compare
 from federation.signatures.integrity import MAX_PROOFS
 from federation.signatures.keys import decode_base58
-from federation.terms import MAX_GROUPS, MAX_TEXT, Terms, check
-from federation.terms_compared import Row, compare
 from federation.vocabulary.context import PEERING
 
 __all__ = [
