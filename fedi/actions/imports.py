@@ -7,8 +7,7 @@ from the same source before, and leaves all other rules as they are.
 import re
 from typing import Literal
 
-from federation.policy import domain_lists
-from federation.policy import fires, simple_policy
+from federation.policy import domain_lists, fires, simple_policy
 from federation.policy.document import Document, Invalid, read
 from federation.policy.drafts import Imported
 from fedi import errors
