@@ -100,6 +100,8 @@ def set_tier(tx: Tx, site: Site, host: str, tier: str, reason: str) -> None:
         peer_states.event(tx, site, row, "fedi", "tier", f"tier {peer.tier} -> {tier}: {reason}")
     noted(tx, site, "fedi", "peer.tier", host, {"before": peer.tier, "tier": tier, "reason": reason[:MAX_REASON]})
     scopes.agreement_changed(tx, site, host)
+    if tier == "members":
+        suspensions.trusted(tx, site, host)
 
 
 def set_stance(tx: Tx, site: Site, who: str, host: str, stance: str, reason: str) -> None:

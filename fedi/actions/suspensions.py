@@ -40,6 +40,8 @@ SEVERED = "severed_relationships"
 """The kind of notification about follows that ended with a peering (Mastodon's)."""
 _LATELY = 24 * 3600 * 1000
 """Who was put out of a group so long (ms) before or after its peering ended, was put out because of it."""
+TRUST_TAKES = 90_000
+"""So many ms after we trust a peer it trusts us, too, if it does at all, and what it refused before is asked for again."""
 SHOWN = 1_000
 """Follows that `impact` names."""
 
@@ -102,6 +104,14 @@ def over(tx: Tx, site: Site, host: str) -> bool:
     if peer.one_sided or before != "agreed":
         jobs.add(tx, site.new_id(), "catch-up", host, {"host": host, "since": since}, now)
     return True
+
+
+def trusted(tx: Tx, site: Site, host: str) -> None:
+    """What is for members may flow with `host` from now on: what groups there said while it might not was never sent here,
+    so it is asked for, in a while, as they come to trust us at about the same time."""
+    now = site.clock()
+    payload = {"host": host, "since": now - GRACE, "groups": True}
+    jobs.add(tx, site.new_id(), "catch-up", f"{host} groups", payload, now, due_at=now + TRUST_TAKES)
 
 
 def ended(tx: Tx, site: Site, host: str, cause: str) -> None:

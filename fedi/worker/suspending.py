@@ -16,16 +16,17 @@ MOST = 2_000
 
 
 async def catch_up(site: Site, payload: dict[str, Any]) -> None:
-    """Ask for what the people and groups at `host` that are followed here said since `since` (ms): while it was suspended, a
-    server that knows nothing of peering gave up sending."""
-    host, since = str(payload["host"]), int(payload["since"])
+    """Ask for what the people and groups at `host` (or its `groups` alone) that are followed here said since `since` (ms):
+    while it was suspended, a server that knows nothing of peering gave up sending; what is for members was not sent before
+    both trusted each other."""
+    host, since, only_groups = str(payload["host"]), int(payload["since"]), bool(payload.get("groups"))
     after = asked = 0
 
     def unit(tx: Tx, after: int, asked: int) -> tuple[int, int]:
         found = edges.followed(tx, host, after=after, limit=BATCH)
         now = site.clock()
         for one in found:
-            if one.outbox is not None:
+            if one.outbox is not None and (one.group or not only_groups):
                 form = "outbox" if one.group else "posts"
                 conversations.ask(
                     tx, site, one.outbox, form=form, of=one.iri, interval=0, since=since, due_at=now + APART * asked

@@ -324,3 +324,27 @@ async def test_who_is_put_out_while_the_peering_goes_on_lost_nothing_with_it(two
     assert edges(beta) == set()
     assert beta.read(lambda tx: severed.of_person(tx, bea.id)) == []
     assert beta.read(lambda tx: severed.of_host(tx, "alpha.example")) == []
+
+
+async def test_what_was_for_members_before_there_was_trust_comes_with_it(two: Two) -> None:
+    """Signed, not tried yet: what is for members is not sent. Who is in the group has all of it once both trust each other."""
+    alpha, beta = two.alpha, two.beta
+    await agree(two)
+    ada, bea = alpha.person("ada"), beta.person("bea")
+    thesis = alpha.group("thesis", ada, see="members")
+    alpha.write(lambda tx: acts.set_tier(tx, alpha.site, "beta.example", "agreed", "to be tried"))
+    beta.write(lambda tx: acts.set_tier(tx, beta.site, "alpha.example", "agreed", "to be tried"))
+    await follow(beta, bea, "thesis@alpha.example")
+    await two.settle()
+    early = publish(alpha, ada, f"@{thesis.username} before trust")
+    await two.settle()
+    assert not beta.has(early.iri)
+    alpha.write(lambda tx: acts.set_tier(tx, alpha.site, "beta.example", "members", "it passed"))
+    beta.write(lambda tx: acts.set_tier(tx, beta.site, "alpha.example", "members", "it passed"))
+    await two.settle()
+    beta.site.questions.failed.clear()  # a minute passes
+    assert beta.write(lambda tx: jobs.hasten(tx, "catch-up", "alpha.example groups", 0))
+    await two.settle()
+    assert beta.has(early.iri)
+    seen = beta.read(lambda tx: visibility.seen(tx, visibility.person(bea.id), [beta.post(early.iri).id]))
+    assert set(seen) == {beta.post(early.iri).id}
