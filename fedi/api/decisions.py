@@ -279,9 +279,9 @@ def deliveries(tx: Tx, call: Call) -> Deliveries:
     )
 
 
-def _operation(method: str, path: str, unit: Any, tag: str) -> Operation:
+def _operation(method: str, path: str, unit: Any, tag: str, **more: Any) -> Operation:
     wanted = ("admin:read",) if method == "GET" else ("admin:write",)
-    return Operation(method=method, path=path, unit=unit, tag=tag, scopes=wanted, admin=True)
+    return Operation(method=method, path=path, unit=unit, tag=tag, scopes=wanted, admin=True, **more)
 
 
 OPERATIONS = [
@@ -292,7 +292,7 @@ OPERATIONS = [
     _operation("POST", "/held/{id}/release", release, "decisions"),
     _operation("POST", "/held/{id}/refuse", turn_down, "decisions"),
     _operation("GET", "/pending", pending, "pending"),
-    _operation("POST", "/pending", propose, "pending"),
+    _operation("POST", "/pending", propose, "pending", refuses=(404,)),
     _operation("POST", "/pending/{id}/approve", approve, "pending"),
     _operation("POST", "/pending/{id}/drop", drop, "pending"),
 ]

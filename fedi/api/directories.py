@@ -266,9 +266,9 @@ OPERATIONS = [
     _operation("GET", "/directories/{id}", show),
     _operation("DELETE", "/directories/{id}", forget),
     _operation("POST", "/directories/{id}/read", read, status=202),
-    _operation("POST", "/directory_entries/take", take),
-    _operation("POST", "/directory_entries/leave", leave),
-    _operation("GET", "/directory", published),
+    _operation("POST", "/directory_entries/take", take, refuses=(404,)),
+    _operation("POST", "/directory_entries/leave", leave, refuses=(404,)),
+    _operation("GET", "/directory", published, refuses=(404,)),
     _operation("PUT", "/directory", publish),
     _operation("DELETE", "/directory", unpublish),
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from federation.errors import FederationError
 from federation.peering import agreement as documents
 from federation.peering.institution import Found
 from federation.peering.terms_compared import Row
@@ -123,7 +124,12 @@ def _compared(row: Row) -> Compared:
 
 
 async def _looked_up(site: Site, caller: Caller | None, body: Invitation) -> Found:
-    return await institutions.look_up(site, body.institution)
+    try:
+        return await institutions.look_up(site, body.institution)
+    except (
+        FederationError
+    ) as problem:  # what was named is at fault, or the net between: this instance is not out of service
+        raise Invalid(f"{body.institution[:100]} can't be looked up: {problem.text}", code=problem.code) from problem
 
 
 def invite(tx: Tx, call: Call, body: Invitation) -> Agreement:

@@ -224,7 +224,7 @@ OPERATIONS = [
     _operation("POST", "/policy/versions/{version}/approve", approve),
     _operation("POST", "/policy/versions/{version}/apply", apply_draft, refuses=(409,)),
     _operation("POST", "/policy/versions/{version}/rollback", rollback, refuses=(409,)),
-    _operation("GET", "/policy/diff", diff),
+    _operation("GET", "/policy/diff", diff, refuses=(404,)),
     _operation("GET", "/policy/blame", blame),
     _operation("GET", "/policy/explain", explain),
     _operation("POST", "/policy/simulations", simulate, before=_simulated),
