@@ -82,6 +82,7 @@ class Policies:
 
     compiled: dict[int, Compiled] = field(default_factory=dict)
     digests: dict[int, str] = field(default_factory=dict)
+    instead: dict[int, int] = field(default_factory=dict)  # which counts for one that can't be read
     scopes: dict[str, Scope] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 

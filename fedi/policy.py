@@ -4,6 +4,7 @@ The rules are `federation.policy.decide` (pure), the facts come from `fedi.facts
 database. It is asked for in each transaction, so that a version counts in all processes as soon as it is committed.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from federation.peering.terms import VISIBILITY
 from federation.policy.compile import Compiled, compile_rules
 from federation.policy.decide import Decision, Policy, Scope, Verdict, counted
 from federation.policy.decide import decide as by_rules
+from federation.policy.document import Invalid
 from federation.policy.document import read as read_document
 from federation.policy.envelopes import OPEN, packed_facts
 from federation.policy.facts import Direction, Facts
@@ -26,10 +28,18 @@ from storage import agreements, decisions, policies
 from storage.decisions import DecisionRow
 from storage.metadata import Tx
 
+log = logging.getLogger(__name__)
+
 _VERSIONS = 8
 """Versions of the policy that stay in memory, compiled."""
+_EARLIER = 100
+"""Versions that are looked through for one that can be read."""
 _AGREEMENTS = 5_000
 _TEXT = 1_000
+
+
+class Unreadable(LookupError):
+    """A version of the policy that is in the database and can't be read: the row is damaged, or of another fedi."""
 
 
 class Judged(NamedTuple):
@@ -40,12 +50,38 @@ class Judged(NamedTuple):
 
 
 def current(tx: Tx, site: Site) -> Policy:
-    """The policy in force; without any, one that takes what stance, mode and agreements allow."""
-    return of_version(tx, site, policies.version_in_force(tx))
+    """The policy in force; without any, one that takes what stance, mode and agreements allow.
+
+    What can't be read does not replace what can: then the version before it counts. Raises Unreadable when there is none, as
+    nobody knows what was to be refused; who sends or delivers tries again.
+    """
+    version = policies.version_in_force(tx)
+    try:
+        return of_version(tx, site, site.policies.instead.get(version, version))
+    except Unreadable as problem:
+        return _earlier(tx, site, version, problem)
+
+
+def _earlier(tx: Tx, site: Site, version: int, problem: Unreadable) -> Policy:
+    """The last version before one that can't be read, that can be. Raises the problem when there is none."""
+    older = policies.by_version(tx, version)
+    for _ in range(_EARLIER):
+        older = policies.applied_before(tx, older) if older is not None else None
+        if older is None:
+            break
+        try:
+            found = of_version(tx, site, older.version)
+        except Unreadable:
+            continue
+        log.error("%s; version %d counts instead", problem, older.version)
+        site.policies.instead[version] = older.version
+        return found
+    raise problem
 
 
 def of_version(tx: Tx, site: Site, version: int) -> Policy:
-    """A version of the policy, with what agreements open; 0 has no rules. Raises LookupError when there is no such version."""
+    """A version of the policy, with what agreements open; 0 has no rules. Raises LookupError when there is no such version, and
+    Unreadable when it can't be read (any more)."""
     return Policy(version, _compiled(tx, site, version), site.policies.scopes)
 
 
@@ -59,7 +95,12 @@ def _compiled(tx: Tx, site: Site, version: int) -> Compiled:
             row = policies.by_version(tx, version)
             if row is None:
                 raise LookupError(f"there is no version {version} of the policy")
-            document = read_document(row.document)
+            try:
+                document = read_document(row.document)
+            except Invalid as problem:
+                raise Unreadable(
+                    f"version {version} of the policy can't be read: {problem.problems[0]}; apply another, or «fedi policy rollback VERSION»"
+                ) from problem
             found = compile_rules(document.rules, document.default)
             site.policies.digests[version] = row.digest
         while len(kept) >= _VERSIONS:

@@ -26,9 +26,10 @@ from typing import Any
 from federation.policy.cases import Case, file_of, read_case
 from federation.policy.lines import Path, lines
 from federation.policy.rules import Condition, Rate, Rule, Verdict
+from federation.policy.text import STEPS
 from federation.policy.then import Then, read_reason, read_then
 from federation.policy.values import Unfit, moment, nearest
-from federation.policy.when import KEYS, read_condition
+from federation.policy.when import KEYS, read_condition, text_steps, too_large
 
 MAX_BYTES = 2_000_000
 MAX_RULES = 5_000
@@ -115,6 +116,7 @@ class _Reader:
         self.load = load
         self.problems: list[Problem] = []
         self.ids: dict[str, int] = {}
+        self.taken = {"keyword": 0, "pattern": 0}
         self.unread: list[tuple[int, str]] = []
 
     def document(self, data: dict[str, Any]) -> Document:
@@ -168,6 +170,8 @@ class _Reader:
     def rule(self, place: int, table: dict[str, Any]) -> Rule | None:
         path: Path = ("rule", place)
         before = len(self.problems)
+        if before >= _PROBLEMS or max(self.taken.values()) > STEPS:
+            return None  # that is enough to mend, and each pattern takes its time
         for key in table:
             if key not in _RULE_KEYS:
                 mend = f"write it into when = {{ {key} = … }}" if key in KEYS else nearest(key, _RULE_KEYS)
@@ -225,6 +229,10 @@ class _Reader:
         for key, value in when.items():
             try:
                 made = read_condition(key, value)
+                if key in self.taken and not isinstance(made, Rate):
+                    self.taken[key] += text_steps(made)
+                    if self.taken[key] > STEPS:
+                        raise too_large(key)
             except Unfit as error:
                 self.wrong((*path, key, *error.within), error.text, error.mend)
                 continue

@@ -9,7 +9,7 @@ from federation.errors import FederationError
 from federation.hosts import normal_host, split_iri
 from federation.policy.conditions import Outside, Range, Terms, Text, Version, version_numbers
 from federation.policy.rules import Condition, Rate
-from federation.policy.text import keyword_pattern, problem
+from federation.policy.text import STEPS, keyword_pattern, problem, steps
 from federation.policy.values import Unfit, nearest, read_rate
 
 DIRECTIONS = ("in", "out", "fetch", "show", "announce", "answer")
@@ -206,6 +206,7 @@ def _version(name: str, value: Any) -> Condition:
 
 def _text(name: str, value: Any) -> Condition:
     found: dict[str, None] = {}
+    taken = 0
     for place, text in _strings(name, value):
         within = () if place is None else (place,)
         if name == "keyword" and (len(text) > 200 or keyword_pattern(text) is None):
@@ -220,8 +221,26 @@ def _text(name: str, value: Any) -> Condition:
             raise Unfit(f"pattern {text!r:.60}: {wrong}", mend, *within)
         if name == "pattern" and not text:
             raise Unfit("an empty pattern fits every text", "leave it out", *within)
+        taken += _steps(name, text)
+        if taken > STEPS:
+            raise too_large(name, *within)
         found[text] = None
     return Text(name, tuple(found))
+
+
+def _steps(name: str, text: str) -> int:
+    return steps(text) if name == "pattern" else len(keyword_pattern(text) or "")
+
+
+def text_steps(condition: Condition) -> int:
+    """What the keywords or patterns of a condition take of `federation.policy.text.STEPS`; 0 for another condition."""
+    return sum(_steps(condition.name, one) for one in condition.wanted) if isinstance(condition, Text) else 0
+
+
+def too_large(name: str, *within: int) -> Unfit:
+    """That there are too many of them, or too large ones."""
+    mend = "shorten them: fewer of them, no large {n,m}, no \\pL; what is one word is better a keyword than a pattern"
+    return Unfit(f"the {name}s up to this one are too large together ({STEPS:,} steps of RE2)", mend, *within)
 
 
 _READERS: dict[str, Callable[[str, Any], Condition | Rate]] = {

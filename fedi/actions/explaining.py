@@ -186,7 +186,7 @@ def _version(tx: Tx, site: Site, number: int, facts: Facts) -> Policy | None:
 
 
 def _made(tx: Tx, site: Site, facts: Facts, given: Given | None, decision_id: int | None = None) -> Explained:
-    number = versions.in_force(tx).version if given is None else given.policy
+    number = policies_in_force.current(tx, site).version if given is None else given.policy
     policy = _version(tx, site, number, facts)
     if policy is None:
         number, policy = 0, Policy()

@@ -1,5 +1,6 @@
 """The federation policy over our own API: check, draft, approve, simulate, apply, go back, compare, explain."""
 
+import asyncio
 from typing import Any
 
 from fedi import simulating
@@ -78,6 +79,15 @@ def version(tx: Tx, call: Call) -> Version:
     return _shown(tx, actions.version(tx, call.ids["version"]))
 
 
+async def _check_first(site: Site, caller: Caller | None, body: Text | Draft) -> None:
+    """A large document takes seconds to check, which no unit of work should: it is at hand then."""
+    await asyncio.to_thread(check_document, body.document)
+
+
+async def _merged(site: Site, caller: Caller | None, body: List) -> Merged:
+    return await asyncio.to_thread(_merge, body)
+
+
 def check(tx: Tx, call: Call, body: Text) -> Checked:
     """Check a document: whether it can be read, passes its own tests, and what in it can never count. Nothing is saved."""
     found = check_document(body.document)
@@ -92,6 +102,11 @@ def check(tx: Tx, call: Call, body: Text) -> Checked:
 
 def merge(tx: Tx, call: Call, body: List) -> Merged:
     """Put the rules of a list into a document, with where they came from, in the place of those that came from there before."""
+    made: Merged = call.found
+    return made
+
+
+def _merge(body: List) -> Merged:
     found = imports.draft(body.list, body.source)
     return Merged(
         document=imports.merged(body.document, found.text),
@@ -215,11 +230,11 @@ def _operation(method: str, path: str, unit: Any, **more: Any) -> Operation:
 
 OPERATIONS = [
     _operation("GET", "/policy", in_force),
-    _operation("PUT", "/policy", apply, refuses=(409,)),
-    _operation("POST", "/policy/check", check, reads=True),
-    _operation("POST", "/policy/import", merge, reads=True),
+    _operation("PUT", "/policy", apply, before=_check_first, refuses=(409,)),
+    _operation("POST", "/policy/check", check, before=_check_first, reads=True),
+    _operation("POST", "/policy/import", merge, before=_merged, reads=True),
     _operation("GET", "/policy/versions", history),
-    _operation("POST", "/policy/versions", draft, refuses=(409,)),
+    _operation("POST", "/policy/versions", draft, before=_check_first, refuses=(409,)),
     _operation("GET", "/policy/versions/{version}", version),
     _operation("POST", "/policy/versions/{version}/approve", approve),
     _operation("POST", "/policy/versions/{version}/apply", apply_draft, refuses=(409,)),

@@ -25,7 +25,9 @@ def of_policy(tx: "Tx", site: "Site") -> Iterator[Finding]:
     if checked.fine:
         yield Finding("fine", "policy", f"version {now.version} is in force, with {len(checked.rules)} rules")
     for one in checked.errors[:3]:
-        text = f"version {now.version}, {one}; mend it, or «fedi policy rollback VERSION»"
+        text = (
+            f"version {now.version}, {one}; mend it, or «fedi policy rollback VERSION»{_instead(tx, site, now.version)}"
+        )
         yield Finding("broken" if one.kind == "error" else "look", "policy", text)
     if checked.unreadable:
         return
@@ -45,3 +47,14 @@ def of_policy(tx: "Tx", site: "Site") -> Iterator[Finding]:
         )
     if not troubles:
         yield Finding("fine", "audit log", f"its {audit.count(tx)} rows are whole")
+
+
+def _instead(tx: "Tx", site: "Site", version: int) -> str:
+    """What counts where the version in force can't be read."""
+    from fedi import policy
+
+    try:
+        counts = policy.current(tx, site).version
+    except policy.Unreadable:
+        return "; nothing comes in or goes out until then"
+    return f"; until then version {counts} counts" if counts != version else ""

@@ -1,6 +1,6 @@
 """`fedi peer`: the institutions that this one knows, and how it stands to them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from storage.links import Link
     from storage.peers import Peer
 
+STANDING = ("draft", "offered", "review", "active", "suspended", "notice")
+"""States of an agreement that is in force, or may come to be."""
+
 app = typer.Typer(help="Peering with institutions, and the hosts that this instance knows.", no_args_is_help=True)
 
 
@@ -27,18 +30,23 @@ def list_(
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
-    """Every host that was met, by name, with the newest agreement."""
+    """Every host that was met, by name, with what is agreed, offered or asked."""
     with opened(config) as site:
         from fedi.actions import peers as acts
         from storage import agreements, links, peers
 
         found = site.db.read_now(lambda tx: (peers.everyone(tx), {link.host: link for link in links.everyone(tx)}))
-        states = ("draft", "offered", "review", "active", "suspended", "notice")
-        newest = {row.host: row for row in site.db.read_now(lambda tx: agreements.in_state(tx, *states))}
+        rows_of: dict[str, list[AgreementRow]] = {}
+        for row in site.db.read_now(lambda tx: agreements.in_state(tx, *STANDING)):
+            rows_of.setdefault(row.host, []).append(row)
         asking = {one.host for one in site.db.read_now(lambda tx: acts.requests(tx, site))}
-    asking |= {row.host for row in newest.values() if not row.ours and row.state in ("offered", "review")}
+    asking |= {
+        host
+        for host, several in rows_of.items()
+        if any(not row.ours and row.state in ("offered", "review") for row in several)
+    }
     rows = [
-        _fields(peer, found[1].get(peer.host), newest.get(peer.host)) | {"waits_for_us": peer.host in asking}
+        _fields(peer, found[1].get(peer.host), rows_of.get(peer.host, [])) | {"waits_for_us": peer.host in asking}
         for peer in found[0]
         if (not requests or peer.host in asking) and (not agreed or peer.stance in ("agreed", "suspended"))
     ]
@@ -46,7 +54,7 @@ def list_(
         print_json(rows)
     else:
         names = ("host", "stance", "tier", "agreement", "software", "version", "last_seen", "last_delivery", "problem")
-        print_rows(rows, names, none="no host was met yet")
+        print_rows(rows, names, none=_none(requests=requests, agreed=agreed))
 
 
 @app.command()
@@ -70,7 +78,7 @@ def show(
         events = site.db.read_now(lambda tx: [agreement_events.of_agreement(tx, row.id) for row in agreed[:3]])
     if peer is None:
         raise CommandError(f"no host {host!r} was met; «fedi peer list» shows those that were")
-    fields = _fields(peer, link, agreed[0] if agreed else None)
+    fields = _fields(peer, link, agreed)
     fields |= {"first_seen": timestamp(peer.first_seen_at), "reason": peer.reason}
     fields |= {
         "instance_actor": peer.instance_actor,
@@ -112,19 +120,32 @@ def show(
         print_rows(about, ("at", "direction", "type", "verdict", "reason"), none="")
 
 
-def _fields(peer: "Peer", link: "Link | None", row: "AgreementRow | None") -> dict[str, Any]:
+def _none(*, requests: bool, agreed: bool) -> str:
+    if requests:
+        return "no offer or request waits for us"
+    return "nothing is agreed with anybody; «fedi peer invite URL» begins" if agreed else "no host was met yet"
+
+
+def _fields(peer: "Peer", link: "Link | None", rows: "Sequence[AgreementRow]") -> dict[str, Any]:
     return {
         "host": peer.host,
         "stance": peer.stance,
         "tier": peer.tier,
         "one_sided": peer.one_sided,
-        "agreement": f"v{row.version} {row.state}" if row is not None else None,
+        "agreement": _standing(rows),
         "software": peer.software,
         "version": peer.version,
         "last_seen": timestamp(peer.last_seen_at),
         "last_delivery": timestamp(link.last_success_at) if link is not None else None,
         "problem": link.problem if link is not None else None,
     }
+
+
+def _standing(rows: "Sequence[AgreementRow]") -> str | None:
+    """What is in force and what is asked beside it, as `v1 active, v2 offered`; when that is nothing, what came last."""
+    standing = sorted((row for row in rows if row.state in STANDING), key=lambda row: row.id)
+    last = sorted(rows, key=lambda row: row.id)[-1:]
+    return ", ".join(f"v{row.version} {row.state}" for row in standing or last) or None
 
 
 _COMMANDS: Mapping[str, Callable[..., None]] = {

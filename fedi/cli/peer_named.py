@@ -64,7 +64,11 @@ def agreement_of(tx: "Tx", named: str, states: Sequence[str], *, ours: bool | No
     for row in agreements.of_host(tx, host):
         if row.state in states and (ours is None or row.ours == ours):
             return row
-    raise CommandError(f"no agreement with {host} is {' or '.join(states)}; «fedi peer show {host}» shows all")
+    of_whom = {True: " by us", False: " by them", None: ""}[ours] if states[0] == "offered" else ""
+    if not agreements.of_host(tx, host):
+        raise CommandError(f"nothing was agreed with {host}, or offered; «fedi peer invite {host}» begins")
+    said = f"nothing is {states[0]}{of_whom} with {host}" if len(states) == 1 else f"nothing waits{of_whom} with {host}"
+    raise CommandError(f"{said}; «fedi peer show {host}» shows every agreement with it")
 
 
 def looked_up(site: "Site", named: str) -> "Found":

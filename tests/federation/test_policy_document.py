@@ -209,6 +209,26 @@ def test_lines_of_values_in_every_form_of_toml() -> None:
     assert {path: found.get(path) for path in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("key", "one", "several"),
+    [("pattern", "a{}.{{0,100}}b", 500), ("pattern", r"\\pL{{9}}{}", 40), ("keyword", "word{} " * 18, 3_000)],
+)
+def test_texts_that_are_too_large_together_are_refused_where_they_become_so(key: str, one: str, several: int) -> None:
+    """RE2 joins them in one go, and a server stands still for so long."""
+    listed = [one.replace("{}", str(place)).replace("{{", "{").replace("}}", "}") for place in range(several)]
+    rules = [
+        f'[[rule]]\nid = "r{at}"\nwhen = {{ {key} = "{text}" }}\nthen = "hold"\n' for at, text in enumerate(listed)
+    ]
+    with pytest.raises(Invalid, match=f"the {key}s up to this one are too large together") as refused:
+        read("\n".join(rules))
+    assert len(refused.value.problems) == 1
+    assert 4 < refused.value.problems[0].line < 5 * several
+    read("\n".join(rules[: several // 8]))
+    texts = ", ".join(f'"{text}"' for text in listed)
+    with pytest.raises(Invalid, match="too large together"):
+        read(f'[[rule]]\nid = "r"\nwhen = {{ {key} = [{texts}] }}\nthen = "hold"\n')
+
+
 @given(st.text(alphabet="[]{}=,.\"'#\n ab1\\", max_size=60))
 def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     lines(text)

@@ -3,13 +3,15 @@ from msgspec import structs
 
 from federation.policy.facts import Facts
 from fedi import policy
-from fedi.actions import policies, versions
+from fedi.actions import explaining, policies, versions
 from fedi.actions.checking import check
+from fedi.cli.doctor_policy import of_policy
 from fedi.context import Site
 from fedi.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from storage import audit, simulations
 from storage.metadata import Tx
 from storage.policies import PolicyRow
+from storage.policies import policies as policies_table
 from storage.simulations import Simulation
 from tests.conftest import Clock
 
@@ -82,6 +84,34 @@ def test_what_can_not_be_read_or_fails_its_tests_never_replaces_what_does(site: 
     assert "did you mean peer" in check(typo).errors[0].mend
     assert site.db.read_now(policies.in_force) == before
     assert verdict(site, "spam.example") == ("reject", 1)
+
+
+def test_a_version_that_can_not_be_read_any_more_leaves_the_one_before_it_in_force(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damage(number: int) -> None:
+        site.policies.compiled.clear()  # as in a process that was started anew
+        row = policies_table.update().where(policies_table.c.version == number)
+        site.db.write_now(lambda tx: tx.execute(row.values(document=A.replace("peer = ", "pear = ", 1))))
+
+    apply(site, A)
+    apply(site, B)
+    damage(2)
+    assert verdict(site, "spam.example") == ("reject", 1)
+    assert verdict(site, "spam.example") == ("reject", 1)
+    said = [one.message for one in caplog.records if one.levelname == "ERROR"]
+    assert len(said) == 1
+    assert "version 2 of the policy can't be read: line 5" in said[0]
+    assert "version 1 counts instead" in said[0]
+    (found,) = [one for one in site.db.read_now(lambda tx: list(of_policy(tx, site))) if one.about == "policy"]
+    assert found.text.endswith("until then version 1 counts")
+    assert site.db.read_now(lambda tx: explaining.expected(tx, site, "spam.example")).again.policy == 1
+    site.policies.instead.clear()
+    damage(1)
+    with pytest.raises(policy.Unreadable, match="version 2"):  # and nobody guesses what it refused
+        verdict(site, "spam.example")
+    apply(site, B)
+    assert verdict(site, "spam.example") == ("reject", 3)
 
 
 def test_who_began_from_another_version_than_the_one_in_force_is_told(site: Site) -> None:

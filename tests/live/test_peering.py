@@ -147,7 +147,7 @@ def test_two_universities_peer_from_the_first_question_to_the_end(two: tuple[Uni
     north.call("POST", f"/pending/{proposed['id']}/approve", who="kim", status=403)
     north.call("POST", f"/pending/{proposed['id']}/approve", who="lee")
     assert north.state(south.host) == "active"
-    later(1.1, *two)
+    later(1.1, south, north)  # south first: north tells it at once, and later where it is not up
     wait_until(lambda: north.state(south.host) == "ended" and south.state(north.host) == "ended", 60)
     anna.post(f"@ai@{north.host} after the end")
     assert north.peer(south.host)["tier"] == "public"
@@ -161,6 +161,6 @@ def test_two_universities_peer_from_the_first_question_to_the_end(two: tuple[Uni
     wait_until(lambda: south.state(north.host) == "offered")
     south.server.fedi("peer", "sign", north.host)  # their key is known from before
     wait_until(lambda: north.state(south.host) == south.state(north.host) == "active", 60)
-    later(8, *two)
+    later(8, south, north)
     wait_until(lambda: north.state(south.host) == south.state(north.host) == "expired", 60)
     assert north.peer(south.host)["stance"] == south.peer(north.host)["stance"] == "none"
