@@ -1,8 +1,8 @@
 """The benchmarks: `python -m tests.bench [--quick | --full] [--database sqlite|postgresql|URL] [--only WORDS] [--out FILE]`.
 
-A table, and `bench.json`: the rows (`tests.bench.rows`) on SQLite and on PostgreSQL, then how cost grows with size. Under ten
-minutes; with `--full` growth goes to a million posts, the same work is spread over more processes (`tests.bench.processes`)
-and bad days are gone through (`tests.bench.faults`), which takes more than an hour.
+A table, and `bench.json`: the rows (`tests.bench.rows`) on SQLite and on PostgreSQL, then how cost grows with size, and what
+a policy costs. Some ten minutes; with `--full` growth goes to a million posts, the same work is spread over more processes
+(`tests.bench.processes`) and bad days are gone through (`tests.bench.faults`), which takes more than an hour.
 
 Real `fedi serve` processes, their remote hosts in this process, everything on loopback and on the same machine: trust the
 CPU time of the server per unit more than the rates. Each figure is the median of several runs, with their spread.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import growth, rows
+from tests.bench import growth, policy, rows, simulation
 from tests.bench.databases import database
 from tests.bench.figures import Figures
 from tests.bench.instance import Bench
@@ -77,6 +77,10 @@ def main() -> None:
         figures.database = kind.partition(":")[0]
         if not options.quick and _wanted("growth", options.only):
             growth.lines(kind, FULL if options.full else SCALES, figures, brief=not options.full)
+    figures.database = "sqlite"
+    for part in (policy, simulation):
+        if _wanted(part.__name__.rpartition(".")[2], options.only):
+            part.lines(figures)
     options.out.write_text(json.dumps([asdict(figure) for figure in figures.all], indent=1) + "\n")
     print(f"written to {options.out}")
     if options.full:

@@ -15,6 +15,7 @@ from federation.policy.decide import Policy, counted, decide, explain
 from federation.policy.document import read
 from federation.policy.facts import Facts
 from federation.policy.warnings import warnings
+from tests.bench.figures import Figures
 
 _CHANCE = random.Random(7)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -80,6 +81,32 @@ def best(asked: list[Facts], ask: Callable[[Facts], object], seconds: float) -> 
     return min(rounds)
 
 
+def _asked() -> dict[str, list[Facts]]:
+    words = [word() for _ in range(2_000)]
+    plain = [post(place, " ".join(_CHANCE.choices(words, k=50))) for place in range(300)]
+    accented = [post(place, " ".join(["größer", *_CHANCE.choices(words, k=50)])) for place in range(300)]
+    long = [post(place, " ".join(_CHANCE.choices(words, k=600))[:5_000]) for place in range(60)]
+    follows = [
+        Facts(1, "in", f"host{place}.example", "Follow", None, "https://x/1", None, "https://x/2", "https://x/2")
+        for place in range(300)
+    ]
+    return {
+        f"a post of {sum(len(one.text) for one in plain) // 300} characters": plain,
+        "the same, with letters that are not ASCII": accented,
+        "a post of 5,000 characters": long,
+        "a follow": follows,
+    }
+
+
+def lines(figures: Figures, seconds: float = 1.0) -> None:
+    """Add what a decision under 1,000 rules costs."""
+    made = read(document(1_000))
+    policy = Policy(1, compile_rules(made.rules, made.default))
+    for name, asked in _asked().items():
+        took = best(asked, lambda facts: decide(policy, facts), seconds)
+        figures.add(f"a policy of 1,000 rules: {name}", "µs", [took], 20, most=True)
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.policy", description="What a decision costs.")
@@ -98,20 +125,9 @@ def main() -> None:
     print(f"{len(made.rules)} rules, {kilobytes:.0f} kB: read {1e3 * (parsed - begun):.0f} ms, compiled "
           f"{1e3 * (ready - parsed):.0f} ms, looked through {1e3 * (looked - ready):.0f} ms ({len(warned)} warnings)")  # fmt: skip
     policy = Policy(1, compiled)
-    words = [word() for _ in range(2_000)]
-    plain = [post(place, " ".join(_CHANCE.choices(words, k=50))) for place in range(300)]
-    accented = [post(place, " ".join(["größer", *_CHANCE.choices(words, k=50)])) for place in range(300)]
-    long = [post(place, " ".join(_CHANCE.choices(words, k=600))[:5_000]) for place in range(60)]
-    follows = [
-        Facts(1, "in", f"host{place}.example", "Follow", None, "https://x/1", None, "https://x/2", "https://x/2")
-        for place in range(300)
-    ]
-    for name, asked in [
-        (f"posts of {sum(len(one.text) for one in plain) // 300} characters", plain),
-        ("the same, with letters that are not ASCII", accented),
-        ("posts of 5,000 characters", long),
-        ("follows", follows),
-    ]:
+    several = _asked()
+    plain = next(iter(several.values()))
+    for name, asked in several.items():
         print(f"{name:<44}{best(asked, lambda facts: decide(policy, facts), options.seconds):8.2f} µs each")
     rated = f"what it takes to count, of {len(compiled.rated.rules) if compiled.rated is not None else 0} rules"
     print(f"{rated:<44}{best(plain, lambda facts: counted(policy, facts), options.seconds):8.2f} µs each")
