@@ -105,14 +105,21 @@ def set_tier(tx: Tx, site: Site, host: str, tier: str, reason: str) -> None:
 
 
 def set_stance(tx: Tx, site: Site, who: str, host: str, stance: str, reason: str) -> None:
-    """Block or limit a host that nothing is agreed with, or take that back (`none`). Raises Invalid."""
+    """Block or limit a host that nothing is agreed with, or take that back (`none`). One with an agreement can be blocked, too;
+    when that is taken back, it stands as the agreement says. Raises Invalid."""
     if stance not in ("none", "limited", "blocked"):
         raise Invalid("A host is none, limited or blocked; what is agreed comes by agreements.", code="stance")
     peer = peer_row(tx, site, host)
-    if agreements.in_force(tx, host) is not None and stance != "blocked":
+    current, before = agreements.in_force(tx, host), None
+    if current is not None and stance == "none" and peer.stance == "blocked":
+        stance, before = ("suspended", "agreed") if current.state == "suspended" else ("agreed", None)
+    elif current is not None and stance != "blocked":
         raise Invalid(f"There is an agreement with {host}; suspend or end it.", code="agreed")
-    peers.change(tx, host, stance=stance, stance_before=None, reason=reason_given(reason) if stance != "none" else None)
+    given = reason_given(reason) if stance in ("limited", "blocked") else None
+    peers.change(tx, host, stance=stance, stance_before=before, reason=given)
     noted(tx, site, who, "peer.stance", host, {"before": peer.stance, "stance": stance, "reason": reason[:MAX_REASON]})
+    if current is not None:
+        scopes.agreement_changed(tx, site, host)
     note(tx, "policy")
 
 

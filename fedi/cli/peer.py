@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedi.cli import peer_agreeing, peer_health, peer_pausing, peer_probe
-from fedi.cli.console import CommandError, opened, print_fields, print_json, print_rows, timestamp
+from fedi.cli.console import opened, print_fields, print_json, print_rows, timestamp
 from fedi.cli.options import AsJson, ConfigPath
-from fedi.cli.peer_named import fields_of
+from fedi.cli.peer_named import Host, fields_of, host_of, not_met
 
 if TYPE_CHECKING:
     from storage.agreements import AgreementRow
@@ -59,7 +59,7 @@ def list_(
 
 @app.command()
 def show(
-    host: Annotated[str, typer.Argument(metavar="HOST", help="As «fedi peer list» shows it.")],
+    host: Host,
     as_json: AsJson = False,
     config: ConfigPath = None,
 ) -> None:
@@ -69,6 +69,7 @@ def show(
         from fedi.actions import peers as acts
         from storage import agreement_events, agreements, decisions, links, peers
 
+        host = host_of(host)
         peer, link, decided = site.db.read_now(
             lambda tx: (peers.by_host(tx, host), links.by_host(tx, host), decisions.newest(tx, 20, host))
         )
@@ -77,7 +78,7 @@ def show(
         keys = site.db.read_now(lambda tx: acts.shown_keys(tx, host))
         events = site.db.read_now(lambda tx: [agreement_events.of_agreement(tx, row.id) for row in agreed[:3]])
     if peer is None:
-        raise CommandError(f"no host {host!r} was met; «fedi peer list» shows those that were")
+        raise not_met(host)
     fields = _fields(peer, link, agreed)
     fields |= {"first_seen": timestamp(peer.first_seen_at), "reason": peer.reason}
     fields |= {

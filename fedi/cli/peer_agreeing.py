@@ -137,7 +137,7 @@ def _to_sign(tx: Any, which: str) -> Any:
     try:
         return agreement_of(tx, which, OPEN, ours=False)
     except CommandError:
-        return agreement_of(tx, which, OPEN, ours=True)
+        return agreement_of(tx, which, OPEN)
 
 
 def refuse(which: Which, reason: Reason, as_json: AsJson = False, config: ConfigPath = None) -> None:

@@ -1,16 +1,13 @@
 """`fedi peer health` and `fedi peer impact`: how a peering goes, and what a suspension pauses and an end would cost."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from fedi.cli.console import CommandError, opened, print_fields, print_json, print_rows, timestamp
+from fedi.cli.console import opened, print_fields, print_json, print_rows, timestamp
 from fedi.cli.options import AsJson, ConfigPath
+from fedi.cli.peer_named import Host, host_of, not_met
 
 if TYPE_CHECKING:
     from fedi.health import Health
-
-Host = Annotated[str, typer.Argument(metavar="HOST", help="As «fedi peer list» shows it.")]
 
 
 def health(host: Host, as_json: AsJson = False, config: ConfigPath = None) -> None:
@@ -18,9 +15,10 @@ def health(host: Host, as_json: AsJson = False, config: ConfigPath = None) -> No
     with opened(config) as site:
         from fedi import health as healths
 
-        found = site.db.read_now(lambda tx: healths.of_peer(tx, site, host))
+        name = host_of(host)
+        found = site.db.read_now(lambda tx: healths.of_peer(tx, site, name))
     if found is None:
-        raise CommandError(f"no host {host!r} was met; «fedi peer list» shows those that were")
+        raise not_met(name)
     if as_json:
         from fedi.health import as_fields
 
@@ -67,8 +65,12 @@ def impact(host: Host, as_json: AsJson = False, config: ConfigPath = None) -> No
         import msgspec
 
         from fedi.actions import suspensions
+        from storage import peers
 
-        found = site.db.read_now(lambda tx: suspensions.impact(tx, host))
+        name = host_of(host)
+        if site.db.read_now(lambda tx: peers.by_host(tx, name)) is None:
+            raise not_met(name)
+        found = site.db.read_now(lambda tx: suspensions.impact(tx, name))
     if as_json:
         print_json(msgspec.to_builtins(found))
         return

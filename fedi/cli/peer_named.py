@@ -51,6 +51,11 @@ def host_of(named: str) -> str:
         raise CommandError(f"{named!r} is no host: {problem.text}") from problem
 
 
+def not_met(host: str) -> CommandError:
+    """What is said of a host that was never met."""
+    return CommandError(f"no host {host!r} was met; «fedi peer list» shows those that were")
+
+
 def agreement_of(tx: "Tx", named: str, states: Sequence[str], *, ours: bool | None = None) -> "AgreementRow":
     """The agreement with this number, or the newest with this host in one of these states. Raises CommandError."""
     from storage import agreements
@@ -64,11 +69,10 @@ def agreement_of(tx: "Tx", named: str, states: Sequence[str], *, ours: bool | No
     for row in agreements.of_host(tx, host):
         if row.state in states and (ours is None or row.ours == ours):
             return row
-    of_whom = {True: " by us", False: " by them", None: ""}[ours] if states[0] == "offered" else ""
     if not agreements.of_host(tx, host):
         raise CommandError(f"nothing was agreed with {host}, or offered; «fedi peer invite {host}» begins")
-    said = f"nothing is {states[0]}{of_whom} with {host}" if len(states) == 1 else f"nothing waits{of_whom} with {host}"
-    raise CommandError(f"{said}; «fedi peer show {host}» shows every agreement with it")
+    what = {True: "offer of ours", False: "offer of theirs", None: "agreement"}[ours]
+    raise CommandError(f"no {what} waits for that with {host}; «fedi peer show {host}» shows all that there were")
 
 
 def looked_up(site: "Site", named: str) -> "Found":

@@ -11,7 +11,7 @@ from federation.signatures.keys import encode_multikey, generate_ed25519
 from fedi.actions import peers as acts
 from fedi.cli.console import opened
 from fedi.context import PROOF_KEY
-from storage import agreement_events, audit, keys
+from storage import agreement_events, agreements, audit, keys
 from storage.metadata import Tx
 from tests.fedi.cli.conftest import Operator, both
 
@@ -73,11 +73,35 @@ def test_a_host_is_blocked_limited_and_let_in_again(operator: Operator) -> None:
     done = operator.try_("peer", "suspend", HOST, "--reason", "spam")
     assert (done.status, "fedi peer unblock" in done.err) == (1, True)
     operator.fedi("peer", "limit", HOST, "--reason", "less of it")
-    operator.fedi("peer", "unblock", HOST)
-    operator.fedi("peer", "suspend", HOST, "--reason", "an incident")
+    assert operator.fedi("peer", "unblock", HOST, "--json").json == {"host": HOST, "stance": "none"}
+    assert "fedi peer resume" in operator.fedi("peer", "suspend", HOST, "--reason", "an incident").out
     assert operator.fedi("peer", "show", HOST, "--json").json["suspended_by"] == "ours"
     operator.fedi("peer", "resume", HOST)
     assert operator.fedi("peer", "show", HOST, "--json").json["stance"] == "none"
+
+
+def test_a_block_of_an_agreed_peer_is_taken_back_to_what_was_agreed(operator: Operator) -> None:
+    with opened(None) as site:
+        site.db.write_now(lambda tx: acts.agree_alone(tx, site, "kim", HOST, Terms(probes=False)))
+    operator.fedi("peer", "block", HOST, "--reason", "the wrong host")
+    assert operator.fedi("peer", "unblock", HOST, "--json").json["stance"] == "agreed"
+    operator.fedi("peer", "suspend", HOST, "--reason", "an incident")
+    operator.fedi("peer", "block", HOST, "--reason", "the wrong host")
+    assert operator.fedi("peer", "unblock", HOST, "--json").json["stance"] == "suspended"
+    assert operator.fedi("peer", "resume", HOST, "--json").json["stance"] == "agreed"
+
+
+def test_what_is_in_force_is_listed_beside_what_is_offered(operator: Operator) -> None:
+    assert "no offer or request waits" in operator.fedi("peer", "list", "--requests").out
+    number = offered()
+    with opened(None) as site:
+        site.db.write_now(lambda tx: agreements.change(tx, int(number), state="active"))
+        second = int(offered())
+        site.db.write_now(lambda tx: agreements.change(tx, second, version=2))
+    [listed] = operator.fedi("peer", "list", "--json").json
+    assert listed["agreement"] == "v1 active, v2 offered"
+    operator.fedi("peer", "withdraw", str(second))
+    assert operator.fedi("peer", "show", HOST, "--json").json["agreement"] == "v1 active"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +113,9 @@ def test_a_host_is_blocked_limited_and_let_in_again(operator: Operator) -> None:
         (["notice", "b.example", "--at", "soon", "--reason", "x"], "is no time"),
         (["notice", "b.example", "--at", "2001-01-01", "--reason", "x"], "is past"),
         (["refuse", "12345678901234", "--reason", "x"], "there is no agreement"),
-        (["sign", "b.example"], "no agreement with b.example"),
+        (["sign", "b.example"], "nothing was agreed with b.example, or offered; «fedi peer invite"),
+        (["suspend", "b.exampel", "--reason", "x"], "no host 'b.exampel' was met"),
+        (["impact", "b.exampel"], "no host 'b.exampel' was met"),
         (["resume", "b.example"], "is not suspended"),
         (["block", "b.example", "--reason", " "], "Give a reason"),
     ],
