@@ -35,8 +35,10 @@ OPEN = 500
 MAX_REASON = 2_000
 
 _DAY = 86_400_000
-_STATUSES = (30, 60)
+_STATUSES = (1, 30)
 """Suspensions and resumptions of one host: so many a minute, so many at once."""
+_REFUSALS, _OF_ALL = (1 / 6, 30), (2, 200)
+"""What is noted of refused messages, of one host and of all: so many a minute, so many at once. The log keeps it for good."""
 
 
 def heard(tx: Tx, site: Site, activity: Activity, by: Actor) -> Refusal | None:
@@ -102,7 +104,7 @@ def _too_many(tx: Tx, site: Site, by: Actor) -> Refusal | None:
     return None
 
 
-_BODY = 512 * 1024
+_BODY = 192 * 1024  # an agreement has 128 KiB at most; each is kept for good
 
 
 def _document(value: object) -> Json:
@@ -305,7 +307,8 @@ def _noted(tx: Tx, site: Site, by: Actor, row: AgreementRow | None, refusal: Ref
 
 
 def _allowed(site: Site, host: str) -> bool:
-    return site.refusals.allow(f"peering {host}", 10, 30, site.clock())
+    now = site.clock()
+    return site.refusals.allow(f"peering {host}", *_REFUSALS, now) and site.refusals.allow("peering", *_OF_ALL, now)
 
 
 _HEARD: Mapping[str, Callable[[Tx, Site, Activity, Actor, str | None], Refusal | None]] = {

@@ -11,7 +11,7 @@ from federation.peering.agreement import Terms, fingerprint, read
 from federation.peering.institution import Found
 from federation.peering.machine import Move
 from federation.peering.terms_compared import Row, compare, widens
-from fedi.actions import peer_alone, peer_keys, peer_states
+from fedi.actions import peer_alone, peer_keys, peer_states, pending
 from fedi.actions.own_terms import our_terms
 from fedi.actions.peer_alone import agree_alone, set_stance, set_tier
 from fedi.actions.peer_checked import agreement_row, make, not_blocked, not_held, noted, peer_row, reason_given, written
@@ -224,10 +224,12 @@ def withdraw(tx: Tx, site: Site, who: str, agreement_id: int) -> AgreementRow:
 
 def suspend(tx: Tx, site: Site, who: str, host: str, reason: str, until: int | None = None) -> None:
     """Stop all that is between us and a peer, at once; nothing is lost, and `resume` brings it back. At `until` (ms; 30 days from
-    now at most and by default) it ends for good. Also for a peer that nothing is agreed with. Raises Invalid."""
+    now at most and by default, and not before the time lock of `fedi.actions.pending`) it ends for good. Also for a peer that nothing is agreed with. Raises Invalid."""
     reason = reason_given(reason)
     peer = peer_row(tx, site, host)
     not_blocked(peer)
+    if until is not None:
+        pending.not_too_soon(tx, site, until)
     if agreements.in_force(tx, host) is None or peer.one_sided:
         peer_alone.suspend(tx, site, who, peer, reason, until)
         return
@@ -246,9 +248,11 @@ def resume(tx: Tx, site: Site, who: str, host: str) -> None:
 
 
 def notice(tx: Tx, site: Site, who: str, host: str, at: int, reason: str) -> None:
-    """Tell a peer that the agreement ends at `at` (ms); until then it is in force. Raises Invalid."""
+    """Tell a peer that the agreement ends at `at` (ms); until then it is in force. Raises Invalid, also
+    for an end sooner than the time lock of `fedi.actions.pending`."""
     if at <= site.clock():
         raise Invalid("The time of the end is past; «fedi peer end» ends it now.", code="past")
+    pending.not_too_soon(tx, site, at)
     move = Move(kind="notice", by="ours", at=at)
     make(tx, site, host, Act(who, move, "ends by notice", reason=reason_given(reason), audited="peer.notice"))
 

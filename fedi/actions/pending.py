@@ -11,9 +11,10 @@ from typing import Any
 
 import rfc8785
 
+from federation.fields import timestamp
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
-from storage import actors, audit, jobs, peers, pending_actions, people
+from storage import actors, agreements, audit, jobs, peers, pending_actions, people
 from storage.audit import AuditRow
 from storage.metadata import Tx
 from storage.peers import Peer
@@ -39,6 +40,7 @@ SUSPENDED, REVIEWED = "peer.suspend", "peer.review-suspension"
 
 _LATELY = 50
 _HOUR = 3600 * 1000
+_MINUTE = 60_000
 _REASON = 1000
 
 
@@ -46,6 +48,23 @@ def admins(tx: Tx) -> list[str]:
     """The names of the admins who can log in."""
     found = actors.by_ids(tx, people.by_role(tx, "admin"))
     return sorted(one.username for one in found.values() if one.state == "active")
+
+
+def time_lock(tx: Tx, site: Site) -> int:
+    """How long (ms) what can't be taken back waits at least."""
+    return _HOUR * site.config.federation.time_lock * (1 if len(admins(tx)) > 1 else ALONE)
+
+
+def not_too_soon(tx: Tx, site: Site, at: int) -> None:
+    """Raises Invalid for a peering that would end by itself, at `at` (ms), sooner than the time lock is over: what one admin does
+    alone must leave the others the time to see it."""
+    soonest = site.clock() + time_lock(tx, site)
+    if at < soonest - _MINUTE:
+        raise Invalid(
+            f"It can't end by itself before {timestamp(soonest)}, so that others can see it coming. To end it sooner, propose "
+            "that: «fedi peer end».",
+            code="too-soon",
+        )
 
 
 def propose(tx: Tx, site: Site, who: str, kind: str, payload: dict[str, Any], reason: str) -> PendingAction:
@@ -60,8 +79,7 @@ def propose(tx: Tx, site: Site, who: str, kind: str, payload: dict[str, Any], re
     for other in pending_actions.in_state(tx, "proposed", "approved"):
         if other.digest == digest:
             raise Invalid(f"This waits already, proposed by {other.proposer}: it is number {other.id}.", code="waits")
-    now = site.clock()
-    lock = _HOUR * site.config.federation.time_lock * (1 if len(admins(tx)) > 1 else ALONE)
+    now, lock = site.clock(), time_lock(tx, site)
     row = PendingAction(
         id=site.new_id(),
         kind=kind,
@@ -182,7 +200,8 @@ def check(tx: Tx, kind: str, payload: dict[str, Any]) -> None:
     peer = peers.by_host(tx, host) if isinstance(host, str) else None
     if peer is None:
         raise NotFound(f"No peer {host!r} is known here.")
-    if kind == "peer.end" and peer.stance not in ("agreed", "suspended"):
+    agreed = peer.stance in ("agreed", "suspended") or agreements.in_force(tx, peer.host) is not None
+    if kind == "peer.end" and not agreed:
         raise Invalid(f"There is no peering with {peer.host} that could be ended.", code="not-peered")
     if kind == "peer.purge" and peer.stance in ("agreed", "limited"):
         raise Invalid(

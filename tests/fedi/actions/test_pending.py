@@ -141,3 +141,15 @@ def test_who_breaks_the_glass_is_looked_after(site: Site, write: Callable[..., A
     write(lambda tx: peer_acts.resume(tx, site, "kim", "south.example"))
     write(lambda tx: peer_acts.suspend(tx, site, "kim", "south.example", "again"))
     assert [row.who for _, row in write(pending.to_review)] == ["kim"]
+
+
+def test_what_one_admin_does_alone_ends_no_peering_at_once(site: Site, clock: Clock, write: Callable[..., Any]) -> None:
+    """A suspension until yesterday would be an end, and so would a notice for in a minute."""
+    write(lambda tx: admins(tx, site, "ada", "kim"))
+    for until in (site.clock() - 24 * HOUR, site.clock() + HOUR):
+        with pytest.raises(Invalid, match="fedi peer end"):
+            write(lambda tx, until=until: peer_acts.suspend(tx, site, "ada", "south.example", "incident", until))
+    with pytest.raises(Invalid, match="fedi peer end"):
+        write(lambda tx: peer_acts.notice(tx, site, "ada", "south.example", site.clock() + HOUR, "over"))
+    assert write(lambda tx: peers.by_host(tx, "south.example")).stance == "agreed"
+    write(lambda tx: peer_acts.suspend(tx, site, "ada", "south.example", "incident", site.clock() + 24 * HOUR))

@@ -14,6 +14,7 @@ from federation.signatures.keys import PrivateKey, encode_multikey, generate_ed2
 from federation.vocabulary.capabilities import PEERING as SPEAKS
 from federation.vocabulary.context import PEERING
 from fedi.actions import peers as acts
+from fedi.actions import pending
 from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
 from storage import agreement_events, agreements, audit, jobs, peers, received
@@ -408,3 +409,35 @@ async def test_a_message_waits_for_a_peer_that_is_away(there: There) -> None:
     assert there.peer.got("Offer") == []
     waiting = alpha.read(lambda tx: jobs.waits(tx, "peer-message", there.rows()[0].offer))
     assert waiting
+
+
+async def test_what_is_noted_of_refused_offers_has_a_bound(there: There) -> None:
+    """The audit log keeps everything for good, and anybody can send what can't be taken."""
+    for number in range(1, 45):
+        bad = there.agreement(number, number) | {"peer:terms": {}}
+        await there.peer.send(there.alpha, there.offer(bad, number))
+    await settle(there.alpha)
+    noted = len(
+        there.alpha.read(lambda tx: [row for row in audit.newest(tx, 100) if row.action == "peer.refused-offer"])
+    )
+    assert noted == 30
+
+
+async def test_a_blocked_peer_with_an_agreement_can_be_let_in_again_or_ended(there: There) -> None:
+    """A block is at once and by one alone; it must not be a trap."""
+    alpha, host = there.alpha, there.peer.host
+    await there.say(there.offer(there.agreement()))
+    [row] = there.rows()
+    shown = alpha.read(lambda tx: acts.shown_keys(tx, host))[0]
+    alpha.write(lambda tx: acts.sign(tx, alpha.site, WHO, row.id, fingerprint=shown))
+    alpha.write(lambda tx: acts.set_stance(tx, alpha.site, WHO, host, "blocked", "incident"))
+    with pytest.raises(Invalid, match="suspend or end"):
+        alpha.write(lambda tx: acts.set_stance(tx, alpha.site, WHO, host, "limited", "less"))
+    alpha.read(lambda tx: pending.check(tx, "peer.end", {"host": host}))
+    alpha.write(lambda tx: acts.set_stance(tx, alpha.site, WHO, host, "none", ""))
+    peer = alpha.read(lambda tx: peers.by_host(tx, host))
+    assert (peer.stance, peer.stance_before) == ("agreed", None)
+    alpha.write(lambda tx: acts.set_stance(tx, alpha.site, WHO, host, "blocked", "incident"))
+    alpha.write(lambda tx: acts.end(tx, alpha.site, WHO, host, "incident"))
+    assert alpha.read(lambda tx: peers.by_host(tx, host)).stance == "blocked"
+    assert [one.state for one in there.rows()] == ["ended"]
