@@ -20,7 +20,7 @@ from fedi import VERSION
 from fedi.caches import Cache, Recent
 from fedi.clock import WRONG, Doubt
 from fedi.config import Config
-from fedi.limits import Counts, Limits
+from fedi.limits import Counts, Limits, OneByOne
 from fedi.pressure import Pressure
 from fedi.steps import Outcomes, Steps
 from storage import keys
@@ -117,7 +117,7 @@ class Site:
         default_factory=dict
     )  # what works uploaded files out, by their id
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # passwords at once: 64 MB each
-    simulating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))  # policies tried at once
+    simulating: OneByOne = field(default_factory=OneByOne)  # policies are tried one at a time
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: Cache[str, tuple[int, PublicKey]] = field(default_factory=lambda: Cache(_KEYS, _KEY_BYTES))

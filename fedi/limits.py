@@ -1,5 +1,6 @@
 """Rate limits in memory: token buckets by key, bounded in number. They protect; what counts for good is in the database."""
 
+import asyncio
 from collections import OrderedDict
 from ipaddress import IPv6Address
 
@@ -20,6 +21,24 @@ class Limits:
         if len(self._buckets) > self._most:
             self._buckets.popitem(last=False)
         return allowed
+
+
+class OneByOne:
+    """Work that is done one at a time, as `async with`; `waiting` is how many wait for their turn."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self.waiting = 0
+
+    async def __aenter__(self) -> None:
+        self.waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self.waiting -= 1
+
+    async def __aexit__(self, *problem: object) -> None:
+        self._lock.release()
 
 
 class Counts:

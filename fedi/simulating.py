@@ -29,6 +29,8 @@ from storage.simulations import Simulation
 
 PROCESSES = 4
 """That replay at once at most; never more than there are processors."""
+WAITING = 3
+"""Simulations that wait for their turn at most: each takes all processors for a while."""
 SAMPLES = 20
 _FEW = 3_000
 """Envelopes up to which they are replayed here, since that is quicker than a process starts."""
@@ -57,6 +59,13 @@ class Replaying(Problem):
     code = "simulation"
 
 
+class Busy(Problem):
+    """So many simulations wait that this one is not begun."""
+
+    status = 503
+    code = "busy"
+
+
 async def simulate(
     site: Site,
     who: str,
@@ -70,11 +79,14 @@ async def simulate(
     """Replay what was kept since `since` (ms) under a policy document; the result is kept, and comes back (its form:
     `fedi.actions.results.result`).
 
-    Raises Invalid when the document can't be read, Replaying when a process of the replay ends before it is done.
+    Raises Invalid when the document can't be read, Replaying when a process of the replay ends before it is done, Busy
+    when too many wait.
     """
     checked = await asyncio.to_thread(check, text)
     if checked.unreadable:
         raise Invalid("; ".join(str(one) for one in checked.errors[:3]), code="bad-policy")
+    if site.simulating.waiting >= WAITING:
+        raise Busy("Other simulations wait for their turn already. Try again when these are done.")
     async with site.simulating:  # one at a time: it takes all processors
         given = await site.db.read(lambda tx: _given(tx, site, text, since, until))
         begun = site.clock()

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -223,6 +224,18 @@ async def test_what_can_not_be_read_is_not_tried_and_what_fails_its_tests_is(sit
         await simulating.simulate(site, "ana", '[[rule]]\nid = "x"\nwhen = { pear = "y.example" }\nthen = "reject"\n')
     failing = NOW + '\n[[test]]\ngiven = { peer = "spam.example" }\nexpect = "accept"\n'
     assert (await simulating.simulate(site, "ana", failing)).result["envelopes"] == 0
+
+
+async def test_only_some_simulations_wait_for_their_turn(site: Site) -> None:
+    """Each takes all processors: a button that is pressed often must not keep them busy for hours."""
+    async with site.simulating:
+        several = [asyncio.create_task(simulating.simulate(site, "ana", NOW)) for _ in range(simulating.WAITING)]
+        async with asyncio.timeout(20):
+            while site.simulating.waiting < simulating.WAITING:  # noqa: ASYNC110  # there is no event for it
+                await asyncio.sleep(0.01)
+        with pytest.raises(simulating.Busy):
+            await simulating.simulate(site, "ana", NOW)
+    assert len({(await one).id for one in several}) == simulating.WAITING
 
 
 async def test_a_process_that_breaks_down_is_told_and_leaves_nothing(
