@@ -6,6 +6,7 @@ database. It is asked for in each transaction, so that a version counts in all p
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from msgspec import structs
@@ -36,6 +37,8 @@ _EARLIER = 100
 """Versions that are looked through for one that can be read."""
 _AGREEMENTS = 5_000
 _TEXT = 1_000
+UNCONFIRMED = "key-unconfirmed"
+"""Code of what is refused until the key that an agreement was signed by is confirmed."""
 
 
 class Unreadable(LookupError):
@@ -167,7 +170,8 @@ def _open(tx: Tx, site: Site, iri: str) -> None:
 def receiving(tx: Tx, site: Site, host: str, type: str, about: str | None = None) -> Decision:
     """Whether an activity of this type (`about` something) may come from this host at all, as far as that can be told before it
     was read: how we stand to it, and whom this instance speaks with."""
-    return speaking(tx, site, Known(tx, site).host("in", host, activity=type, about=about))
+    facts = Known(tx, site).host("in", host, activity=type, about=about)
+    return until_confirmed(tx, Judged(facts, speaking(tx, site, facts))).decision
 
 
 def speaking(tx: Tx, site: Site, facts: Facts) -> Decision:
@@ -195,6 +199,18 @@ def answering(tx: Tx, site: Site, host: str, actor: str | None = None) -> Judged
 def refuses(decision: Decision) -> bool:
     """Whether a decision means no."""
     return decision.verdict is Verdict.REJECT
+
+
+def until_confirmed(tx: Tx, judged: Judged) -> Judged:
+    """What was decided of what came in, or that it shall come again: where it is refused for want of an agreement that they have
+    signed, which waits for an admin here to confirm their key. For them it is in force, so nothing of it may be lost."""
+    facts, decision = judged
+    if not refuses(decision) or decision.rule not in ("mode", "default") or facts.agreement is not None:
+        return judged
+    if not agreements.awaits_confirmation(tx, facts.host):
+        return judged
+    text = f"{facts.host} has signed, and its key is not confirmed here yet; send it again later"
+    return Judged(facts, replace(decision, code=UNCONFIRMED, text=text))
 
 
 def is_plain(decision: Decision) -> bool:

@@ -147,6 +147,14 @@ def iri_in_force(tx: Tx, host: str) -> str | None:
     return str(found[0][0]) if found else None
 
 
+def awaits_confirmation(tx: Tx, host: str) -> bool:
+    """Whether this peer signed what we offered, by a key that nobody confirmed yet."""
+    query = select(agreements.c.proofs).where(
+        agreements.c.host == host, agreements.c.state == "review", agreements.c.ours, ~agreements.c.trusted
+    )
+    return any(len(proofs) > 1 for proofs in tx.scalars(query))
+
+
 def in_state(tx: Tx, *states: str) -> list[AgreementRow]:
     """All in these states, oldest first."""
     return all_of(tx, select(*_ROW).where(agreements.c.state.in_(states)).order_by(agreements.c.id), AgreementRow)

@@ -9,6 +9,7 @@ from starlette.types import Message
 from federation.policy.decide import Decision
 from fedi.actions.refusing import problem
 from fedi.context import Site
+from fedi.policy import UNCONFIRMED
 from storage.database import StorageUnavailable
 
 log = logging.getLogger(__name__)
@@ -51,13 +52,18 @@ def busy(code: str, text: str, seconds: int = 5) -> Answer:
 
 
 SUSPENDED = "host-suspended"
+LATER = frozenset({SUSPENDED, UNCONFIRMED})
+"""What is refused with these codes is to be sent again: nothing of it may be lost."""
 """Code of the policy's decision on what comes from a host whose peering is suspended."""
-_SUSPENDED_SECONDS = 3600
+_SUSPENDED_SECONDS, _UNCONFIRMED_SECONDS = 3600, 300
 
 
 def suspended(decision: Decision) -> Answer:
-    """503: nothing of it is taken while the peering is suspended, and nothing is lost if it is sent again later."""
-    return busy(decision.code, decision.text, _SUSPENDED_SECONDS)
+    """503: nothing of it is taken while the peering is suspended, or a key waits to be confirmed; and nothing is lost if it is
+    sent again later."""
+    return busy(
+        decision.code, decision.text, _SUSPENDED_SECONDS if decision.code == SUSPENDED else _UNCONFIRMED_SECONDS
+    )
 
 
 def full() -> Answer:

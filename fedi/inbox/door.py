@@ -24,7 +24,7 @@ from federation.synchronisation import HEADER
 from fedi import fetching, policy
 from fedi.context import Site
 from fedi.inbox import refusals
-from fedi.inbox.answers import ACCEPTED, SUSPENDED, Answer, busy, failed, full, refusal, suspended, unwanted
+from fedi.inbox.answers import ACCEPTED, LATER, Answer, busy, failed, full, refusal, suspended, unwanted
 from fedi.inbox.backlog import RETRY, TOO_MUCH, Backlog
 from fedi.inbox.forgeries import Forgeries, Name, claimed
 from fedi.inbox.gather import Gatherer, Proven
@@ -119,9 +119,9 @@ class Inbox:
             if isinstance(came, Exception):
                 backlog.leave(host, len(proven.row.body))
                 told(failed(came))
-            elif policy.refuses(came.decision) and came.decision.code == SUSPENDED:
+            elif policy.refuses(came.decision) and came.decision.code in LATER:
                 backlog.leave(host, len(proven.row.body))
-                site.outcomes.add("refused", SUSPENDED)
+                site.outcomes.add("refused", came.decision.code)
                 told(suspended(came.decision))
             elif policy.refuses(came.decision):
                 backlog.leave(host, len(proven.row.body))

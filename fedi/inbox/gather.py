@@ -22,7 +22,7 @@ from fedi.actions import followers, numbers
 from fedi.context import Site
 from fedi.facts import Known
 from fedi.inbox import ahead
-from fedi.inbox.answers import SUSPENDED
+from fedi.inbox.answers import LATER
 from fedi.policy import Judged
 from storage import links, received
 from storage.database import StorageUnavailable
@@ -125,7 +125,7 @@ class Gatherer:
 
 def _store(tx: Tx, site: Site, several: Sequence[Proven], may: Callable[[str], bool]) -> list[Judged]:
     """Store all that policy takes; what it says of each."""
-    decided = _decided(tx, site, [one.row for one in several])
+    decided = [policy.until_confirmed(tx, judged) for judged in _decided(tx, site, [one.row for one in several])]
     taken = [one for one, judged in zip(several, decided, strict=True) if not policy.refuses(judged.decision)]
     if taken:
         received.insert_arrived(tx, [one.row for one in taken])
@@ -139,7 +139,7 @@ def _store(tx: Tx, site: Site, several: Sequence[Proven], may: Callable[[str], b
         final = [
             (one.row.host, one.number)
             for one, judged in zip(several, decided, strict=True)
-            if one.number is not None and not (policy.refuses(judged.decision) and judged.decision.code == SUSPENDED)
+            if one.number is not None and not (policy.refuses(judged.decision) and judged.decision.code in LATER)
         ]
         numbers.heard(tx, site, final)
     return decided

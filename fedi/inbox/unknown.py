@@ -17,7 +17,7 @@ from fedi import fetching, policy
 from fedi.context import Site
 from fedi.facts import AGREEMENT
 from fedi.inbox import refusals
-from fedi.inbox.answers import ACCEPTED, SUSPENDED, Answer, busy, suspended, unwanted
+from fedi.inbox.answers import ACCEPTED, LATER, Answer, busy, suspended, unwanted
 from fedi.signatures import target
 from storage import actors, received
 from storage.metadata import Tx
@@ -40,7 +40,7 @@ async def key_of_unknown(
         if not _of_itself(activity):
             fetching.check_failed(site, claim.key_id)
         key, decision, gone = await site.db.read(lambda tx: _known(tx, site, claim, host, activity))
-        if decision.verdict is Verdict.REJECT and decision.code == SUSPENDED:
+        if decision.verdict is Verdict.REJECT and decision.code in LATER:
             return suspended(decision)
         if decision.verdict is Verdict.REJECT:
             await refusals.keep_decision(site, decision, host, activity.actor, activity.id, activity.type)

@@ -17,7 +17,7 @@ from fedi.config import Federation
 from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
 from fedi.worker.peering import times
-from storage import agreement_events, agreements, audit, memberships, peers
+from storage import agreement_events, agreements, audit, follows, links, memberships, peers
 from storage.actors import Actor
 from storage.agreements import AgreementRow
 from storage.peers import Peer as PeerRow
@@ -273,6 +273,44 @@ async def test_institutions_that_speak_with_agreed_peers_alone_can_agree(databas
         alpha.write(lambda tx: acts.resume(tx, alpha.site, WHO, beta.name))
         await two.settle()
         assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("agreed", "agreed")
+    finally:
+        await close(alpha, beta)
+        for url in urls:
+            databases.drop(url)
+
+
+async def test_what_comes_before_the_key_of_who_signed_is_confirmed_comes_again(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """They signed, so that for them it is in force; where nobody confirmed their key yet, they are told to send it later."""
+    world = World()
+    urls = [databases.new("sqlite") for _ in range(2)]
+    alpha = await instance(world, "alpha.example", urls[0], tmp_path, federation=Federation(mode="peers"))
+    beta = await instance(world, "beta.example", urls[1], tmp_path)
+    two = Two(world, alpha, beta)
+    try:
+        await invite(alpha, beta, Terms(probes=False))
+        await two.settle()
+        row = newest(beta, alpha)
+        beta.write(lambda tx: acts.sign(tx, beta.site, WHO, row.id, fingerprint=key_of(alpha)))
+        await two.settle()
+        assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("none", "agreed")
+        alpha.person("ada")
+        bea, ada = beta.person("bea"), await fetching.actor(beta.site, f"ada@{alpha.name}")
+        beta.write(lambda tx: follow_actions.follow(tx, beta.site, bea, ada))
+        await two.settle()
+        waiting = beta.read(lambda tx: links.by_host(tx, alpha.name))
+        assert waiting is not None
+        assert "its key is not confirmed here yet" in (waiting.problem or "")
+        offered = newest(alpha, beta)
+        alpha.write(lambda tx: acts.sign(tx, alpha.site, WHO, offered.id, fingerprint=key_of(beta)))
+        beta.write(
+            lambda tx: links.wake(tx, alpha.name, beta.site.clock())
+        )  # as when the time that it was told is over
+        await two.settle()
+        follow = beta.read(lambda tx: follows.find(tx, bea.id, ada.id))
+        assert follow is not None
+        assert follow.state == "accepted"
     finally:
         await close(alpha, beta)
         for url in urls:
