@@ -98,6 +98,8 @@ class Client:
         self.user_agent = user_agent
         self.clock = clock
         self.dates = Dates()
+        self.leads_to: Callable[[str], Awaitable[None]] | None = None
+        """Asked before a question goes on to another host than it was meant for; it raises Refused where none may go."""
         self._no_ed25519: dict[str, bool] = {}  # hosts that say that they read its signatures, and do not
         self._rfc9421: dict[str, bool] = {}  # hosts that refused the draft's signatures and took RFC 9421's
         self._signers = Signers()
@@ -194,8 +196,16 @@ class Client:
                     check_status(answer, url, self.clock)
                 return answer, url
             if left:
-                url = self._redirected(url, answer.headers["location"])
+                before, url = url, self._redirected(url, answer.headers["location"])
+                if split_iri(url)[1] != split_iri(before)[1]:
+                    await self.led_to(split_iri(url)[1])
         raise Refused(f"more than {MAX_REDIRECTS} redirects from {iri[:200]}", answered=310)
+
+    async def led_to(self, host: str) -> None:
+        """Somebody elsewhere says that `host` is to be asked, by a redirect or as who knows better. Raises Refused for one that
+        is not."""
+        if self.leads_to is not None:
+            await self.leads_to(host)
 
     def _redirected(self, url: str, location: str) -> str:
         """Where a redirect leads, checked as the first URL was; never from https to http."""

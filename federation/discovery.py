@@ -25,7 +25,10 @@ async def webfinger(client: Client, handle: str) -> WebfingerAnswer:
     answer = await _ask_webfinger(client, username, host)
     if _same_handle(answer.subject, f"{username}@{host}"):
         return answer
-    second = await _ask_webfinger(client, *split_handle(answer.subject))
+    other, its_host = split_handle(answer.subject)
+    if its_host != host:
+        await client.led_to(its_host)
+    second = await _ask_webfinger(client, other, its_host)
     if not _same_handle(second.subject, answer.subject) or second.actor_iri != answer.actor_iri:
         raise WrongOrigin(f"{host} claims {answer.subject[:200]}, which says otherwise", code="webfinger-mismatch")
     return second

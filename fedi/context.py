@@ -5,12 +5,13 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
 from federation.client import Client
-from federation.errors import FederationError
+from federation.errors import FederationError, Refused
 from federation.hosts import Networks, host_of
 from federation.policy.compile import Compiled
 from federation.policy.decide import Scope
@@ -23,7 +24,7 @@ from fedi.config import Config
 from fedi.limits import Counts, Limits, OneByOne
 from fedi.pressure import Pressure
 from fedi.steps import Outcomes, Steps
-from storage import keys
+from storage import keys, peers
 from storage.database import Database
 from storage.ids import newest
 from storage.metadata import Tx
@@ -222,7 +223,15 @@ def open_site(config: Config, *, transport: Transport | None = None, clock: Cloc
     db = Database(config.database)
     with contextlib.suppress(DBAPIError):  # there are no tables yet
         db.ids.after(db.read_now(newest))
+    client.leads_to = partial(_not_shut, db)
     return Site(config, db, client, clock)
+
+
+async def _not_shut(db: Database, host: str) -> None:
+    """Raises Refused for a host that is blocked or suspended: who may be asked themselves must not lead us there."""
+    peer = await db.read(lambda tx: peers.by_host(tx, host))
+    if peer is not None and peer.stance in ("blocked", "suspended"):
+        raise Refused(f"it leads to {host}, which is {peer.stance} here", answered=403)
 
 
 async def close_site(site: Site) -> None:

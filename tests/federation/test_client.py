@@ -212,6 +212,19 @@ async def test_redirects_are_followed_to_the_id(client: Client, there: Peer) -> 
     assert verify_get(signature_of("GET", "/c", last.headers), public(), NOW) == ALICE
 
 
+async def test_a_redirect_leads_to_no_host_that_may_not_be_asked(client: Client, there: Peer) -> None:
+    async def leads_to(host: str) -> None:
+        if host.startswith("c.localhost"):
+            raise Refused(f"{host} is blocked", answered=403)
+
+    client.leads_to = leads_to
+    there.routes["/a"] = redirect(there.url("/c", "c.localhost"), 307)
+    there.routes["/c"] = answer({"id": there.url("/c", "c.localhost")})
+    with pytest.raises(Refused, match="blocked"):
+        await client.get_document(there.url("/a"), private())
+    assert [one.target for one in there.asked] == ["/a"]
+
+
 async def test_no_more_than_three_redirects(client: Client, there: Peer) -> None:
     there.routes["/loop"] = redirect("/loop")
     with pytest.raises(Refused):
