@@ -72,6 +72,8 @@ def _of(
         return Delivery(host, _ENDED[trouble.kind], _words(trouble), trouble.created_at)
     if trouble is not None:
         return Delivery(host, "pending", trouble.reason, trouble.created_at)
+    if peer is not None and peer.stance == "blocked":
+        return Delivery(host, "refused", "it is blocked here, so nothing goes there any more")
     last = max(positions)
     waits = link is not None and link.kept_from is not None and last > link.kept_from
     if link is None or last > link.cursor or waits:

@@ -121,7 +121,7 @@ def agreement(policy: Policy, facts: Facts) -> Decision | None:
 def passes(name: str, facts: Facts) -> str:
     """Why one of the three has nothing to say, in words."""
     if name == "stance":
-        return f"{facts.host} is {facts.stance}"
+        return f"{facts.host} is {facts.stance}" if facts.stance != "none" else f"nothing is agreed with {facts.host}"
     if name == "mode":
         return f"this instance is {facts.mode}"
     return "there is none in force" if facts.agreement is None else "it covers this"

@@ -112,7 +112,9 @@ def show(
         print(f"{doing.colour}: {'; '.join(doing.words) or 'as it should be'}")
     if agreed:
         print()
-        names = ("number", "version", "state", "offered_by", "signatures", "starts", "ends", "reason")
+        names = ["number", "version", "state", "offered_by", "signatures", "starts", "ends", "reason"]
+        if any(row.notice_at is not None for row in agreed):
+            names.insert(-1, "notice")
         print_rows([fields_of(row) for row in agreed], names, none="")
         print()
         print_rows(told, ("at", "who", "kind", "text"), none="")

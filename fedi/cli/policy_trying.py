@@ -180,14 +180,22 @@ def _print_simulation(found: "Simulation") -> None:
         )
 
 
+def _why_unknown(one: "Explained") -> str:
+    """Why there are no rules to show: who decided it without them."""
+    if one.facts.direction == "out":
+        return f"{one.facts.host} says so"
+    if one.again.rule is None:
+        return "no rule was asked: the activity itself is not what it says it is, or nothing could be done with it"
+    return "what this was decided by is not kept any more"
+
+
 def _heading(one: "Explained") -> str:
     facts, again = one.facts, one.again
     if not one.known:
-        theirs = facts.direction == "out"
         return (
             f"{facts.activity or 'anything'} {facts.direction} {facts.host}, {moment(facts.at)}\n"
             f"  {again.verdict.value}: {again.text} ({again.code}{f', rule {again.rule}' if again.rule else ''})\n"
-            + (f"  {facts.host} says so" if theirs else "  what this was decided by is not kept any more")
+            f"  {_why_unknown(one)}"
         )
     what = f"{facts.activity or 'anything'} {facts.object or ''}".strip()
     said = [

@@ -12,10 +12,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from fedi import visibility
+from fedi import deliveries, visibility
 from fedi.actions import memberships, scopes
 from fedi.actions.moderation import may_moderate
 from fedi.context import Site
+from fedi.deliveries import Delivery
 from fedi.errors import Forbidden, NotFound
 from fedi.html import fitted, page
 from fedi.sessions import signed_in
@@ -33,6 +34,8 @@ from storage.posts import Post
 NOTHING = "There is no such post, or it is not shown to you. If it is for members or followers, log in first."
 _ABOVE = 3
 """Posts that a reply is shown below of; the thread's first post is named as well."""
+_TOLD = 10
+"""Institutions that an author is told of, at most, as not having the post."""
 _PART = 16_000
 """Characters of HTML of a long text on one page."""
 
@@ -59,6 +62,7 @@ class _Read:
     refused: str | None
     closed: bool
     readers: str | None
+    elsewhere: list[Delivery]
 
 
 async def _page(request: Request) -> Response:
@@ -123,7 +127,14 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
         readers=scopes.words(tx, site, card.group)
         if me is not None and in_private and card.group is not None
         else None,
+        elsewhere=_elsewhere(tx, site, post) if me is not None and me.id == post.author_id and post.local else [],
     )
+
+
+def _elsewhere(tx: Tx, site: Site, post: Post) -> list[Delivery]:
+    """For its author: who did not take the post, and where it waits for a reason; at most ten."""
+    told = [one for one in deliveries.of_post(tx, site, post) if one.state != "delivered" and one.why is not None]
+    return told[:_TOLD]
 
 
 def _refused(tx: Tx, site: Site, me: Actor, card: Card) -> str | None:
@@ -177,6 +188,7 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
         "refused": found.refused,
         "closed": found.closed,
         "readers": found.readers,
+        "elsewhere": found.elsewhere,
         "mine": me is not None and me.id == card.author.id,
         "original": safe_link(card.post.url) if not card.post.local else None,
         "answer_text": _answered(me, found.answered),

@@ -54,6 +54,15 @@ async def deliver(site: Site) -> None:
         await work.finish()
 
 
+async def test_a_blocked_host_is_not_said_to_have_it(site: Site, ada: Actor) -> None:
+    follow(site, ada, "one.example")
+    site.db.write_now(lambda tx: peers.change(tx, "one.example", stance="blocked"))
+    post = publish(site, ada)
+    await deliver(site)
+    assert told(site, post)["one.example"].state == "refused"
+    assert "blocked here" in (told(site, post)["one.example"].why or "")
+
+
 def told(site: Site, post: Post) -> dict[str, Delivery]:
     found = site.db.read_now(lambda tx: deliveries.of_post(tx, site, post))
     return {one.host: one for one in found}

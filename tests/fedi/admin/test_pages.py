@@ -1,10 +1,15 @@
 """The console: for admins alone, whole without script, and hostile words stay words."""
 
+import re
+from pathlib import Path
+
 import pytest
 from sqlalchemy import event
 from starlette.routing import Route
 
+import fedi
 from fedi.admin import ROUTES
+from fedi.admin.decisions import DID
 from fedi.html import CONSOLE_SCRIPT_PATH, CONSOLE_STYLE_PATH
 from storage import actors, peers, people, received
 from storage.agreements import AgreementRow
@@ -149,3 +154,12 @@ async def test_what_is_held_is_found_by_its_index(campus: Campus) -> None:
     plans = campus.read(read)
     assert len(plans) == 2
     assert all("ix_received_held" in plan for plan in plans), plans
+
+
+def test_whatever_the_audit_log_notes_has_words() -> None:
+    noted = re.compile(r'(?:audited=|\b_?noted?\([^"()]*(?:\(\)[^"()]*)*|audit\.add\([^"]*?)"([a-z]+\.[a-z-]+)"')
+    found = {
+        action for path in Path(fedi.__path__[0]).rglob("*.py") for action in noted.findall(path.read_text("utf-8"))
+    }
+    assert len(found) > 30
+    assert sorted(found - set(DID)) == []

@@ -1,9 +1,11 @@
 """With whom a group federates, by form; and who can read what one is about to write."""
 
-from fedi.actions import scopes
+from fedi.actions import posts, scopes
+from fedi.actions.posts import Draft
 from storage import group_scopes, peers
 from storage.actors import Actor
 from storage.metadata import Tx
+from tests.fedi.outbox.network import follower
 from tests.fedi.web.conftest import Browser, Campus, Outline
 
 PAGE = "/groups/quiet/settings"
@@ -40,3 +42,14 @@ async def test_an_owner_chooses_and_writers_are_told(campus: Campus, as_ada: Bro
     refused = await browser.post("/groups/quiet/scope", {"mode": "public", "peers": "", "may": "read"})
     assert refused.status == 403
     assert campus.read(kept)[0] == "named"
+
+
+async def test_an_author_is_told_who_did_not_take_a_post(campus: Campus, as_ada: Browser, ada: Actor) -> None:
+    campus.write(lambda tx: follower(tx, "beta.example", ada, software="fedi"))
+    campus.write(lambda tx: peers.change(tx, "beta.example", stance="blocked"))
+    post = campus.write(lambda tx: posts.publish(tx, campus.site, ada, Draft("words")))
+    path = f"/people/ada/posts/{post.id}"
+    shown = await as_ada.get(path)
+    Outline(shown.text)
+    assert "beta.example did not take it: it is blocked here" in shown.words
+    assert "did not take it" not in (await campus.browser().get(path)).words
