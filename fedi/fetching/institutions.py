@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from federation import discovery
-from federation.errors import FederationError, Gone, Malformed, Refused
+from federation.errors import AddressForbidden, FederationError, Gone, Malformed, Refused
 from federation.hosts import host_of, normal_host, same_origin
 from federation.peering.institution import SPEAKING, Found, describe
 from federation.vocabulary.actor import read_actor
@@ -51,7 +51,7 @@ async def _look_up(site: Site, host: str) -> Found:
     except FederationError as why:
         problem = why
     document = await _speaker(site, host)
-    if document is None and problem is not None and problem.retry:
+    if document is None and problem is not None and (problem.retry or isinstance(problem, AddressForbidden)):
         raise problem
     if document is not None:
         await keep_actor(site, document, AGREEMENT)

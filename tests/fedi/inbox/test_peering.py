@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from federation.errors import AddressForbidden, Refused
 from federation.peering.agreement import build, read
 from federation.peering.terms import Terms
 from federation.signatures.integrity import add_to_set
@@ -441,3 +442,23 @@ async def test_a_blocked_peer_with_an_agreement_can_be_let_in_again_or_ended(the
     alpha.write(lambda tx: acts.end(tx, alpha.site, WHO, host, "incident"))
     assert alpha.read(lambda tx: peers.by_host(tx, host)).stance == "blocked"
     assert [one.state for one in there.rows()] == ["ended"]
+
+
+async def test_nobody_leads_us_to_a_host_that_is_blocked_or_suspended(alpha: Instance) -> None:
+    """Neither by a redirect nor as who knows better of a handle."""
+    for stance in ("blocked", "suspended", "limited"):
+        alpha.write(lambda tx, host=f"{stance}.example": peers.meet(tx, host, 1))
+        alpha.write(lambda tx, host=f"{stance}.example", to=stance: peers.change(tx, host, stance=to))
+    for host in ("blocked.example", "suspended.example"):
+        with pytest.raises(Refused, match=f"leads to {host}"):
+            await alpha.site.client.led_to(host)
+    await alpha.site.client.led_to("limited.example")
+    await alpha.site.client.led_to("unknown.example")
+
+
+async def test_an_address_that_may_not_be_asked_is_no_institution(alpha: Instance) -> None:
+    """And is not kept as a host that was met."""
+    for wanted in ("169.254.169.254", "http://10.0.0.1/", "[fd00::1]"):
+        with pytest.raises(AddressForbidden):
+            await look_up(alpha.site, wanted)
+    assert alpha.read(peers.total) == 0
