@@ -213,9 +213,10 @@ def _written(tx: Tx, site: Site, entry: Entry, now: int) -> Link:
 def _keep_trouble(tx: Tx, site: Site, host: str, parcel: Parcel, inbox: str, kind: str, reason: str, now: int) -> None:
     row = parcel.row
     troubles.add(tx, Trouble(site.new_id(), host, inbox, row.position, row.activity_id, kind, reason, now))
-    if kind == "refused" and reason.startswith(POLICY) and row.type in FOLLOWS:
+    if kind == "refused" and row.type in FOLLOWS:
         follow = follows.by_iri(tx, row.activity_id)
-        if follow is not None:  # nobody will answer it
+        # Nobody will answer it, whoever said no: as long as it waits, asking again sends nothing.
+        if follow is not None and (follow.state == "pending" or reason.startswith(POLICY)):
             follow_actions.rejected(tx, site, follow)
     if parcel.judged is not None and policy.refuses(parcel.judged.decision):
         policy.keep_judged(tx, site, parcel.judged)

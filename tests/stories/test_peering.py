@@ -289,14 +289,19 @@ async def test_what_comes_before_the_key_of_who_signed_is_confirmed_comes_again(
     beta = await instance(world, "beta.example", urls[1], tmp_path)
     two = Two(world, alpha, beta)
     try:
+        alpha.person("ada")
+        bea, ada = beta.person("bea"), await fetching.actor(beta.site, f"ada@{alpha.name}")
+        beta.write(lambda tx: follow_actions.follow(tx, beta.site, bea, ada))
+        await two.settle()
+        assert (
+            beta.read(lambda tx: follows.find(tx, bea.id, ada.id)) is None
+        )  # refused for good, so it can be asked again
         await invite(alpha, beta, Terms(probes=False))
         await two.settle()
         row = newest(beta, alpha)
         beta.write(lambda tx: acts.sign(tx, beta.site, WHO, row.id, fingerprint=key_of(alpha)))
         await two.settle()
         assert (peer(alpha, beta).stance, peer(beta, alpha).stance) == ("none", "agreed")
-        alpha.person("ada")
-        bea, ada = beta.person("bea"), await fetching.actor(beta.site, f"ada@{alpha.name}")
         beta.write(lambda tx: follow_actions.follow(tx, beta.site, bea, ada))
         await two.settle()
         waiting = beta.read(lambda tx: links.by_host(tx, alpha.name))
