@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from federation.peering.agreement import Terms
 from federation.peering.institution import Found
-from fedi.actions import peer_states, scopes, suspensions
+from fedi.actions import peer_states, pending, scopes, suspensions
 from fedi.actions.peer_checked import MAX_REASON, not_blocked, noted, peer_row, reason_given, written
 from fedi.actions.peer_requests import answer_request, requests
 from fedi.context import Site
@@ -28,6 +28,8 @@ def agree_alone(tx: Tx, site: Site, who: str, host: str, terms: Terms) -> Agreem
         raise Invalid(f"{host} has signed an agreement; «fedi peer change» offers other terms.", code="agreed")
     if peer.stance == "suspended":
         raise Invalid(f"{host} is suspended; resume it first.", code="suspended")
+    if current is not None and terms.ends is not None:
+        pending.not_too_soon(tx, site, terms.ends)
     there = peer.instance_actor or f"https://{host}/"
     found = Found(host, there, None, None, None, peer.software, peer.version, speaks=False)
     row = written(tx, site, found, terms, replaces=current.iri if current is not None else None)

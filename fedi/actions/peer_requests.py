@@ -3,6 +3,7 @@
 Such a request waits for an admin, who agrees alone (`fedi.actions.peers.agree_alone`) or refuses.
 """
 
+from federation.peering.institution import SPEAKING
 from fedi.actions import follows as follow_actions
 from fedi.context import Site
 from fedi.errors import NotFound
@@ -11,10 +12,21 @@ from storage.actors import Actor
 from storage.metadata import Tx
 
 MOST = 100
+_NOTED, _OF_ALL = (1 / 60, 3), (1, 60)
+"""What the log, which is for good, keeps of requests of one host and of all: so many a minute, so many at once."""
 
 
 def asked(tx: Tx, site: Site, by: Actor) -> None:
-    """Note that the actor of an instance asked to follow ours."""
+    """Note that the actor of an instance asked to follow ours. A person who does is turned down: nobody is peered with people."""
+    if by.kind not in SPEAKING:
+        instance = actors.by_iri(tx, site.instance_iri)
+        follow = follows.find(tx, by.id, instance.id) if instance is not None else None
+        if follow is not None:
+            follow_actions.reject(tx, site, follow)
+        return
+    now = site.clock()
+    if not (site.refusals.allow(f"asks {by.host}", *_NOTED, now) and site.refusals.allow("asks", *_OF_ALL, now)):
+        return
     audit.add(tx, site.new_id(), site.clock(), by.iri, "peer.requested", by.host, {"software": "follow"})
 
 

@@ -462,3 +462,32 @@ async def test_an_address_that_may_not_be_asked_is_no_institution(alpha: Instanc
         with pytest.raises(AddressForbidden):
             await look_up(alpha.site, wanted)
     assert alpha.read(peers.total) == 0
+
+
+async def test_a_person_who_follows_the_instance_asks_for_no_peering(there: There) -> None:
+    """Or anybody could be what an admin agrees with, and push away who asks."""
+    alpha = there.alpha
+    follow = there.peer.activity("Follow", there.peer.actor("eve"), alpha.site.instance_iri)
+    await there.say(follow)
+    assert alpha.read(lambda tx: acts.requests(tx, alpha.site)) == []
+    assert len(there.peer.got("Reject")) == 1
+
+
+async def test_who_asks_again_and_again_is_noted_a_few_times(there: There) -> None:
+    alpha = there.alpha
+    for number in range(6):
+        follow = there.peer.activity("Follow", there.actor, alpha.site.instance_iri) | {
+            "id": there.peer.iri(f"/f/{number}")
+        }
+        await there.say(follow)
+        await there.say(there.peer.activity("Undo", there.actor, follow))
+    assert len([row for row in alpha.read(lambda tx: audit.newest(tx, 50)) if row.action == "peer.requested"]) == 3
+
+
+async def test_what_we_agree_to_alone_ends_not_at_once_by_new_terms(alpha: Instance, peer: Peer) -> None:
+    """Which would be to end it without a second admin."""
+    alpha.write(lambda tx: peers.meet(tx, peer.host, 1))
+    alpha.write(lambda tx: acts.agree_alone(tx, alpha.site, WHO, peer.host, Terms(probes=False)))
+    soon = Terms(probes=False, ends=alpha.site.clock() + 60_000)
+    with pytest.raises(Invalid, match="fedi peer end"):
+        alpha.write(lambda tx: acts.agree_alone(tx, alpha.site, WHO, peer.host, soon))
