@@ -6,9 +6,9 @@ is `storage.moderations`, where the instance's own actor stands as the place, as
 
 from typing import Any
 
+from fedi.actions import peer_alone, scopes
 from fedi.actions import people as people_actions
 from fedi.actions import reports as report_actions
-from fedi.actions import scopes
 from fedi.actions.moderated import MAX_REASON, WARNING
 from fedi.actions.notifying import tell
 from fedi.context import Site
@@ -193,17 +193,20 @@ def reopen(tx: Tx, site: Site, by: Actor, report: Report) -> None:
 
 
 def stance(tx: Tx, site: Site, by: Actor, host: str, wanted: str, reason: str | None) -> Peer:
-    """How this instance stands to a host: one of `storage.peers.STANCES`. For admins; raises Forbidden for others."""
+    """How this instance stands to a host: one of `storage.peers.STANCES`. For admins; raises Forbidden for others, Invalid for
+    what only agreements say."""
     if role_of(tx, by) != "admin":
         raise Forbidden(NOT_ALLOWED, code="not-admin")
     if host in (site.config.host, site.config.handle_domain):
         raise Invalid("Validation failed: Domain is this server's own", code="domain")
+    known, agreement = peers.by_host(tx, host), agreements.in_force(tx, host)
+    if known is not None and (agreement is not None or known.stance == "suspended"):
+        return _peered(tx, site, by, known, wanted, reason)
     peers.meet(tx, host, site.clock())
     values: dict[str, Any] = {"stance": wanted, "reason": reason}
-    if agreements.in_force(tx, host) is None:
-        # An allow list knows no terms: what it lets in has signed nothing, and reads what its members may.
-        agreed = wanted == "agreed"
-        values |= {"one_sided": agreed, "tier": "members" if agreed else "public"}
+    # An allow list knows no terms: what it lets in has signed nothing, and reads what its members may.
+    agreed = wanted == "agreed"
+    values |= {"one_sided": agreed, "tier": "members" if agreed else "public"}
     peers.change(tx, host, **values)
     scopes.agreement_changed(tx, site, host)
     log(tx, site, by, f"host {wanted}", reason=f"{host}: {reason}" if reason else host)
@@ -211,3 +214,16 @@ def stance(tx: Tx, site: Site, by: Actor, host: str, wanted: str, reason: str | 
     if found is None:
         raise NotFound
     return found
+
+
+def _peered(tx: Tx, site: Site, by: Actor, known: Peer, wanted: str, reason: str | None) -> Peer:
+    """`stance` of a host with an agreement, or that is suspended: it can be blocked at once and let in again, but no list of domains
+    ends an agreement, which takes a second admin, or a suspension. Raises Invalid."""
+    if wanted != "blocked" and (wanted, known.stance) != ("none", "blocked"):
+        why = "it is suspended" if known.stance == "suspended" else "there is an agreement with it"
+        raise Invalid(
+            f"Validation failed: Domain can't be set so, as {why}; see «fedi peer», or /admin/peers", code="domain"
+        )
+    peer_alone.set_stance(tx, site, by.username, known.host, wanted, reason or "on the list of blocked domains")
+    log(tx, site, by, f"host {wanted}", reason=f"{known.host}: {reason}" if reason else known.host)
+    return peers.by_host(tx, known.host) or known

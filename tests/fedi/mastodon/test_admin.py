@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from federation.peering.terms import Terms
 from fedi import mastodon
+from fedi.actions import peer_alone
 from storage import actors, moderations, peers, people, reports
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Answer, Api
@@ -388,3 +390,32 @@ async def test_reports_name_rules_and_reach_everyone_who_decides(api: Api, ada: 
     assert (await ruled.post("/api/v1/reports", chi, json=said | {"rule_ids": ["3"]})).status == 422
     spam = await ruled.post("/api/v1/reports", chi, json=said | {"category": "spam"})
     assert (spam.status, spam.json["rule_ids"]) == (200, None)
+
+
+async def test_a_list_of_domains_ends_no_agreement(api: Api, boss: Actor, instance: Actor) -> None:
+    """That takes a second admin; a block is at once, and can be taken back."""
+    token, host = await api.token(boss), "uni.example"
+
+    def agree(tx: Any) -> None:
+        peers.meet(tx, host, 1)
+        peer_alone.agree_alone(tx, api.site, "boss", host, Terms(probes=False))
+
+    async def stance() -> tuple[str, bool]:
+        found = await api.site.db.read(lambda tx: peers.by_host(tx, host))
+        assert found is not None
+        return found.stance, found.one_sided
+
+    await api.site.db.write(agree)
+    [allowed] = (await api.get(ALLOWS, token)).json
+    assert (await api.ask("DELETE", f"{ALLOWS}/{allowed['id']}", token)).status == 422
+    assert (await api.post(BLOCKS, token, json={"domain": host, "severity": "silence"})).status == 422
+    assert await stance() == ("agreed", True)
+    made = (await api.post(BLOCKS, token, json={"domain": host, "severity": "suspend"})).json
+    assert await stance() == ("blocked", True)
+    assert (await api.ask("DELETE", f"{BLOCKS}/{made['id']}", token)).status == 200
+    assert await stance() == ("agreed", True)
+    await api.site.db.write(
+        lambda tx: peer_alone.suspend(tx, api.site, "boss", peers.by_host(tx, host), "incident", None)
+    )
+    assert (await api.post(ALLOWS, token, json={"domain": host})).status == 422
+    assert await stance() == ("suspended", True)
