@@ -25,6 +25,8 @@ from storage.groups import Group
 from storage.metadata import Tx
 
 __all__ = [
+    "MAY_WORDS",
+    "MODE_WORDS",
     "Readers",
     "agreement_changed",
     "check",
@@ -40,6 +42,23 @@ __all__ = [
 
 MOST = 500
 """Peers that a group may name."""
+
+MODE_WORDS = {
+    "local": "nobody outside",
+    "named": "the institutions that it names",
+    "agreed": "every institution with an agreement",
+    "public": "everyone",
+}
+"""With whom a group of a mode federates, in the words of every page."""
+MAY_WORDS = {
+    "read": "read",
+    "reply": "answer",
+    "post": "begin threads",
+    "react": "like and vote",
+    "announce": "pass it on",
+    "moderate": "moderate",
+}
+"""What people elsewhere may do in a group, in the words of every page."""
 
 Peers = Mapping[str, Collection[str] | None] | Collection[str]
 

@@ -12,23 +12,8 @@ from fedi.errors import NotFound, Problem
 from fedi.forms import see_other, sent, text
 from storage import actors, group_scopes, groups, peers
 from storage.actors import Actor
-from storage.group_scopes import MAY, MODES
+from storage.group_scopes import MAY
 from storage.metadata import Tx
-
-WORDS = {
-    "local": "nobody outside",
-    "named": "the institutions that it names",
-    "agreed": "every institution with an agreement",
-    "public": "everyone",
-}
-DOINGS = {
-    "read": "read",
-    "reply": "answer",
-    "post": "begin threads",
-    "react": "like and vote",
-    "announce": "pass it on",
-    "moderate": "moderate",
-}
 
 
 async def index(request: Request) -> Response:
@@ -56,7 +41,7 @@ async def index(request: Request) -> Response:
         }
 
     newer = request.url.path if start is not None else None
-    return await shown(request, "groups.html", "groups", read, words=WORDS, newer=newer)
+    return await shown(request, "groups.html", "groups", read, words=actions.MODE_WORDS, newer=newer)
 
 
 async def scope(request: Request) -> Response:
@@ -104,8 +89,8 @@ async def scope(request: Request) -> Response:
         read,
         status=422 if problem else 200,
         problem=problem,
-        modes=[(one, WORDS[one]) for one in MODES],
-        doings=[(one, DOINGS[one]) for one in MAY],
+        modes=list(actions.MODE_WORDS.items()),
+        doings=list(actions.MAY_WORDS.items()),
     )
 
 

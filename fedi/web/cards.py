@@ -13,9 +13,10 @@ from urllib.parse import quote
 from fedi import visibility
 from fedi.text import events, first_line, to_text
 from fedi.text.mentions import shortened, title_of, without_mentions
-from storage import actors, follows, polls, reactions
+from storage import actors, follows, peers, polls, reactions
 from storage.actors import Actor
 from storage.metadata import Tx
+from storage.peers import Peer
 from storage.polls import Poll
 from storage.posts import Post
 
@@ -207,6 +208,12 @@ def moved_to(tx: Tx, actor: Actor) -> tuple[Actor, str] | None:
     """Where an actor moved to, with the path of its page here; None for who did not move, or to nobody known here."""
     target = actors.by_iri(tx, actor.moved_to) if actor.moved_to is not None else None
     return (target, actor_path(target)) if target is not None and target.state == "active" else None
+
+
+def waits_at(tx: Tx, me: Actor | None, actor: Actor) -> Peer | None:
+    """The suspended peer that a remote actor is at, for who is logged in: why nothing of theirs is shown."""
+    peer = peers.by_host(tx, actor.host) if me is not None and not actor.local else None
+    return peer if peer is not None and peer.stance == "suspended" else None
 
 
 def post_path(post: Post, author: Actor) -> str:

@@ -150,6 +150,8 @@ def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None
         "pinned": pinned,
         "state": follow.state if follow is not None else None,
         "moved": cards.moved_to(tx, group),
+        "waits": cards.waits_at(tx, me, group),
+        "scope": scopes.MODE_WORDS[scopes.mode_of(tx, group)] if group.local and row and row.see != "public" else None,
         "readers": scopes.words(tx, site, group, row) if follow is not None and follow.state == "accepted" else None,
         "twins": [] if hidden else _twins(tx, group),
         "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],

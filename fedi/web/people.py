@@ -76,6 +76,7 @@ async def page_of(request: Request, person: Actor) -> Response:
             "state": follow.state if follow is not None else None,
             "affiliation": affiliations.shown(row),
             "moved": cards.moved_to(tx, person),
+            "waits": cards.waits_at(tx, me, person),
         }
 
     found = await site.db.read(read)

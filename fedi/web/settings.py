@@ -72,7 +72,8 @@ def _scope(tx: Tx, site: Site, group: Actor, *, public: bool) -> dict[str, Any]:
         "mode": kept.mode if kept is not None else "public",
         "peers": [one.host for one in group_scopes.named(tx, group.id)],
         "may": kept.may if kept is not None else list(group_scopes.MAY),
-        "acts": group_scopes.MAY,
+        "modes": scopes.MODE_WORDS,
+        "acts": scopes.MAY_WORDS,
         "readers": scopes.words(tx, site, group),
     }
 

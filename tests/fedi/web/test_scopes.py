@@ -36,6 +36,8 @@ async def test_an_owner_chooses_and_writers_are_told(campus: Campus, as_ada: Bro
         return scope.mode, scope.may, [one.host for one in group_scopes.named(tx, group.id)]
 
     assert campus.read(kept) == ("named", ["read"], ["beta.example"])
+    assert "federates with the institutions that it names" in (await as_ada.get("/groups/quiet")).words
+    assert "federates with" not in (await as_ada.get("/groups/open")).words
     assert campus.read(lambda tx: scopes.mode_of(tx, everyones)) == "public"
     browser = campus.browser()
     await browser.log_in("bruno")
@@ -53,3 +55,18 @@ async def test_an_author_is_told_who_did_not_take_a_post(campus: Campus, as_ada:
     Outline(shown.text)
     assert "beta.example did not take it: it is blocked here" in shown.words
     assert "did not take it" not in (await campus.browser().get(path)).words
+
+
+async def test_a_page_says_that_the_peering_is_suspended(campus: Campus, as_ada: Browser, ada: Actor) -> None:
+    zoe, group = campus.stranger(), campus.stranger("reading", kind="Group")
+    assert zoe.host == group.host
+    campus.write(lambda tx: peers.meet(tx, zoe.host, 0))
+    pages = ["/@zoe@south.example", "/@reading@south.example"]
+    for page in pages:
+        assert "is suspended" not in (await as_ada.get(page)).words
+    campus.write(lambda tx: peers.change(tx, "south.example", stance="suspended"))
+    for page in pages:
+        shown = await as_ada.get(page)
+        Outline(shown.text)
+        assert "The peering with south.example is suspended" in shown.words
+        assert "is suspended" not in (await campus.browser().get(page)).words
