@@ -20,6 +20,7 @@ from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
 from storage import agreement_events, agreements, audit, jobs, peers, received
 from storage.agreements import AgreementRow
+from storage.metadata import Tx
 from tests.world import Instance, Peer, call, settle
 
 pytestmark = pytest.mark.anyio
@@ -437,18 +438,25 @@ async def test_a_blocked_peer_with_an_agreement_can_be_let_in_again_or_ended(the
     alpha.read(lambda tx: pending.check(tx, "peer.end", {"host": host}))
     alpha.write(lambda tx: acts.set_stance(tx, alpha.site, WHO, host, "none", ""))
     peer = alpha.read(lambda tx: peers.by_host(tx, host))
+    assert peer is not None
     assert (peer.stance, peer.stance_before) == ("agreed", None)
     alpha.write(lambda tx: acts.set_stance(tx, alpha.site, WHO, host, "blocked", "incident"))
     alpha.write(lambda tx: acts.end(tx, alpha.site, WHO, host, "incident"))
-    assert alpha.read(lambda tx: peers.by_host(tx, host)).stance == "blocked"
+    peer = alpha.read(lambda tx: peers.by_host(tx, host))
+    assert peer is not None
+    assert peer.stance == "blocked"
     assert [one.state for one in there.rows()] == ["ended"]
 
 
 async def test_nobody_leads_us_to_a_host_that_is_blocked_or_suspended(alpha: Instance) -> None:
     """Neither by a redirect nor as who knows better of a handle."""
-    for stance in ("blocked", "suspended", "limited"):
-        alpha.write(lambda tx, host=f"{stance}.example": peers.meet(tx, host, 1))
-        alpha.write(lambda tx, host=f"{stance}.example", to=stance: peers.change(tx, host, stance=to))
+
+    def stand(tx: Tx) -> None:
+        for stance in ("blocked", "suspended", "limited"):
+            peers.meet(tx, f"{stance}.example", 1)
+            peers.change(tx, f"{stance}.example", stance=stance)
+
+    alpha.write(stand)
     for host in ("blocked.example", "suspended.example"):
         with pytest.raises(Refused, match=f"leads to {host}"):
             await alpha.site.client.led_to(host)

@@ -414,8 +414,6 @@ async def test_a_list_of_domains_ends_no_agreement(api: Api, boss: Actor, instan
     assert await stance() == ("blocked", True)
     assert (await api.ask("DELETE", f"{BLOCKS}/{made['id']}", token)).status == 200
     assert await stance() == ("agreed", True)
-    await api.site.db.write(
-        lambda tx: peer_alone.suspend(tx, api.site, "boss", peers.by_host(tx, host), "incident", None)
-    )
+    await api.site.db.write(lambda tx: peers.change(tx, host, stance="suspended", stance_before="agreed"))
     assert (await api.post(ALLOWS, token, json={"domain": host})).status == 422
     assert await stance() == ("suspended", True)
