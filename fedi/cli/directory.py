@@ -170,7 +170,7 @@ def unpublish(config: ConfigPath = None) -> None:
         from fedi.actions import own_directory
 
         site.db.write_now(lambda tx: own_directory.unpublish(tx, site, WHO))
-    print("no directory is published")
+    print("no directory is published any more")
 
 
 def _fields(found: "Standing") -> dict[str, Any]:
