@@ -161,7 +161,11 @@ def of_peer(tx: Tx, site: Site, host: str) -> Health | None:
         status_at=peer.status_at,
         troubles=len(ours),
     )
-    return _judged(found, now)
+    found = _judged(found, now)
+    if peer.stance in ("none", "limited") and agreements.awaits_confirmation(tx, host):
+        text = f"it has signed, and waits for its key to be confirmed: «fedi peer sign {host} --fingerprint …»"
+        return replace(found, colour="yellow", words=(text,))
+    return found
 
 
 def as_fields(health: Health) -> dict[str, Any]:

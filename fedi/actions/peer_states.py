@@ -135,9 +135,11 @@ def _write_versions(tx: Tx, site: Site, act: Act, made: Step, rows: dict[str, Ag
             values["proofs"] = list(act.proofs)
         if about and act.reason is not None:
             values["reason"] = act.reason[:2000]
+        text = act.text if about else f"{act.text} (this version: {version.state})"
+        if act.move.kind == "offer" and version.state == "withdrawn":
+            text = values["reason"] = _passed_over(act.move.by, version.by, new=about)
         agreements.change(tx, row.id, **values, changed_at=now)
         rows[version.iri] = replace(row, **values)
-        text = act.text if about else f"{act.text} (this version: {version.state})"
         event(
             tx,
             site,
@@ -153,6 +155,13 @@ def _write_versions(tx: Tx, site: Site, act: Act, made: Step, rows: dict[str, Ag
         if current is not None:
             event(tx, site, rows[current.iri], act.who, act.move.kind, act.text, act.body)
     return rows
+
+
+def _passed_over(offered: Side, by: Side, *, new: bool) -> str:
+    """Why an offer of `by` is off when somebody `offered` it (`new`), or another. Both sides read it."""
+    if new or offered != by:
+        return "both offered at once, and the other offer stands"
+    return "a newer offer stands in its place"
 
 
 _KINDS = {"tick": "expire", "confirm": "sign"}
@@ -227,7 +236,8 @@ def _say(tx: Tx, site: Site, host: str, act: Act, rows: dict[str, AgreementRow],
     read = documents.read(row.document)
     target = next(one for one in read.parties if one != site.instance_iri)
     signed = {**read.document, "proof": list(row.proofs)}
-    made = peer_messages.message(site, kind, row, target, signed, reason=act.reason, until=act.until, at=row.notice_at)
+    reason = act.reason or (row.reason if kind in ("refuse", "withdraw") else None)
+    made = peer_messages.message(site, kind, row, target, signed, reason=reason, until=act.until, at=row.notice_at)
     there = actors.by_iri(tx, target)
     if there is None:
         return  # agreed to by us alone: nobody there reads it

@@ -43,7 +43,7 @@ def list_(
     asking |= {
         host
         for host, several in rows_of.items()
-        if any(not row.ours and row.state in ("offered", "review") for row in several)
+        if any(row.state in ("offered", "review") and _waits(row) for row in several)
     }
     rows = [
         _fields(peer, found[1].get(peer.host), rows_of.get(peer.host, [])) | {"waits_for_us": peer.host in asking}
@@ -127,6 +127,11 @@ def _none(*, requests: bool, agreed: bool) -> str:
     if requests:
         return "no offer or request waits for us"
     return "nothing is agreed with anybody; «fedi peer invite URL» begins" if agreed else "no host was met yet"
+
+
+def _waits(row: "AgreementRow") -> bool:
+    """Whether an open offer waits for us: theirs for an answer, ours for their key to be confirmed."""
+    return not row.ours or (len(row.proofs) > 1 and not row.trusted)
 
 
 def _fields(peer: "Peer", link: "Link | None", rows: "Sequence[AgreementRow]") -> dict[str, Any]:

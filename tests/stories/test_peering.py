@@ -8,7 +8,7 @@ import pytest
 
 from federation.peering.agreement import read
 from federation.peering.terms import Terms
-from fedi import fetching
+from fedi import fetching, health
 from fedi.actions import follows as follow_actions
 from fedi.actions import peers as acts
 from fedi.actions import posts, scopes
@@ -165,6 +165,14 @@ async def test_both_ask_at_once(two: Two) -> None:
     still = [one for one in alpha.read(lambda tx: agreements.of_host(tx, beta.name)) if one.state == "offered"]
     other = [one for one in beta.read(lambda tx: agreements.of_host(tx, alpha.name)) if one.state == "offered"]
     assert [one.iri for one in still] == [one.iri for one in other]
+    rows = (
+        alpha.read(lambda tx: agreements.of_host(tx, beta.name)),
+        beta.read(lambda tx: agreements.of_host(tx, alpha.name)),
+    )
+    for several in rows:
+        assert [
+            "both offered at once" in (one.reason or "") for one in several if one.state in ("withdrawn", "refused")
+        ] == [True]
     here, there = (beta, alpha) if still[0].ours else (alpha, beta)
     mine = (other if still[0].ours else still)[0]
     here.write(lambda tx: acts.sign(tx, here.site, WHO, mine.id))
@@ -307,6 +315,9 @@ async def test_what_comes_before_the_key_of_who_signed_is_confirmed_comes_again(
         waiting = beta.read(lambda tx: links.by_host(tx, alpha.name))
         assert waiting is not None
         assert "its key is not confirmed here yet" in (waiting.problem or "")
+        doing = alpha.read(lambda tx: health.of_peer(tx, alpha.site, beta.name))
+        assert doing is not None
+        assert "waits for its key to be confirmed" in doing.words[0]
         offered = newest(alpha, beta)
         alpha.write(lambda tx: acts.sign(tx, alpha.site, WHO, offered.id, fingerprint=key_of(beta)))
         beta.write(
