@@ -15,9 +15,8 @@ agreement_events = Table(
     Column("agreement_id", Id, ForeignKey("agreements.id", ondelete="CASCADE"), nullable=False),
     Column("at", Time, nullable=False),
     Column("who", Text, nullable=False),  # a person's name here, or the IRI of the actor there
-    Column(
-        "kind", Text, nullable=False
-    ),  # offer review sign refuse withdraw suspend resume notice end expire remind ignore
+    # offer review sign refuse withdraw suspend resume notice end expire remind ignore sent waits undelivered tier
+    Column("kind", Text, nullable=False),
     Column("text", Text, nullable=False),  # in words
     Column("body", Bytes),  # the message as it came or went
     Column("before", Text, nullable=False),

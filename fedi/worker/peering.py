@@ -6,7 +6,7 @@ from federation.errors import FederationError
 from fedi.actions import agreement_times, peer_states
 from fedi.context import Site
 from fedi.worker.later import Later
-from storage import agreements
+from storage import agreement_events, agreements
 from storage.metadata import Tx
 
 SOONEST = 60_000
@@ -26,8 +26,16 @@ async def tell(site: Site, payload: dict[str, Any]) -> None:
     except FederationError as problem:
         why, now = f"{problem.code}: {problem.text}"[:500], site.surely()
         if problem.retry and now < until:
+            await site.db.write(lambda tx: _waits(tx, site, payload.get("agreement"), host, why))
             raise Later(now + min(max(now - began, SOONEST), LATEST), why) from problem
         await site.db.write(lambda tx: _undelivered(tx, site, payload.get("agreement"), host, why))
+
+
+def _waits(tx: Tx, site: Site, agreement_id: str | None, host: str, why: str) -> None:
+    """Once, with the first try that failed: who looks is not left to believe that the other side knows."""
+    row = agreements.by_id(tx, int(agreement_id)) if agreement_id is not None else None
+    if row is not None and agreement_events.of_agreement(tx, row.id)[-1].kind != "waits":
+        peer_states.event(tx, site, row, "fedi", "waits", f"{host} has not got it yet, it is tried again: {why}")
 
 
 def _undelivered(tx: Tx, site: Site, agreement_id: str | None, host: str, why: str) -> None:

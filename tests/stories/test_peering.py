@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from federation.peering.agreement import read
 from federation.peering.terms import Terms
@@ -17,9 +18,10 @@ from fedi.config import Federation
 from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
 from fedi.worker.peering import times
-from storage import agreement_events, agreements, audit, follows, links, memberships, peers
+from storage import agreement_events, agreements, audit, follows, jobs, links, memberships, peers
 from storage.actors import Actor
 from storage.agreements import AgreementRow
+from storage.metadata import Tx
 from storage.peers import Peer as PeerRow
 from storage.posts import Post
 from tests.conftest import KINDS, Databases
@@ -383,3 +385,28 @@ async def test_groups_open_to_exactly_the_agreed_scope_and_nothing_is_lost(two: 
     after = publish("@ai five")
     await two.settle()
     assert not beta.has(after.iri)
+
+
+async def test_what_the_other_side_has_not_got_yet_is_said_once(two: Two) -> None:
+    """Who withdraws while the peer is away sees that it does not know, with the reason, and then no more."""
+    alpha, beta = two.alpha, two.beta
+    row = await invite(alpha, beta, Terms())
+    await two.settle()
+    two.world.down.add("beta.example")
+    alpha.write(lambda tx: acts.withdraw(tx, alpha.site, WHO, row.id))
+    await two.settle()
+    events = alpha.read(lambda tx: agreement_events.of_agreement(tx, row.id))
+    assert [one.kind for one in events][-1] == "waits"
+    assert "beta.example has not got it yet" in events[-1].text
+    alpha.write(lambda tx: _hasten(tx, "peer-message"))
+    await two.settle()
+    assert alpha.read(lambda tx: agreement_events.of_agreement(tx, row.id)) == events
+    two.world.down.clear()
+    alpha.write(lambda tx: _hasten(tx, "peer-message"))
+    await two.settle()
+    assert states(two) == ("withdrawn", "withdrawn")
+
+
+def _hasten(tx: Tx, kind: str) -> None:
+    """Try again now what waits."""
+    tx.execute(update(jobs.jobs).where(jobs.jobs.c.kind == kind).values(due_at=0))
