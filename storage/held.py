@@ -168,12 +168,11 @@ class Held:
 
     def before_statement(self, tx: Connection, sql: str) -> None:
         """The same for a statement of which only the text is known."""
-        if not (self._tables or self.known or self._answers):
+        if sql.startswith(("ROLLBACK", "BEGIN")):
+            self.drop()  # also what could not be written, when nothing else is known: it was undone
+        elif not (self._tables or self.known or self._answers):
             if not sql.startswith(_READS):
                 self.writes += 1
-            return
-        if sql.startswith(("ROLLBACK", "BEGIN")):
-            self.drop()
         elif not sql.startswith(_READS):
             self.writes += 1
             self.flush(tx)

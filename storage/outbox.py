@@ -174,6 +174,8 @@ def append(
         if not found:
             return None
         position = int(found[0][0])
+        if holds is not None and tx.dialect.name != "postgresql":
+            holds.position = position  # what is written later comes behind it
     if told:
         note(tx, "outbox")
     for row in told if position else ():

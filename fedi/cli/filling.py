@@ -19,7 +19,7 @@ from fedi.cli.console import CommandError
 
 T = TypeVar("T")
 
-_PATIENCE = 60.0
+_PATIENCE = 150.0
 _POLL = 7 * 24 * 3600
 """How long the demo's polls are open, in s."""
 

@@ -265,3 +265,22 @@ def test_after_a_failure_to_write_what_waited_nothing_more_is_done(db: Database,
     with pytest.raises(exc.IntegrityError):
         db.write_now(unit)
     assert db.read_now(lambda tx: tx.scalar(select(func.count()).select_from(posts.posts))) == 0
+
+
+def test_what_could_not_be_written_is_over_with_its_savepoint(db: Database, ada: Actor) -> None:
+    """What is run again after a savepoint was undone can be done: a batch is handled once more, one by one."""
+
+    def unit(tx: Tx) -> None:
+        holds = held.of(tx)
+        assert holds is not None
+        if holds.eager:
+            raise LookupError
+        with contextlib.suppress(exc.IntegrityError), savepoint(tx, "part"):
+            assert posts.insert_post(tx, _post(ada, 5, reply_to_id=404), [ada.id], [])  # no such post: FOREIGN KEY
+            holds.flush(tx)
+        assert not holds.broken
+        actors.remember(tx, [ada.iri])
+        _keep(tx, _post(ada, 6))
+
+    db.write_now(unit)
+    assert db.read_now(lambda tx: list(tx.scalars(select(posts.posts.c.id)))) == [6]

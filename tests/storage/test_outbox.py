@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
-from storage import actors, audiences, due, follows, links, outbox, spreading
+from storage import actors, audiences, due, follows, held, links, outbox, spreading
 from storage.actors import Actor
 from storage.database import Database
 from storage.links import Link
@@ -398,3 +399,26 @@ def test_a_long_log_is_spread_by_authors_and_not_by_rows(db: Database, ada: Acto
     assert db.write_now(lambda tx: spreading.spread(tx, 3)) == 0
     assert _link(db, "h0.example").wanted == rows[4]
     assert _link(db, "h1.example").wanted == rows[3]
+
+
+def test_rows_that_are_held_back_come_behind_those_that_were_not(db: Database) -> None:
+    """Fresh ones wait in memory with their position (SQLite); one that may be known already is written at once, between."""
+    ben = db.write_now(lambda tx: actor(tx, "ben", "uni.example", local=True))
+
+    def append(tx: Tx, name: str, *, fresh: bool) -> None:
+        iri = f"https://uni.example/activities/{name}"
+        outbox.append(
+            tx, activity_id=iri, actor_id=ben.id, type="Follow", body=b"{}", audience=Audience(), now=1, fresh=fresh
+        )
+
+    def unit(tx: Tx) -> None:
+        holds = held.of(tx)
+        assert holds is not None
+        assert not holds.eager, "it is run again, as a row was overtaken by one that came after it"
+        for number, fresh in enumerate((True, False, True, True, False, True)):
+            append(tx, str(number), fresh=fresh)
+
+    db.write_now(unit)
+    query = select(outbox.outbox.c.activity_id).order_by(outbox.outbox.c.position)
+    found = [iri.rpartition("/")[2] for iri in db.read_now(lambda tx: list(tx.scalars(query)))]
+    assert sorted(found) == [str(number) for number in range(6)]
