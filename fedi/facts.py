@@ -5,9 +5,7 @@ announced, shown or answered.
 with whom a group federates. Everything else is in what was read already, as thousands of activities come in a second.
 """
 
-import re
 from collections.abc import Collection, Iterable
-from html import unescape
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,8 +18,9 @@ from federation.audience import visibility as visibility_of
 from federation.errors import FederationError
 from federation.hosts import host_of
 from federation.peering.machine import is_peering
+from federation.policy.content import MOST, NOTHING, links_in, read_content, words_of
 from federation.policy.envelopes import OPEN
-from federation.policy.facts import TEXT, Direction, Facts
+from federation.policy.facts import Direction, Facts
 from federation.vocabulary.actor import ActorDocument
 from federation.vocabulary.note import PostDocument
 from fedi.context import Site
@@ -36,13 +35,6 @@ AGREEMENT = "peer:Agreement"
 _WRITTEN = frozenset({"attributedTo", "content", "contentMap"})
 """Properties of posts: what has them is no agreement, whatever it calls itself."""
 _DAY = 24 * 3600 * 1000
-_MOST = 50
-"""Hashtags, hosts of links, and types of media that are told of one post."""
-_READ = 4 * TEXT
-"""Characters of HTML that are read for the text."""
-_BLOCKS = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|blockquote|pre|hr|tr|td)\b[^<>]*>", re.IGNORECASE)
-_TAGS = re.compile(r"<[^<>]*>")
-_LINKS = re.compile(r"://([^\s/?#\"'<>\\:@]{1,253})")
 _ADDRESSED = frozenset({"to", "cc", "bto", "bcc"})
 _ABOUT_POSTS = frozenset({"Create", "Update", "Announce"})
 """Types of activities that bring a post, or show one."""
@@ -62,24 +54,6 @@ class Standing(NamedTuple):
 
 
 _UNKNOWN = Standing()
-
-
-class _Said(NamedTuple):
-    """What a post says, as far as a policy may ask."""
-
-    mentions: int
-    hashtags: tuple[str, ...]
-    links: tuple[str, ...]
-    media: int
-    media_types: tuple[str, ...]
-    media_bytes: int | None
-    language: str | None
-    sensitive: bool
-    reply: bool
-    text: str
-
-
-_NOTHING = _Said(0, (), (), 0, (), None, None, False, False, "")
 
 
 class Known:
@@ -186,7 +160,7 @@ class Known:
         audience: Audience | None = None
         author: str | None = None
         author_host: str | None = None
-        said, object_type = _NOTHING, None
+        said, object_type = NOTHING, None
         group = wire.first_id(activity.document.get("audience"))
         announces = activity.type == "Announce"
         if inner is not None:
@@ -201,7 +175,7 @@ class Known:
                 author = signer
                 # It is for whom it says itself, whoever its Create is for.
                 audience = activity.audience if _ADDRESSED.isdisjoint(inner) else read_audience(inner)
-                said = _said(inner, open_=audience.public_in is not None)
+                said = read_content(inner, open_=audience.public_in is not None)
         object_id = wire.first_id(thing)
         if announces:
             if author is None and inner is None and object_id is not None:
@@ -307,16 +281,16 @@ class Known:
             followers=author.followers_count,
             followed=follows.has_local_follower(self.tx, author.id),
             mentions=len(document.mentions),
-            hashtags=tuple(one.casefold() for one in document.hashtags[:_MOST]),
-            links=_links(document.content),
+            hashtags=tuple(one.casefold() for one in document.hashtags[:MOST]),
+            links=links_in(document.content),
             media=len(document.attachments),
-            media_types=types[:_MOST],
+            media_types=types[:MOST],
             language=document.language,
             visibility=visible,
             sensitive=document.sensitive,
             reply=document.in_reply_to is not None,
             size=len(document.content),
-            text=_text(document.title, document.summary, document.content) if visible in OPEN else "",
+            text=words_of(document.title, document.summary, document.content) if visible in OPEN else "",
         )
 
     def actor(self, document: ActorDocument, host: str, about: str | None = None) -> Facts:
@@ -369,7 +343,7 @@ class Known:
         author = wire.first_id(activity.get("actor"))
         audience = read_audience(document)
         open_ = audience.public_in is not None and (post is None or post.visibility in ("public", "unlisted"))
-        said = _said(thing, open_=open_) if thing is not None else _NOTHING
+        said = read_content(thing, open_=open_) if thing is not None else NOTHING
         kinds = wire.types(thing) if thing is not None else wire.types(activity) if activity is not document else []
         announces = row.type == "Announce"
         found = _host(author) if author is not None else None
@@ -425,7 +399,7 @@ class Known:
         here = self.standing(host)
         thing = next(iter(wire.as_objects(activity.get("object"))), None)
         open_ = post is not None and post.visibility in ("public", "unlisted")
-        said = _said(thing, open_=open_) if thing is not None else _NOTHING
+        said = read_content(thing, open_=open_) if thing is not None else NOTHING
         kinds = wire.types(activity)
         return Facts(
             at=self.now,
@@ -498,76 +472,3 @@ def _affiliation(actor: Actor | None) -> tuple[str, ...]:
         return ()
     found = str(name).lower()
     return (found, "member") if found in _MEMBERS else (found,)
-
-
-def _said(thing: dict[str, Any], *, open_: bool) -> _Said:
-    """What a post says. `open_`: everyone may read it, so that its text is told too."""
-    tags = thing.get("tag")
-    mentions = 0
-    hashtags: list[str] = []
-    for one in tags if isinstance(tags, list) else ():
-        if isinstance(one, dict):
-            kind = one.get("type")
-            if kind == "Mention":
-                mentions += 1
-            elif kind == "Hashtag" and len(hashtags) < _MOST and isinstance(one.get("name"), str):
-                hashtags.append(one["name"].strip().removeprefix("#").casefold()[:100])
-    attached = thing.get("attachment")
-    media = 0
-    types: list[str] = []
-    size: int | None = None
-    for one in wire.as_objects(attached) if attached else ():
-        if "Link" in wire.types(one) or "PropertyValue" in wire.types(one):
-            continue
-        media += 1
-        kind = one.get("mediaType")
-        if isinstance(kind, str) and len(types) < _MOST and kind not in types:
-            types.append(kind[:100])
-        bytes_ = wire.integer(one.get("size"))
-        if bytes_ is not None:
-            size = (size or 0) + bytes_
-    content = thing.get("content")
-    html = content if isinstance(content, str) else wire.text_of(thing, "content") or ""
-    return _Said(
-        mentions,
-        tuple(hashtags),
-        _links(html),
-        media,
-        tuple(types),
-        size,
-        _language(thing, html),
-        thing.get("sensitive") is True,
-        thing.get("inReplyTo") is not None,
-        _text(thing.get("name"), thing.get("summary"), html) if open_ else "",
-    )
-
-
-def _language(thing: dict[str, Any], html: str) -> str | None:
-    """The language of a post by its own word: the one that its text stands under, else the one it names."""
-    by_language = thing.get("contentMap")
-    if isinstance(by_language, dict):
-        for name, text in by_language.items():
-            if text == html:
-                return str(name)[:35]
-    named = thing.get("language")
-    if isinstance(named, dict):
-        named = named.get("identifier")
-    return named[:35] if isinstance(named, str) else None
-
-
-def _links(html: str) -> tuple[str, ...]:
-    """The hosts that a text links to, in lower case."""
-    if "://" not in html:
-        return ()
-    found = [one.lower().rstrip(".") for one in _LINKS.findall(html[:_READ])]
-    return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))[:_MOST]
-
-
-def _text(*parts: object) -> str:
-    """The words of a post, without its marks: a rule about a word must find it whatever stands around or within it."""
-    html = "\n".join(one for one in parts if isinstance(one, str) and one)[:_READ]
-    if "<" in html:
-        html = _TAGS.sub("", _BLOCKS.sub(" ", html))
-    if "&" in html:
-        html = unescape(html)
-    return html.strip()[:TEXT]
