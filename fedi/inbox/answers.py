@@ -52,9 +52,9 @@ def busy(code: str, text: str, seconds: int = 5) -> Answer:
 
 
 SUSPENDED = "host-suspended"
+"""Code of the policy's decision on what comes from a host whose peering is suspended."""
 LATER = frozenset({SUSPENDED, UNCONFIRMED})
 """What is refused with these codes is to be sent again: nothing of it may be lost."""
-"""Code of the policy's decision on what comes from a host whose peering is suspended."""
 _SUSPENDED_SECONDS, _UNCONFIRMED_SECONDS = 3600, 300
 
 

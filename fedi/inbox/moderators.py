@@ -34,8 +34,8 @@ def may(tx: Tx, by: Actor, group: Actor, vouched_by: Actor | None) -> bool:
 
 
 def check(tx: Tx, by: Actor, group: Actor, vouched_by: Actor | None) -> None:
-    """Raises Forbidden for who does not moderate `group`, or is of a peer that may not (code `scope`), WrongOrigin when another group than that passed it on, Ignored
-    when nobody did who may: what is done in a group elsewhere is that group's to tell."""
+    """Raises Forbidden for who does not moderate `group`, or is of a peer that may not (code `scope`), WrongOrigin when another
+    group than that passed it on, Ignored when nobody did who may: what is done in a group elsewhere is that group's to tell."""
     if group.local:
         if vouched_by is not None:
             raise WrongOrigin(f"{vouched_by.iri} can't say what is done in {group.iri}", code="wrong-group")
