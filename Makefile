@@ -1,4 +1,4 @@
-# make demo | demo-stop | run | test | clients | realpeers | proxies | check | bench | faults | lock
+# make demo | demo-stop | run | test | clients | realpeers | proxies | check | catalogues | bench | faults | lock
 # Needs python3 (3.11 or newer, with its venv module) and make; everything else is installed into .venv.
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 # Some machines say so for all programs: each process of ours would then compile 400 modules anew, a second of work.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo demo-stop run test browser clients realpeers proxies check bench faults lock clean
+.PHONY: install demo demo-stop run test browser clients realpeers proxies check catalogues bench faults lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -94,6 +94,17 @@ check: install
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/test_shape.py
+
+# The texts of pages and mail in fedi/locale/*.po: new ones come in untranslated, those that are gone go. LANGUAGE=it begins
+# another language.
+catalogues: install
+	@pot=$$(mktemp) && trap 'rm -f "$$pot"' EXIT && \
+	$(BIN)/pybabel -q extract -F pyproject.toml -k _ -k N_ \
+		--no-location --sort-output --project=fedi -o "$$pot" . && \
+	$(if $(LANGUAGE),[ -e fedi/locale/$(LANGUAGE).po ] || $(BIN)/pybabel -q init -i "$$pot" -l $(LANGUAGE) -o fedi/locale/$(LANGUAGE).po &&) \
+	for file in fedi/locale/*.po; do \
+		$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -i "$$pot" -o "$$file" -l $$(basename "$$file" .po); \
+	done
 
 bench: install
 	@$(BIN)/python -m tests.bench $(ARGS)

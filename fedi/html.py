@@ -15,6 +15,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fedi import languages
 from fedi.context import Site
 from fedi.text import sanitise
 
@@ -56,12 +57,17 @@ def _templates() -> "Environment":
         undefined=StrictUndefined,
         auto_reload=False,
         finalize=_unturned,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
     made.globals["style"] = STYLE_PATH
     made.globals["console_style"] = CONSOLE_STYLE_PATH
     made.globals["console_script"] = CONSOLE_SCRIPT_PATH
     made.filters["iso"] = iso
-    made.filters["day"] = day
+    made.filters["day"] = languages.day
+    made.filters["hour"] = languages.hour
+    made.filters["number"] = languages.number
     made.filters["clean"] = lambda html: Markup(sanitise(html))  # noqa: S704 - it is safe now
     return made
 
@@ -79,33 +85,11 @@ def iso(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def day(at: int) -> str:
-    """Milliseconds since 1970 as a date for people: 24 November 2026."""
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    return f"{moment.day} {moment:%B %Y}"
-
-
-def ago(at: int, now: int) -> str:
-    """How long ago that was, in few letters; a date when it is more than a week."""
-    minutes = max(0, now - at) // 60_000
-    if minutes < 1:
-        return "just now"
-    if minutes < 60:
-        return f"{minutes} min ago"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h ago"
-    if minutes < 7 * 24 * 60:
-        return f"{minutes // (24 * 60)} d ago"
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    shown = f"{moment.day} {moment:%b}"
-    return shown if now - at < 300 * 24 * 3600 * 1000 else f"{shown} {moment.year}"
-
-
 def page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
     """The page that `template` makes of `context`, compressed where the browser takes that.
 
     Templates also see `site` (the Config), `me` (whoever `fedi.sessions.signed_in` found for this request, or None),
-    `path` and `ago(ms)`. A repeated GET of an unchanged page gets 304.
+    `path`, `language` and `direction` (ltr, rtl) of the page, and `ago(ms)`. A repeated GET of an unchanged page gets 304.
     """
     body, compressed = _body(request, template, context)
     return _response(request, template, status, body, compressed)
@@ -124,8 +108,12 @@ def fitted(request: Request, template: str, variants: Iterable[dict[str, Any]], 
 def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[bytes, bool]:
     site: Site = request.app.state.site
     now = site.clock()
+    if not hasattr(request.state, "me"):  # nobody asked who it is
+        languages.use(languages.choose(request.headers.get("accept-language", "")))
+    language = languages.reader().language
     shown = {"site": site.config, "me": getattr(request.state, "me", None), "path": request.url.path}
-    html = _templates().get_template(template).render(shown | {"ago": lambda at: ago(at, now)} | context)
+    shown |= {"language": language, "direction": languages.direction(language)}
+    html = _templates().get_template(template).render(shown | {"ago": lambda at: languages.ago(at, now)} | context)
     # A lone surrogate can't be sent; no storage of ours takes one, so this is the last fence.
     body = html.encode("utf-8", "replace")
     wanted = "gzip" in request.headers.get("accept-encoding", "")
@@ -146,7 +134,7 @@ def _response(request: Request, template: str, status: int, body: bytes, compres
         # same-origin, not no-referrer: with that, browsers say `Origin: null` when our own forms are sent.
         "referrer-policy": "same-origin",
         "cache-control": "private, no-cache",
-        "vary": "Accept, Accept-Encoding, Cookie",
+        "vary": "Accept, Accept-Encoding, Accept-Language, Cookie",
         "etag": etag,
     }
     if request.method == "GET" and status == 200 and request.headers.get("if-none-match") == etag:

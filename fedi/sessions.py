@@ -4,10 +4,12 @@ Rows rather than signed cookies, so that a session can be listed and ended.
 """
 
 import secrets
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fedi import languages
 from fedi.context import Site
 from storage import actors, people, sessions
 from storage.actors import Actor
@@ -36,22 +38,26 @@ def _is_secure(site: Site) -> bool:
 async def signed_in(request: Request) -> Actor | None:
     """The local person whose browser this is; None for everyone else, and for who is suspended or waits for approval.
 
-    Asked once a request, then remembered in `request.state.me`.
+    Asked once a request, then remembered in `request.state.me`; from then on words are in their language (`fedi.languages`),
+    by the setting `locale` or else by what the browser wants.
     """
     if not hasattr(request.state, "me"):
-        request.state.me = await _look_up(request)
+        found = await _look_up(request)
+        request.state.me, settings = found if found is not None else (None, {})
+        wanted = request.headers.get("accept-language", "")
+        languages.use(settings.get("locale") or languages.choose(wanted), settings.get("time_zone") or "")
     me: Actor | None = request.state.me
     return me
 
 
-async def _look_up(request: Request) -> Actor | None:
+async def _look_up(request: Request) -> tuple[Actor, dict[str, Any]] | None:
     site: Site = request.app.state.site
     cookie = request.cookies.get(cookie_name(site))
     if not cookie:
         return None
     now = site.clock()
 
-    def read(tx: Tx) -> tuple[Session, Actor] | None:
+    def read(tx: Tx) -> tuple[Session, Actor, dict[str, Any]] | None:
         session = sessions.by_cookie(tx, cookie, now)
         if session is None:
             return None
@@ -59,16 +65,16 @@ async def _look_up(request: Request) -> Actor | None:
         actor = actors.by_id(tx, session.person_id)
         if person is None or person.state != "active" or actor is None or actor.state != "active":
             return None
-        return session, actor
+        return session, actor, person.settings
 
     found = await site.db.read(read)
     if found is None:
         return None
-    session, actor = found
+    session, actor, settings = found
     if now - session.seen_at > _DAY:  # not at each request: a page would cost a write
         until = min(now + IDLE, session.created_at + LONGEST)
         await site.db.write(lambda tx: sessions.touch(tx, session.cookie_hash, now, until))
-    return actor
+    return actor, settings
 
 
 async def begin(request: Request, response: Response, person_id: int) -> None:

@@ -10,6 +10,7 @@ PostgreSQL: a pool of threads, a transaction each; serialisation failures and de
 """
 
 import asyncio
+import contextvars
 import logging
 import os
 import time
@@ -197,7 +198,7 @@ class Database:
         if self._together_here.waiting >= _WAITING:
             raise self._too_many(self.writing)
         wait = Wait(self.writing)
-        found: T = await self._waited(loop).of(self._together_here.join(unit, wait), wait)
+        found: T = await self._waited(loop).of(self._together_here.join(_within(unit), wait), wait)
         return found
 
     async def write_patiently(self, unit: Unit[T]) -> T:
@@ -260,7 +261,7 @@ class Database:
             raise self._no_answer(self.reading, lambda: self._readers.submit(self._read, _probe))
         if self._readers.waiting >= _WAITING:
             raise self._too_many(self.reading)
-        return self._readers.submit(self._read, unit)
+        return self._readers.submit(self._read, _within(unit))
 
     def _waited(self, loop: asyncio.AbstractEventLoop) -> Patience:
         if self._patience is None or self._patience.loop is not loop:
@@ -304,6 +305,7 @@ class Database:
     ) -> "Future[T]":
         if self._closed:
             raise StorageUnavailable("the database was closed")
+        unit = _within(unit)
         if self._writers is not None:
             if patient:
                 return self._patient_writers.submit(self._write_postgres, unit)
@@ -397,6 +399,12 @@ class _Threads(ThreadPoolExecutor):
     def waiting(self) -> int:
         """About how many units were submitted and not begun."""
         return self._work_queue.qsize()
+
+
+def _within(unit: Unit[T]) -> Unit[T]:
+    """The unit, to run in the context of whoever asks (`contextvars`): words that it makes are in the reader's language."""
+    context = contextvars.copy_context()
+    return lambda tx: context.run(unit, tx)
 
 
 def _probe(tx: Tx) -> object:

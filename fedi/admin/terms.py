@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 from federation.peering.terms import Terms, from_table
 from federation.peering.terms_compared import Row, compare, words
 from fedi.forms import text
-from fedi.html import day
+from fedi.languages import day
 
 _DAY = 86_400_000
 _DURATION = re.compile(r"P(\d+)D")

@@ -13,7 +13,8 @@ from fedi.actions.memberships import banned
 from fedi.actions.moderation import may_moderate
 from fedi.context import Site
 from fedi.errors import NotFound
-from fedi.html import day, fitted
+from fedi.html import fitted
+from fedi.languages import day
 from fedi.sessions import signed_in
 from fedi.text import to_text
 from fedi.text.mentions import shortened
