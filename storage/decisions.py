@@ -119,3 +119,17 @@ def refused(tx: Tx, host: str, direction: str, since: int, *, but: Collection[st
         .group_by(decisions.c.code)
     )
     return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def by_code(tx: Tx, since: int, among: int = 20_000) -> list[tuple[str, str, int]]:
+    """(direction, code, how many) of the newest `among` that were refused since `since` ms, most first."""
+    some = (
+        select(decisions.c.direction, decisions.c.code)
+        .where(decisions.c.id >= first_at(since), decisions.c.verdict == "reject")
+        .order_by(decisions.c.id.desc())
+        .limit(among)
+        .subquery()
+    )
+    number = func.count()
+    query = select(some.c.direction, some.c.code, number).group_by(some.c.direction, some.c.code)
+    return [(str(one), str(code), int(count)) for one, code, count in tx.execute(query.order_by(number.desc()))]

@@ -79,3 +79,11 @@ def _add(dialect: str) -> Insert:
     statement = insert.values({one.name: bindparam(one.name, type_=one.type) for one in delivered_hours.c}).inline()
     sums = {name: delivered_hours.c[name] + statement.excluded[name] for name in _NAMES}
     return statement.on_conflict_do_update(index_elements=["host", "hour"], set_=sums)
+
+
+def by_hour(tx: Tx, start: int, until: int) -> dict[int, Delivered]:
+    """The sum over all hosts of each hour that touches the time from `start` to `until` (ms), by its beginning (ms)."""
+    of = delivered_hours.c
+    sums = [func.sum(of[name]) for name in _NAMES]
+    query = select(of.hour, *sums).where(of.hour >= start // HOUR, of.hour <= until // HOUR).group_by(of.hour)
+    return {int(row[0]) * HOUR: Delivered(*(int(number) for number in row[1:])) for row in tx.execute(query)}

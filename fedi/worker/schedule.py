@@ -19,6 +19,7 @@ from storage import (
     mutes,
     partitions,
     received,
+    samples,
     sequences,
     sessions,
     simulations,
@@ -67,6 +68,8 @@ SCHEDULE: Sequence[Timed] = (
     Timed("watch the database's log", 5 * 60_000, wal.watch),
     Timed("look after envelopes", 60_000, job="envelopes"),
     Timed("look after the audit log", _DAY, job="audit"),
+    Timed("note how it goes", samples.EVERY, samples.take),
+    Timed("thin out how it went", _HOUR, samples.thin),
     Timed("forget simulations", _DAY, lambda tx, now: simulations.forget(tx, now - DECISIONS)),
     Timed("look of which hosts nothing is shown", _HOUR, job="showing"),
     Timed("try peers", _HOUR, job="probes"),
@@ -89,7 +92,6 @@ async def run_due(site: Site) -> int:
     """Do what is due; how much that was comes back. Work and its mark are committed together."""
     done = 0
     for timed in SCHEDULE:
-        # mypy infers no lambda with a default.
         if await site.db.read(lambda tx, timed=timed: _due(tx, timed, site.surely())):  # type: ignore[misc]  # a lambda with a default
             done += await site.db.write(lambda tx, timed=timed: _run(tx, site, timed))  # type: ignore[misc]  # a lambda with a default
     return done
