@@ -89,6 +89,17 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that takes mail from this instance. Without it nobody gets mail."""
+
+    # smtps://name:password@host:465, or smtp:// (STARTTLS, 587), or smtp+plain:// (no TLS, 25).
+    url: str = ""
+    # The address that mail comes from.
+    sender: str = ""
+    # The address that answers go to, where they should not go to `sender`.
+    reply_to: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings. Raises ConfigError when made with values that can't be used."""
 
@@ -125,6 +136,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     federation: Federation = Federation()
     policy: Policy = Policy()
     translation: Translation = Translation()
+    mail: Mail = Mail()
 
     def __post_init__(self) -> None:
         force = msgspec.structs.force_setattr  # the only way to normalise a frozen struct's fields
@@ -147,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             _checked_service("federation.authority_hints", one, "https://federation.example")
         _networks("federation.private_networks", self.federation.private_networks)
         _networks("proxy.trusted", self.proxy.trusted)
+        _checked_mail(self.mail)
         if not 1 <= self.federation.time_lock <= 24 * 90:
             raise ConfigError("federation.time_lock: hours between 1 and 2160")
 
@@ -339,6 +352,24 @@ def _checked_service(name: str, url: str, example: str = "http://127.0.0.1:5000"
         fine = False
     if not fine:
         raise ConfigError(f"{name}: {url!r} is not an address; write it as {example}")
+
+
+def _checked_mail(mail: Mail) -> None:
+    try:
+        parts = urlsplit(mail.url)
+        fine = parts.scheme in ("smtps", "smtp", "smtp+plain") and bool(parts.hostname)
+        fine = fine and not (parts.query or parts.fragment or parts.path.strip("/"))
+        _ = parts.port
+    except ValueError:
+        fine = False
+    if mail.url and not fine:
+        shown = re.sub(r"://.*@", "://…@", mail.url)  # a password may stand there
+        raise ConfigError(f"mail.url: {shown!r} is no mail server; write it as smtps://name:password@mail.uni.example")
+    for name, address in (("mail.sender", mail.sender), ("mail.reply_to", mail.reply_to)):
+        if address and not re.fullmatch(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+", address):
+            raise ConfigError(f"{name}: {address!r} is no address; write it as fedi@uni.example")
+    if mail.url and not mail.sender:
+        raise ConfigError("mail.sender: give the address that mail comes from, as fedi@uni.example")
 
 
 def _loopback(name: str) -> bool:

@@ -120,6 +120,7 @@ class Site:
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # passwords at once: 64 MB each
     simulating: OneByOne = field(default_factory=OneByOne)  # policies are tried one at a time
     decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # files worked out at once
+    mailing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))  # mails under way at once
     _private: dict[str, tuple[str, PrivateKey]] = field(default_factory=dict)  # with the text it was loaded from
     _public: Cache[str, tuple[int, PublicKey]] = field(default_factory=lambda: Cache(_KEYS, _KEY_BYTES))
 

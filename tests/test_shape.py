@@ -76,13 +76,14 @@ def test_authenticity_is_made_in_one_place() -> None:
 
 def test_sockets_are_opened_in_one_place() -> None:
     """Also by other roads than the libraries that the import contracts name."""
-    roads = {"socket", "urllib.request", "http.client", "requests", "httpx", "httpx2", "aiohttp"}
+    roads = {"socket", "urllib.request", "http.client", "requests", "httpx", "httpx2", "aiohttp", "smtplib"}
     allowed = {
         "federation/transport.py",
         "fedi/cli/doctor.py",  # asks the own public address
         "fedi/cli/demo.py",
         "fedi/cli/filling.py",
         "fedi/cli/serve.py",  # listens
+        "fedi/push/mail.py",  # speaks to the mail server of the settings
         "fedi/cli/sockets.py",  # with these settings
         "storage/patience.py",  # opens none: ends those to a database that hangs
     }

@@ -28,6 +28,7 @@ _COMMANDS = {
     "directory": ("directory", "app"),
     "policy": ("policy", "app"),
     "pending": ("pending", "app"),
+    "mail": ("mail", "app"),
     "twin": ("twin", "app"),
     "search": ("search", "app"),
     "demo": ("demo", "demo"),

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from fedi.cli import doctor_agreements, doctor_clients, doctor_load, doctor_peers, doctor_policy, doctor_trust
+from fedi.cli import (
+    doctor_agreements,
+    doctor_clients,
+    doctor_load,
+    doctor_mail,
+    doctor_peers,
+    doctor_policy,
+    doctor_trust,
+)
 from fedi.cli.console import print_json, settings, timestamp
 from fedi.cli.doctor_clients import Finding
 from fedi.cli.options import AsJson, ConfigPath
@@ -244,6 +252,7 @@ def _contents(tx: "Tx", site: "Site") -> Iterator[Finding]:
     yield from doctor_load.of_clock(tx, site)
     yield from doctor_peers.of_peerings(tx, site)
     yield from doctor_agreements.of_agreements(tx, site)
+    yield from doctor_mail.of_mail(tx, site)
 
 
 def _answers(config: Config) -> Iterator[Finding]:

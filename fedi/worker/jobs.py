@@ -21,6 +21,7 @@ from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
 from fedi.worker.directories import look_after, read_directory
 from fedi.worker.later import Later
+from fedi.worker.mailing import send_mail
 from fedi.worker.moving import move
 from fedi.worker.narrowing import narrow
 from fedi.worker.parting import part
@@ -86,6 +87,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "files": sweeping.remove_files,
     "followers": synchronise,
     "institution": institution,
+    "mail": send_mail,
     "media": processing.job,
     "move": move,
     "narrow": narrow,

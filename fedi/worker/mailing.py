@@ -1,0 +1,55 @@
+"""The job `mail`: hand one mail to the mail server, until it is taken, refused for good, or two days old."""
+
+import asyncio
+import logging
+from typing import Any
+
+from fedi.actions import mailing
+from fedi.context import Site
+from fedi.push import mail as wire
+from fedi.push.mail import NotSent
+from fedi.worker.later import Later
+from storage import mails
+from storage.metadata import Tx
+
+log = logging.getLogger(__name__)
+
+HORIZON = 48 * 3600_000
+"""Ms for which a mail is tried."""
+_WAITS = (30_000, 120_000, 600_000, 1800_000, 3600_000, 3 * 3600_000)
+"""Ms between tries, the last again and again."""
+
+
+async def send_mail(site: Site, payload: dict[str, Any]) -> None:
+    """Send the mail `id`, if it waits still. Raises Later when it has to be tried again."""
+    mail_id = int(payload["id"])
+    one = await site.db.read(lambda tx: mails.by_id(tx, mail_id))
+    if one is None or one.state != "waits":
+        return
+    if not mailing.enabled(site):
+        await _settle(site, mail_id, "failed", "mail was switched off")
+        return
+    try:
+        made = wire.message(site.config, one)
+        async with site.mailing:
+            await asyncio.to_thread(wire.deliver, site.config, made)
+    except NotSent as problem:
+        why, now = str(problem), site.clock()
+        wait = _WAITS[min(one.attempts, len(_WAITS) - 1)]
+        if problem.lasting or now + wait - one.created_at > HORIZON:
+            log.warning("a mail (%s) was given up: %s", one.kind, why)
+            await _settle(site, mail_id, "failed", why)
+            return
+        await site.db.write(lambda tx: mails.failed_once(tx, mail_id, why))
+        raise Later(now + wait, why) from problem
+    except ValueError as problem:  # an address or a header that can't be written
+        await _settle(site, mail_id, "failed", f"it can't be written: {problem}")
+        return
+    await _settle(site, mail_id, "sent", None)
+
+
+async def _settle(site: Site, mail_id: int, state: str, problem: str | None) -> None:
+    def settle(tx: Tx) -> None:
+        mails.settle(tx, mail_id, state, site.clock(), problem)
+
+    await site.db.write(settle)
