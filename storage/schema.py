@@ -145,6 +145,7 @@ TABLES = (
     revisions,
     rule_counts,
     said,
+    samples,
     scheduled,
     second_factors,
     sequences,

@@ -23,6 +23,80 @@ def upgrade() -> None:
 
 def _signin() -> None:
     """Invitations, passkeys, second factors, codes that were sent by mail."""
+    big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    of_person = ("person_id",), ("actors.id",)
+    op.create_table(
+        "invitations",
+        sa.Column("id", big, autoincrement=False, nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("by_id", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("groups", sa.Text(), nullable=False),
+        sa.Column("most", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["by_id"], ["actors.id"], name="fk_invitations_by_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_invitations"),
+        sa.UniqueConstraint("code", name="uq_invitations_code"),
+    )
+    op.create_index("ix_invitations_by_id", "invitations", ["by_id", "id"], unique=False)
+    op.create_table(
+        "sign_ups",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("invitation_id", sa.BigInteger(), nullable=True),
+        sa.Column("invited_by_id", sa.BigInteger(), nullable=True),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(*of_person, name="fk_sign_ups_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("person_id", name="pk_sign_ups"),
+    )
+    op.create_index("ix_sign_ups_invitation_id", "sign_ups", ["invitation_id", "person_id"], unique=False)
+    op.create_table(
+        "passkeys",
+        sa.Column("id", big, autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("credential", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("uses", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(*of_person, name="fk_passkeys_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_passkeys"),
+        sa.UniqueConstraint("credential", name="uq_passkeys_credential"),
+    )
+    op.create_index("ix_passkeys_person_id", "passkeys", ["person_id", "id"], unique=False)
+    op.create_table(
+        "second_factors",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(*of_person, name="fk_second_factors_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("person_id", name="pk_second_factors"),
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("code_hash", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(*of_person, name="fk_recovery_codes_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("person_id", "code_hash", name="pk_recovery_codes"),
+    )
+    op.create_table(
+        "tickets",
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=True),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(*of_person, name="fk_tickets_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("hash", name="pk_tickets"),
+    )
+    op.create_index("ix_tickets_person_id", "tickets", ["person_id", "kind"], unique=False)
+    op.create_index("ix_tickets_expires_at", "tickets", ["expires_at"], unique=False)
 
 
 def _groups() -> None:
