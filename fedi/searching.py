@@ -15,7 +15,7 @@ from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
-from storage.questions import Question, question
+from storage.queries import Query, parse
 from storage.searches import Searcher
 
 RESOLVING = (20, 20)
@@ -89,7 +89,7 @@ def posts(
     tx: Tx,
     site: Site,
     person_id: int,
-    typed: str | Question,
+    typed: str | Query,
     limit: int,
     offset: int = 0,
     *,
@@ -100,7 +100,7 @@ def posts(
     """The ids of posts that this person may find, newest first."""
     return searches.find(
         tx,
-        question(typed) if isinstance(typed, str) else typed,
+        parse(typed) if isinstance(typed, str) else typed,
         visibility.visible_to(visibility.person(person_id)),
         searcher(tx, site, person_id),
         limit=limit,

@@ -94,6 +94,7 @@ posts = Table(
     Column("replies", Text),  # the collection of its answers, of a remote post
     Column("quotes_count", Integer, nullable=False, server_default="0"),
     Column("card_url", Text),  # the page whose `cards` row is shown below it
+    Column("asks", Text),  # open solved: of the first post of a thread that asks (`storage.questions`)
     mark_column(),
     Index("ix_posts_author_id", "author_id", "id"),
 )
@@ -174,6 +175,23 @@ Index(
     postgresql_where=posts.c.context.isnot(None),
 )
 
+# Of all threads few ask, and of those few are open.
+Index(
+    "ix_posts_group_id_asks",
+    posts.c.group_id,
+    posts.c.asks,
+    posts.c.id,
+    sqlite_where=posts.c.asks.isnot(None),
+    postgresql_where=posts.c.asks.isnot(None),
+)
+Index(
+    "ix_posts_asks",
+    posts.c.asks,
+    posts.c.id,
+    sqlite_where=posts.c.asks.isnot(None),
+    postgresql_where=posts.c.asks.isnot(None),
+)
+
 LATE = 86_400_000
 """Milliseconds after the time that it gives for which a post may come without being late."""
 _LATE = f"{{0}}published_at + {LATE} < {{0}}id / 65536"
@@ -232,6 +250,7 @@ class Post:
     replies: str | None = None
     quotes_count: int = 0
     card_url: str | None = None
+    asks: str | None = None
 
 
 ROW = columns(posts, Post)

@@ -1,115 +1,146 @@
-"""What a person typed into a search field -> words, phrases and operators. Nothing that can be typed is an error. Pure.
+"""Questions: threads that ask something, which answer was accepted, and who chose which.
 
-Operators are Mastodon's (docs.joinmastodon.org/user/network/#operators), and `in:!group@host` or `group:name` besides.
-What looks like an operator and isn't one, as `before:noon`, is words. Before anything a `-` means «not»; a `+` nothing.
+That a thread asks, and whether that is solved, is beside its first post (`posts.asks`), since every list shows it; here is
+what only the thread itself shows. Who may choose, and what follows from it, is in `fedi.actions.questions`.
 """
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from storage.words import asked_for
+from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Table, Text, and_, bindparam, delete, select
 
-LONGEST = 4096
-"""Characters that are read of a question, as in Mastodon."""
-TERMS = 24
-"""Words and operators that are read of it."""
+from storage.metadata import Id, Time, Tx, all_of, columns, insert_new, metadata, one_of, upsert
+from storage.posts import posts
 
-HAS = ("media", "image", "video", "audio", "poll", "link", "embed")
-IS = ("reply", "sensitive")
-IN = ("library", "public", "all")
-_DAYS = ("before", "after", "during")
+OPEN, SOLVED = "open", "solved"
+"""What `posts.asks` says of the first post of a thread that asks; of all others it is NULL."""
 
-_PIECES = re.compile(r'([+-]?)(?:"([^"]*)"?|(\S+))')
-_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\x00": " "})
-_OPERATOR = re.compile(r"([a-z]+):(\S+)\Z", re.IGNORECASE)
-_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z", re.ASCII)
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*\Z", re.IGNORECASE | re.ASCII)
-_ADDRESS = re.compile(r"[@!]?[\w.-]+(?:@[\w.:-]+)?\Z")
-_MS = 86_400_000
+questions = Table(
+    "questions",
+    metadata,
+    Column("root_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("accepted_id", Id, ForeignKey("posts.id", ondelete="SET NULL")),
+    Column("how", Text),  # asker members stated: whose word made it so
+    Column("stated_iri", Text),  # which answer the home of the question calls accepted
+    Column("changed_at", Time, nullable=False),
+    Index("ix_questions_accepted_id", "accepted_id"),
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One condition: its name as typed (`group` for every way to name one), its value, and whether it must not hold.
-
-    A day is the ms at which it begins in UTC; other values are as typed, in lower case.
-    """
-
-    name: str
-    value: str
-    not_: bool = False
-    day: int = 0
+choices = Table(
+    "choices",
+    metadata,
+    Column("root_id", Id, ForeignKey("questions.root_id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("actor_id", Id, ForeignKey("actors.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("answer_id", Id, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
+    Column("iri", Text, nullable=False, unique=True),  # of the activity
+    Column("created_at", Time, nullable=False),
+    Index("ix_choices_actor_id", "actor_id"),
+    Index("ix_choices_answer_id", "answer_id"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Groups of words that must be there (several in a group: side by side), those that must not, and the operators."""
+    """A row of `questions`; times in ms. `how` the accepted answer came to be that: `asker`, `members` (of two institutions)
+    or `stated` (by the home of the question)."""
 
-    wanted: tuple[tuple[str, ...], ...] = ()
-    exact: tuple[tuple[str, ...], ...] = ()  # between quotes: no longer words
-    unwanted: tuple[tuple[str, ...], ...] = ()
-    operators: tuple[Operator, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether anything is asked for; what must not be there alone asks for nothing."""
-        return bool(self.wanted or self.exact or any(not one.not_ for one in self.operators))
+    root_id: int
+    accepted_id: int | None
+    how: str | None
+    stated_iri: str | None
+    changed_at: int
 
 
-def question(text: str) -> Question:
-    """What `text` asks for."""
-    wanted: list[tuple[str, ...]] = []
-    exact: list[tuple[str, ...]] = []
-    unwanted: list[tuple[str, ...]] = []
-    operators: list[Operator] = []
-    for number, piece in enumerate(_PIECES.finditer(text[:LONGEST].translate(_QUOTES))):
-        if number == TERMS:
-            break
-        sign, phrase, word = piece.groups()
-        operator = _operator(word, not_=sign == "-") if word is not None else None
-        if operator is not None:
-            operators.append(operator)
-            continue
-        words = tuple(asked_for(phrase if word is None else word))
-        if words:
-            (unwanted if sign == "-" else wanted if word is not None else exact).append(words)
-    return Question(tuple(wanted), tuple(exact), tuple(unwanted), tuple(operators))
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A row of `choices`: the one answer that somebody calls the right one."""
+
+    root_id: int
+    actor_id: int
+    answer_id: int
+    iri: str
+    created_at: int
 
 
-def _operator(word: str, *, not_: bool) -> Operator | None:
-    found = _OPERATOR.match(word)
-    if found is None:
-        return None
-    name, value = found[1].lower(), found[2].strip('"').lower()
-    if name in _DAYS:
-        day = _day(value)
-        return None if day is None else Operator(name, value, not_, day)
-    known = (
-        (name == "has" and value in HAS)
-        or (name == "is" and value in IS)
-        or (name == "in" and value in IN)
-        or (name == "language" and _LANGUAGE.match(value) is not None)
-        or (name == "from" and _ADDRESS.match(value) is not None)
-    )
-    if known:
-        return Operator(name, value, not_)
-    address = _ADDRESS.match(value) is not None
-    if (name == "group" and address) or (name == "in" and address and ("@" in value or value.startswith("!"))):
-        return Operator("group", value.lstrip("!@"), not_)
-    return None
+_QUESTION = columns(questions, Question)
+_CHOICE = columns(choices, Choice)
+_BY_ROOT = select(*_QUESTION).where(questions.c.root_id == bindparam("root_id"))
+_CHOICES = (
+    select(*_CHOICE).where(choices.c.root_id == bindparam("root_id")).order_by(choices.c.created_at, choices.c.actor_id)
+)
 
 
-def _day(text: str) -> int | None:
-    found = _DAY.match(text)
-    if found is None:
-        return None
-    try:
-        at = datetime(int(found[1]), int(found[2]), int(found[3]), tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(at.timestamp()) * 1000
+def asking() -> ColumnElement[bool]:
+    """The condition on `posts` under which one is the first of a thread that asks."""
+    return posts.c.asks.isnot(None)
 
 
-def next_day(day: int) -> int:
-    """When the day after the one that began at `day` ms begins."""
-    return day + _MS
+def open_in(group_id: int) -> ColumnElement[bool]:
+    """The condition on `posts` under which one asks in this group and has no accepted answer."""
+    return and_(posts.c.group_id == group_id, posts.c.asks == OPEN)
+
+
+def solved_in(group_id: int) -> ColumnElement[bool]:
+    """The condition on `posts` under which one asks in this group and has an accepted answer."""
+    return and_(posts.c.group_id == group_id, posts.c.asks == SOLVED)
+
+
+def save(tx: Tx, question: Question) -> None:
+    """Add a question whose first post exists, or change it."""
+    upsert(tx, questions, {column.name: getattr(question, column.name) for column in _QUESTION}, ["root_id"])
+
+
+def find(tx: Tx, root_id: int) -> Question | None:
+    """The question that this first post asks."""
+    return one_of(tx, _BY_ROOT, Question, root_id=root_id)
+
+
+def among(tx: Tx, root_ids: list[int]) -> dict[int, Question]:
+    """The questions that these first posts ask, by first post."""
+    if not root_ids:
+        return {}
+    query = select(*_QUESTION).where(questions.c.root_id.in_(root_ids))
+    return {one.root_id: one for one in all_of(tx, query, Question)}
+
+
+def accepted_with(tx: Tx, answer_id: int) -> Question | None:
+    """The question whose accepted answer this post is."""
+    return one_of(tx, select(*_QUESTION).where(questions.c.accepted_id == answer_id), Question)
+
+
+def stating(tx: Tx, root_id: int, answer_iri: str) -> Question | None:
+    """The question of this thread, where its home says that this is the answer."""
+    query = select(*_QUESTION).where(questions.c.root_id == root_id, questions.c.stated_iri == answer_iri)
+    return one_of(tx, query, Question)
+
+
+def forget(tx: Tx, root_id: int) -> None:
+    """The thread asks nothing (any more): its choices go with it."""
+    tx.execute(delete(choices).where(choices.c.root_id == root_id))
+    tx.execute(delete(questions).where(questions.c.root_id == root_id))
+
+
+def choose(tx: Tx, choice: Choice) -> bool:
+    """Keep what somebody chose, instead of what they chose before; False when its activity is known."""
+    unchoose(tx, choice.root_id, choice.actor_id)
+    return insert_new(tx, choices, {column.name: getattr(choice, column.name) for column in _CHOICE}) == 1
+
+
+def unchoose(tx: Tx, root_id: int, actor_id: int) -> None:
+    """Somebody chooses nothing any more."""
+    tx.execute(delete(choices).where(choices.c.root_id == root_id, choices.c.actor_id == actor_id))
+
+
+def chosen(tx: Tx, root_id: int) -> list[Choice]:
+    """Who chose what in a thread, oldest first."""
+    return all_of(tx, _CHOICES, Choice, root_id=root_id)
+
+
+def choice_of(tx: Tx, root_id: int, actor_id: int) -> Choice | None:
+    """What this actor chose in this thread."""
+    query = select(*_CHOICE).where(choices.c.root_id == root_id, choices.c.actor_id == actor_id)
+    return one_of(tx, query, Choice)
+
+
+def choice_by_iri(tx: Tx, iri: str) -> Choice | None:
+    """The choice whose activity has this IRI."""
+    return one_of(tx, select(*_CHOICE).where(choices.c.iri == iri), Choice)

@@ -57,6 +57,7 @@ from storage import (
     processes,
     publications,
     push,
+    questions,
     quotes,
     reactions,
     received,
@@ -74,10 +75,12 @@ from storage import (
     simulations,
     tags,
     tickets,
+    thread_reads,
     timelines,
     trials,
     troubles,
     twins,
+    volumes,
 )
 from storage.metadata import metadata
 
@@ -138,6 +141,7 @@ TABLES = (
     processes,
     publications,
     push,
+    questions,
     quotes,
     reactions,
     received,
@@ -155,10 +159,12 @@ TABLES = (
     simulations,
     tags,
     tickets,
+    thread_reads,
     timelines,
     trials,
     troubles,
     twins,
+    volumes,
 )
 
 __all__ = ["TABLES", "metadata"]

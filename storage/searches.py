@@ -1,4 +1,4 @@
-"""Search in what posts say: the ids of those that a question means and the searcher may find, newest first.
+"""Search in what posts say: the ids of those that a query means and the searcher may find, newest first.
 
 The gate's condition (`visible`) is part of the query, so that pages and counts tell nothing of what is not shown. Beside
 it stands whom a person can be found by, as in Mastodon: one finds what one wrote, was named in, liked, kept, boosted or
@@ -31,7 +31,7 @@ from storage.mentions import mentions
 from storage.metadata import Tx
 from storage.polls import poll_votes
 from storage.posts import IS_LATE, LATE, posts
-from storage.questions import Operator, Question, next_day
+from storage.queries import Operator, Query, next_day
 from storage.reactions import bookmarks, boosts, likes
 from storage.walks import NO_BOUND, Sought
 
@@ -51,7 +51,7 @@ class Searcher:
 
 def find(
     tx: Tx,
-    question: Question,
+    asked: Query,
     visible: ColumnElement[bool],
     searcher: Searcher,
     *,
@@ -61,32 +61,32 @@ def find(
     max_id: int | None = None,
     min_id: int | None = None,
 ) -> list[int]:
-    """The ids of the posts that `question` means, newest first; none for a question that asks for nothing.
+    """The ids of the posts that `asked` means, newest first; none for one that asks for nothing.
 
     `visible` is the gate's condition on `posts`, `author_id` leaves those of one author, the ids are exclusive bounds.
     """
-    if not question:
+    if not asked:
         return []
     dialect = tx.dialect.name
-    where = next((one.value for one in question.operators if one.name == "in" and not one.not_), "all")
+    where = next((one.value for one in asked.operators if one.name == "in" and not one.not_), "all")
     # First whom a post can be found by, which fewer meet and which costs less than the gate.
     conditions = [_findable(searcher, where), visible, *_not_hidden(searcher)]
-    if question.unwanted and not (question.wanted or question.exact):
-        conditions += [~_among(dialect, indexed.with_words(dialect, [(one, True)])) for one in question.unwanted]
+    if asked.unwanted and not (asked.wanted or asked.exact):
+        conditions += [~_among(dialect, indexed.with_words(dialect, [(one, True)])) for one in asked.unwanted]
     # PostgreSQL looks for them as it does for words.
-    files = [one for one in question.operators if dialect == "postgresql" and _is_mark(one)]
-    named = _named(tx, question.operators, searcher)
-    if any(one.name in ("from", "group") and not one.not_ and _key(one) not in named for one in question.operators):
+    files = [one for one in asked.operators if dialect == "postgresql" and _is_mark(one)]
+    named = _named(tx, asked.operators, searcher)
+    if any(one.name in ("from", "group") and not one.not_ and _key(one) not in named for one in asked.operators):
         return []
-    for operator in question.operators:
+    for operator in asked.operators:
         if operator in files:
             continue
         condition = _condition(dialect, operator, searcher, named)
         conditions.append(not_(condition) if operator.not_ else condition)
     if author_id is not None:
         conditions.append(posts.c.author_id == author_id)
-    only = _only(named, question.operators, searcher, where, author_id)
-    above, below = _days(question.operators)
+    only = _only(named, asked.operators, searcher, where, author_id)
+    above, below = _days(asked.operators)
     last = NO_BOUND if max_id is None else max_id
     ways = [(only, max(above, min_id or 0), min(below, last))]
     # Ids tell the time, but for what came long after the time that it gives.
@@ -97,19 +97,19 @@ def find(
     by_id = _on_sqlite if dialect == "sqlite" else _on_postgresql
     for among, after, before in ways:
         if len(found) < offset + limit:
-            found += by_id(tx, question, Sought(conditions, "", among, before, after), offset + limit - len(found))
+            found += by_id(tx, asked, Sought(conditions, "", among, before, after), offset + limit - len(found))
     return found[offset:]
 
 
-def _on_sqlite(tx: Tx, question: Question, sought: Sought, many: int) -> list[int]:
-    """The newest `many` that are sought and have the words of `question`: FTS5 gives them in the order of ids."""
+def _on_sqlite(tx: Tx, asked: Query, sought: Sought, many: int) -> list[int]:
+    """The newest `many` that are sought and have the words of `asked`: FTS5 gives them in the order of ids."""
     query: Select[tuple[int]] = select(posts.c.id)
     here: ColumnElement[int] = posts.c.id
-    groups = _groups(question)
+    groups = _groups(asked)
     if groups:
         here = indexed.id_of("sqlite")
         query = query.join(indexed.searches, here == posts.c.id)
-        query = query.where(indexed.with_words("sqlite", groups, question.unwanted))
+        query = query.where(indexed.with_words("sqlite", groups, asked.unwanted))
     if sought.among is not None:
         # The plus keeps it from asking FTS5 once for each of them.
         query = query.where((literal_column("+searches.rowid") if groups else here).in_(sought.among))
@@ -117,11 +117,11 @@ def _on_sqlite(tx: Tx, question: Question, sought: Sought, many: int) -> list[in
     return list(tx.scalars(query.order_by(here.desc()).limit(many)))
 
 
-def _on_postgresql(tx: Tx, question: Question, sought: Sought, many: int) -> list[int]:
+def _on_postgresql(tx: Tx, asked: Query, sought: Sought, many: int) -> list[int]:
     """The same as `storage.walks` finds them."""
-    groups = _groups(question)
-    files = [one.value for one in question.operators if _is_mark(one)]
-    words = indexed.asked_of_postgresql(groups, question.unwanted if groups else (), files)
+    groups = _groups(asked)
+    files = [one.value for one in asked.operators if _is_mark(one)]
+    words = indexed.asked_of_postgresql(groups, asked.unwanted if groups else (), files)
     return walks.newest(tx, replace(sought, words=words), many)
 
 
@@ -129,9 +129,9 @@ def _is_mark(operator: Operator) -> bool:
     return operator.name == "has" and not operator.not_ and operator.value in indexed.MARKS
 
 
-def _groups(question: Question) -> list[tuple[tuple[str, ...], bool]]:
+def _groups(asked: Query) -> list[tuple[tuple[str, ...], bool]]:
     """The groups of words that must be there, and whether they are meant exactly."""
-    return [(group, False) for group in question.wanted] + [(group, True) for group in question.exact]
+    return [(group, False) for group in asked.wanted] + [(group, True) for group in asked.exact]
 
 
 def _days(operators: tuple[Operator, ...]) -> tuple[int, int]:

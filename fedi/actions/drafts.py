@@ -40,7 +40,7 @@ class Draft:
     `attachments` as `federation.vocabulary.link.read_attachments` gives them, `description` is the alt text; `media_ids` are
     uploaded files (`storage.media`), in their order, which become attachments beside those. `quote_id` is
     the post that this one quotes; `quote_policy` one of `QUOTE_POLICIES`, who may quote this one (None: everyone, where
-    everyone may read it).
+    everyone may read it). `question`: what opens a thread asks something, and one answer can be accepted.
     """
 
     text: str
@@ -56,6 +56,7 @@ class Draft:
     quote_policy: str | None = None
     attachments: tuple[dict[str, Any], ...] = field(default=())
     media_ids: tuple[int, ...] = ()
+    question: bool = False
 
 
 def check(draft: Draft, now: int, *, shows: bool = False) -> None:

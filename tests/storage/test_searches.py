@@ -13,7 +13,7 @@ from storage.database import Database
 from storage.ids import first_at
 from storage.polls import Poll
 from storage.posts import Post
-from storage.questions import Operator, question
+from storage.queries import Operator, parse
 from storage.searches import Searcher
 from storage.words import asked_for, parts_of, plain, words_of
 from tests.storage import rows
@@ -45,10 +45,8 @@ def write(db: Database, author: Actor, content: str, *, tags: tuple[str, ...] = 
 
 
 def found(db: Database, typed: str, who: Searcher | None = None, **more: Any) -> list[int]:
-    """The ids that a question finds, newest first."""
-    return db.read_now(
-        lambda tx: searches.find(tx, question(typed), true(), who or Searcher(), **({"limit": 20} | more))
-    )
+    """The ids that a query finds, newest first."""
+    return db.read_now(lambda tx: searches.find(tx, parse(typed), true(), who or Searcher(), **({"limit": 20} | more)))
 
 
 WORDS = {
@@ -205,7 +203,7 @@ def test_operators(db: Database, ada: Actor) -> None:
     for typed, ids in expected.items():
         assert found(db, f"word {typed}", who) == ids, typed
         if not typed.startswith("in:") or "@" in typed:
-            assert found(db, typed, who) == (ids if question(typed) else []), typed
+            assert found(db, typed, who) == (ids if parse(typed) else []), typed
 
 
 def test_bad_operators_are_words(db: Database, ada: Actor) -> None:
@@ -221,20 +219,20 @@ def test_bad_operators_are_words(db: Database, ada: Actor) -> None:
         "during:2023-02-30",
     ]
     for typed in bad:
-        assert question(typed).operators == ()
+        assert parse(typed).operators == ()
         made = write(db, ada, f"<p>{typed}</p>")
         assert made in found(db, typed)
 
 
-def test_questions() -> None:
-    asked = question('kernel "two words" -not -"not these" +must -has:link from:@ada')
+def test_queries() -> None:
+    asked = parse('kernel "two words" -not -"not these" +must -has:link from:@ada')
     assert asked.wanted == (("kernel",), ("must",))
     assert asked.exact == (("two", "words"),)
     assert asked.unwanted == (("not",), ("not", "these"))
     assert asked.operators == (Operator("has", "link", True), Operator("from", "@ada"))
-    assert question("“smart quotes”").exact == (("smart", "quotes"),)
-    assert not question("-only -not")
-    assert not question("💥 ... !")
+    assert parse("“smart quotes”").exact == (("smart", "quotes"),)
+    assert not parse("-only -not")
+    assert not parse("💥 ... !")
 
 
 HOSTILE = [
@@ -404,4 +402,4 @@ def test_words() -> None:
     assert parts_of("datenbanken") == ["enbanken", "nbanken", "banken", "anken", "nken"]
     assert parts_of("shorter") == parts_of("a1b2c3d4e5f6") == []
     assert plain("<p>a</p><p>b<br>c <b>d</b>e &amp; f</p>").split() == ["a", "b", "c", "de", "&", "f"]
-    assert replace(question("x"), wanted=()) == question("")
+    assert replace(parse("x"), wanted=()) == parse("")

@@ -101,6 +101,61 @@ def _signin() -> None:
 
 def _groups() -> None:
     """What a person read of a thread, muted, and how loud a group is to them."""
+    op.add_column("groups", sa.Column("kind", sa.Text(), server_default="open", nullable=False))
+    op.add_column("groups", sa.Column("languages", sa.Text(), server_default="[]", nullable=False))
+    op.add_column("groups", sa.Column("ends_at", sa.BigInteger(), nullable=True))
+    op.create_table(
+        "thread_reads",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("root_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
+        sa.Column("read_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["actors.id"], name="fk_thread_reads_person_id_actors", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("person_id", "root_id", name="pk_thread_reads"),
+    )
+    op.create_index("ix_thread_reads_root_id", "thread_reads", ["root_id"], unique=False)
+    op.create_table(
+        "group_reads",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("group_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["group_id"], ["actors.id"], name="fk_group_reads_group_id_actors", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["actors.id"], name="fk_group_reads_person_id_actors", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("person_id", "group_id", name="pk_group_reads"),
+    )
+    op.create_index("ix_group_reads_group_id", "group_reads", ["group_id"], unique=False)
+    op.create_table(
+        "thread_follows",
+        sa.Column("root_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["actors.id"], name="fk_thread_follows_person_id_actors", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("root_id", "person_id", name="pk_thread_follows"),
+    )
+    op.create_index("ix_thread_follows_person_id", "thread_follows", ["person_id"], unique=False)
+    # Who wrote in a thread of a group hears of answers in it from now on.
+    op.execute(
+        "INSERT INTO thread_follows (root_id, person_id, created_at)"
+        " SELECT root_id, author_id, max(published_at) FROM posts JOIN actors ON actors.id = author_id"
+        " WHERE group_id IS NOT NULL AND root_id IS NOT NULL AND posts.local AND actors.local"
+        " GROUP BY root_id, author_id"
+    )
+    op.create_table(
+        "volumes",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("group_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["group_id"], ["actors.id"], name="fk_volumes_group_id_actors", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["person_id"], ["actors.id"], name="fk_volumes_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("person_id", "group_id", name="pk_volumes"),
+    )
+    op.create_index("ix_volumes_group_id", "volumes", ["group_id"], unique=False)
 
 
 def _compose() -> None:
@@ -109,6 +164,41 @@ def _compose() -> None:
 
 def _questions() -> None:
     """Which threads ask, and which answer was accepted."""
+    op.add_column("posts", sa.Column("asks", sa.Text(), nullable=True))
+    asking = {"sqlite_where": sa.text("asks IS NOT NULL"), "postgresql_where": sa.text("asks IS NOT NULL")}
+    op.create_index("ix_posts_group_id_asks", "posts", ["group_id", "asks", "id"], unique=False, **asking)
+    op.create_index("ix_posts_asks", "posts", ["asks", "id"], unique=False, **asking)
+    op.create_table(
+        "questions",
+        sa.Column("root_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("accepted_id", sa.BigInteger(), nullable=True),
+        sa.Column("how", sa.Text(), nullable=True),
+        sa.Column("stated_iri", sa.Text(), nullable=True),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["root_id"], ["posts.id"], name="fk_questions_root_id_posts", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["accepted_id"], ["posts.id"], name="fk_questions_accepted_id_posts", ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("root_id", name="pk_questions"),
+    )
+    op.create_index("ix_questions_accepted_id", "questions", ["accepted_id"], unique=False)
+    op.create_table(
+        "choices",
+        sa.Column("root_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("actor_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("answer_id", sa.BigInteger(), nullable=False),
+        sa.Column("iri", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["root_id"], ["questions.root_id"], name="fk_choices_root_id_questions", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["actor_id"], ["actors.id"], name="fk_choices_actor_id_actors", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["answer_id"], ["posts.id"], name="fk_choices_answer_id_posts", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("root_id", "actor_id", name="pk_choices"),
+        sa.UniqueConstraint("iri", name="uq_choices_iri"),
+    )
+    op.create_index("ix_choices_actor_id", "choices", ["actor_id"], unique=False)
+    op.create_index("ix_choices_answer_id", "choices", ["answer_id"], unique=False)
 
 
 def _library() -> None:
