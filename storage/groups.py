@@ -1,6 +1,6 @@
 """Groups: what a group has beside its row in `storage.actors`; rows for local groups, and for remote ones we know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, exists, func, literal, select, text, update
@@ -21,6 +21,9 @@ groups = Table(
     Column("rules", Json, nullable=False),  # [text]
     Column("creator_id", Id, ForeignKey("actors.id", ondelete="SET NULL")),
     Column("created_at", Time, nullable=False),
+    Column("kind", Text, nullable=False, server_default="open"),  # open cohort course project mentoring
+    Column("languages", Json, nullable=False, server_default="[]"),  # [code], that one writes there; none: any
+    Column("ends_at", Time),  # when nobody writes in it any more; without it, it goes on
 )
 
 # Few groups are not for everyone.
@@ -34,6 +37,7 @@ Index(
 
 JOIN_MODES = ("open", "approval", "invite")
 SEE = ("public", "peers", "members")
+KINDS = ("open", "cohort", "course", "project", "mentoring")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,13 @@ class Group:
     rules: list[str]
     creator_id: int | None
     created_at: int
+    kind: str = "open"
+    languages: list[str] = field(default_factory=list)
+    ends_at: int | None = None
+
+    def is_over(self, now: int) -> bool:
+        """Whether its time is over at `now` ms."""
+        return self.ends_at is not None and self.ends_at <= now
 
 
 _ROW = columns(groups, Group)

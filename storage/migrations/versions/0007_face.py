@@ -109,7 +109,6 @@ def _groups() -> None:
         sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("root_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_id", sa.BigInteger(), nullable=False),
-        sa.Column("read_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["person_id"], ["actors.id"], name="fk_thread_reads_person_id_actors", ondelete="CASCADE"
         ),
@@ -232,6 +231,97 @@ def _digests() -> None:
 
 def _cases() -> None:
     """Reports as cases, appeals, rules that were accepted."""
+    big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "cases",
+        sa.Column("id", big, autoincrement=False, nullable=False),
+        sa.Column("iri", sa.Text(), nullable=False),
+        sa.Column("group_id", sa.BigInteger(), nullable=True),
+        sa.Column("actor_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("post_ids", sa.Text(), nullable=False),
+        sa.Column("received_id", sa.BigInteger(), nullable=True),
+        sa.Column("snapshot", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("alerted_at", sa.BigInteger(), nullable=True),
+        sa.Column("asked", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("rule", sa.Text(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("decided_by_id", sa.BigInteger(), nullable=True),
+        sa.Column("decided_host", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["group_id"], ["actors.id"], name="fk_cases_group_id_actors", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["actor_id"], ["actors.id"], name="fk_cases_actor_id_actors", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["decided_by_id"], ["actors.id"], name="fk_cases_decided_by_id_actors", ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_cases"),
+        sa.UniqueConstraint("iri", name="uq_cases_iri"),
+    )
+    op.create_index("ix_cases_group_id", "cases", ["group_id", "state", "due_at"], unique=False)
+    op.create_index("ix_cases_state", "cases", ["state", "due_at"], unique=False)
+    op.create_index("ix_cases_actor_id", "cases", ["actor_id", "state"], unique=False)
+    op.create_index("ix_cases_decided_at", "cases", ["decided_at"], unique=False)
+    op.create_table(
+        "appeals",
+        sa.Column("id", big, autoincrement=False, nullable=False),
+        sa.Column("iri", sa.Text(), nullable=False),
+        sa.Column("moderation_id", sa.BigInteger(), nullable=False),
+        sa.Column("group_id", sa.BigInteger(), nullable=True),
+        sa.Column("actor_id", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("decided_by_id", sa.BigInteger(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderation_id"], ["moderations.id"], name="fk_appeals_moderation_id_moderations", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["group_id"], ["actors.id"], name="fk_appeals_group_id_actors", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["actor_id"], ["actors.id"], name="fk_appeals_actor_id_actors", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["decided_by_id"], ["actors.id"], name="fk_appeals_decided_by_id_actors", ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_appeals"),
+        sa.UniqueConstraint("iri", name="uq_appeals_iri"),
+        sa.UniqueConstraint("moderation_id", name="uq_appeals_moderation_id"),
+    )
+    op.create_index("ix_appeals_group_id", "appeals", ["group_id", "state", "due_at"], unique=False)
+    op.create_index("ix_appeals_state", "appeals", ["state", "due_at"], unique=False)
+    op.create_index("ix_appeals_actor_id", "appeals", ["actor_id"], unique=False)
+    op.create_table(
+        "rule_acceptances",
+        sa.Column("group_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("actor_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["actors.id"], name="fk_rule_acceptances_group_id_actors", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["actor_id"], ["actors.id"], name="fk_rule_acceptances_actor_id_actors", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group_id", "actor_id", name="pk_rule_acceptances"),
+    )
+    op.create_index("ix_rule_acceptances_actor_id", "rule_acceptances", ["actor_id"], unique=False)
+    op.add_column("reports", sa.Column("rule", sa.Text(), nullable=True))
+    op.add_column("reports", sa.Column("case_id", sa.BigInteger(), nullable=True))
+    op.create_index("ix_reports_case_id", "reports", ["case_id"], unique=False)
+    op.add_column("moderations", sa.Column("rule", sa.Text(), nullable=True))
+    op.add_column("moderations", sa.Column("case_id", sa.BigInteger(), nullable=True))
+    # What waits becomes a case of its own, under the id of its report, due three days from when it was made.
+    op.execute(
+        "INSERT INTO cases (id, iri, group_id, actor_id, kind, post_ids, snapshot, severity, state, due_at, asked, "
+        "created_at) SELECT id, iri || '#case', group_id, actor_id, 'report', post_ids, '[]', 2, 'open', "
+        "created_at + 259200000, '[]', created_at FROM reports WHERE state = 'open'"
+    )
+    op.execute("UPDATE reports SET case_id = id WHERE state = 'open'")
 
 
 def _console() -> None:
