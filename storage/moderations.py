@@ -21,6 +21,8 @@ moderations = Table(
     Column("until", Time),  # when it ends by itself
     Column("undone_at", Time),
     Column("created_at", Time, nullable=False),
+    Column("rule", Text),  # the rule it was done by
+    Column("case_id", Id),  # the case (`storage.cases`) in which it was done
     Index("ix_moderations_group_id", "group_id", "id"),
     Index("ix_moderations_post_id", "post_id"),
     Index("ix_moderations_actor_id", "actor_id", "id"),
@@ -44,6 +46,8 @@ class Moderation:
     until: int | None
     undone_at: int | None
     created_at: int
+    rule: str | None = None
+    case_id: int | None = None
 
 
 _ROW = columns(moderations, Moderation)
@@ -95,3 +99,8 @@ def about(tx: Tx, actor_id: int, group_ids: list[int], limit: int = 400) -> list
     """What was done in these groups that concerns this actor, newest first."""
     query = select(*_ROW).where(moderations.c.actor_id == actor_id, moderations.c.group_id.in_(group_ids))
     return all_of(tx, query.order_by(moderations.c.id.desc()).limit(limit), Moderation) if group_ids else []
+
+
+def mark(tx: Tx, moderation_id: int, rule: str | None, case_id: int | None) -> None:
+    """Note by which rule it was done, and in which case."""
+    tx.execute(update(moderations).where(moderations.c.id == moderation_id).values(rule=rule, case_id=case_id))

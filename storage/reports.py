@@ -39,6 +39,8 @@ reports = Table(
     Column("created_at", Time, nullable=False),
     Column("rule_ids", Json, nullable=False, server_default="[]"),  # [number of a rule of this instance]
     Column("assigned_to_id", Id),  # the moderator who looks into it
+    Column("rule", Text),  # the rule of the group that it names, as it was then
+    Column("case_id", Id, index=True),  # the case (`storage.cases`) that it belongs to
     Index("ix_reports_group_id", "group_id", "id"),
     Index("ix_reports_state", "state", "id"),
 )
@@ -63,6 +65,8 @@ class Report:
     created_at: int
     rule_ids: list[int] = field(default_factory=list)
     assigned_to_id: int | None = None
+    rule: str | None = None
+    case_id: int | None = None
 
 
 _ROW = columns(reports, Report)
@@ -137,3 +141,9 @@ def about(tx: Tx, actor_ids: list[int], limit: int = 400) -> list[Report]:
     """Reports about these actors, newest first."""
     query = select(*_ROW).where(reports.c.actor_id.in_(actor_ids)).order_by(reports.c.id.desc())
     return all_of(tx, query.limit(limit), Report) if actor_ids else []
+
+
+def of_cases(tx: Tx, case_ids: list[int], limit: int = 400) -> list[Report]:
+    """The reports that these cases are made of, oldest first."""
+    query = select(*_ROW).where(reports.c.case_id.in_(case_ids)).order_by(reports.c.id).limit(limit)
+    return all_of(tx, query, Report) if case_ids else []
