@@ -102,6 +102,11 @@ def last_of(tx: Tx, person_id: int, limit: int) -> list[Mail]:
     return all_of(tx, query.limit(limit), Mail)
 
 
+def drop_of(tx: Tx, person_id: int) -> None:
+    """Drop every mail to a person, also what waits."""
+    tx.execute(delete(mails).where(mails.c.person_id == person_id))
+
+
 def forget(tx: Tx, before: int) -> int:
     """Drop what was settled before that (ms); how many."""
     return tx.execute(delete(mails).where(mails.c.settled_at < before)).rowcount

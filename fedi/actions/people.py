@@ -16,7 +16,7 @@ from fedi.errors import Invalid, Problem, Taken
 from fedi.push import keys as push_keys
 from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
-from storage import actors, apps, keys, notifications, outbox, people, sessions
+from storage import actors, apps, keys, mails, notifications, outbox, people, sessions
 from storage.actors import Actor
 from storage.events import note
 from storage.keys import Key
@@ -369,6 +369,7 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     sessions.remove(tx, person_id=actor.id)
     notifications.forget(tx, actor_id=actor.id)
     notifications.remove(tx, actor.id)
+    mails.drop_of(tx, actor.id)
     media.discard_all(tx, site, actor)
     envelopes.erase(tx, site, actor.iri)
     people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})
