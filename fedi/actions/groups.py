@@ -1,8 +1,9 @@
 """Groups hosted here: create, change and delete one, and announce to its followers what members do in it (FEP-1b12)."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from federation import fields as wire
 from federation.groups import announce_forms
@@ -22,7 +23,7 @@ from storage import media as media_rows
 from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.follows import Follow
-from storage.groups import JOIN_MODES, SEE, Group
+from storage.groups import JOIN_MODES, KINDS, SEE, Group
 from storage.media import Medium
 from storage.memberships import Membership
 from storage.metadata import Tx
@@ -42,10 +43,14 @@ def create(
     see: str = "public",
     description: str = "",
     rules: list[str] | None = None,
+    kind: str = "open",
+    languages: Sequence[str] = (),
+    ends_at: int | None = None,
 ) -> Actor:
     """Found a group; `owner`, a local person, is its first member and moderator.
 
-    `see` says who may read it: `public` (all), `peers` (agreed institutions), `members`. Raises Taken for a name in use
+    `see` says who may read it: `public` (all), `peers` (agreed institutions), `members`; `kind` what it is for (`KINDS`),
+    `languages` (codes) what one writes there, `ends_at` (ms) from when on nobody writes in it any more. Raises Taken for a name in use
     by a person or group, Invalid for what can't be taken.
     """
     name = check_name(tx, site, name)
@@ -55,6 +60,7 @@ def create(
         raise Invalid(f"join is one of {', '.join(JOIN_MODES)}, not {join_mode!r}.", code="join")
     if see not in SEE:
         raise Invalid(f"see is one of {', '.join(SEE)}, not {see!r}.", code="see")
+    _check_purpose(site, kind, languages, ends_at)
     group = add_actor(
         tx,
         site,
@@ -72,7 +78,10 @@ def create(
         fields=[scope_field(see)],
     )
     now = site.clock()
-    groups.save(tx, Group(group.id, join_mode, see, "members", rules or [], owner.id, now))
+    made = Group(
+        group.id, join_mode, see, "members", rules or [], owner.id, now, kind, list(dict.fromkeys(languages)), ends_at
+    )
+    groups.save(tx, made)
     membership_rows.save(tx, Membership(group.id, owner.id, "owner", "accepted", now))
     follow = Follow(
         site.new_id(), owner.id, group.id, "accepted", site.iri(f"/activities/{site.new_id()}"), True, False, now
@@ -82,6 +91,25 @@ def create(
     memberships.count_following(tx, owner, 1)
     lists.joined(tx, site, owner, group)
     return replace(group, followers_count=1)
+
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_LANGUAGES = 10
+
+
+def _check_purpose(site: Site, kind: str | None, languages: Sequence[str] | None, ends_at: int | None) -> None:
+    """Raises Invalid, with the mend, for what can't be what a group is for."""
+    if kind is not None and kind not in KINDS:
+        raise Invalid(f"kind is one of {', '.join(KINDS)}, not {kind[:40]!r}.", code="kind")
+    wrong = [one for one in languages or () if not _LANGUAGE.fullmatch(one)]
+    if wrong:
+        raise Invalid(f"{wrong[0][:40]!r} is no language; write its code, as en or de.", code="languages")
+    if languages is not None and len(languages) > _LANGUAGES:
+        raise Invalid(f"A group names at most {_LANGUAGES} languages; without any it is for all.", code="languages")
+    if ends_at is not None and ends_at <= site.clock():
+        raise Invalid(
+            "The last day of a group lies in the future; leave it empty for a group that goes on.", code="end"
+        )
 
 
 _READERS = {
@@ -155,10 +183,14 @@ def change(
     rules: list[str] | None = None,
     join_mode: str | None = None,
     post: str | None = None,
+    kind: str | None = None,
+    languages: Sequence[str] | None = None,
+    ends_at: int | Literal[False] | None = None,
     pictures: Mapping[str, Medium] | None = None,
 ) -> Actor | None:
     """Change a group hosted here and tell who takes a profile from the actor itself (microblogs, NodeBB, Friendica); other
-    forums hear of it by the moderator's Update. None when nothing changed. `post` is who may: `members` or `moderators`.
+    forums hear of it by the moderator's Update. None when nothing changed. `post` is who may: `members` or `moderators`;
+    `ends_at` (ms) is False for a group that goes on.
 
     Who may read it never changes: what was written was written for them. Raises Invalid for what can't be taken.
     """
@@ -191,6 +223,16 @@ def change(
         kept["post"] = post
     if rules is not None and rules != row.rules:
         kept["rules"] = rules
+    end = None if ends_at is False or ends_at == row.ends_at else ends_at
+    _check_purpose(site, kind, languages, end)
+    purpose_now = {
+        "kind": kind,
+        "languages": None if languages is None else list(dict.fromkeys(languages)),
+        "ends_at": end,
+    }
+    kept |= {name: value for name, value in purpose_now.items() if value not in (None, getattr(row, name))}
+    if ends_at is False and row.ends_at is not None:
+        kept["ends_at"] = None
     if not shown and not kept:
         return None
     if shown:

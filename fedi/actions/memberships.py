@@ -164,6 +164,10 @@ def may_post(tx: Tx, site: Site, actor: Actor, group: Actor, *, act: str = "post
     if group.state != "active":
         raise Forbidden(f"{group.name or group.username} is closed: nobody posts there any more.", code="closed")
     row = groups.by_id(tx, group.id)
+    if row is not None and row.is_over(site.clock()):
+        raise Forbidden(
+            f"The time of {group.name} is over: it can be read, and nobody posts there any more.", code="over"
+        )
     membership = memberships.find(tx, group.id, actor.id)
     if banned(site, membership):
         raise Forbidden(f"You are banned from {group.name}.", code="banned")

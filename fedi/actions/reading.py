@@ -16,7 +16,6 @@ from storage import follows, posts, thread_reads
 from storage.actors import Actor
 from storage.ids import first_at
 from storage.metadata import Tx
-from storage.posts import Post
 from storage.thread_reads import Unread
 from storage.timelines import Page
 
@@ -89,9 +88,3 @@ def newest(tx: Tx, person_id: int, root_id: int) -> int | None:
     visible = visibility.visible_to(visibility.person(person_id))
     found: int | None = tx.scalar(select(func.max(posts.posts.c.id)).where(posts.posts.c.root_id == root_id, visible))
     return found
-
-
-def wrote(tx: Tx, site: Site, post: Post, author: Actor) -> None:
-    """Somebody here wrote in a thread of a group: they hear of answers in it from now on."""
-    if author.local and author.kind == "Person" and post.group_id is not None and post.root_id is not None:
-        thread_reads.follow(tx, author.id, post.root_id, site.clock())

@@ -1,6 +1,6 @@
 """What follows from a post, whoever wrote it and wherever: thread, counts, timelines, notifications."""
 
-from fedi.actions import cards, direct_messages, memberships, notifying
+from fedi.actions import answering, cards, direct_messages, memberships, notifying
 from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import (
@@ -15,6 +15,7 @@ from storage import (
     quotes,
     reactions,
     replies,
+    thread_reads,
     timelines,
 )
 from storage.actors import Actor
@@ -45,6 +46,7 @@ def published(tx: Tx, site: Site, post: Post, author: Actor, told: list[Actor]) 
         notifying.tell(tx, site, actor, "mention", author, post.id)
     if post.reply_to_iri is None and post.visibility != "direct":
         ring(tx, site, post, author, [author.id, *([post.group_id] if post.group_id is not None else [])])
+    answering.noticed(tx, site, post, author)
     return cards.ask(tx, site, post)
 
 
@@ -76,6 +78,7 @@ def _move(tx: Tx, site: Site, post: Post, root_id: int, group_id: int | None) ->
     old = post.root_id or post.id
     if old != root_id:
         mutes.move_thread(tx, old, root_id)
+        thread_reads.move_thread(tx, old, root_id)
         if post.visibility == "direct":
             conversations.move_thread(tx, old, root_id)
     if group is None or not group.local:

@@ -16,6 +16,7 @@ from fedi.context import Site
 from fedi.fetching.institutions import institution
 from fedi.media import processing, sweeping
 from fedi.worker import envelopes, peering, statuses, suspending
+from fedi.worker.answers import answers
 from fedi.worker.auditing import audit_job
 from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
@@ -77,6 +78,7 @@ async def nodeinfo(site: Site, payload: dict[str, Any]) -> None:
 
 KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "agreements": peering.times,
+    "answers": answers,
     "audit": audit_job,
     "backfill": backfill,
     "card": card,
