@@ -153,3 +153,25 @@ def oldest_due(tx: Tx, now: int) -> int | None:
     """Since when the oldest job that is due at `now` waits, in ms; None when none does."""
     oldest: int | None = tx.scalar(select(func.min(jobs.c.due_at)).where(jobs.c.state == "due", jobs.c.due_at <= now))
     return oldest
+
+
+def in_state(tx: Tx, state: str, limit: int) -> list[Job]:
+    """Jobs that are due, working or failed, those that are due first."""
+    query = select(*_ROW).where(jobs.c.state == state).order_by(jobs.c.due_at, jobs.c.id).limit(limit)
+    return all_of(tx, query, Job)
+
+
+def by_kind(tx: Tx) -> list[tuple[str, str, int]]:
+    """(kind, state, how many), in the order of the kinds."""
+    query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
+    return [(str(kind), str(state), int(count)) for kind, state, count in tx.execute(query.order_by(jobs.c.kind))]
+
+
+def again(tx: Tx, job_id: int, now: int) -> bool:
+    """Try a job that waits or was given up at `now` ms, from its first attempt on; whether there was one."""
+    values = {"state": "due", "due_at": now, "attempts": 0, "claimed_until": None}
+    tried = update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(("due", "failed"))).values(**values)
+    found = tx.execute(tried).rowcount > 0
+    if found:
+        note(tx, "jobs")
+    return found

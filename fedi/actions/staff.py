@@ -6,7 +6,7 @@ is `storage.moderations`, where the instance's own actor stands as the place, as
 
 from typing import Any
 
-from fedi.actions import peer_alone, scopes
+from fedi.actions import account_mail, peer_alone, scopes
 from fedi.actions import people as people_actions
 from fedi.actions import reports as report_actions
 from fedi.actions.moderated import MAX_REASON, WARNING
@@ -91,9 +91,11 @@ def approve(tx: Tx, site: Site, by: Actor, target: Actor) -> None:
 
 def reject(tx: Tx, site: Site, by: Actor, target: Actor) -> None:
     """Turn down who signed up and waits: the account is erased. Raises as `approve`."""
-    if _known(_may(tx, by, target)).state != "pending":
+    person = _known(_may(tx, by, target))
+    if person.state != "pending":
         raise Forbidden(NOT_ALLOWED, code="not-pending")
     log(tx, site, by, "reject", actor=target)
+    account_mail.turned_down(tx, site, target, person)
     people_actions.erase(tx, site, target)
 
 
@@ -189,6 +191,8 @@ def reopen(tx: Tx, site: Site, by: Actor, report: Report) -> None:
         raise Forbidden(NOT_ALLOWED, code="not-allowed")
     if report.state != "open":
         reports.change(tx, report.id, state="open", resolved_by_id=None, resolved_at=None)
+        if report.case_id is not None:
+            cases.change(tx, report.case_id, state="open", outcome=None, decided_by_id=None, decided_at=None)
         log(tx, site, by, "reopen", reason=f"report {report.id}")
 
 
@@ -227,3 +231,16 @@ def _peered(tx: Tx, site: Site, by: Actor, known: Peer, wanted: str, reason: str
     peer_alone.set_stance(tx, site, by.username, known.host, wanted, reason or "on the list of blocked domains")
     log(tx, site, by, f"host {wanted}", reason=f"{known.host}: {reason}" if reason else known.host)
     return peers.by_host(tx, known.host) or known
+
+
+def set_role(tx: Tx, site: Site, by: Actor, target: Actor, role: str) -> None:
+    """Make a person of this instance a member, a moderator or an admin of it. For admins; raises Forbidden for others and for
+    one's own role (so that there is always an admin), Invalid for a role that there isn't."""
+    person = _known(_may(tx, by, target))
+    if role_of(tx, by) != "admin":
+        raise Forbidden(NOT_ALLOWED, code="not-admin")
+    if role not in people.ROLES:
+        raise Invalid(f"A role is one of {', '.join(people.ROLES)}.", code="role")
+    if person.role != role:
+        people.change(tx, target.id, role=role)
+        log(tx, site, by, "role", actor=target, reason=f"{person.role} -> {role}")

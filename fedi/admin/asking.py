@@ -17,10 +17,12 @@ from fedi.csrf import demand_same_origin
 from fedi.errors import NotFound
 from fedi.forms import person
 from fedi.html import page
-from storage import agreements, pending_actions, people, received
+from fedi.languages import N_, _
+from storage import accounts, agreements, jobs, pending_actions, people, received
 from storage.actors import Actor
 from storage.agreements import AgreementRow
 from storage.metadata import Tx
+from storage.timelines import Page
 
 PAGE = 40
 """Rows of a list at once."""
@@ -57,16 +59,23 @@ async def shown(
     found, counts = await site.db.read(unit)
     request.state.console = counts
     done = request.query_params.get("done", "")
-    values: dict[str, Any] = {"problem": None, "done": DONE.get(done)} | context | found
+    values: dict[str, Any] = {"problem": None, "done": _(DONE[done]) if done in DONE else None} | context | found
     return page(request, f"admin/{template}", status, section=section, waiting=counts, **values)
 
 
 def waiting(tx: Tx, name: str) -> dict[str, int]:
-    """How much waits for an admin, by section of the console: requests for a peering, what is held (counted to 100), and what
-    others proposed."""
+    """How much waits for an admin, by section of the console: requests for a peering, what is held (counted to 100), what others
+    proposed, people who signed up, and jobs that were given up."""
     asked = [row for row in agreements.in_state(tx, "offered", "review") if waits_here(row)]
     proposed = [row for row in pending_actions.in_state(tx, "proposed") if row.proposer != name]
-    return {"peers": len(asked), "held": received.held_total(tx, 100), "pending": len(proposed)}
+    waiting = accounts.listed(tx, accounts.Wanted(origin="local", status="pending"), Page(limit=100))
+    return {
+        "peers": len(asked),
+        "held": received.held_total(tx, 100),
+        "pending": len(proposed),
+        "people": len(waiting),
+        "jobs": jobs.totals(tx).get("failed", 0),
+    }
 
 
 def waits_here(row: AgreementRow) -> bool:
@@ -76,33 +85,46 @@ def waits_here(row: AgreementRow) -> bool:
 
 
 DONE = {
-    "invited": "The offer was sent. It is shown here until they answer.",
-    "drafted": "The draft is kept; nothing was sent.",
-    "review": "They were told that you are looking at it.",
-    "signed": "Both institutions have signed: the agreement is in force.",
-    "refused": "They were told that you refuse, and why.",
-    "withdrawn": "The offer was taken back.",
-    "suspended": "The peering is suspended: nothing goes either way, and nothing is lost.",
-    "resumed": "The peering goes on. What was missed in the meantime is being caught up.",
-    "notice": "Notice was given. The agreement stays in force until then.",
-    "proposed": "It was proposed. Another admin has to approve it, and it waits for its time.",
-    "approved": "It was approved, and is done when its time has come.",
-    "dropped": "It was dropped.",
-    "changed": "The change was offered. What was agreed stays in force until both have signed the new version.",
-    "alone": "Agreed by us alone: this server does not speak of agreements.",
-    "probing": "The checks were asked for; what they find is shown here in a few minutes.",
-    "saved": "Saved.",
-    "draft": "The draft is kept.",
-    "applied": "Applied. It counts from now on.",
-    "back": "The earlier version counts again.",
-    "released": "Released: it is worked out now as if it had been accepted.",
-    "held-refused": "Refused.",
-    "retry": "It is tried again now.",
-    "scope": "The scope was changed.",
-    "followed": "The directory is followed. Its entries are drafts: nothing is trusted by itself.",
-    "forgotten": "The directory is not followed any more.",
-    "taken": "Taken over.",
-    "left": "Left out.",
+    "invited": N_("The offer was sent. It is shown here until they answer."),
+    "drafted": N_("The draft is kept; nothing was sent."),
+    "review": N_("They were told that you are looking at it."),
+    "signed": N_("Both institutions have signed: the agreement is in force."),
+    "refused": N_("They were told that you refuse, and why."),
+    "withdrawn": N_("The offer was taken back."),
+    "suspended": N_("The peering is suspended: nothing goes either way, and nothing is lost."),
+    "resumed": N_("The peering goes on. What was missed in the meantime is being caught up."),
+    "notice": N_("Notice was given. The agreement stays in force until then."),
+    "proposed": N_("It was proposed. Another admin has to approve it, and it waits for its time."),
+    "approved": N_("It was approved, and is done when its time has come."),
+    "dropped": N_("It was dropped."),
+    "changed": N_("The change was offered. What was agreed stays in force until both have signed the new version."),
+    "alone": N_("Agreed by us alone: this server does not speak of agreements."),
+    "probing": N_("The checks were asked for; what they find is shown here in a few minutes."),
+    "saved": N_("Saved."),
+    "draft": N_("The draft is kept."),
+    "applied": N_("Applied. It counts from now on."),
+    "back": N_("The earlier version counts again."),
+    "released": N_("Released: it is worked out now as if it had been accepted."),
+    "held-refused": N_("Refused."),
+    "retry": N_("It is tried again now."),
+    "scope": N_("The scope was changed."),
+    "followed": N_("The directory is followed. Its entries are drafts: nothing is trusted by itself."),
+    "forgotten": N_("The directory is not followed any more."),
+    "taken": N_("Taken over."),
+    "left": N_("Left out."),
+    "again": N_("It is taken again; look at it in a moment."),
+    "announced": N_("Everybody sees it now."),
+    "ended": N_("It is not shown any more."),
+    "job-gone": N_("This job is done or gone already."),
+    "person-approve": N_("Let in: they can log in now."),
+    "person-reject": N_("Turned down; the account is gone."),
+    "person-warn": N_("They were told."),
+    "person-disable": N_("They are logged out everywhere and can't log in."),
+    "person-enable": N_("They can log in again."),
+    "person-suspend": N_("Suspended: nothing of theirs is shown, and they can't log in."),
+    "person-unsuspend": N_("All that they wrote is shown again, and they can log in."),
+    "person-erase": N_("The account is erased; other servers are asked to do the same."),
+    "person-role": N_("The role was changed."),
 }
 """What a page says after a form was done, by the word behind `?done=`."""
 

@@ -4,11 +4,13 @@ the same numbers, so that nobody needs to see it.
 Nothing is styled inline, as the pages' policy forbids that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any
+
+from fedi.text.mentions import shortened
 
 WIDE, NARROW = 640, 360
 """Units across: each chart is drawn for a desk and for a phone, so that its words have their size on both."""
@@ -100,3 +102,70 @@ def of_days(days: Sequence[Mapping[str, Any]], wide: int = WIDE) -> Chart | None
             labels.append(Label(middle, _HIGH - 6, said, "middle"))
     labels.append(Label(0, 12, f"{most:,}"))
     return Chart(wide, _HIGH, tuple(bars), tuple(labels), ((0, ground, wide, ground),))
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One thing over time: `key` in the points, what it is called, and the class it is drawn in (refused, accepted, same)."""
+
+    key: str
+    name: str
+    kind: str
+
+
+def columns(
+    points: Sequence[tuple[int, Mapping[str, float]]],
+    series: Sequence[Series],
+    said: Callable[[float], str],
+    when: Callable[[int], str],
+    wide: int = WIDE,
+) -> Chart | None:
+    """Points in time (ms) as columns, the series on top of each other; `said` writes a number, `when` a time. None for fewer
+    than two points, and where all is nothing."""
+    sums = [sum(max(0.0, figures.get(one.key, 0)) for one in series) for _, figures in points]
+    if len(points) < 2 or not any(sums):
+        return None
+    most, ground = max(sums), _HIGH - 24
+    step = wide / len(points)
+    width = max(2.0, min(22.0, step * 0.72))
+    bars, labels = [], []
+    for at, (time, figures) in enumerate(points):
+        middle, y = at * step + step / 2, float(ground)
+        for one in series:
+            number = figures.get(one.key, 0)
+            if number > 0:
+                height = max(1.0, number / most * (ground - 20))
+                y -= height
+                bars.append(
+                    Bar(middle - width / 2, y, width, height, one.kind, f"{when(time)}: {said(number)} {one.name}")
+                )
+        if at % ceil(len(points) * 74 / wide) == 0 and middle + 30 < wide:
+            labels.append(Label(max(middle, 20.0), _HIGH - 6, when(time), "middle"))
+    labels.append(Label(0, 12, said(most)))
+    return Chart(wide, _HIGH, tuple(bars), tuple(labels), ((0, ground, wide, ground),))
+
+
+def rows(
+    several: Sequence[tuple[str, float, str]], said: Callable[[float], str], wide: int = WIDE, most_rows: int = 20
+) -> Chart | None:
+    """(name, number, class) as bars below each other; None for none."""
+    shown = [one for one in several if one[1] > 0][:most_rows]
+    if not shown:
+        return None
+    most = max(number for _, number, _ in shown)
+    beside = 210 if wide == WIDE else 136
+    letters, room = beside // 8, wide - beside - 80
+    bars, labels = [], []
+    for at, (name, number, kind) in enumerate(shown):
+        y = at * _ROW + 6.0
+        labels.append(Label(beside - 12, y + 15, shortened(name, letters), "end", "name"))
+        width = max(2.0, number / most * room)
+        bars.append(Bar(beside, y, width, 20, kind, f"{name}: {said(number)}"))
+        labels.append(Label(beside + width + 8, y + 15, said(number)))
+    height = len(shown) * _ROW + 4
+    return Chart(wide, height, tuple(bars), tuple(labels), ((beside, 0, beside, height),))
+
+
+def both(draw: Callable[[int], Chart | None]) -> list[Chart]:
+    """A chart as a desk and as a phone show it; empty where there is nothing to draw."""
+    return [chart for chart in (draw(WIDE), draw(NARROW)) if chart is not None]

@@ -47,6 +47,11 @@ async def log(request: Request) -> Response:
 
 
 DID = {
+    "announcement.publish": "announced",
+    "announcement.show": "announced",
+    "announcement.draft": "drafted the announcement",
+    "announcement.end": "ended the announcement",
+    "job.drop": "dropped a job of the kind",
     "peer.invite": "offered an agreement to",
     "peer.draft": "drafted an agreement with",
     "peer.review": "is looking at the offer of",

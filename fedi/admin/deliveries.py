@@ -8,8 +8,9 @@ from starlette.responses import Response
 from fedi.admin.asking import admin, shown
 from fedi.context import Site
 from fedi.errors import NotFound
-from fedi.forms import see_other, sent, text
-from storage import audiences, links, troubles
+from fedi.forms import number, see_other, sent, text
+from fedi.languages import _
+from storage import audiences, jobs, links, troubles
 from storage.links import Link
 from storage.metadata import Tx
 
@@ -22,9 +23,15 @@ async def deliveries(request: Request) -> Response:
     site: Site = request.app.state.site
     await admin(request)
     if request.method == "POST":
-        host = text(await sent(request), "host", 300)
-        await site.db.write(lambda tx: _retry(tx, site, host))
-        return see_other("/admin/deliveries?done=retry")
+        form = await sent(request)
+        host, again, drop = text(form, "host", 300), number(form, "again"), number(form, "drop")
+        if again is not None:
+            await site.db.write(lambda tx: _send_again(tx, site, again))
+        elif drop is not None:
+            await site.db.write(lambda tx: troubles.remove(tx, drop))
+        else:
+            await site.db.write(lambda tx: _retry(tx, site, host))
+        return see_other(f"/admin/deliveries?done={'dropped' if drop is not None else 'retry'}")
 
     def read(tx: Tx) -> dict[str, Any]:
         every = links.everyone(tx)
@@ -43,6 +50,17 @@ def _retry(tx: Tx, site: Site, host: str) -> None:
     if links.by_host(tx, host) is None:
         raise NotFound(f"Nothing was ever sent to {host}.")
     links.wake(tx, host, site.clock(), reopen=True)
+
+
+def _send_again(tx: Tx, site: Site, trouble_id: int) -> None:
+    """Send the activity of a trouble again, and what came after it to that host; what it has already, it drops as seen."""
+    trouble = troubles.by_id(tx, trouble_id)
+    if trouble is None:
+        raise NotFound(_("It is settled or forgotten already."))
+    if not jobs.hasten(tx, "redeliver", str(trouble.id), site.clock()):
+        links.rewind(tx, trouble.host, trouble.position)
+        links.wake(tx, trouble.host, site.clock(), reopen=True)
+        troubles.remove(tx, trouble.id)
 
 
 def _wants_care(link: Link) -> bool:

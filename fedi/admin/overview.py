@@ -10,8 +10,9 @@ from fedi.actions import peer_requests
 from fedi.actions import pending as pending_acts
 from fedi.admin.asking import admin, shown, waits_here
 from fedi.admin.decisions import DID
+from fedi.admin.health import traffic
 from fedi.context import Site
-from storage import agreements, audit, decisions, links, peers, pending_actions, policies
+from storage import agreements, audit, decisions, links, peers, pending_actions, policies, samples
 from storage.metadata import Tx
 
 _DAY = 24 * 3600 * 1000
@@ -47,6 +48,7 @@ async def overview(request: Request) -> Response:
             "policy": policies.in_force(tx),
             "reviews": [(peer, row) for peer, row in pending_acts.to_review(tx) if row.who != me.username],
             "requests": [actor.host for actor in peer_requests.requests(tx, site)],
+            "traffic": traffic(samples.since(tx, site.clock() - _DAY, ("received", "refused", "head"))),
             "lately": [(row, DID.get(row.action, row.action)) for row in audit.newest(tx, _LATELY)],
         }
 
