@@ -3,8 +3,10 @@
 The templates are in `fedi/web/templates`, whichever door renders them.
 """
 
+import base64
 import gzip
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
@@ -27,8 +29,23 @@ WIRE = 14_336
 segments), so that a page is there after one round trip."""
 
 _FOLDER = Path(__file__).parent / "web"
-STYLE = (_FOLDER / "static" / "style.css").read_bytes()
-STYLE_PATH = f"/static/style.{hashlib.sha256(STYLE).hexdigest()[:10]}.css"
+
+
+def slim(css: str) -> str:
+    """A style sheet without comments and without the space that only people need."""
+    bare = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    bare = re.sub(r"\s+", " ", bare)
+    return re.sub(r" ?([{};,]) ?|(?<=:) ", r"\1", bare).replace(";}", "}").strip()
+
+
+STYLE = slim((_FOLDER / "static" / "style.css").read_text("utf-8")).encode()
+STYLE_NAME = hashlib.sha256(STYLE).hexdigest()[:10]
+STYLE_PATH = f"/static/style.{STYLE_NAME}.css"
+STYLE_COOKIE = "style"
+"""Says by the name of the style sheet that the browser has it: it comes with the sheet (`fedi.web.about.style`)."""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE).digest()).decode()
+SCRIPT = (_FOLDER / "static" / "app.js").read_bytes() if (_FOLDER / "static" / "app.js").exists() else b""
+SCRIPT_PATH = f"/static/app.{hashlib.sha256(SCRIPT).hexdigest()[:10]}.js" if SCRIPT else ""
 CONSOLE_STYLE = (_FOLDER / "static" / "console.css").read_bytes()
 CONSOLE_STYLE_PATH = f"/static/console.{hashlib.sha256(CONSOLE_STYLE).hexdigest()[:10]}.css"
 CONSOLE_SCRIPT = (_FOLDER / "static" / "console.js").read_bytes()
@@ -40,7 +57,11 @@ _LEAVING = frozenset({"authorize.html", "login.html", "interact.html"})
 _LEADING_HOME = frozenset({"person.html", "group.html", "post.html"})
 # These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
 _UNCOMPRESSED = frozenset({"authorize.html", "native.html"})
-_POLICY = "default-src 'none'; style-src 'self'; img-src *; base-uri 'none'; frame-ancestors 'none'"
+_POLICY = (
+    f"default-src 'none'; style-src 'self' 'sha256-{_STYLE_HASH}'; img-src *; base-uri 'none'; frame-ancestors 'none'"
+)
+# Pages of who is logged in have a script of ours, which asks nobody but us.
+_LIVE = f"{_POLICY}; script-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'"
 # The console's pages have a script, which needs no more than ours.
 _CONSOLE = _POLICY.replace("img-src *", "img-src 'self'; script-src 'self'; connect-src 'self'")
 
@@ -48,6 +69,8 @@ _CONSOLE = _POLICY.replace("img-src *", "img-src 'self'; script-src 'self'; conn
 @cache
 def _templates() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from fedi.actions import affiliations
 
     made = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
@@ -62,8 +85,11 @@ def _templates() -> "Environment":
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
     made.globals["style"] = STYLE_PATH
+    made.globals["style_text"] = Markup(STYLE.decode())  # noqa: S704 - a file of ours
+    made.globals["script"] = SCRIPT_PATH
     made.globals["console_style"] = CONSOLE_STYLE_PATH
     made.globals["console_script"] = CONSOLE_SCRIPT_PATH
+    made.globals["affiliation_of"] = affiliations.stated
     made.filters["iso"] = iso
     made.filters["day"] = languages.day
     made.filters["hour"] = languages.hour
@@ -89,7 +115,8 @@ def page(request: Request, template: str, status: int = 200, **context: Any) -> 
     """The page that `template` makes of `context`, compressed where the browser takes that.
 
     Templates also see `site` (the Config), `me` (whoever `fedi.sessions.signed_in` found for this request, or None),
-    `path`, `language` and `direction` (ltr, rtl) of the page, and `ago(ms)`. A repeated GET of an unchanged page gets 304.
+    `path`, `language` and `direction` (ltr, rtl) of the page, `styled` (whether the browser has the style sheet; else it is
+    within the page, so that the first one is there after one round trip) and `ago(ms)`. A repeated GET of an unchanged page gets 304.
     """
     body, compressed = _body(request, template, context)
     return _response(request, template, status, body, compressed)
@@ -112,19 +139,22 @@ def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[byt
         languages.use(languages.choose(request.headers.get("accept-language", "")))
     language = languages.reader().language
     shown = {"site": site.config, "me": getattr(request.state, "me", None), "path": request.url.path}
+    shown["unread"] = getattr(request.state, "unread", 0)
     shown |= {"language": language, "direction": languages.direction(language)}
+    wanted = "gzip" in request.headers.get("accept-encoding", "") and template not in _UNCOMPRESSED
+    shown["styled"] = not wanted or request.cookies.get(STYLE_COOKIE) == STYLE_NAME
     html = _templates().get_template(template).render(shown | {"ago": lambda at: languages.ago(at, now)} | context)
     # A lone surrogate can't be sent; no storage of ours takes one, so this is the last fence.
     body = html.encode("utf-8", "replace")
-    wanted = "gzip" in request.headers.get("accept-encoding", "")
-    if wanted and template not in _UNCOMPRESSED and len(body) > 1000:
+    if wanted and len(body) > 1000:
         return gzip.compress(body, 6, mtime=0), True
     return body, False
 
 
 def _response(request: Request, template: str, status: int, body: bytes, compressed: bool) -> Response:
     leaves = template in _LEAVING or (template in _LEADING_HOME and getattr(request.state, "me", None) is None)
-    base = _CONSOLE if template.startswith("admin/") else _POLICY
+    base = _POLICY if getattr(request.state, "me", None) is None else _LIVE
+    base = _CONSOLE if template.startswith("admin/") else base
     policy = base if leaves else f"{base}; form-action 'self'"
     etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {

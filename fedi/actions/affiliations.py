@@ -10,12 +10,14 @@ a host can speak for its own people alone, and the reader sees which host it is.
 """
 
 import re
+from dataclasses import dataclass
 from html import escape, unescape
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from fedi.context import Site
 from fedi.errors import Invalid
+from fedi.languages import N_
 from fedi.rendering.actors import AFFILIATION, affiliation_page
 from fedi.text import to_text
 from storage import actors, people
@@ -23,10 +25,35 @@ from storage.actors import Actor
 from storage.metadata import Tx
 from storage.people import AFFILIATIONS, Person
 
-NAMES = {"student": "Student", "faculty": "Faculty", "staff": "Staff", "alum": "Alum"}
+NAMES = {"student": N_("Student"), "faculty": N_("Faculty"), "staff": N_("Staff"), "alum": N_("Alum")}
 _LONE = re.compile(
     r"\s*(?:<p>)?<a\s[^<>]*href=\"(https?://[^\"<>]{1,2000})\"[^<>]*>((?:(?!</?a[\s>]).)*)</a>(?:</p>)?\s*", re.DOTALL
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What an institution says that somebody is there. `name`: a word of `NAMES`; `where`: the institution by its name, or by
+    its domain where it is another one; `domain`: who says so."""
+
+    name: str
+    where: str
+    domain: str
+
+
+def stated(actor: Actor) -> Stated | None:
+    """The affiliation that an actor's profile shows and their own institution vouches for; None for whatever they typed."""
+    if not actor.fields:
+        return None
+    first = actor.fields[0]
+    name, value = str(first.get("name") or ""), str(first.get("value") or "")
+    if actor.local:
+        kept = NAMES.get(str(first.get("affiliation") or ""))
+        return Stated(kept, to_text(value), actor.domain) if kept is not None else None
+    # `verified_at` is set by `fedi.actions.verifying`, after `believed`.
+    if not first.get("verified_at") or name not in NAMES.values() or lone_link(value) != affiliation_page(actor.iri):
+        return None
+    return Stated(name, actor.domain, actor.domain)
 
 
 def shown(person: Person | None) -> str | None:

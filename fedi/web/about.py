@@ -4,12 +4,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi import VERSION
+from fedi.compression import packed, takes_gzip
 from fedi.context import Site
-from fedi.html import STYLE, page
+from fedi.html import STYLE, STYLE_COOKIE, STYLE_NAME, page
 from fedi.sessions import signed_in
 from storage import people, posts
 from storage.metadata import Tx
 
+_YEAR = 365 * 24 * 3600
 _KEPT = 60_000
 """Milliseconds for which what was counted is told."""
 _FEDERATION = {
@@ -44,8 +46,18 @@ async def about(request: Request) -> Response:
 
 
 async def style(request: Request) -> Response:
-    """The style sheet. Its name changes with its content, so that it is never asked for twice."""
-    return Response(STYLE, media_type="text/css", headers={"cache-control": "public, max-age=31536000, immutable"})
+    """The style sheet. Its name changes with its content, so that it is never asked for twice; with it comes the cookie that
+    says that this browser has it, so that pages need not bring it along."""
+    site: Site = request.app.state.site
+    headers = {"cache-control": f"public, max-age={_YEAR}, immutable", "vary": "Accept-Encoding"}
+    body = STYLE
+    if takes_gzip(request.headers.get("accept-encoding", "")):
+        body = packed(STYLE, 9)
+        headers["content-encoding"] = "gzip"
+    response = Response(body, media_type="text/css", headers=headers)
+    secure = site.config.origin.startswith("https:")
+    response.set_cookie(STYLE_COOKIE, STYLE_NAME, max_age=_YEAR, path="/", secure=secure, httponly=True, samesite="lax")
+    return response
 
 
 async def robots(request: Request) -> Response:

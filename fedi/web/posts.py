@@ -196,7 +196,7 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
         if card.post.visibility in ("unlisted", "followers", "direct")
         else "public",
     }
-    for size in (_PART, 8_000, 4_000, 2_000):
+    for size in (_PART, 8_000, 4_000, 2_000, 1_000):
         text, goes_on = part_of(card.body, min(start, len(card.body)), size)
         for variant in listing.variants(request, found.replies):
             replies = variant.pop("cards")

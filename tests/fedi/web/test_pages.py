@@ -1,5 +1,9 @@
 """What people read: front, groups, people, threads; in order, within a round trip, and only what they may see."""
 
+import base64
+import hashlib
+import re
+
 import pytest
 
 from fedi.actions import blocks, moderation, mutes, posts
@@ -71,11 +75,22 @@ async def test_log_in_may_lead_on_to_an_app(browser: Browser) -> None:
 
 
 async def test_style_sheet_is_ours_and_kept(browser: Browser) -> None:
-    page = await browser.get("/")
-    assert f'href="{STYLE_PATH}"' in page.text
+    """The first page has it within, so that it is there after one round trip; pages of who has it only name it."""
+    first = await browser.get("/about")
+    [text] = re.findall(r"<style>(.*?)</style>", first.text, re.DOTALL)
+    hashed = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    assert f"style-src 'self' 'sha256-{hashed}'" in first.headers["content-security-policy"]
+    # At the end, for paper: browsers fetch such a sheet when everything else is there.
+    assert f'<link rel="stylesheet" href="{STYLE_PATH}" media="print">' in first.text
     style = await browser.get(STYLE_PATH)
     assert style.headers["content-type"].startswith("text/css")
     assert "immutable" in style.headers["cache-control"]
+    assert style.text == text
+    later = await browser.get("/about")
+    assert "<style>" not in later.text
+    assert f'<link rel="stylesheet" href="{STYLE_PATH}">' in later.text
+    browser.cookies["style"] = "another"  # as it was before an update
+    assert "<style>" in (await browser.get("/about")).text
 
 
 async def test_unchanged_page_is_not_sent_again(browser: Browser) -> None:
@@ -393,7 +408,8 @@ async def test_hostile_content_breaks_no_page(campus: Campus, as_ada: Browser, a
         page = await as_ada.get(path)
         assert page.status == 200
         outline = Outline(page.text)
-        assert not outline.of("script", "iframe", "object", "svg", "style", "base")
+        assert not outline.of("script", "iframe", "object", "svg", "base")
+        assert len(outline.of("style")) == page.text.partition("</head>")[0].count("<style>") <= 1  # ours alone
         for _, attributes in outline.elements:
             assert not any(name.startswith("on") for name in attributes)
             assert not any(str(value).lower().startswith("javascript:") for value in attributes.values())

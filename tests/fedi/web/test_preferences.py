@@ -19,8 +19,8 @@ async def test_the_page_of_one_s_settings(campus: Campus, browser: Browser) -> N
     campus.follow(ada, group)
     campus.post(bruno, "@chess an opening")
     await browser.log_in("ada")
-    assert "/settings" in (await browser.get("/people/ada")).links
-    assert "/settings" not in (await browser.get("/people/bruno")).links
+    assert "/settings/profile" in (await browser.get("/people/ada")).links
+    assert "/settings/profile" not in (await browser.get("/people/bruno")).links
     page = await browser.get("/settings")
     assert (page.status, ticked(page)) == (200, {"groups_in_home"})
     # What each of them does is said there.
