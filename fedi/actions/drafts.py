@@ -19,6 +19,8 @@ MAX_POLL_DAYS = 366
 QUOTE_POLICIES = ("public", "followers", "nobody")
 MAX_ATTACHMENTS = 16
 
+_NO_TITLE = ("```", "~~~", "$$", "\\[")
+"""What begins code or a formula on lines of its own."""
 _DAY = 24 * 3600 * 1000
 
 
@@ -130,6 +132,8 @@ def _first_line(text: str) -> str | None:
     """The first line of a text without the handles it begins and ends with, 200 characters at most; what a forum calls a
     title."""
     for line in text.splitlines():
+        if line.strip()[:3] in _NO_TITLE:
+            continue
         pieces = list(mention_text.tokens(line))
         while pieces and (pieces[0].kind == "mention" or not pieces[0].text.strip()):
             pieces.pop(0)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from fedi.text.structure import prose
+
 Kind = Literal["text", "link", "mention", "hashtag"]
 
 MAX_TAG = 100
@@ -101,14 +103,16 @@ def _without_punctuation(link: str) -> str:
 
 
 def handles_in(text: str) -> list[str]:
-    """The handles that `text` mentions, each once, lower case, without sigil: `ada`, `ada@uni.example`, `ada@host:8001`."""
-    return list(dict.fromkeys(token.name.lower() for token in tokens(text) if token.kind == "mention"))
+    """The handles that `text` mentions, each once, lower case, without sigil: `ada`, `ada@uni.example`, `ada@host:8001`;
+    what stands in code mentions nobody."""
+    return list(dict.fromkeys(token.name.lower() for token in tokens(prose(text)) if token.kind == "mention"))
 
 
 def hashtags_in(text: str) -> list[str]:
-    """The hashtags of `text` without their #, as first typed; the same tag in other letters' case comes once."""
+    """The hashtags of `text` without their #, as first typed; the same tag in other letters' case comes once; in code there
+    are none."""
     found: dict[str, str] = {}
-    for token in tokens(text):
+    for token in tokens(prose(text)):
         if token.kind == "hashtag":
             found.setdefault(token.name.lower(), token.name)
     return list(found.values())

@@ -22,6 +22,7 @@ from fedi.mastodon.entities.quote import approval, shallow, state
 from fedi.mastodon.load import Bundle, Shown
 from fedi.mastodon.ready import Pieces, keep
 from fedi.text import events
+from fedi.text.formulas import flattened
 from storage.ids import is_place, time_of
 from storage.posts import Post
 
@@ -221,8 +222,9 @@ def content(title: str | None, body: str, kind: str, link: str | None, event: di
     """The HTML of a post.
 
     A title (Lemmy's Page, an Article, an Event) goes first in bold, then time and place of an event, then the page a link
-    post is about: clients have no place of their own for them.
+    post is about: clients have no place of their own for them. Formulas are LaTeX, as clients strip MathML without a word.
     """
+    body = flattened(body)
     if title is None and link is None and event is None:
         return body
     before = ""
