@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, func, select, update
 
+from storage import digests
 from storage.actors import actors
 from storage.metadata import Id, Json, Time, Tx, all_of, columns, metadata, one_of
 
@@ -94,7 +95,9 @@ def staff(tx: Tx, ids: list[int]) -> dict[int, str]:
 
 
 def change(tx: Tx, actor_id: int, **values: Any) -> None:
-    """Set columns of a person."""
+    """Set columns of a person. When their digest leaves is reckoned anew where it may follow from that."""
+    if "settings" in values or "state" in values:
+        digests.touched(tx, actor_id)
     tx.execute(update(people).where(people.c.actor_id == actor_id).values(**values))
 
 

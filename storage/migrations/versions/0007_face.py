@@ -227,6 +227,33 @@ def _digests() -> None:
     op.create_index("ix_mails_person_id", "mails", ["person_id"], unique=False)
     op.create_index("ix_mails_state", "mails", ["state", "created_at"], unique=False)
     op.create_index("ix_mails_settled_at", "mails", ["settled_at"], unique=False)
+    op.create_table(
+        "digests",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["actors.id"], name="fk_digests_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("person_id", name="pk_digests"),
+    )
+    op.create_index("ix_digests_next_at", "digests", ["next_at"], unique=False)
+    op.create_table(
+        "feed_tokens",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["actors.id"], name="fk_feed_tokens_person_id_actors", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_feed_tokens"),
+        sa.UniqueConstraint("token_hash", name="uq_feed_tokens_token_hash"),
+    )
+    op.create_index("ix_feed_tokens_person_id", "feed_tokens", ["person_id", "id"], unique=False)
+    op.create_index("ix_feed_tokens_revoked_at", "feed_tokens", ["revoked_at"], unique=False)
 
 
 def _cases() -> None:
