@@ -9,7 +9,7 @@ from fedi.admin.asking import admin, shown
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.forms import number, see_other, sent, text
-from fedi.languages import _
+from fedi.languages import _, ngettext
 from storage import audiences, jobs, links, troubles
 from storage.links import Link
 from storage.metadata import Tx
@@ -69,7 +69,8 @@ def _wants_care(link: Link) -> bool:
 
 def _colour(link: Link) -> tuple[str, str]:
     if link.state != "open":
-        return "red", {"suspended": "given up", "blocked": "not sent to"}.get(link.state, link.state)
+        return "red", {"suspended": _("given up"), "blocked": _("not sent to")}.get(link.state, link.state)
     if link.failures:
-        return "amber", f"failed {link.failures} times" if link.failures > 1 else "failed once"
-    return "green", "on its way"
+        failed = ngettext("failed once", "failed %(count)s times", link.failures)
+        return "amber", failed % {"count": link.failures}
+    return "green", _("on its way")

@@ -12,6 +12,7 @@ from fedi.admin.asking import admin, shown, waits_here
 from fedi.admin.decisions import DID
 from fedi.admin.health import traffic
 from fedi.context import Site
+from fedi.languages import _
 from storage import agreements, audit, decisions, links, peers, pending_actions, policies, samples
 from storage.metadata import Tx
 
@@ -49,7 +50,7 @@ async def overview(request: Request) -> Response:
             "reviews": [(peer, row) for peer, row in pending_acts.to_review(tx) if row.who != me.username],
             "requests": [actor.host for actor in peer_requests.requests(tx, site)],
             "traffic": traffic(samples.since(tx, site.clock() - _DAY, ("received", "refused", "head"))),
-            "lately": [(row, DID.get(row.action, row.action)) for row in audit.newest(tx, _LATELY)],
+            "lately": [(row, _(DID.get(row.action, row.action))) for row in audit.newest(tx, _LATELY)],
         }
 
     return await shown(request, "overview.html", "overview", read, mode=site.config.federation.mode)
