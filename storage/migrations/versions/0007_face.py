@@ -202,6 +202,92 @@ def _questions() -> None:
 
 def _library() -> None:
     """Items, shelves, files and where they come from."""
+    op.create_table(
+        "library_items",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("group_id", sa.BigInteger(), nullable=False),
+        sa.Column("work", sa.Text(), nullable=False),
+        sa.Column("licence", sa.Text(), nullable=False),
+        sa.Column("shareable", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("retracted_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["actors.id"], name="fk_library_items_group_id_actors", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_library_items"),
+    )
+    op.create_index("ix_library_items_group_id", "library_items", ["group_id", "id"], unique=False)
+    op.create_table(
+        "library_keys",
+        sa.Column("group_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("item_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["actors.id"], name="fk_library_keys_group_id_actors", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["library_items.id"], name="fk_library_keys_item_id_library_items", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group_id", "key", name="pk_library_keys"),
+    )
+    op.create_index("ix_library_keys_item_id", "library_keys", ["item_id"], unique=False)
+    op.create_index("ix_library_keys_key", "library_keys", ["key"], unique=False)
+    op.create_table(
+        "library_entries",
+        sa.Column("post_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("item_id", sa.BigInteger(), nullable=True),
+        sa.Column("work", sa.Text(), nullable=False),
+        sa.Column("licence", sa.Text(), nullable=False),
+        sa.Column("shareable", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("media_type", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("file_url", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["library_items.id"], name="fk_library_entries_item_id_library_items", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name="fk_library_entries_post_id_posts", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("post_id", name="pk_library_entries"),
+    )
+    op.create_index("ix_library_entries_item_id", "library_entries", ["item_id", "post_id"], unique=False)
+    op.create_index("ix_library_entries_digest", "library_entries", ["digest"], unique=False)
+    op.create_table(
+        "library_files",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_library_files"),
+    )
+    op.create_table(
+        "library_shelves",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("group_id", sa.BigInteger(), nullable=False),
+        sa.Column("iri", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["actors.id"], name="fk_library_shelves_group_id_actors", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_library_shelves"),
+        sa.UniqueConstraint("iri", name="uq_library_shelves_iri"),
+    )
+    op.create_index("ix_library_shelves_group_id", "library_shelves", ["group_id", "id"], unique=False)
+    op.create_table(
+        "library_shelved",
+        sa.Column("shelf_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("item_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["library_items.id"], name="fk_library_shelved_item_id_library_items", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["shelf_id"], ["library_shelves.id"], name="fk_library_shelved_shelf_id_library_shelves", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("shelf_id", "item_id", name="pk_library_shelved"),
+    )
+    op.create_index("ix_library_shelved_item_id", "library_shelved", ["item_id"], unique=False)
 
 
 def _digests() -> None:
