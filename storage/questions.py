@@ -102,17 +102,6 @@ def among(tx: Tx, root_ids: list[int]) -> dict[int, Question]:
     return {one.root_id: one for one in all_of(tx, query, Question)}
 
 
-def accepted_with(tx: Tx, answer_id: int) -> Question | None:
-    """The question whose accepted answer this post is."""
-    return one_of(tx, select(*_QUESTION).where(questions.c.accepted_id == answer_id), Question)
-
-
-def stating(tx: Tx, root_id: int, answer_iri: str) -> Question | None:
-    """The question of this thread, where its home says that this is the answer."""
-    query = select(*_QUESTION).where(questions.c.root_id == root_id, questions.c.stated_iri == answer_iri)
-    return one_of(tx, query, Question)
-
-
 def forget(tx: Tx, root_id: int) -> None:
     """The thread asks nothing (any more): its choices go with it."""
     tx.execute(delete(choices).where(choices.c.root_id == root_id))

@@ -13,6 +13,7 @@ from federation.errors import Malformed, WrongOrigin
 from federation.fields import Json, as_list, as_objects, first_id, ids, integer, milliseconds, string, text_of, types
 from federation.hosts import host_of, same_origin, web_url
 from federation.plain_class import plain_class
+from federation.vocabulary.asking import Asking, read_asking, unmarked, unmarked_title
 from federation.vocabulary.emoji import read_emoji
 from federation.vocabulary.event import read_event
 from federation.vocabulary.link import kind_of, read_attachments, read_link, url_of
@@ -43,7 +44,8 @@ class PostDocument:
     `attachments` as `link.read_attachments`; `link` the page that it is about; `replies`, `likes`, `shares` collections.
     `content_map` has the text by language where it was written in several (`content` is the one of `language`); `event` is
     as `event.read_event`; `poll` and `quote` are None where it has none; `quote_allowed` as `quote.read_quote_allowed`.
-    `vote`: it is a vote in a poll and no post at all.
+    `vote`: it is a vote in a poll and no post at all. `asking`: it is a question; what says "[solved]" before its words for
+    who knows no questions is left out.
     """
 
     id: str
@@ -76,6 +78,7 @@ class PostDocument:
     quote: QuoteDocument | None = None
     quote_allowed: list[str] | None = None
     vote: bool = False
+    asking: Asking | None = None
 
 
 def read_post(document: Json) -> PostDocument:
@@ -115,6 +118,11 @@ def read_post(document: Json) -> PostDocument:
     title = text_of(document, "name")
     tags = as_objects(document.get("tag"))
     in_reply_to = first_id(document.get("inReplyTo"))
+    asking = read_asking(document) if tags or "acceptedAnswer" in document else None
+    if asking is not None and asking.solved:
+        title = unmarked_title(title) if title else title
+        content = unmarked(content)
+        languages = {name: unmarked(text) for name, text in languages.items()}
     return PostDocument(
         id=id_,
         kind=kind,
@@ -146,6 +154,7 @@ def read_post(document: Json) -> PostDocument:
         quote=read_quote(document),
         quote_allowed=read_quote_allowed(document),
         vote=title is not None and is_vote(document),
+        asking=asking,
     )
 
 

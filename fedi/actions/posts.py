@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fedi import visibility as gate
-from fedi.actions import media, memberships, moderation, polls, quotes, threads
+from fedi.actions import media, memberships, moderation, polls, questions, quotes, threads
 from fedi.actions.drafts import CLIENT_VISIBILITIES, MAX_CHARACTERS, Draft, PollDraft, check, kind_of, title_of
 from fedi.actions.publishing import tell
 from fedi.context import Site
@@ -164,6 +164,7 @@ def _publish(
         quote_iri=quoted.iri if quoted is not None else None,
         quote_id=quoted.id if quoted is not None else None,
         quote_state="pending" if quoted is not None else None,
+        asks="open" if draft.question and parent is None and draft.poll is None and visibility != "direct" else None,
     )
     tags = mention_text.hashtags_in(draft.text)
     posts.insert_post(tx, post, list(everyone), tags)
@@ -245,6 +246,7 @@ def delete(tx: Tx, site: Site, post: Post, by: Actor, *, keep_media: bool = Fals
         return
     tell(tx, site, "Delete", post, by, group)
     threads.deleted(tx, site, post, author)
+    questions.answer_changed(tx, site, post)
     media.post_deleted(tx, site, post.id, keep=keep_media)
 
 

@@ -10,7 +10,7 @@ from federation.policy.decide import Decision, Verdict
 from federation.vocabulary.note import PostDocument
 from federation.vocabulary.quote import quote_policy
 from fedi import policy
-from fedi.actions import direct_messages, envelopes, memberships, polls, quotes, reactions, threads, twins
+from fedi.actions import direct_messages, envelopes, memberships, polls, questions, quotes, reactions, threads, twins
 from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.errors import Forbidden
@@ -180,6 +180,7 @@ def delete(tx: Tx, site: Site, post: Post) -> None:
     if author is not None:
         group = group_actions.of_posts(tx, post)
         threads.deleted(tx, site, post, author)
+        questions.answer_changed(tx, site, post)
         if group is not None:
             group_actions.unboost(tx, site, group, post)
         for boost in reaction_rows.boosts_of(tx, post.id, 1000):
@@ -260,6 +261,10 @@ def _beside(tx: Tx, site: Site, post: Post, document: PostDocument, *, look_at_q
     """Keep what a post has beside its words: its poll, and what it quotes, which a job looks at."""
     if document.poll is not None:
         polls.keep(tx, site, post, document.poll)
+    if document.asking is not None and post.reply_to_iri is None and post.visibility != "direct":
+        post = questions.stated(tx, site, post, solved=document.asking.solved, accepted=document.asking.accepted)
+    elif post.asks is not None:
+        post = questions.unstated(tx, post)
     if document.quote is None:
         if post.quote_iri is None:
             return post

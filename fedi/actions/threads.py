@@ -139,6 +139,7 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
         quote_id=None,
         quote_state=None,
         quote_authorization=None,
+        asks=None,
     )
     if post.kind == "Question":
         polls.remove(tx, post.id)

@@ -14,7 +14,22 @@ from federation.parse import parse
 from federation.signatures.verify import authentic_fetched
 from fedi.actions import conversations, moderated, remote_posts, twins
 from fedi.context import Site
-from fedi.inbox import add, block, create, delete, flag, like, lock, moderators, remove, resolve, undo, update, warn
+from fedi.inbox import (
+    add,
+    block,
+    choose_answer,
+    create,
+    delete,
+    flag,
+    like,
+    lock,
+    moderators,
+    remove,
+    resolve,
+    undo,
+    update,
+    warn,
+)
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Inner, Needs, passed
 from fedi.inbox.objects import embedded, post
 from storage import actors, outbox, posts
@@ -23,7 +38,7 @@ from storage.metadata import Tx
 
 VOTES = frozenset({"Like", "Dislike", "EmojiReact"})
 ABOUT_POSTS = frozenset({"Create", "Update", "Delete"})
-SAID = VOTES | moderators.ACTS | {"Undo", "Flag", "Resolve"}
+SAID = VOTES | moderators.ACTS | {"ChooseAnswer", "Undo", "Flag", "Resolve"}
 """Types whose meaning is in the activity itself, so it is fetched; of the others the post's own state tells all."""
 
 
@@ -150,6 +165,7 @@ def _said(tx: Tx, site: Site, group: Actor, proven: Authentic) -> None:
 _KEEP = {
     "Add": add.keep,
     "Block": block.keep,
+    "ChooseAnswer": choose_answer.keep,
     "Flag": flag.keep,
     "Lock": lock.keep,
     "Remove": remove.keep,
@@ -164,7 +180,12 @@ def _moderates(kinds: set[str], inner: dict[str, Any]) -> bool:
     if kinds & (moderators.ACTS | {"Resolve"}):
         return True
     undone = next(iter(wire.as_objects(inner.get("object"))), None)
-    return "Undo" in kinds and (undone is None or bool(moderators.UNDONE.intersection(wire.types(undone))))
+    if "Undo" not in kinds or undone is None:
+        return "Undo" in kinds
+    others = wire.first_id(undone.get("actor")) not in (None, wire.first_id(inner.get("actor")))
+    return bool(moderators.UNDONE.intersection(wire.types(undone))) or (
+        others and "ChooseAnswer" in wire.types(undone)  # a moderator opens a question again
+    )
 
 
 def _is_removal(tx: Tx, inner: dict[str, Any], author_id: int) -> bool:

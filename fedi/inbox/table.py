@@ -8,6 +8,7 @@ from fedi.inbox import (
     add,
     announce,
     block,
+    choose_answer,
     create,
     delete,
     flag,
@@ -34,6 +35,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Add": add,
     "Announce": announce,
     "Block": block,
+    "ChooseAnswer": choose_answer,
     "Create": create,
     "Delete": delete,
     "Dislike": like,
@@ -58,7 +60,6 @@ HANDLERS: Mapping[str, Handler] = {
 
 IGNORED: Mapping[str, str] = {
     "Arrive": "nothing here shows where people are",
-    "ChooseAnswer": "which answer is the best is not marked here (PieFed)",
     "Ignore": "it asks for nothing",
     "Invite": "an invitation asks for nothing: whoever wants to take it follows the group",
     "Listen": "it asks for nothing",

@@ -1,4 +1,5 @@
-"""Undo: a peer takes back a Follow, a Like, an Announce, a Flag, a Block; a moderator a removal, a lock, a ban.
+"""Undo: a peer takes back a Follow, a Like, an Announce, a Flag, a Block, a ChooseAnswer; a moderator a removal, a lock, a ban,
+and what others chose as the answer to a question.
 
 Only what the same actor did, by an id that is known here; but any moderator of a group may take back what another did.
 """
@@ -12,16 +13,18 @@ from fedi.actions import blocks as block_actions
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as group_actions
 from fedi.actions import moderated
+from fedi.actions import questions as question_actions
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
-from fedi.inbox import moderators
+from fedi.inbox import choose_answer, moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import embedded, not_banned, signer
-from storage import actors, blocks, follows, moderations, posts, reactions, reports
+from storage import actors, blocks, follows, moderations, posts, questions, reactions, reports
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.moderations import Moderation
 from storage.posts import Post
+from storage.questions import Choice
 
 
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
@@ -60,6 +63,10 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     known = moderations.by_iri(tx, named) if named is not None else None
     if kinds & moderators.UNDONE or known is not None:
         _undo_moderation(tx, site, received, actor, inner, known, vouched_by)
+        return
+    chosen = questions.choice_by_iri(tx, named) if named is not None else None
+    if "ChooseAnswer" in kinds or chosen is not None:
+        _undo_choice(tx, site, received, actor, inner, chosen, vouched_by)
         return
     if inner is not None and (claimed := wire.first_id(inner.get("actor"))) not in (None, actor.iri):
         raise WrongOrigin(f"{actor.iri} can't undo what {claimed} did")
@@ -126,6 +133,39 @@ def _back(tx: Tx, site: Site, received: Authentic, post: Post) -> None:
         if post.reply_to_iri is None:
             group_actions.boost(tx, site, group, post, again=True)
         group_actions.announce(tx, site, group, received.activity.raw, post, "other")
+
+
+def _undo_choice(
+    tx: Tx,
+    site: Site,
+    received: Authentic,
+    by: Actor,
+    inner: dict[str, Any] | None,
+    known: Choice | None,
+    vouched_by: Actor | None,
+) -> None:
+    """Who chose an answer chooses none any more; who undoes another's choice is a moderator, who opens the question again."""
+    answer = _post_of(tx, inner, None) if known is None else posts.by_id(tx, known.answer_id)
+    if answer is None:
+        raise Ignored("unknown-object", "there is nothing known here to undo")
+    root, group = choose_answer.thread_of(tx, answer)
+    claimed = wire.first_id(inner.get("actor")) if inner is not None else None
+    own = questions.choice_of(tx, root.id, by.id)
+    if own is not None and claimed in (None, by.iri):
+        if group is not None and not group.local and vouched_by is None and by.id != root.author_id:
+            raise Ignored(
+                "not-announced", f"what members of {group.iri} choose is believed when that group announces it"
+            )
+        question_actions.dropped(tx, site, root, by)
+    elif group is None:
+        raise Ignored("unknown-object", "there is nothing known here to undo")
+    else:
+        moderators.check(tx, by, group, vouched_by)
+        if not questions.chosen(tx, root.id) and root.asks != questions.SOLVED:
+            raise Ignored("known", "nobody's choice is known here, or it was taken back already")
+        question_actions.opened(tx, site, root)
+    if group is not None and group.local:
+        group_actions.announce(tx, site, group, received.activity.raw, root, "other")
 
 
 _ACTIONS = {"Delete": "remove", "Lock": "lock", "Block": "ban"}

@@ -7,6 +7,8 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from federation.audience import PUBLIC
+from federation.fields import timestamp
+from federation.vocabulary.asking import build_asking
 from federation.vocabulary.question import PollDocument
 from federation.vocabulary.quote import Policy, build_quote_policy, quote_properties
 from federation.vocabulary.tombstone import build_tombstone
@@ -15,7 +17,8 @@ from fedi.context import Site
 from fedi.rendering import threads
 from fedi.text import to_text
 from fedi.text.mentions import shortened, without_mentions
-from storage import actors, polls
+from storage import actors, polls, questions
+from storage import posts as post_rows
 from storage.actors import Actor
 from storage.mentions import mentioned_in
 from storage.metadata import Tx
@@ -123,7 +126,20 @@ def document(tx: Tx, site: Site, post: Post, known: Around | None = None) -> dic
     made["shares"] = {"id": f"{post.iri}/shares", "type": "Collection", "totalItems": post.boosts_count}
     if context is not None and group is not None and group.local:
         made["contextHistory"] = threads.history_of(context)
+    if post.asks is not None:
+        _ask(tx, site, post, group, made)
     return made
+
+
+def _ask(tx: Tx, site: Site, post: Post, group: Actor | None, made: dict[str, Any]) -> None:
+    """That it is a question, and which answer was accepted. When that changed is a time of `updated`: microblogs take no
+    Update without a new one."""
+    question = questions.find(tx, post.id)
+    answer = post_rows.by_id(tx, question.accepted_id) if question is not None and question.accepted_id else None
+    place = group.iri if group is not None else site.iri("")
+    build_asking(made, place, answer.iri if answer is not None else None, solved=post.asks == questions.SOLVED)
+    if question is not None and question.changed_at > (post.edited_at or 0):
+        made["updated"] = timestamp(question.changed_at)
 
 
 def quote_policy(post: Post) -> Policy:
