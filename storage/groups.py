@@ -3,7 +3,21 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, exists, func, literal, select, text, update
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 
 from storage import held
 from storage.actors import GROUP, Actor, actors
@@ -111,9 +125,9 @@ def following_in_public(tx: Tx, follower_id: int) -> int:
     return tx.scalar(_IN_PUBLIC, {"follower": follower_id}) or 0
 
 
-def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None) -> list[Actor]:
+def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None, language: str = "") -> list[Actor]:
     """Groups that want to be found, founded (or first heard of) last first: those of this instance, or those elsewhere
-    that someone here is in. `before`: only those whose id is below this one.
+    that someone here is in. `before`: only those whose id is below this one; `language`: only those in it.
     """
     query = select(*columns(actors, Actor)).where(
         one_among(actors.c.kind, GROUP), actors.c.local == local, actors.c.state == "active", actors.c.discoverable
@@ -122,6 +136,10 @@ def listed(tx: Tx, limit: int, *, local: bool, before: int | None = None) -> lis
         query = query.where(exists().where(follows.c.target_id == actors.c.id, follows.c.state == "accepted"))
     if before is not None:
         query = query.where(actors.c.id < before)
+    if language:  # as it stands in JSON
+        query = query.where(
+            exists().where(groups.c.actor_id == actors.c.id, cast(groups.c.languages, Text).contains(f'"{language}"'))
+        )
     return all_of(tx, query.order_by(actors.c.id.desc()).limit(limit), Actor)
 
 

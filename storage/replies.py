@@ -51,6 +51,12 @@ def move_thread(
     tx.execute(moved.values(root_id=new_root))
 
 
+def by_author(tx: Tx, root_id: int, author_id: int, limit: int = 4096) -> set[int]:
+    """The ids of what somebody wrote in a thread."""
+    query = select(posts.c.id).where(posts.c.root_id == root_id, posts.c.author_id == author_id)
+    return set(tx.scalars(query.limit(limit)))
+
+
 def authors_in(tx: Tx, root_id: int) -> list[int]:
     """The ids of those who wrote in a thread."""
     return list(tx.scalars(select(posts.c.author_id).where(posts.c.root_id == root_id).distinct()))

@@ -84,12 +84,35 @@ def begun(tx: Tx, group_id: int, visible: ColumnElement[bool], page: Page, *, me
     return found[::-1] if page.min_id is not None else found
 
 
-def newest(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, before: int | None = None) -> list[Thread]:
-    """A group's threads, last begun first; those whose first post is older than the post `before`, if given."""
-    query = select(posts.c.id).where(posts.c.group_id == group_id, posts.c.root_id == posts.c.id, visible)
+def newest(
+    tx: Tx,
+    group_id: int,
+    visible: ColumnElement[bool],
+    limit: int,
+    before: int | None = None,
+    *conditions: ColumnElement[bool],
+) -> list[Thread]:
+    """A group's threads, last begun first; those whose first post is older than the post `before`, if given, and meets these
+    `conditions`."""
+    query = select(posts.c.id).where(posts.c.group_id == group_id, posts.c.root_id == posts.c.id, visible, *conditions)
     if before is not None:
         query = query.where(posts.c.id < before)
     return _in_order(tx, list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit))), visible)
+
+
+def unanswered(
+    tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int, before: int | None = None
+) -> list[Thread]:
+    """A group's threads in which nobody answered, as far as one may see, last begun first. Threads that are answered are
+    passed over, up to some thousands of them."""
+    found: list[Thread] = []
+    for _ in range(_STEPS // 5):
+        step = newest(tx, group_id, visible, _STEP, before)
+        found += [thread for thread in step if thread.posts == 1]
+        if len(found) >= limit or len(step) < _STEP:
+            break
+        before = step[-1].root_id
+    return found[:limit]
 
 
 def top(

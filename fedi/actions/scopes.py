@@ -18,6 +18,7 @@ from fedi.actions.groups import scope_field
 from fedi.actions.opened import check, mode_of
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
+from fedi.languages import N_, _, ngettext
 from storage import actors, audit, follows, group_scopes, groups, memberships, peers, people
 from storage.actors import Actor
 from storage.group_scopes import MAY, MODES, Named, Scope
@@ -34,6 +35,7 @@ __all__ = [
     "closed_to",
     "may_set",
     "mode_of",
+    "mode_words",
     "readers",
     "said",
     "set_scope",
@@ -44,19 +46,19 @@ MOST = 500
 """Peers that a group may name."""
 
 MODE_WORDS = {
-    "local": "nobody outside",
-    "named": "the institutions that it names",
-    "agreed": "every institution with an agreement",
-    "public": "everyone",
+    "local": N_("nobody outside"),
+    "named": N_("the institutions that it names"),
+    "agreed": N_("every institution with an agreement"),
+    "public": N_("everyone"),
 }
 """With whom a group of a mode federates, in the words of every page."""
 MAY_WORDS = {
-    "read": "read",
-    "reply": "answer",
-    "post": "begin threads",
-    "react": "like and vote",
-    "announce": "pass it on",
-    "moderate": "moderate",
+    "read": N_("read"),
+    "reply": N_("answer"),
+    "post": N_("begin threads"),
+    "react": N_("like and vote"),
+    "announce": N_("pass it on"),
+    "moderate": N_("moderate"),
 }
 """What people elsewhere may do in a group, in the words of every page."""
 
@@ -261,18 +263,23 @@ def closed_to(tx: Tx, group: Actor, hosts: Collection[str]) -> list[str]:
     return [host for host in hosts if host not in open_to]
 
 
+def mode_words(tx: Tx, group: Actor) -> str:
+    """With whom a group federates, in the reader's words."""
+    return _(MODE_WORDS[mode_of(tx, group)])
+
+
 def words(tx: Tx, site: Site, group: Actor, row: Group | None = None) -> str:
     """Who can read what is written in a group, in words, for who is about to write."""
     row = row or groups.by_id(tx, group.id)
     if row is None or row.see == "public":
-        return "everyone on the web"
+        return _("everyone on the web")
     if not group.local:
-        return (
-            f"its members, wherever {group.domain} lets them be"
-            if row.see == "members"
-            else f"people whom {group.domain} lets"
-        )
+        if row.see == "members":
+            return _("its members, wherever %(host)s lets them be") % {"host": group.domain}
+        return _("people whom %(host)s lets") % {"host": group.domain}
     found = readers(tx, site, group)
-    at = f"{found.institutions} {'university' if found.institutions == 1 else 'universities'}"
-    who = f"{found.people} {'person' if found.people == 1 else 'people'}"
-    return f"{at}, {who}" if row.see == "members" else f"everybody at {at}: {who} that are known here"
+    at = ngettext("%(num)s university", "%(num)s universities", found.institutions) % {"num": found.institutions}
+    who = ngettext("%(num)s person", "%(num)s people", found.people) % {"num": found.people}
+    if row.see == "members":
+        return f"{at}, {who}"
+    return _("everybody at %(universities)s: %(people)s that are known here") % {"universities": at, "people": who}

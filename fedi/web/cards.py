@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fedi import visibility
+from fedi.languages import N_, _
 from fedi.text import events, first_line, to_text
 from fedi.text.mentions import shortened, title_of, without_mentions
 from storage import actors, follows, peers, polls, reactions
@@ -21,10 +22,10 @@ from storage.polls import Poll
 from storage.posts import Post
 
 _AUDIENCES = {
-    "peers": "For agreed institutions",
-    "members": "For members of the group",
-    "followers": "For followers",
-    "direct": "For whom it mentions",
+    "peers": N_("For partner universities"),
+    "members": N_("For members of the group"),
+    "followers": N_("For followers"),
+    "direct": N_("For whom it mentions"),
 }
 
 _QUOTES = re.compile(r'^\s*<p class="quote-inline">.{0,4000}?</p>', re.DOTALL)  # the line for who knows no quotes
@@ -43,7 +44,8 @@ class Choice:
 @dataclass(frozen=True)
 class Card:
     """A post with all that a page says of it. `path` is its page here, `depth` how far below the shown post it stands,
-    `cursor` the id by which the list it is in goes on."""
+    `cursor` the id by which the list it is in goes on. `unread`: posts of its thread that the viewer has not read; `new`:
+    whether this one is one of them; `above`: what it answers, where that does not stand directly above it."""
 
     post: Post
     author: Actor
@@ -60,6 +62,9 @@ class Card:
     poll: Poll | None = None
     chosen: tuple[int, ...] = ()
     quoted: "Card | None" = None
+    unread: int = 0
+    new: bool = False
+    above: "Card | None" = None
 
     def excerpt(self, length: int) -> str | None:
         """The beginning of the text in `length` characters, where it is too long for a list; else None."""
@@ -85,8 +90,8 @@ class Card:
         end = content.find("</p>") + 4
         first = content[:end] if 4 <= end <= 2000 and content.startswith("<p>") else ""
         text = to_text(first)
-        # Links of that line other than mentions would be lost with it.
-        only_mentions = first.count("<a ") == first.count("mention")
+        # Links of that line other than mentions would be lost with it, and so would formulas.
+        only_mentions = first.count("<a ") == first.count("mention") and "<math" not in first
         if first and "\n" not in text and only_mentions and title_of(text, len(title)) == title:
             return title, content[end:]
         return (None if title.rstrip("…") == self._first_line[: len(title)].rstrip("…") else title), content
@@ -111,9 +116,14 @@ class Card:
     def named(self, length: int) -> str:
         """What to call the post in at most `length` characters: its title, its first line, or whose it is."""
         name = self.post.title or self.post.summary or self._first_line
-        return (
-            shortened(name, length) if name else f"A post by {shortened(self.author.name or self.author.username, 40)}"
-        )
+        if name:
+            return shortened(name, length)
+        return _("A post by %(name)s") % {"name": shortened(self.author.name or self.author.username, 40)}
+
+    def said(self, length: int) -> str:
+        """The beginning of what it says, without whom it speaks to, for who is to know it again."""
+        text = shortened(without_mentions(to_text(self.post.content[:4000])).strip().partition("\n")[0], length)
+        return text or self.named(length)
 
     @property
     def choices(self) -> list[Choice]:
@@ -136,7 +146,8 @@ class Card:
     @property
     def audience(self) -> str | None:
         """Who may read it, where that is not everyone."""
-        return _AUDIENCES.get(self.post.visibility)
+        found = _AUDIENCES.get(self.post.visibility)
+        return _(found) if found is not None else None
 
     @property
     def author_path(self) -> str:

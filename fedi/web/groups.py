@@ -1,35 +1,70 @@
-"""`/groups`: the groups of this instance and those elsewhere that its people are in; `/groups/NAME`: one of them."""
+"""`/groups/NAME`: a group and its threads, as one wants to see them. `fedi.web.discovering` lists groups, and
+`fedi.web.group_about` says what one is like and who is in it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from fedi import visibility
-from fedi.actions import scopes
+from fedi.actions import reading, scopes, volumes
 from fedi.actions.memberships import banned
 from fedi.actions.moderation import may_moderate
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import fitted
-from fedi.languages import day
+from fedi.languages import N_, _, day, ngettext
 from fedi.sessions import signed_in
 from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import cards, listing
 from fedi.web.cards import Card, actor_path, safe_link
 from fedi.web.listing import Listing
-from storage import actors, follows, memberships, pins, reports, threads, twins
+from storage import actors, cases, follows, memberships, pins, questions, threads, twins
 from storage import groups as group_rows
 from storage.actors import Actor
+from storage.groups import Group
 from storage.memberships import Membership
 from storage.metadata import Tx
+from storage.thread_reads import Unread
+from storage.threads import Thread
 
-_JOINING = {"open": "everyone may join", "approval": "moderators let members in", "invite": "by invitation"}
-_READING = {"public": "everyone reads", "peers": "agreed institutions read", "members": "only members read"}
-_LISTED = 40
+JOINING = {
+    "open": N_("everyone may join"),
+    "approval": N_("moderators let members in"),
+    "invite": N_("by invitation"),
+}
+READING = {
+    "public": N_("everyone reads"),
+    "peers": N_("partner universities read"),
+    "members": N_("only members read"),
+}
+KINDS = {
+    "open": N_("Open group"),
+    "cohort": N_("Cohort"),
+    "course": N_("Course"),
+    "project": N_("Project"),
+    "mentoring": N_("Mentoring"),
+}
+VOLUMES = {
+    "all": (N_("Everything"), N_("You hear of each new thread.")),
+    "joined": (N_("My threads"), N_("You hear of answers in threads you are in, and of what is meant for you.")),
+    "weekly": (N_("Little"), N_("You hear only of what is meant for you; the rest comes once a week.")),
+}
+VIEWS = {
+    "active": N_("Active"),
+    "new": N_("New"),
+    "unread": N_("Unread"),
+    "unanswered": N_("Unanswered"),
+    "open": N_("Open questions"),
+}
+_NONE = {
+    "unread": N_("You have read everything here."),
+    "unanswered": N_("Every thread has an answer."),
+    "open": N_("No question is open."),
+}
 _PINNED = 5
 
 
@@ -42,53 +77,23 @@ class Named:
     members: str
     about: str
 
+    @classmethod
+    def of(cls, group: Actor) -> "Named":
+        """The line of a group."""
+        return cls(group, actor_path(group), people_in(group), shortened(to_text(group.summary[:2000]), 110))
 
-def _people(group: Actor) -> str:
+
+def people_in(group: Actor) -> str:
     """How many are in it; of a group elsewhere only those of this instance are known."""
     number = group.followers_count
-    return f"{number} {'member' if number == 1 else 'members'}{'' if group.local else ' from here'}"
+    if group.local:
+        return ngettext("%(num)s member", "%(num)s members", number) % {"num": number}
+    return ngettext("%(num)s member from here", "%(num)s members from here", number) % {"num": number}
 
 
-def named(tx: Tx, *, local: bool, limit: int, after: int | None = None) -> list[Named]:
+def named(tx: Tx, *, local: bool, limit: int, after: int | None = None, language: str = "") -> list[Named]:
     """Groups for a list of them, as `storage.groups.listed` finds them."""
-    found = group_rows.listed(tx, limit, local=local, before=after)
-    return [
-        Named(
-            actor,
-            actor_path(actor),
-            _people(actor),
-            shortened(to_text(actor.summary[:2000]), 110),
-        )
-        for actor in found
-    ]
-
-
-async def index(request: Request) -> Response:
-    """The list of groups."""
-    site: Site = request.app.state.site
-    me = await signed_in(request)
-    cursor = listing.before(request)
-
-    def read(tx: Tx) -> tuple[list[Named], list[Named]]:
-        here = named(tx, local=True, limit=_LISTED + 1, after=cursor)
-        elsewhere = named(tx, local=False, limit=20) if cursor is None else []
-        return here, elsewhere
-
-    here, elsewhere = await site.db.read(read)
-
-    def variants() -> Iterator[dict[str, Any]]:
-        for count in (_LISTED, 20, 10, 5):
-            shown = here[:count]
-            lists = [(f"At {site.config.name}", shown)] if shown else []
-            if elsewhere:
-                lists.append(("At other universities", elsewhere[: count // 2]))
-            yield {
-                "lists": lists,
-                "me": me,
-                "older": f"/groups?before={shown[-1].actor.id}" if len(here) > count else None,
-            }
-
-    return fitted(request, "groups.html", variants())
+    return [Named.of(one) for one in group_rows.listed(tx, limit, local=local, before=after, language=language)]
 
 
 async def local_group(request: Request) -> Actor:
@@ -97,7 +102,7 @@ async def local_group(request: Request) -> Actor:
     name: str = request.path_params["name"]
     found = await site.db.read(lambda tx: actors.by_name(tx, name, site.config.handle_domain))
     if found is None or not found.local or not found.is_group or found.state != "active":
-        raise NotFound("There is no group of this name here.")
+        raise NotFound(_("There is no group of this name here."))
     return found
 
 
@@ -113,53 +118,124 @@ async def page_of(request: Request, group: Actor) -> Response:
     """The page of a group, wherever it is hosted."""
     site: Site = request.app.state.site
     me = await signed_in(request)
-    found = await site.db.read(lambda tx: _read(tx, site, me, group, listing.before(request)))
+    wanted = request.query_params.get("view", "active")
+    asked = Asked(wanted if wanted in VIEWS else "active", listing.before(request))
+    found = await site.db.read(lambda tx: _read(tx, site, me, group, asked))
     row = found.pop("row")
     context = {
         **found,
+        **words_of(group, row),
         "group": group,
-        "members": _people(group),
-        "joining": _JOINING.get(row.join_mode, row.join_mode) if row else "joined by following it",
-        "reading": _READING.get(row.see, row.see) if row else "everyone reads",
+        "done": request.query_params.get("done", ""),
+        "lead": shortened(to_text(group.summary[:4000]), 240),
         "rules": row.rules if row else [],
         "original": safe_link(group.url),
-        "indexable": group.local and group.indexable,
+        "indexable": group.local and group.indexable and asked.view == "active",
         "group_path": actor_path(group),
+        "view": asked.view,
+        "nothing": _(_NONE[asked.view]) if asked.view in _NONE else "",
     }
     return fitted(request, "group.html", listing.variants(request, context.pop("listing"), **context))
 
 
-def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None) -> dict[str, Any]:
+def words_of(group: Actor, row: Group | None) -> dict[str, Any]:
+    """What a group is like, in words: `members`, `joining`, `reading`, `kind`, `ends`."""
+    return {
+        "members": people_in(group),
+        "joining": _(JOINING[row.join_mode]) if row and row.join_mode in JOINING else _("joined by following it"),
+        "reading": _(READING[row.see]) if row and row.see in READING else _("everyone reads"),
+        "kind": _(KINDS[row.kind]) if row and row.kind in KINDS and row.kind != "open" else "",
+        "ends": row.ends_at if row else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which threads of a group are wanted: a key of `VIEWS`, and the cursor of the page."""
+
+    view: str
+    cursor: int | None
+
+
+def tabs_of(
+    group: Actor, *, inside: bool, moderates: bool = False, waiting: int = 0
+) -> list[tuple[str, str, int | None]]:
+    """The pages of a group, for `parts.tabs`."""
+    path = actor_path(group)
+    if not group.local:
+        return [(_("Threads"), path, None), (_("Moderation"), f"{path}/moderation", waiting)] if inside else []
+    found: list[tuple[str, str, int | None]] = [
+        (_("Threads"), path, None),
+        (_("Library"), f"{path}/library", None),
+        (_("About"), f"{path}/about", None),
+        (_("Members"), f"{path}/members", None),
+    ]
+    if inside:
+        found.append((_("Moderation"), f"{path}/moderation", waiting))
+    if moderates:
+        found.append((_("Health"), f"{path}/health", None))
+        found.append((_("Settings"), f"{path}/settings", None))
+    return found
+
+
+def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, asked: Asked) -> dict[str, Any]:
     viewer = cards.viewer_of(me)
     hidden = not visibility.may_see_group(tx, viewer, group) if group.local else False
-    moderating = actors.by_ids(tx, memberships.moderators(tx, group.id)[:5]) if not hidden else {}
     follow = follows.find(tx, me.id, group.id) if me is not None else None
+    state = follow.state if follow is not None else None
     membership = memberships.find(tx, group.id, me.id) if me is not None else None
     row = group_rows.by_id(tx, group.id)
     invited = membership is not None and membership.state == "invited"
     moderates = me is not None and may_moderate(tx, me, group)
-    pinned = [] if hidden or cursor is not None else listing.wanted(tx, me, _pinned(tx, me, group), site.clock())
+    inside = moderates or (membership is not None and membership.state == "accepted")
+    first = asked.view == "active" and asked.cursor is None and not hidden
+    pinned = listing.wanted(tx, me, _pinned(tx, me, group), site.clock()) if first else []
+    unread = _unread(tx, site, me, group) if me is not None and state == "accepted" and not hidden else {}
+    waiting = cases.waiting(tx, group.id) if moderates else 0
+    pinned = [_marked(card, unread) for card in pinned]
     return {
         "row": row,
         "can_join": row is None or row.join_mode != "invite" or invited,
+        "invited": invited and state is None,
         "hidden": hidden,
         "asked": cards.asking(tx, group.id) if group.local and membership is not None and membership.moderates else [],
-        "moderates": moderates,
-        "inside": moderates or (membership is not None and membership.state == "accepted"),
-        "open_reports": len(reports.listed(tx, 100, state="open", group_id=group.id)) if moderates else 0,
+        "tabs": tabs_of(group, inside=inside, moderates=moderates, waiting=waiting),
+        "views": _views(group, asked, len(unread) if state == "accepted" else None) if not hidden else [],
+        "unread": unread,
         "banned": _banned(site, group, membership),
+        "over": row is not None and row.is_over(site.clock()),
         "pinned": pinned,
-        "state": follow.state if follow is not None else None,
+        "state": state,
+        "volume": volumes.of_group(tx, me.id, group.id) if me is not None and state == "accepted" else None,
+        "volumes": {level: (_(name), _(said)) for level, (name, said) in VOLUMES.items()},
         "moved": cards.moved_to(tx, group),
         "waits": cards.waits_at(tx, me, group),
-        "scope": scopes.MODE_WORDS[scopes.mode_of(tx, group)] if group.local and row and row.see != "public" else None,
-        "readers": scopes.words(tx, site, group, row) if follow is not None and follow.state == "accepted" else None,
+        "scope": scopes.mode_words(tx, group) if group.local and row and row.see != "public" else None,
         "twins": [] if hidden else _twins(tx, group),
-        "moderators": [(actor, actor_path(actor)) for actor in moderating.values()],
         "listing": Listing([], None)
         if hidden
-        else _threads(tx, site, me, group, cursor, [one.post.id for one in pinned]),
+        else _threads(tx, site, me, group, asked, unread, [one.post.id for one in pinned]),
     }
+
+
+def _views(group: Actor, asked: Asked, unread: int | None) -> list[tuple[str, str, int | None]]:
+    """The tabs over the threads; what is unread is for who is in the group."""
+    path = actor_path(group)
+    return [
+        (_(name), path if view == "active" else f"{path}?view={view}", unread if view == "unread" else None)
+        for view, name in VIEWS.items()
+        if view != "unread" or unread is not None
+    ]
+
+
+def _unread(tx: Tx, site: Site, me: Actor, group: Actor) -> dict[int, Unread]:
+    found = reading.threads(tx, me.id, reading.since(tx, me.id, [group.id]), site.clock())
+    return {one.root_id: one for one in found.get(group.id, [])}
+
+
+def _marked(card: Card, unread: dict[int, Unread]) -> Card:
+    new = unread.get(card.post.id)
+    return replace(card, unread=new.posts) if new is not None else card
 
 
 def _twins(tx: Tx, group: Actor) -> list[tuple[Actor, str]]:
@@ -173,9 +249,15 @@ def _banned(site: Site, group: Actor, membership: Membership | None) -> str | No
     """A sentence for who is banned; None for everyone else."""
     if membership is None or not banned(site, membership):
         return None
-    end = "" if membership.until is None else f" until {day(membership.until)}"
-    why = f" The reason given: {membership.reason}" if membership.reason else ""
-    return f"You are banned from {group.name}{end}: you can't post here or join again.{why}"
+    named = {"group": group.name}
+    if membership.until is None:
+        said = _("You are banned from %(group)s: you can't post here or join again.") % named
+    else:
+        named["day"] = day(membership.until)
+        said = _("You are banned from %(group)s until %(day)s: you can't post here or join again.") % named
+    if not membership.reason:
+        return said
+    return f"{said} {_('The reason given: %(reason)s') % {'reason': membership.reason}}"
 
 
 def _pinned(tx: Tx, me: Actor | None, group: Actor) -> list[Card]:
@@ -191,20 +273,51 @@ def _pinned(tx: Tx, me: Actor | None, group: Actor) -> list[Card]:
     ]
 
 
-def _threads(tx: Tx, site: Site, me: Actor | None, group: Actor, cursor: int | None, without: list[int]) -> Listing:
-    """A page of the group's threads, last active first, `without` those that stand above it."""
+def _found(
+    tx: Tx, group: Actor, visible: ColumnElement[bool], asked: Asked, unread: dict[int, Unread]
+) -> tuple[list[Thread], list[int]]:
+    """The threads of a view, one more than a page has, and of each the id by which the list goes on."""
+    limit, before = listing.PAGE + 1, asked.cursor
+    if asked.view == "unread":
+        new = [one for one in unread.values() if before is None or one.last_id < before][:limit]
+        known = threads.summed(tx, [one.root_id for one in new], visible)
+        return [known[one.root_id] for one in new if one.root_id in known], [
+            one.last_id for one in new if one.root_id in known
+        ]
+    if asked.view == "active":
+        found = threads.active(tx, group.id, visible, limit, before)
+        return found, [thread.last_id for thread in found]
+    if asked.view == "unanswered":
+        found = threads.unanswered(tx, group.id, visible, limit, before)
+    elif asked.view == "open":
+        found = threads.newest(tx, group.id, visible, limit, before, questions.open_in(group.id))
+    else:
+        found = threads.newest(tx, group.id, visible, limit, before)
+    return found, [thread.root_id for thread in found]
+
+
+def _threads(
+    tx: Tx,
+    site: Site,
+    me: Actor | None,
+    group: Actor,
+    asked: Asked,
+    unread: dict[int, Unread],
+    without: list[int],
+) -> Listing:
+    """A page of the group's threads, `without` those that stand above it."""
     viewer = cards.viewer_of(me)
-    found = threads.active(tx, group.id, visibility.visible_to(viewer), listing.PAGE + 1, cursor)
+    found, cursors = _found(tx, group, visibility.visible_to(viewer), asked, unread)
     shown = found[: listing.PAGE]
     seen = visibility.seen(tx, viewer, [thread.root_id for thread in shown] + [thread.last_id for thread in shown])
     roots = cards.of_posts(tx, me, [seen[thread.root_id] for thread in shown if thread.root_id in seen])
-    by_root = {thread.root_id: thread for thread in shown}
+    by_root = {thread.root_id: (thread, cursor) for thread, cursor in zip(shown, cursors, strict=False)}
     made = []
     for card in roots:
         if card.post.id in without:
             continue
-        thread = by_root[card.post.id]
+        thread, cursor = by_root[card.post.id]
         last = seen.get(thread.last_id, card.post)
-        made.append(replace(card, cursor=thread.last_id, last_at=last.published_at, replies=thread.posts - 1))
+        made.append(_marked(replace(card, cursor=cursor, last_at=last.published_at, replies=thread.posts - 1), unread))
     kept = listing.wanted(tx, me, made, site.clock())
-    return Listing(kept, shown[-1].last_id if len(found) > listing.PAGE else None)
+    return Listing(kept, cursors[listing.PAGE - 1] if len(found) > listing.PAGE else None)
