@@ -159,6 +159,27 @@ def _groups() -> None:
 
 def _compose() -> None:
     """Drafts."""
+    op.create_table(
+        "drafts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("warning", sa.Text(), nullable=False),
+        sa.Column("visibility", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("question", sa.Boolean(), nullable=False),
+        sa.Column("group_id", sa.BigInteger(), nullable=True),
+        sa.Column("reply_to_id", sa.BigInteger(), nullable=True),
+        sa.Column("media_ids", sa.Text(), nullable=False),
+        sa.Column("poll", sa.Text(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["actors.id"], name="fk_drafts_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_drafts"),
+    )
+    op.create_index("ix_drafts_person_id", "drafts", ["person_id", "id"], unique=False)
 
 
 def _questions() -> None:
