@@ -96,7 +96,7 @@ async def _person(request: Request, name: str, *, status: int = 200, problem: st
             "one": one,
             "state": coloured(one),
             "which": state_of(one),
-            "self": one.actor.id == me.id,
+            "own": one.actor.id == me.id,
             "sessions": sessions.of_person(tx, one.actor.id),
             "apps": apps.let_in(tx, one.actor.id, 20),
             "reports": about,

@@ -36,6 +36,16 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of pages go: the folder FEDI_TEST_PICTURES, or one of the run."""
+    named = os.environ.get("FEDI_TEST_PICTURES")
+    kind = request.module.__name__.rpartition(".test_")[2]
+    folder = Path(named) / kind if named else tmp_path_factory.mktemp(kind)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 class _Pages(BaseHTTPRequestHandler):
     """The client's page at every path."""
 

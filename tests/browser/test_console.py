@@ -5,19 +5,19 @@ Each page is looked at as a phone and as a desk show it: nothing sticks out, not
 pictures are in the folder that the fixture `pictures` names.
 """
 
-import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, expect
 
+from fedi.context import Site
+from storage import samples
+from storage.metadata import Tx, insert_new
+from tests.browser.visitor import PHONE, Visitor
 from tests.servers import Server
 
-PHONE, DESK = (390, 844), (1280, 860)
-PATIENCE = 20_000
 RULE = """[[rule]]
 id = "r-essays"
 when = { direction = "in", keyword = "buy essay" }
@@ -29,15 +29,6 @@ name = "offers of theses are refused"
 given = { peer = "b.example", text = "buy essay now" }
 expect = "reject:spam"
 """
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go: FEDI_TEST_PICTURES, or a folder of the run."""
-    named = os.environ.get("FEDI_TEST_PICTURES")
-    folder = Path(named) if named else tmp_path_factory.mktemp("console")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -57,70 +48,16 @@ def universities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ser
         server.stop()
 
 
-@dataclass
-class Admin:
-    """Somebody at a university, with a browser of their own."""
-
-    browser: Browser
-    server: Server
-    name: str
-    pictures: Path
-    page: Page = field(init=False)
-    complaints: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        context = self.browser.new_context(viewport={"width": DESK[0], "height": DESK[1]})
-        context.set_default_timeout(PATIENCE)
-        self.page = context.new_page()
-        self.page.on("console", self._heard)
-        self.page.goto(f"{self.server.url}/login?next=/admin")
-        self.page.fill("input[name=name]", self.name)
-        self.page.fill("input[name=password]", f"{self.name}-password")
-        self.page.click("main form button")
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        # A form that comes back with a problem is an answer with 422, which Chromium notes as well.
-        if message.type == "error" and "422" not in message.text and "favicon" not in str(message.location):
-            self.complaints.append(message.text)
-
-    def look(self, name: str, *, dark: bool = False) -> None:
-        """Take pictures of the page as it is, and see that nothing sticks out."""
-        for kind, (width, height) in (("phone", PHONE), ("desk", DESK)):
-            self.page.set_viewport_size({"width": width, "height": height})
-            over = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            assert over <= 0, f"{name} at {kind}: {over} px stick out"
-            self.page.screenshot(path=self.pictures / f"{name}.{kind}.png", full_page=True)
-        if dark:
-            self.page.emulate_media(color_scheme="dark")
-            self.page.screenshot(path=self.pictures / f"{name}.dark.png", full_page=True)
-            self.page.emulate_media(color_scheme="light")
-
-    def go(self, path: str) -> None:
-        """Open a page of the instance."""
-        self.page.goto(self.server.url + path)
-
-    def says(self, text: str) -> None:
-        """The page says this, or does soon."""
-        expect(self.page.locator("main")).to_contain_text(text, timeout=PATIENCE)
-
-    def press(self, name: str) -> None:
-        """Press the button, or follow the link, whose name begins so."""
-        main, called = self.page.locator("main"), re.compile(f"^{re.escape(name)}")
-        main.get_by_role("button", name=called).or_(main.get_by_role("link", name=called)).first.click()
-
-    def waits_for(self, path: str, text: str) -> None:
-        """Open a page again until it says this: what it tells of is under way."""
-        for _ in range(PATIENCE // 250):
-            self.go(path)
-            if text in self.page.inner_text("main"):
-                return
-            self.page.wait_for_timeout(250)
-        raise AssertionError(f"{path} never says {text!r}: {self.page.inner_text('main')[:1500]}")
+def admin(chromium: Browser, server: Server, name: str, pictures: Path) -> Visitor:
+    """An admin at a university, in the console."""
+    made = Visitor(chromium, server, name, pictures)
+    made.log_in("/admin")
+    return made
 
 
 def test_the_walk(chromium: Browser, universities: tuple[Server, Server], pictures: Path) -> None:
     north, south = universities
-    ada, eva = (Admin(chromium, server, name, pictures) for server, name in ((north, "ada"), (south, "eva")))
+    ada, eva = (admin(chromium, server, name, pictures) for server, name in ((north, "ada"), (south, "eva")))
     host = south.url.removeprefix("http://")
     ada.says("Nothing waits for you.")
     ada.look("01-overview")
@@ -165,11 +102,11 @@ def test_the_walk(chromium: Browser, universities: tuple[Server, Server], pictur
 
     _policy(ada, host)
     _suspend_and_resume(ada, host)
-    _end(ada, Admin(chromium, north, "kim", pictures), host)
+    _end(ada, admin(chromium, north, "kim", pictures), host)
     assert ada.complaints == eva.complaints == []
 
 
-def _policy(ada: Admin, host: str) -> None:
+def _policy(ada: Visitor, host: str) -> None:
     """A typo is shown while one writes; mended, the policy is tried, applied, and explains what it does."""
     ada.go("/admin/policy")
     ada.page.fill("#text", RULE.replace("keyword", "keywrd"))
@@ -202,7 +139,7 @@ def _policy(ada: Admin, host: str) -> None:
     ada.look("12-explain")
 
 
-def _suspend_and_resume(ada: Admin, host: str) -> None:
+def _suspend_and_resume(ada: Visitor, host: str) -> None:
     ada.go(f"/admin/peers/{host}")
     ada.press("Suspend…")
     ada.says("What would be paused")
@@ -215,7 +152,7 @@ def _suspend_and_resume(ada: Admin, host: str) -> None:
     ada.says("The peering goes on.")
 
 
-def _end(ada: Admin, kim: Admin, host: str) -> None:
+def _end(ada: Visitor, kim: Visitor, host: str) -> None:
     """Who proposes the end can't approve it; somebody else does, and it waits for its time."""
     ada.go(f"/admin/peers/{host}")
     ada.press("End…")
@@ -254,5 +191,45 @@ def test_without_script(chromium: Browser, universities: tuple[Server, Server]) 
 
 
 def test_a_member_finds_nothing(chromium: Browser, universities: tuple[Server, Server], pictures: Path) -> None:
-    ben = Admin(chromium, universities[0], "ben", pictures)
+    ben = admin(chromium, universities[0], "ben", pictures)
     ben.says("Not found")
+
+
+def test_the_pages_that_run_it(chromium: Browser, universities: tuple[Server, Server], pictures: Path) -> None:
+    north = universities[0]
+
+    def put(tx: Tx, site: Site) -> None:
+        now = site.clock()
+        for ago in range(24):
+            at = now - now % samples.EVERY - ago * 3_600_000
+            figures = {
+                "received": 300 - 9 * ago,
+                "refused": 4 * (ago % 5),
+                "head": 9_000 - 70 * ago,
+                "jobs.age": 40 * (ago % 3),
+            }
+            for name, value in figures.items():
+                insert_new(tx, samples.samples, {"name": name, "at": at, "value": value})
+            insert_new(tx, samples.samples, {"name": "bytes", "at": at - ago * 82_800_000, "value": 9e6 - 2e5 * ago})
+
+    north.write(put)
+    ada = admin(chromium, north, "ada", pictures)
+    for path, name, says in (
+        ("/admin", "40-overview-with-traffic", "Traffic"),
+        ("/admin/health", "41-health", "How far behind each server is"),
+        ("/admin/people", "42-people", "Person"),
+        ("/admin/people/ben", "43-person", "Suspend the account"),
+        ("/admin/received", "44-received", "Received"),
+        ("/admin/jobs", "45-jobs", "Jobs"),
+    ):
+        ada.go(path)
+        ada.says(says)
+        ada.look(name, dark=name.endswith("health"))
+    ada.go("/admin/health")
+    assert ada.page.locator("svg.chart.wide rect").count() > 40
+    ada.go("/admin/announcements")
+    ada.page.fill("#text", "The library closes at six on Friday.")
+    ada.press("Show it")
+    ada.says("Everybody sees it now.")
+    ada.look("46-announcements")
+    ada.close()
