@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from fedi import admin, api, mastodon, metrics, telemetry, web
+from fedi import admin, api, mastodon, metrics, signin, telemetry, web
 from fedi.actions.affiliations import settle_all as settle_people
 from fedi.actions.groups import settle_all as settle_groups
 from fedi.actions.people import ensure_instance_actor
@@ -26,7 +26,6 @@ from fedi.inbox import door as inboxes
 from fedi.mastodon.door import Door
 from fedi.outbox import agreements, directory, documents, peering_status, probing, quotes
 from fedi.outbox.ready import at_once, wants_activity
-from fedi.signin import password
 from fedi.web import groups, people, posts
 from fedi.worker import loop as worker_loop
 from storage.database import StorageUnavailable
@@ -124,7 +123,7 @@ def _routes(inbox: inboxes.Inbox) -> list[BaseRoute]:
         *peering_status.ROUTES,
         *directory.ROUTES,
         *probing.ROUTES,
-        *password.ROUTES,
+        *signin.ROUTES,
         *mastodon.IMAGES,
         *web.ROUTES,
         *admin.ROUTES,

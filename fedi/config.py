@@ -123,6 +123,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ror: str = ""
     # Who may sign up: `open`, `approval`, `invite`, `sso` or `closed`.
     registrations: Literal["open", "approval", "invite", "sso", "closed"] = "closed"
+    # Who may invite people to this instance: `admins`, or all `members`. Who is invited needs no approval.
+    invitations: Literal["admins", "members"] = "admins"
     # The rules of this instance, a sentence each; people name them by number in reports.
     rules: tuple[str, ...] = ()
     # What is spoken here, as ISO 639 codes, the main language first.
@@ -316,6 +318,7 @@ def _explained(text: str, values: dict[str, Any]) -> str:
     choices = {
         "federation.mode": Federation.__annotations__["mode"].__args__,
         "registrations": Config.__annotations__["registrations"].__args__,
+        "invitations": Config.__annotations__["invitations"].__args__,
     }
     if name in choices:
         return f"{name}: {values.get(name)!r} is none of {', '.join(choices[name])}"

@@ -51,12 +51,17 @@ CONSOLE_STYLE_PATH = f"/static/console.{hashlib.sha256(CONSOLE_STYLE).hexdigest(
 CONSOLE_SCRIPT = (_FOLDER / "static" / "console.js").read_bytes()
 CONSOLE_SCRIPT_PATH = f"/static/console.{hashlib.sha256(CONSOLE_SCRIPT).hexdigest()[:10]}.js"
 
+PASSKEY_SCRIPT = (_FOLDER / "static" / "passkey.js").read_bytes()
+PASSKEY_SCRIPT_PATH = f"/static/passkey.{hashlib.sha256(PASSKEY_SCRIPT).hexdigest()[:10]}.js"
+
 # Forms of these lead on to another site (an app's redirect URI), which form-action would stop without a word.
-_LEAVING = frozenset({"authorize.html", "login.html", "interact.html"})
+_LEAVING = frozenset({"authorize.html", "login.html", "second.html", "interact.html"})
 # The same of these for a visitor who has no account here: a form leads them home to their own server.
 _LEADING_HOME = frozenset({"person.html", "group.html", "post.html"})
 # These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
-_UNCOMPRESSED = frozenset({"authorize.html", "native.html"})
+_UNCOMPRESSED = frozenset({"authorize.html", "native.html", "second.html", "codes.html"})
+# Nobody is logged in on these yet, and they have a script of ours all the same (passkeys).
+_SCRIPTED = frozenset({"login.html", "join.html"})
 _POLICY = (
     f"default-src 'none'; style-src 'self' 'sha256-{_STYLE_HASH}'; img-src *; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -87,6 +92,7 @@ def _templates() -> "Environment":
     made.globals["style"] = STYLE_PATH
     made.globals["style_text"] = Markup(STYLE.decode())  # noqa: S704 - a file of ours
     made.globals["script"] = SCRIPT_PATH
+    made.globals["passkey_script"] = PASSKEY_SCRIPT_PATH
     made.globals["console_style"] = CONSOLE_STYLE_PATH
     made.globals["console_script"] = CONSOLE_SCRIPT_PATH
     made.globals["affiliation_of"] = affiliations.stated
@@ -94,6 +100,7 @@ def _templates() -> "Environment":
     made.filters["day"] = languages.day
     made.filters["hour"] = languages.hour
     made.filters["number"] = languages.number
+    made.filters["svg"] = Markup  # a drawing that we made ourselves
     made.filters["clean"] = lambda html: Markup(sanitise(html))  # noqa: S704 - it is safe now
     return made
 
@@ -153,7 +160,7 @@ def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[byt
 
 def _response(request: Request, template: str, status: int, body: bytes, compressed: bool) -> Response:
     leaves = template in _LEAVING or (template in _LEADING_HOME and getattr(request.state, "me", None) is None)
-    base = _POLICY if getattr(request.state, "me", None) is None else _LIVE
+    base = _POLICY if getattr(request.state, "me", None) is None and template not in _SCRIPTED else _LIVE
     base = _CONSOLE if template.startswith("admin/") else base
     policy = base if leaves else f"{base}; form-action 'self'"
     etag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

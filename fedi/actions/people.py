@@ -10,13 +10,29 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
 from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
-from fedi.actions import affiliations, envelopes, media, notifying, sending, verifying
+from fedi.actions import account_mail, affiliations, envelopes, media, notifying, sending, verifying
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
+from fedi.languages import _
 from fedi.push import keys as push_keys
 from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
-from storage import actors, apps, keys, mails, notifications, outbox, people, sessions
+from storage import (
+    actors,
+    apps,
+    drafts,
+    invitations,
+    keys,
+    mails,
+    notifications,
+    outbox,
+    passkeys,
+    people,
+    second_factors,
+    sessions,
+    sign_ups,
+    tickets,
+)
 from storage.actors import Actor
 from storage.events import note
 from storage.keys import Key
@@ -42,7 +58,7 @@ def hash_password(password: str) -> str:
     Raises Invalid when the password is shorter than 8 characters or longer than 1,000.
     """
     if not 8 <= len(password) <= 1000:
-        raise Invalid("A password has at least 8 characters (and at most 1,000).", code="password")
+        raise Invalid(_("A password has at least 8 characters (and at most 1,000)."), code="password")
     return _hasher.hash(password)
 
 
@@ -68,14 +84,17 @@ def check_name(tx: Tx, site: Site, username: str) -> str:
     """The name as it will be kept. Raises Invalid for one that peers would not take, Taken for one in use."""
     if not NAME.match(username):
         raise Invalid(
-            f"The name {username[:40]!r} can't be used: take 1 to 30 letters, digits and underscores "
-            "(no underscore first or last).",
+            _(
+                "The name %(name)s can't be used: take 1 to 30 letters, digits and underscores "
+                "(no underscore first or last)."
+            )
+            % {"name": repr(username[:40])},
             code="name",
         )
     if username.lower() in RESERVED:
-        raise Taken(f"The name {username!r} is reserved; choose another.")
+        raise Taken(_("The name %(name)s is reserved; choose another.") % {"name": repr(username)})
     if actors.by_name(tx, username, site.config.handle_domain) is not None:
-        raise Taken(f"The name {username!r} is taken; choose another.")
+        raise Taken(_("The name %(name)s is taken; choose another.") % {"name": repr(username)})
     return username
 
 
@@ -124,7 +143,7 @@ def add_actor(
     try:
         actors.insert(tx, actor)
     except IntegrityError as problem:
-        raise Taken(f"The name {username!r} is taken; choose another.") from problem
+        raise Taken(_("The name %(name)s is taken; choose another.") % {"name": repr(username)}) from problem
     pair = key_pair or generate_rsa()
     keys.save(tx, Key(iri + MAIN_KEY, iri, site.config.host, pair.public, pair.private, now, None))
     _add_proof_key(tx, site, iri)
@@ -134,6 +153,19 @@ def add_actor(
 def _add_proof_key(tx: Tx, site: Site, iri: str) -> None:
     proofs = generate_ed25519()
     keys.save(tx, Key(iri + PROOF_KEY, iri, site.config.host, proofs.public, proofs.private, site.clock(), None))
+
+
+def check_address(tx: Tx, email: str) -> str:
+    """The address as it will be kept. Raises Invalid for what is none, Taken for one that has an account."""
+    address = email.strip().lower()
+    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,190}", address):
+        raise Invalid(_("%(address)s is not an e-mail address.") % {"address": repr(email[:60])}, code="email")
+    if people.by_login(tx, address) is not None:
+        raise Taken(
+            _("The address %(address)s has an account already; log in instead.") % {"address": address},
+            code="address-taken",
+        )
+    return address
 
 
 def register(
@@ -154,14 +186,10 @@ def register(
     A server gives the `key_pair` it made before (`generate_rsa`, 0.1 s of a core), so that the transaction is short.
     """
     username = check_name(tx, site, username)
-    address = email.strip().lower()
-    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,190}", address):
-        raise Invalid(f"{email[:60]!r} is not an e-mail address.", code="email")
     if role not in ROLES:
         raise Invalid(f"The role {role!r} does not exist; there are {', '.join(ROLES)}.", code="role")
     affiliations.check(affiliation)
-    if people.by_login(tx, address) is not None:
-        raise Taken(f"The address {address} has an account already; log in instead.")
+    address = check_address(tx, email)
     actor = add_actor(
         tx, site, "Person", f"/people/{username}", username, key_pair, name=(name or username)[:100], state=state
     )
@@ -323,13 +351,16 @@ def rotate_keys(tx: Tx, site: Site, actor: Actor, key_pair: KeyPair, proofs: Key
     announce_profile(tx, site, actor)
 
 
-def approve(tx: Tx, site: Site, actor: Actor) -> None:
-    """Let in a person who signed up where registrations need approval. Raises Invalid when they do not wait for it."""
+def approve(tx: Tx, site: Site, actor: Actor, *, told: bool = True) -> None:
+    """Let in a person who signed up and waits; they are told by mail, where there is mail, unless not `told`. Raises Invalid
+    when they do not wait."""
     person = people.by_id(tx, actor.id)
     if person is None or person.state != "pending":
         raise Invalid(f"{actor.username} does not wait for approval.")
     people.change(tx, actor.id, state="active")
     actors.change(tx, actor.id, state="active")
+    if told:
+        account_mail.let_in(tx, site, actor, person)
 
 
 def suspend(tx: Tx, site: Site, actor: Actor) -> None:
@@ -367,9 +398,15 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     )
     apps.revoke(tx, site.clock(), person_id=actor.id)
     sessions.remove(tx, person_id=actor.id)
+    second_factors.remove(tx, actor.id)
+    passkeys.remove(tx, actor.id)
+    tickets.remove(tx, person_id=actor.id)
+    invitations.remove(tx, actor.id)
+    sign_ups.remove(tx, actor.id)
     notifications.forget(tx, actor_id=actor.id)
     notifications.remove(tx, actor.id)
     mails.drop_of(tx, actor.id)
+    drafts.remove_all(tx, actor.id)
     media.discard_all(tx, site, actor)
     envelopes.erase(tx, site, actor.iri)
     people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})

@@ -13,7 +13,7 @@ from fedi.actions.moderated import MAX_REASON, WARNING
 from fedi.actions.notifying import tell
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
-from storage import actors, agreements, apps, moderations, peers, people, reports, sessions
+from storage import actors, agreements, apps, cases, moderations, peers, people, reports, sessions
 from storage.actors import Actor
 from storage.events import note
 from storage.metadata import Tx

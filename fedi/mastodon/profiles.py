@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from federation.signatures.keys import generate_rsa
 from fedi.actions import people as actions
+from fedi.actions import sign_ups
 from fedi.actions.domain_blocks import normalised
 from fedi.actions.drafts import QUOTE_POLICIES
 from fedi.callers import Caller, bearer, identify, known
@@ -246,6 +247,9 @@ class SignUp(msgspec.Struct, kw_only=True):
     email: str = ""
     password: str = ""
     agreement: bool = False
+    reason: str = ""
+    time_zone: str = ""
+    invite_code: str = ""
 
 
 async def sign_up(request: Request) -> Response:
@@ -258,9 +262,9 @@ async def sign_up(request: Request) -> Response:
     caller = await site.db.read(lambda tx: identify(tx, token, "write:accounts"))
     if caller is None:
         raise Unauthenticated("The access token is invalid")
-    if site.config.registrations not in ("open", "approval"):
-        raise Forbidden("This server does not take sign-ups from apps")
     asked = await arguments.read(request, SignUp)
+    if site.config.registrations not in ("open", "approval") and not asked.invite_code:
+        raise Forbidden("This server does not take sign-ups from apps")
     wrong: dict[str, list[dict[str, str]]] = {}
     for name in ("username", "email", "password"):
         if not getattr(asked, name):
@@ -275,26 +279,28 @@ async def sign_up(request: Request) -> Response:
     except Invalid as problem:
         raise _invalid({"password": [{"error": "ERR_TOO_SHORT", "description": problem.text}]}) from problem
     key_pair = await asyncio.to_thread(generate_rsa)
-    secret = secrets.token_urlsafe(32)
+    secret, link = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     now = site.clock()
 
     def unit(tx: Tx) -> dict[str, Any]:
-        state = "active" if site.config.registrations == "open" else "pending"
         try:
-            actor = actions.register(
+            actor = sign_ups.sign_up(
                 tx,
                 site,
                 username=asked.username,
                 email=asked.email,
                 password_hash=password,
-                state=state,
                 key_pair=key_pair,
-            )
+                secret=link,
+                # Apps ask for a reason where approval is required; old ones don't, and whoever looks decides without.
+                reason=asked.reason or "–",
+                code=asked.invite_code,
+                zone=asked.time_zone,
+            ).actor
         except (Taken, Invalid) as problem:
-            name = "email" if "address" in problem.text else "username"  # both are Taken, told apart by their words
+            name = {"email": "email", "address-taken": "email", "reason": "reason"}.get(problem.code, "username")
             error = "ERR_TAKEN" if isinstance(problem, Taken) else "ERR_INVALID"
             raise _invalid({name: [{"error": error, "description": problem.text}]}) from problem
-        actions.signed_up(tx, site, actor)
         scopes = " ".join(sorted(scope for scope in caller.scopes if not scope.startswith("admin:")))
         apps.insert_token(tx, Token(site.new_id(), hashed(secret), caller.app_id, actor.id, scopes, now, None, None))
         return {"access_token": secret, "token_type": "Bearer", "scope": scopes, "created_at": now // 1000}

@@ -1,63 +1,31 @@
-"""`/login`, `/logout` and `/join`: by name and password, the way in for instances without a single sign-on.
+"""`/login`, `/login/second` and `/logout`: by name and password, or by a passkey; then, where somebody wants that, a code.
 
-Attempts are limited for each account and each address before a password is hashed, which costs a fifth of a second.
+OAuth's log-in is this one: `/oauth/authorize` leads here and back, so the same bounds hold for apps.
 """
-
-import asyncio
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from federation.signatures.keys import generate_rsa
 from fedi import sessions
-from fedi.actions import people as person_actions
+from fedi.actions import credentials
+from fedi.actions import passkeys as passkey_actions
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
-from fedi.forms import client_address, local_path, see_other, sent, text
+from fedi.forms import local_path, see_other, sent, text
 from fedi.html import page
-from fedi.limits import Limits
+from fedi.languages import _
 from fedi.sessions import signed_in
-from storage import people
-from storage.actors import Actor
+from fedi.signin.entering import WRONG, by_password, checked_state, enter
+from fedi.signin.guard import guard
+from storage import people, tickets
 from storage.metadata import Tx
 
-WRONG = "This name and this password do not belong together. Mind capital letters, and try again."
-_HOW = {
-    "invite": "People are invited here: ask someone who is in already, or whoever runs this server.",
-    "sso": "Members of the institution have an account already: log in by the institution's own log-in.",
-    "closed": "Accounts are made by whoever runs this server; ask there for one.",
-}
+__all__ = ["ROUTES", "WRONG"]
 
-
-class Guard:
-    """What one process remembers of attempts: buckets by account and address."""
-
-    def __init__(self) -> None:
-        self.limits = Limits(50_000)
-
-    def check(self, request: Request, account: str | None) -> None:
-        """Raises Problem (429) when there were too many attempts."""
-        site: Site = request.app.state.site
-        now = site.clock()
-        address = client_address(request)
-        allowed = self.limits.allow(f"address {address}", 30, 60, now)
-        if account is not None:
-            # By account and address: a stranger who tries can't shut the owner out, who comes from elsewhere.
-            allowed = self.limits.allow(f"pair {account} {address}", 5, 10, now) and allowed
-            # By account alone far more: many addresses that try one account.
-            allowed = self.limits.allow(f"account {account}", 30, 60, now) and allowed
-        if not allowed:
-            raise Problem("There were too many attempts. Wait a minute, then try again.", status=429, code="too-many")
-
-
-def guard(request: Request) -> Guard:
-    """The guard of this process."""
-    state = request.app.state
-    if not hasattr(state, "guard"):
-        state.guard = Guard()
-    found: Guard = state.guard
-    return found
+TRIES = 5
+"""Wrong codes after which the password is asked for again."""
+_DONE = {"reset", "confirmed"}
 
 
 async def log_in(request: Request) -> Response:
@@ -66,37 +34,75 @@ async def log_in(request: Request) -> Response:
         wanted = local_path(request.query_params.get("next", ""), "/home")
         if await signed_in(request) is not None:
             return see_other(wanted)
-        return page(request, "login.html", problem=None, name="", next=wanted)
+        done = request.query_params.get("done", "")
+        return page(request, "login.html", problem=None, name="", next=wanted, done=done if done in _DONE else "")
+    await signed_in(request)
     form = await sent(request)
     name, password = text(form, "name", 300).strip(), text(form, "password", 1001)
     wanted = local_path(text(form, "next"), "/home")
+    answer = text(form, "credential", passkey_actions.LARGEST + 1)
     try:
-        person_id = await _check(request, name, password)
+        if answer:
+            return await enter(
+                request, await _by_passkey(request, text(form, "ticket", 100), answer), wanted, sure=True
+            )
+        return await enter(request, await by_password(request, name, password), wanted)
     except Problem as problem:
-        return page(request, "login.html", problem.status, problem=problem.text, name=name, next=wanted)
-    answer = see_other(wanted)
-    await sessions.begin(request, answer, person_id)
-    return answer
+        return page(request, "login.html", problem.status, problem=problem.text, name=name, next=wanted, done="")
 
 
-async def _check(request: Request, name: str, password: str) -> int:
-    """The id of the person whose name or address and password these are. Raises Problem."""
+async def _by_passkey(request: Request, ticket: str, answer: str) -> int:
+    """The id of the person whose passkey signed what we asked. Raises Problem."""
     site: Site = request.app.state.site
-    keeper = guard(request)
-    keeper.check(request, name.lower())
-    person = await site.db.read(lambda tx: people.by_login(tx, name))
-    async with site.hashing:
-        hashed = person.password_hash if person is not None else None
-        right = await asyncio.to_thread(person_actions.check_password, hashed, password)
-    if person is None or not right:
-        raise Problem(WRONG, status=422, code="password")
-    if person.state == "pending":
-        raise Problem(
-            "Your account waits for approval. You can log in once it was looked at.", status=403, code="pending"
-        )
-    if person.state != "active":
-        raise Problem("This account is suspended. Ask whoever runs this server.", status=403, code="suspended")
-    return person.actor_id
+    guard(request).check(request, None)
+
+    def write(tx: Tx) -> int:
+        known = passkey_actions.log_in(tx, site, ticket, answer)
+        person = people.by_id(tx, known.person_id)
+        if person is None:
+            raise Invalid(_(passkey_actions.REFUSED), code="passkey")
+        return checked_state(tx, site, person)
+
+    return await site.db.write(write)
+
+
+async def second(request: Request) -> Response:
+    """The step behind the password: the code of the app, or a recovery code."""
+    site: Site = request.app.state.site
+    await signed_in(request)
+    if request.method != "POST":  # the step has no address of its own: a page that is opened again begins anew
+        return see_other("/login")
+    form = await sent(request)
+    secret, code = text(form, "ticket", 100), text(form, "code", 50)
+    ticket = await site.db.read(lambda tx: tickets.find(tx, secret, "second", site.clock()))
+    if ticket is None or ticket.person_id is None:
+        said = _("That took too long, or the code was wrong too often. Log in again.")
+        return page(request, "login.html", 422, problem=said, name="", next="/home", done="")
+    person_id, wanted = ticket.person_id, local_path(str(ticket.data.get("next", "")), "/home")
+    try:
+        guard(request).check_code(request, person_id)
+    except Problem as problem:
+        return page(request, "second.html", problem.status, problem=problem.text, ticket=secret)
+
+    def write(tx: Tx) -> bool:
+        # A wrong code is returned, not raised: that it was tried must stay.
+        kept = tickets.find(tx, secret, "second", site.clock())
+        if kept is None:
+            return False
+        if credentials.use_second(tx, site, person_id, code):
+            tickets.take(tx, secret, "second", site.clock())
+            return True
+        tries = int(kept.data.get("tries", 0)) + 1
+        if tries >= TRIES:
+            tickets.take(tx, secret, "second", site.clock())
+        else:
+            tickets.change(tx, kept.hash, kept.data | {"tries": tries})
+        return False
+
+    if await site.db.write(write):
+        return await enter(request, person_id, wanted, sure=True)
+    said = _("This code does not fit. Take the one that the app shows now; each counts once.")
+    return page(request, "second.html", 422, problem=said, ticket=secret)
 
 
 async def log_out(request: Request) -> Response:
@@ -107,64 +113,8 @@ async def log_out(request: Request) -> Response:
     return answer
 
 
-async def join(request: Request) -> Response:
-    """The form to sign up where that is allowed, else how to get an account; what it sends: an account, and a session."""
-    site: Site = request.app.state.site
-    mode = site.config.registrations
-    if mode not in ("open", "approval"):
-        await signed_in(request)
-        return page(request, "join.html", 200 if request.method != "POST" else 403, how=_HOW[mode])
-    if request.method != "POST":
-        return page(request, "join.html", how=None, problem=None, username="", email="")
-    form = await sent(request)
-    username, email = text(form, "username", 100).strip(), text(form, "email", 300).strip()
-    try:
-        actor = await _register(request, username, email, text(form, "password", 1001))
-    except Problem as problem:
-        return page(
-            request, "join.html", problem.status, how=None, problem=problem.text, username=username, email=email
-        )
-    if mode == "approval":
-        return page(
-            request,
-            "join.html",
-            how="Thank you. Your account waits for approval; you can log in once it was looked at.",
-        )
-    answer = see_other("/home")
-    await sessions.begin(request, answer, actor.id)
-    return answer
-
-
-async def _register(request: Request, username: str, email: str, password: str) -> Actor:
-    site: Site = request.app.state.site
-    keeper = guard(request)
-    keeper.check(request, None)
-    if not username or not email:
-        raise Invalid("A username and an e-mail address are needed.")
-    async with site.hashing:
-        hashed = await asyncio.to_thread(person_actions.hash_password, password)
-    key_pair = await asyncio.to_thread(generate_rsa)
-    state = "pending" if site.config.registrations == "approval" else "active"
-
-    def write(tx: Tx) -> Actor:
-        actor = person_actions.register(
-            tx,
-            site,
-            username=username,
-            email=email,
-            password_hash=hashed,
-            name=username,
-            state=state,
-            key_pair=key_pair,
-        )
-        person_actions.signed_up(tx, site, actor)
-        return actor
-
-    return await site.db.write(write)
-
-
 ROUTES = [
     Route("/login", log_in, methods=["GET", "POST"]),
+    Route("/login/second", second, methods=["GET", "POST"]),
     Route("/logout", log_out, methods=["POST"]),
-    Route("/join", join, methods=["GET", "POST"]),
 ]

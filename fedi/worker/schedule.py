@@ -24,6 +24,7 @@ from storage import (
     sequences,
     sessions,
     simulations,
+    tickets,
     twins,
     wal,
 )
@@ -57,6 +58,7 @@ class Timed:
 SCHEDULE: Sequence[Timed] = (
     Timed("forget idempotency keys", _HOUR, lambda tx, now: idempotency.forget(tx, now - idempotency.DAYS * _DAY)),
     Timed("forget login sessions", _HOUR, sessions.forget),
+    Timed("forget what counted once", _HOUR, tickets.forget),
     Timed("forget authorisation codes", _HOUR, lambda tx, now: apps.forget_grants(tx, now - _DAY)),
     Timed("forget what groups passed on", _HOUR, lambda tx, now: twins.forget_before(tx, now - ROWS)),
     Timed("end bans that are over", _HOUR, memberships.lapse),
@@ -64,6 +66,7 @@ SCHEDULE: Sequence[Timed] = (
     Timed("end mutes that are over", _HOUR, mutes.lapse),
     Timed("forget what was backfilled", _HOUR, lambda tx, now: backfills.forget(tx, now - 7 * _DAY)),
     Timed("sweep media", _HOUR, job="sweep"),
+    Timed("send digests", 60_000, job="digests"),
     Timed("forget mails", _HOUR, lambda tx, now: mails.forget(tx, now - 30 * _DAY)),
     Timed("forget cards", _HOUR, lambda tx, now: cards.forget(tx, now - KEPT)),
     Timed("make room for what is received", _HOUR, partitions.make),

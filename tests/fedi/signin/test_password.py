@@ -6,7 +6,7 @@ import pytest
 
 from fedi.actions import people as person_actions
 from fedi.signin.password import WRONG
-from storage import people, sessions
+from storage import people, sessions, sign_ups
 from storage.actors import Actor
 from storage.apps import hashed as hash_of
 from tests.conftest import Clock
@@ -201,7 +201,7 @@ async def test_no_sign_up_says_how(
 async def test_open_sign_up(campus: Campus, browser: Browser, with_settings: Callable[..., None]) -> None:
     with_settings(registrations="open")
     page = await browser.post("/join", NEW)
-    assert page.path == "/home"
+    assert page.path == "/welcome"
     assert page.status == 200
     assert (await campus.browser().log_in("eve", NEW["password"])).status == 200
 
@@ -209,11 +209,16 @@ async def test_open_sign_up(campus: Campus, browser: Browser, with_settings: Cal
 async def test_sign_up_by_approval(campus: Campus, browser: Browser, with_settings: Callable[..., None]) -> None:
     with_settings(registrations="approval")
     page = await browser.post("/join", NEW)
+    assert page.status == 422
+    assert "who you are" in page.words
+    assert f'value="{NEW["email"]}"' in page.text
+    page = await browser.post("/join", NEW | {"reason": "I study data science"})
     assert page.status == 200
     assert "waits for approval" in page.words
     assert not browser.cookies
     person = campus.read(lambda tx: people.by_login(tx, "eve"))
     assert person.state == "pending"
+    assert campus.read(lambda tx: sign_ups.of_person(tx, person.actor_id)).reason == "I study data science"
 
 
 @pytest.mark.parametrize(
