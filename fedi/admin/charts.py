@@ -119,26 +119,29 @@ def columns(
     said: Callable[[float], str],
     when: Callable[[int], str],
     wide: int = WIDE,
+    *,
+    beside: bool = False,
 ) -> Chart | None:
-    """Points in time (ms) as columns, the series on top of each other; `said` writes a number, `when` a time. None for fewer
-    than two points, and where all is nothing."""
-    sums = [sum(max(0.0, figures.get(one.key, 0)) for one in series) for _, figures in points]
-    if len(points) < 2 or not any(sums):
+    """Points in time (ms) as columns, the series on top of each other, or `beside` each other where their sum means nothing;
+    `said` writes a number, `when` a time. None for fewer than two points, and where all is nothing."""
+    several = [[max(0.0, figures.get(one.key, 0)) for one in series] for _, figures in points]
+    most = max((max(one) if beside else sum(one) for one in several), default=0.0)
+    if len(points) < 2 or not most:
         return None
-    most, ground = max(sums), _HIGH - 24
+    ground = _HIGH - 24
     step = wide / len(points)
-    width = max(2.0, min(22.0, step * 0.72))
+    whole = max(2.0, min(22.0, step * 0.72))
+    width = whole / len(series) if beside else whole
     bars, labels = [], []
     for at, (time, figures) in enumerate(points):
         middle, y = at * step + step / 2, float(ground)
-        for one in series:
+        for place, one in enumerate(series):
+            x = middle - whole / 2 + (place * width if beside else 0)
             number = figures.get(one.key, 0)
             if number > 0:
                 height = max(1.0, number / most * (ground - 20))
-                y -= height
-                bars.append(
-                    Bar(middle - width / 2, y, width, height, one.kind, f"{when(time)}: {said(number)} {one.name}")
-                )
+                y = ground - height if beside else y - height
+                bars.append(Bar(x, y, width, height, one.kind, f"{when(time)}: {said(number)} {one.name}"))
         if at % ceil(len(points) * 74 / wide) == 0 and middle + 30 < wide:
             labels.append(Label(max(middle, 20.0), _HIGH - 6, when(time), "middle"))
     labels.append(Label(0, 12, said(most)))

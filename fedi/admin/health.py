@@ -115,14 +115,16 @@ def _queues(lately: Mapping[str, Sequence[tuple[int, float]]]) -> Picture:
         Series("outbox.age", N_("to be sent"), "refused"),
     )
     points = hours(lately, {one.key: "most" for one in several})
-    return _over_time(points, several, lasted)
+    return _over_time(points, several, lasted, beside=True)
 
 
-def _over_time(points: Sequence[tuple[int, Mapping[str, float]]], several: Sequence[Series], said: Any) -> Picture:
+def _over_time(
+    points: Sequence[tuple[int, Mapping[str, float]]], several: Sequence[Series], said: Any, *, beside: bool = False
+) -> Picture:
     named = [Series(one.key, _(one.name), one.kind) for one in several]
     rows = [[clock(at), *(said(of.get(one.key, 0)) for one in named)] for at, of in reversed(points)]
     return Picture(
-        charts.both(lambda wide: charts.columns(points, named, said, clock, wide)),
+        charts.both(lambda wide: charts.columns(points, named, said, clock, wide, beside=beside)),
         [_("Hour"), *(one.name for one in named)],
         rows,
         [(one.kind, one.name) for one in named],
