@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi import languages
+from fedi.actions import notified
 from fedi.context import Site
 from storage import actors, people, sessions
 from storage.actors import Actor
@@ -39,25 +40,25 @@ async def signed_in(request: Request) -> Actor | None:
     """The local person whose browser this is; None for everyone else, and for who is suspended or waits for approval.
 
     Asked once a request, then remembered in `request.state.me`; from then on words are in their language (`fedi.languages`),
-    by the setting `locale` or else by what the browser wants.
+    by the setting `locale` or else by what the browser wants. `request.state.unread`: how many notifications are new.
     """
     if not hasattr(request.state, "me"):
         found = await _look_up(request)
-        request.state.me, settings = found if found is not None else (None, {})
+        request.state.me, settings, request.state.unread = found if found is not None else (None, {}, 0)
         wanted = request.headers.get("accept-language", "")
         languages.use(settings.get("locale") or languages.choose(wanted), settings.get("time_zone") or "")
     me: Actor | None = request.state.me
     return me
 
 
-async def _look_up(request: Request) -> tuple[Actor, dict[str, Any]] | None:
+async def _look_up(request: Request) -> tuple[Actor, dict[str, Any], int] | None:
     site: Site = request.app.state.site
     cookie = request.cookies.get(cookie_name(site))
     if not cookie:
         return None
     now = site.clock()
 
-    def read(tx: Tx) -> tuple[Session, Actor, dict[str, Any]] | None:
+    def read(tx: Tx) -> tuple[Session, Actor, dict[str, Any], int] | None:
         session = sessions.by_cookie(tx, cookie, now)
         if session is None:
             return None
@@ -65,16 +66,18 @@ async def _look_up(request: Request) -> tuple[Actor, dict[str, Any]] | None:
         actor = actors.by_id(tx, session.person_id)
         if person is None or person.state != "active" or actor is None or actor.state != "active":
             return None
-        return session, actor, person.settings
+        # A form is answered by leading on to a page, which asks then.
+        new = notified.unread(tx, actor) if request.method == "GET" else 0
+        return session, actor, person.settings, new
 
     found = await site.db.read(read)
     if found is None:
         return None
-    session, actor, settings = found
+    session, actor, settings, new = found
     if now - session.seen_at > _DAY:  # not at each request: a page would cost a write
         until = min(now + IDLE, session.created_at + LONGEST)
         await site.db.write(lambda tx: sessions.touch(tx, session.cookie_hash, now, until))
-    return actor, settings
+    return actor, settings, new
 
 
 async def begin(request: Request, response: Response, person_id: int) -> None:

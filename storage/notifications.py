@@ -99,6 +99,17 @@ _KNOWN = select(notifications.c.id).where(
     notifications.c.post_id.is_(None),
 )
 
+_AFTER = (
+    select(notifications.c.id)
+    .where(
+        notifications.c.person_id == bindparam("person", type_=Id()),
+        ~notifications.c.filtered,
+        notifications.c.id > bindparam("since", type_=Id()),
+    )
+    .order_by(notifications.c.id.desc())
+    .limit(bindparam("most", type_=Id()))
+)
+
 
 def insert(tx: Tx, notification: Notification) -> bool:
     """Tell a person something; False when the same was told before. What waits (`filtered`) is kept in silence."""
@@ -146,6 +157,11 @@ def wanted(
     if not filtered:
         conditions.append(~notifications.c.filtered)
     return conditions
+
+
+def ids_after(tx: Tx, person_id: int, since: int, most: int) -> list[int]:
+    """The ids of a person's newest notifications after `since`, newest first, `most` of them; without what waits."""
+    return [row[0] for row in rows(tx, _AFTER, {"person": person_id, "since": since, "most": most})]
 
 
 def by_ids(tx: Tx, person_id: int, ids: list[int]) -> dict[int, Notification]:
