@@ -382,11 +382,13 @@ def orphans(tx: Tx, parent_iri: str) -> list[Post]:
     return all_of(tx, _ORPHANS, Post, parent=parent_iri)
 
 
-def in_group_by(tx: Tx, group_id: int, author_id: int) -> list[Post]:
-    """What an author wrote in a group, deleted ones left out."""
+def in_group_by(tx: Tx, group_id: int, author_id: int, limit: int | None = None) -> list[Post]:
+    """What an author wrote in a group, deleted ones left out; the first ones, where there is a `limit`."""
     query = select(*ROW).where(
         posts.c.group_id == group_id, posts.c.author_id == author_id, posts.c.deleted_at.is_(None)
     )
+    if limit is not None:
+        query = query.order_by(posts.c.id).limit(limit)
     return all_of(tx, query, Post)
 
 

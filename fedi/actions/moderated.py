@@ -6,11 +6,11 @@ Every function gives None, or False, when nothing changed: it was done before, o
 
 from dataclasses import dataclass, replace
 
+from fedi.actions import appealed, notices, notifying, questions, threads
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as group_actions
-from fedi.actions import notices, notifying, threads
 from fedi.context import Site
-from fedi.errors import Forbidden
+from fedi.errors import Forbidden, Invalid
 from storage import actors, follows, groups, memberships, moderations, notifications, pins, posts, replies
 from storage.actors import Actor
 from storage.events import note
@@ -93,6 +93,39 @@ def hidden(tx: Tx, site: Site, post: Post) -> None:
         return
     group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
     _take_out(tx, site, group, post)
+
+
+def hidden_here(tx: Tx, site: Site, by: Actor, post: Post, reason: str) -> Moderation:
+    """The staff of this instance shows a post to nobody here; other servers are not told. Raises Invalid when it is removed.
+    It comes back by `shown_here`."""
+    if post.removed_at is not None or post.deleted_at is not None:
+        raise Invalid("This post is removed or deleted already.", code="known")
+    made = Moderation(
+        id=site.new_id(),
+        iri=site.iri(f"/activities/{site.new_id()}"),
+        action="remove",
+        group_id=None,
+        moderator_id=by.id,
+        actor_id=post.author_id,
+        post_id=post.id,
+        reason=reason.strip()[:MAX_REASON] or None,
+        until=None,
+        undone_at=None,
+        created_at=site.clock(),
+    )
+    moderations.insert(tx, made)
+    hidden(tx, site, post)
+    return made
+
+
+def shown_here(tx: Tx, site: Site, post: Post) -> bool:
+    """What the staff of this instance hid is shown again; False when they did not hide it."""
+    known = moderations.standing(tx, "remove", post_id=post.id)
+    if known is None or known.group_id is not None or post.removed_at is None or post.deleted_at is not None:
+        return False
+    moderations.undo(tx, known.id, site.clock())
+    shown(tx, site, post)
+    return True
 
 
 def is_hidden(tx: Tx, post: Post) -> bool:
@@ -271,6 +304,7 @@ def _take_out(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
         posts.count(tx, post.reply_to_id, replies=-1)
     if group is not None and group.local:
         group_actions.unboost(tx, site, group, post)
+    questions.answer_changed(tx, site, post)
 
 
 def _put_back(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
@@ -282,6 +316,7 @@ def _put_back(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
         posts.count(tx, post.reply_to_id, replies=1)
     if group is not None and group.local and post.reply_to_iri is None:
         group_actions.boost(tx, site, group, replace(post, removed_at=None), again=True)
+    questions.answer_changed(tx, site, post)
 
 
 def _tell(tx: Tx, site: Site, deed: Deed, person_id: int, post_id: int | None = None) -> None:
@@ -324,4 +359,6 @@ def _undone(
     known = moderations.standing(tx, action, group_id=group.id, post_id=post_id, actor_id=actor_id)
     if known is not None:
         moderations.undo(tx, known.id, site.clock())
+        if action in ("remove", "lock", "ban"):
+            appealed.taken_back(tx, site, known)
     return known

@@ -6,13 +6,15 @@ where it is. Never what it says: the server of a reader that knows no private gr
 """
 
 import html
+from contextlib import AbstractContextManager
 from typing import Any
 
 from federation.groups import GROUP_AWARE, MICROBLOGS
 from fedi.actions import sending
 from fedi.context import Site
 from fedi.errors import Forbidden
-from storage import actors, memberships, outbox, peers
+from fedi.languages import _, using
+from storage import actors, memberships, outbox, peers, people
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -72,6 +74,54 @@ def appointed(tx: Tx, site: Site, group: Actor, person: Actor) -> None:
     text = f"@{person.username} You moderate {group.name} from now on. Reports and removals are at {page}"
     made = posts.publish(tx, site, group, Draft(text, visibility="direct"))
     post_rows.change(tx, made.id, url=page)  # a group has no page for a letter of its own
+
+
+def waits(tx: Tx, site: Site, group: Actor, author: Actor, why: str) -> None:
+    """What a remote `author` sent to a local group waits for its moderators: say by which rule, once in `PAUSE`."""
+    if author.local or author.is_group:
+        return
+    if not outbox.was_told(tx, group.id, author.id, author.host, "Create", site.clock() - PAUSE):
+        _note(tx, site, group, author, f"<p>Your post waits for a moderator. {html.escape(why)}</p>", None)
+
+
+def heard(tx: Tx, site: Site, group: Actor, person: Actor, state: str, words: str) -> None:
+    """A person here appealed against what moderators of a group did, and this is the answer."""
+    with speaking(tx, person):
+        name = group.name or group.username
+        if state == "overturned":
+            said = _("Your appeal in %(group)s was heard: what was done is taken back.") % {"group": name}
+        else:
+            said = _("Your appeal in %(group)s was looked at by another moderator: what was done stands.") % {
+                "group": name
+            }
+    letter(tx, site, group, person, f"{said} {words}".strip())
+
+
+def outcome(tx: Tx, site: Site, group: Actor | None, person: Actor, words: str) -> None:
+    """A person here reported something, and this is what became of it."""
+    with speaking(tx, person):
+        said = _("Thank you for your report. %(outcome)s") % {"outcome": words}
+    letter(tx, site, group, person, said)
+
+
+def speaking(tx: Tx, person: Actor) -> AbstractContextManager[None]:
+    """Words are in the language that a person of this instance chose, until the block ends."""
+    row = people.by_id(tx, person.id) if person.local else None
+    settings = row.settings if row is not None else {}
+    return using(str(settings.get("locale") or ""), str(settings.get("time_zone") or ""))
+
+
+def letter(tx: Tx, site: Site, group: Actor | None, person: Actor, text: str) -> None:
+    """Write to a person here, and only to them: in the name of a group of this instance, else of the instance. A mention, for
+    the reason that `appointed` has; no link in `text`, and nobody in it, is told of it."""
+    from fedi.actions import posts  # which stands on what calls this
+    from fedi.actions.drafts import Draft
+
+    speaker = group if group is not None and group.local else actors.by_iri(tx, site.instance_iri)
+    if not person.local or person.state != "active" or speaker is None:
+        return
+    plain = text.replace("@", "@\u2060")  # whoever is named in somebody's words is not mentioned
+    posts.publish(tx, site, speaker, Draft(f"@{person.username} {plain}"[:4900], visibility="direct"))
 
 
 def _note(tx: Tx, site: Site, group: Actor, to: Actor, text: str, about: Post | None) -> None:

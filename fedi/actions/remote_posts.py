@@ -10,7 +10,19 @@ from federation.policy.decide import Decision, Verdict
 from federation.vocabulary.note import PostDocument
 from federation.vocabulary.quote import quote_policy
 from fedi import policy
-from fedi.actions import direct_messages, envelopes, memberships, polls, questions, quotes, reactions, threads, twins
+from fedi.actions import (
+    cards,
+    direct_messages,
+    envelopes,
+    memberships,
+    polls,
+    questions,
+    quotes,
+    reactions,
+    shelving,
+    threads,
+    twins,
+)
 from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.errors import Forbidden
@@ -147,7 +159,7 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *
     Only what opens a thread is shown at home: comments that are announced would flood it. `to_everyone`: the Announce is
     addressed to Public, which the host of the group may say of its own posts that name nobody (Discourse).
     """
-    vouched(tx, group, post, to_everyone=to_everyone and same_origin(post.iri, group.iri))
+    vouched(tx, site, group, post, to_everyone=to_everyone and same_origin(post.iri, group.iri))
     now = posts.by_id(tx, post.id) or post
     if post.reply_to_iri is None and (now.group_id == group.id or now.visibility in reactions.BOOSTABLE):
         boost_id = site.new_id()
@@ -158,7 +170,7 @@ def announced(tx: Tx, site: Site, group: Actor, post: Post, iri: str, at: int, *
                 threads.ring(tx, site, post, author, [group.id])
 
 
-def vouched(tx: Tx, group: Actor, post: Post, *, to_everyone: bool = False) -> None:
+def vouched(tx: Tx, site: Site, group: Actor, post: Post, *, to_everyone: bool = False) -> None:
     """A remote group says that a post is in it: so it is, where the post names the group or answers what is in it, or where
     the group that it names calls this one its twin."""
     named = group.id in mentioned_in(tx, [post.id]).get(post.id, [])
@@ -166,6 +178,8 @@ def vouched(tx: Tx, group: Actor, post: Post, *, to_everyone: bool = False) -> N
     answers = parent is not None and parent.group_id == group.id
     if post.group_id is None and (named or answers or (parent is None and twins.vouches(tx, group, post))):
         posts.change(tx, post.id, group_id=group.id)
+        if post.kind == "Page":
+            shelving.grouped(tx, site, replace(post, group_id=group.id))
         row = groups.by_id(tx, group.id)
         if named and post.visibility == "direct" and row is not None:
             # It is for the members, who are not named one by one.
@@ -265,6 +279,10 @@ def _beside(tx: Tx, site: Site, post: Post, document: PostDocument, *, look_at_q
         post = questions.stated(tx, site, post, solved=document.asking.solved, accepted=document.asking.accepted)
     elif post.asks is not None:
         post = questions.unstated(tx, post)
+    if document.kind == "Page":
+        shelving.heard(tx, site, post, document.resource)
+    if document.resource is not None:
+        cards.told(tx, site, post, document.resource)
     if document.quote is None:
         if post.quote_iri is None:
             return post
@@ -329,6 +347,11 @@ def _mentioned(document: PostDocument, named: dict[str, Actor]) -> list[int]:
 
 def _groups_of(named: dict[str, Actor]) -> list[int]:
     return [actor.id for actor in named.values() if actor.is_group]
+
+
+def group_here(tx: Tx, site: Site, document: PostDocument, author: Actor, parent: Post | None) -> Actor | None:
+    """The group hosted here that would take this post."""
+    return _local_group(tx, site, document, author, parent, _named(tx, site, document))[0]
 
 
 def _local_group(

@@ -1,13 +1,15 @@
 """Reports: somebody asks moderators to look at a person and their posts (`Flag`), and moderators settle it (`Resolve`).
 
 A report about posts in a group goes to that group's moderators, and every report to the staff of this instance. Who reported is
-told to those who decide, never to whom it is about: what goes to that person's server is the instance's own word.
+told to those who decide here, never to whom it is about, nor to other servers: what goes there is the instance's own word, unless
+the reporter lets the group's moderators know their name. Reports of the same are one case (`fedi.actions.cases`).
 """
 
+from dataclasses import replace
 from typing import Any
 
 from federation.vocabulary.context import MODERATION
-from fedi.actions import memberships, notifying, sending
+from fedi.actions import cases, memberships, notifying, sending
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
 from storage import actors, outbox, people, posts, reports
@@ -35,8 +37,11 @@ def report(
     category: str = "other",
     forward: bool = False,
     rule_ids: list[int] | None = None,
+    rule: str | None = None,
+    named: bool = False,
 ) -> Report:
-    """A person here reports `target` and some of their posts. `text` is plain text; `forward`: tell their server, too.
+    """A person here reports `target` and some of their posts. `text` is plain text; `forward`: tell their server, too; `rule`:
+    the rule of the group that it names; `named`: moderators of a group elsewhere may know who reported.
 
     Of posts in a group elsewhere that group hears of it in any case, since its moderators decide. Raises Invalid for
     posts of another, an unknown category, or an overlong text.
@@ -63,10 +68,11 @@ def report(
         resolved_at=None,
         created_at=site.clock(),
         rule_ids=rules(site, rule_ids or [], category),
+        rule=rule,
     )
     keep(tx, site, made, target, group)
     if group is not None and not group.local:
-        _to_group(tx, site, made, reporter, target, group, posts)
+        _to_group(tx, site, made, reporter if named else None, target, group, posts)
     if forward and not target.local:
         _to_home(tx, site, made, target, posts)
     return made
@@ -87,10 +93,18 @@ def keep(tx: Tx, site: Site, made: Report, target: Actor, group: Actor | None) -
     not told, also when they moderate."""
     if not reports.insert(tx, made):
         return False
-    for person in deciders(tx, group).values():
-        if person.id not in (target.id, made.reporter_id):
-            notifying.tell(tx, site, person, NEWS, target, made.post_ids[0] if made.post_ids else None)
+    cases.of_report(tx, site, made, target, group)
+    tell_deciders(tx, site, target, group, made.post_ids[0] if made.post_ids else None, but=made.reporter_id)
     return True
+
+
+def tell_deciders(
+    tx: Tx, site: Site, target: Actor, group: Actor | None, post_id: int | None = None, *, but: int | None = None
+) -> None:
+    """Tell those of this instance who decide, without `but` and whom it is about."""
+    for person in deciders(tx, group).values():
+        if person.id not in (target.id, but):
+            notifying.tell(tx, site, person, NEWS, target, post_id)
 
 
 def deciders(tx: Tx, group: Actor | None) -> dict[int, Actor]:
@@ -124,8 +138,9 @@ def may_resolve(tx: Tx, by: Actor, made: Report) -> bool:
     return person is not None and person.state == "active" and person.role in ("moderator", "admin")
 
 
-def resolve(tx: Tx, site: Site, by: Actor, report: Report) -> None:
-    """Settle a report; who reported it from elsewhere, and the group's host, are told (Lemmy 1.0). Again is nothing.
+def resolve(tx: Tx, site: Site, by: Actor, report: Report, outcome: str = "") -> None:
+    """Settle a report; who reported it from elsewhere, or the group's host, is told (Lemmy 1.0), with the `outcome` in words.
+    Again is nothing.
 
     Raises Forbidden for who does not moderate there.
     """
@@ -134,17 +149,22 @@ def resolve(tx: Tx, site: Site, by: Actor, report: Report) -> None:
     if report.state != "open":
         return
     reports.resolve(tx, report.id, by.id, site.clock())
+    _tell_settled(tx, site, by, report, outcome)
+    cases.report_settled(tx, site, report, by)
+
+
+def _tell_settled(tx: Tx, site: Site, by: Actor, report: Report, outcome: str) -> None:
+    """`Resolve` to the server that the report came from, or that it was sent to. No server learns from us who reported."""
     found = actors.by_ids(tx, [report.reporter_id or 0, report.group_id or 0, report.actor_id])
     reporter, group = found.get(report.reporter_id or 0), found.get(report.group_id or 0)
     instance = actors.by_iri(tx, site.instance_iri)
-    told = [one for one in (reporter, group) if one is not None and not one.local]
-    if reporter is None or instance is None or not told:
+    told = reporter if reporter is not None and not reporter.local else group
+    if reporter is None or instance is None or told is None or told.local:
         return
-    anonymous = reporter.local and group is not None and _biased(tx, group, report.actor_id)
     flag = {
         "id": report.iri,
         "type": "Flag",
-        "actor": instance.iri if anonymous else reporter.iri,
+        "actor": instance.iri if reporter.local else reporter.iri,
         "to": [group.iri if group is not None else site.instance_iri],
         "object": _object(found[report.actor_id], _posts(tx, report)),
         "summary": report.text,
@@ -159,9 +179,10 @@ def resolve(tx: Tx, site: Site, by: Actor, report: Report) -> None:
         flag,
         to=[group.iri if group is not None and not group.local else reporter.iri],
         cc=[],
-        audience=outbox.Audience(actors=tuple(one.id for one in told)),
+        audience=outbox.Audience(actors=(told.id,)),
         group=group if moderates else None,
         context=MODERATION,
+        summary=outcome or None,
     )
 
 
@@ -178,14 +199,23 @@ def _object(target: Actor, reported: list[Post]) -> Any:
 
 
 def _to_group(
-    tx: Tx, site: Site, made: Report, reporter: Actor, target: Actor, group: Actor, reported: list[Post]
+    tx: Tx, site: Site, made: Report, reporter: Actor | None, target: Actor, group: Actor, reported: list[Post]
 ) -> None:
-    """To the group's inbox, as Lemmy wants it: one post and exactly one `to`. It is the reporter's own word, so that the
-    moderators can answer; the instance's where the one it is about is one of them."""
-    speaker = actors.by_iri(tx, site.instance_iri) if _biased(tx, group, target.id) else reporter
+    """To the group's inbox, as Lemmy wants it: one post and exactly one `to`. It is the instance's own word, or the
+    reporter's (if given), so that moderators can ask back; never that where the one it is about is one of them."""
+    instance = actors.by_iri(tx, site.instance_iri)
+    speaker = reporter if reporter is not None and not _biased(tx, group, target.id) else instance
     if speaker is None:
         return
     _flag(tx, site, speaker, group, _object(target, reported), made, iri=made.iri, group=group)
+
+
+def ask(tx: Tx, site: Site, made: Report, target: Actor, reported: list[Post], text: str) -> None:
+    """Ask the server of whom a report is about to act, in words of a moderator here: the instance's own word."""
+    instance = actors.by_iri(tx, site.instance_iri)
+    if instance is not None and not target.local:
+        said = replace(made, text=text)
+        _flag(tx, site, instance, target, [target.iri, *(post.iri for post in reported)], said)
 
 
 def _biased(tx: Tx, group: Actor, target_id: int) -> bool:

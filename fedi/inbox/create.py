@@ -7,13 +7,14 @@ from federation.activity import Authentic
 from federation.authorship import check_authorship
 from federation.errors import FederationError, WrongOrigin
 from federation.groups import inner_type, may_announce
+from federation.policy.decide import Decision, Verdict
 from federation.vocabulary.note import PostDocument, read_post
 from federation.vocabulary.question import MAX_OPTIONS
+from fedi.actions import graduated, memberships, notices, polls, remote_posts
 from fedi.actions import groups as group_actions
-from fedi.actions import memberships, notices, polls, remote_posts
 from fedi.context import Site
 from fedi.errors import Forbidden
-from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs, decision_of
+from fedi.inbox.handling import NOTHING, Fetched, HeldBack, Ignored, Needs, decision_of
 from fedi.inbox.objects import embedded, not_banned, object_id, open_to, own, signer
 from storage import actors, outbox, posts
 from storage.actors import Actor
@@ -88,6 +89,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if parent is not None and (vouched_by is None or parent.group_id != vouched_by.id):
         open_to(tx, site, parent, author, "reply")
         _check_open(tx, author, parent)
+    if vouched_by is None:
+        _check_rights(tx, site, received, author, read, parent)
     kept = remote_posts.record(tx, site, read, author, live=True, decision=decision_of(received))
     if kept is not None and not kept.new:  # another job fetched it in this moment
         _known_before(tx, site, received, author, kept.post, vouched_by)
@@ -176,6 +179,23 @@ def _check_open(tx: Tx, author: Actor, parent: Post) -> None:
         memberships.may_answer(tx, author, parent)
     except Forbidden as problem:
         raise Ignored(problem.code, problem.text) from problem
+
+
+def _check_rights(
+    tx: Tx, site: Site, received: Authentic, author: Actor, read: PostDocument, parent: Post | None
+) -> None:
+    if not graduated.links(read.content):
+        return
+    group = remote_posts.group_here(tx, site, read, author, parent)
+    if group is not None:
+        check_rights(received, read, author, group, graduated.waits(tx, site, author, group, read.content))
+
+
+def check_rights(received: Authentic, read: PostDocument, author: Actor, group: Actor, waits: bool) -> None:
+    """Raises HeldBack for what `waits` for the moderators of a group here, until one of them let it in."""
+    if waits and not received.activity.read.get("released"):
+        said = graduated.Waits(group, author, read.title, read.content, read.summary, read.language)
+        raise HeldBack(Decision(Verdict.HOLD, graduated.CODE, graduated.RULE), said)
 
 
 def _was_passed_on(tx: Tx, group: Actor, post: Post) -> bool:

@@ -2,12 +2,13 @@
 
 from federation import fields as wire
 from federation.activity import Authentic
+from fedi.actions import appeals
 from fedi.actions import reports as report_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import signer
 from fedi.text import to_text
-from storage import actors, posts
+from storage import actors, moderations, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -33,6 +34,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     (Pleroma) too; the words are in `content` or `summary`.
     """
     reporter = signer(tx, received)
+    if _is_appeal(tx, site, received, reporter):
+        return
     target, reported = _about(tx, received)
     group = report_actions.group_of(tx, reported)
     if not _concerns_us(tx, target, group, vouched_by):
@@ -56,6 +59,25 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     )
     if not report_actions.keep(tx, site, made, target, group):
         raise Ignored("known", "this report is known already")
+
+
+def _is_appeal(tx: Tx, site: Site, received: Authentic, by: Actor) -> bool:
+    """Whether it is an appeal: its object is what a moderator did to who says it, or its group's server passes it on to
+    moderators here. Raises Ignored for one that is known, or is nobody's to make."""
+    named = wire.ids(received.activity.object)
+    done = moderations.by_iri(tx, named[0]) if len(named) == 1 else None
+    if done is None or done.group_id is None or done.actor_id is None:
+        return False
+    known = actors.by_ids(tx, [done.group_id, done.actor_id])
+    group, appellant = known.get(done.group_id), known.get(done.actor_id)
+    own = appellant is not None and by.id == appellant.id
+    if group is None or appellant is None or not (own or (not group.local and by.host == group.host)):
+        raise Ignored("not-yours", "who appeals is whom it was done to")
+    document = received.activity.document
+    words = to_text(wire.text_of(document, "content") or wire.text_of(document, "summary") or "")
+    if not appeals.received(tx, site, appellant, done, group, words, received.activity.id):
+        raise Ignored("known", "there is an appeal about this already, or none is possible")
+    return True
 
 
 def _about(tx: Tx, received: Authentic) -> tuple[Actor, list[Post]]:

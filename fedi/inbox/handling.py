@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from federation.activity import Activity, Authentic
 from federation.policy.decide import Decision, Verdict
 from fedi import policy
+from fedi.actions.graduated import Waits
 from fedi.context import Site
 from fedi.errors import Problem
 from fedi.facts import Known
@@ -91,11 +92,13 @@ class Unwanted(Problem):
 
 
 class HeldBack(Exception):
-    """The policy wants a person to decide whether it is taken (`fedi.actions.held`)."""
+    """The policy wants a person to decide whether it is taken (`fedi.actions.held`); or, with `waits`, the rights that grow
+    in a group want its moderators to."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, waits: Waits | None = None) -> None:
         super().__init__(decision.text)
         self.decision = decision
+        self.waits = waits
 
 
 def decision_of(received: Authentic) -> Decision | None:

@@ -187,6 +187,7 @@ def _decide(tx: Tx, site: Site, item: Item, authentic: Authentic, rules: Policy,
     judged = policy.judge(tx, site, rules, facts, counts=item.row.attempts <= 1)
     authentic.activity.read["judged"] = judged
     authentic.activity.read["decision"] = judged.decision
+    authentic.activity.read["released"] = item.row.code == RELEASED
     if judged.decision.verdict is Verdict.REJECT:
         item.problem = Unwanted(judged.decision)
     elif judged.decision.verdict is Verdict.HOLD and item.row.code != RELEASED:

@@ -17,7 +17,7 @@ from federation.activity import Authentic
 from federation.errors import FederationError
 from federation.policy.decide import Decision, Verdict
 from fedi import policy
-from fedi.actions import envelopes, refusing
+from fedi.actions import envelopes, graduated, refusing
 from fedi.context import Site
 from fedi.errors import Problem
 from fedi.inbox import ahead
@@ -177,6 +177,8 @@ def _settle(tx: Tx, site: Site, row: Received, problem: Exception, now: int) -> 
     if isinstance(problem, HeldBack):
         decision = problem.decision
         received.settle(tx, [row.id], "held", now, code=decision.code[:60], problem=decision.text[:500])
+        if problem.waits is not None:
+            graduated.held(tx, site, problem.waits, row.id)
         return "held"
     if isinstance(problem, Unwanted) and problem.code == SUSPENDED and _is_suspended(tx, row.host):
         # It came before the peering was suspended, and is worked out when that goes on (`received.hasten`).

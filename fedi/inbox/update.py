@@ -5,8 +5,8 @@ from federation.activity import Authentic
 from federation.authorship import check_authorship
 from federation.errors import Malformed, WrongOrigin
 from federation.vocabulary.note import read_post
+from fedi.actions import graduated, probes, remote_posts
 from fedi.actions import groups as group_actions
-from fedi.actions import probes, remote_posts
 from fedi.context import Site
 from fedi.fetching import ACTOR_KINDS
 from fedi.inbox import create, moderators
@@ -68,8 +68,12 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     not_banned(tx, site, known, author)
     if read.updated is not None and read.updated < (known.edited_at or 0):
         raise Ignored("outdated", "a later edit is known already")
-    kept = remote_posts.record(tx, site, read, author, live=True, decision=decision_of(received))
     group = group_actions.of_posts(tx, known)
+    if group is not None:
+        create.check_rights(
+            received, read, author, group, graduated.waits(tx, site, author, group, read.content, known)
+        )
+    kept = remote_posts.record(tx, site, read, author, live=True, decision=decision_of(received))
     if kept is not None and group is not None:
         group_actions.announce(tx, site, group, received.activity.raw, kept.post, "other")
 

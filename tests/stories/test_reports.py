@@ -57,14 +57,16 @@ async def test_a_report_about_a_post_in_a_group_elsewhere(three: Three) -> None:
         lambda tx: report_actions.report(tx, beta.site, ada, target, [known], "advertising", "spam", forward=True)
     )
     await settle(*three.all)
-    # The group's moderators learn who reported, as Lemmy's do; the server of whom it is about does not.
+    # No other server learns who reported.
     [to_group] = sent(three, "Flag", "alpha.example")
-    assert (to_group["actor"], to_group["object"], to_group["summary"]) == (ada.iri, post.iri, "advertising")
+    assert (to_group["actor"], to_group["object"]) == (beta.site.instance_iri, post.iri)
+    assert to_group["summary"] == "advertising"
     assert (to_group["to"], to_group["cc"]) == (["https://alpha.example/groups/mlops"], [])
     [home] = sent(three, "Flag", "gamma.example")
     assert (home["actor"], home["object"]) == (beta.site.instance_iri, [chi.iri, post.iri])
     assert (home["to"], home["content"]) == ([chi.iri], "advertising")
-    assert "ada" not in msgspec.json.encode(home).decode()
+    for each in (to_group, home):
+        assert "ada" not in msgspec.json.encode(each).decode()
     assert (told(alpha, olga), told(gamma, chi), told(gamma, admin)) == (["admin.report"], [], ["admin.report"])
     at_alpha, at_gamma = only(alpha), only(gamma)
     assert (at_alpha.iri, at_alpha.text, at_alpha.state) == (made.iri, "advertising", "open")
@@ -81,7 +83,15 @@ async def test_a_report_about_a_post_in_a_group_elsewhere(three: Three) -> None:
     assert [one.state for one in (only(alpha), only(beta), only(gamma))] == ["resolved", "resolved", "open"]
     [resolve] = sent(three, "Resolve", "beta.example")
     assert (resolve["actor"], resolve["object"]["id"], resolve["object"]["type"]) == (olga.iri, made.iri, "Flag")
+    assert "ada" not in msgspec.json.encode(resolve).decode()
     assert sent(three, "Resolve", "gamma.example") == []
+    # Who wants to be asked back says so.
+    again = publish(gamma, chi, "@mlops@alpha.example Buy it now")
+    await settle(*three.all)
+    known = beta.post(again.iri)
+    beta.write(lambda tx: report_actions.report(tx, beta.site, ada, target, [known], "advertising", named=True))
+    await settle(*three.all)
+    assert sent(three, "Flag", "alpha.example")[-1]["actor"] == ada.iri
 
 
 async def test_a_moderator_who_is_reported_does_not_learn_by_whom(three: Three) -> None:
