@@ -26,7 +26,7 @@ from fedi.inbox import door as inboxes
 from fedi.mastodon.door import Door
 from fedi.outbox import agreements, directory, documents, peering_status, probing, quotes
 from fedi.outbox.ready import at_once, wants_activity
-from fedi.web import groups, people, posts
+from fedi.web import groups, opening, people, posts
 from fedi.worker import loop as worker_loop
 from storage.database import StorageUnavailable
 
@@ -114,6 +114,7 @@ def build(config: Config, *, site: Site | None = None, worker: bool = True) -> F
 def _routes(inbox: inboxes.Inbox) -> list[BaseRoute]:
     return [
         Route("/people/{name}", negotiated(people.show, documents.person)),
+        Route("/groups/new", opening.new),
         Route("/groups/{name}", negotiated(groups.show, documents.group)),
         Route("/people/{name}/posts/{post_id:int}", negotiated(posts.show, documents.post)),
         *inboxes.routes(inbox),

@@ -43,7 +43,7 @@ from storage.people import ROLES, Person
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_]{0,28}[a-z0-9])?\Z", re.IGNORECASE)
 """What Mastodon, Lemmy and PieFed all take as a name: letters, digits and underscores, 30 at most."""
 
-RESERVED = frozenset({"actor", "admin", "administrator", "instance", "root", "webmaster", "postmaster", "everyone"})
+RESERVED = frozenset({"actor", "admin", "administrator", "instance", "root", "webmaster", "postmaster", "everyone", "new"})
 FIELDS, FIELD_LENGTH = 8, 255
 NAME_LENGTH, NOTE_LENGTH, DESCRIPTION_LENGTH = 100, 2000, 1500
 TABS = ("media", "media_replies", "featured")
