@@ -136,11 +136,23 @@ class Client:
         answer, _ = await self._get(url, accept, None)
         return parse_document(answer.body)
 
-    async def get_file(self, url: str, accept: str, *, etag: str | None = None, limit: int = MAX_BYTES) -> File:
-        """What is at a URL, of any media type, asked for without a signature; with the `etag` of what is known already, an
-        answer 304 has no body. At most `limit` bytes are read. Raises as `get_document`."""
+    async def get_file(
+        self,
+        url: str,
+        accept: str,
+        *,
+        etag: str | None = None,
+        limit: int = MAX_BYTES,
+        key: PrivateKey | None = None,
+        mailto: str = "",
+    ) -> File:
+        """What is at a URL, of any media type, asked for with a signature when a `key` is given; with the `etag` of what is
+        known already, an answer 304 has no body. At most `limit` bytes are read. `mailto` is told beside our name, as services
+        that everyone may ask want it. Raises as `get_document`."""
         known = {"if-none-match": etag} if etag is not None else {}
-        answer, _ = await self._get(url, accept, None, known, limit)
+        if mailto:
+            known["user-agent"] = f"{self.user_agent} (mailto:{mailto})"
+        answer, _ = await self._get(url, accept, key, known, limit)
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         return File(answer.body, kind, answer.headers.get("etag"), answer.status == 304)
 

@@ -80,6 +80,23 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     simulate_first: bool = False
 
 
+class Library(msgspec.Struct, frozen=True, kw_only=True):
+    """The libraries of groups: whom they ask about papers and books, and how large a file may be."""
+
+    # Whether anybody is asked at all. Without, cards are made of what people paste (BibTeX, RIS, CSL) and what peers tell.
+    lookups: bool = True
+    # Whom to ask about a DOI, with `{id}` where it goes; the answer is CSL-JSON.
+    doi: str = "https://doi.org/{id}"
+    # Whom to ask about an arXiv id; the answer is Atom.
+    arxiv: str = "https://export.arxiv.org/api/query?id_list={id}"
+    # Whom to ask about an ISBN; the answer is JSON in the manner of Open Library's.
+    isbn: str = "https://openlibrary.org/api/books?bibkeys=ISBN:{id}&jscmd=data&format=json"
+    # A mail address that is told to those who are asked, so that they can write instead of shutting out.
+    mailto: str = ""
+    # Megabytes of a file (PDF or picture) at most.
+    file_size: int = 25
+
+
 class Translation(msgspec.Struct, frozen=True, kw_only=True):
     """The engine that translates posts for who asks: a LibreTranslate, or what speaks as one."""
 
@@ -138,6 +155,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     federation: Federation = Federation()
     policy: Policy = Policy()
     translation: Translation = Translation()
+    library: Library = Library()
     mail: Mail = Mail()
 
     def __post_init__(self) -> None:
@@ -157,6 +175,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if self.privacy_policy is not None and not self.privacy_policy.is_file():
             raise ConfigError(f"privacy_policy: there is no file {str(self.privacy_policy)!r}")
         _checked_service("translation.url", self.translation.url)
+        for name in ("doi", "arxiv", "isbn"):
+            resolver: str = getattr(self.library, name)
+            if resolver and "{id}" not in resolver:
+                raise ConfigError(f"library.{name}: say by {{id}} where the identifier goes, as https://doi.org/{{id}}")
+            _checked_service(f"library.{name}", resolver.partition("?")[0].replace("{id}", "1"), "https://doi.org/{id}")
+        if not 1 <= self.library.file_size <= 200:
+            raise ConfigError("library.file_size: megabytes between 1 and 200")
         for one in self.federation.authority_hints:
             _checked_service("federation.authority_hints", one, "https://federation.example")
         _networks("federation.private_networks", self.federation.private_networks)

@@ -287,3 +287,16 @@ def bytes_of(tx: Tx, author_id: int, since: int) -> int:
     query = select(entries.c.size).join(posts, posts.c.id == entries.c.post_id)
     query = query.where(posts.c.author_id == author_id, posts.c.id > since, entries.c.digest.isnot(None))
     return sum(size or 0 for size in tx.scalars(query))
+
+
+def first_post(tx: Tx, item_id: int) -> str | None:
+    """The IRI of the post that added an item first, of those that are there still."""
+    query = select(posts.c.iri).join(entries, entries.c.post_id == posts.c.id).where(entries.c.item_id == item_id)
+    there = query.where(posts.c.deleted_at.is_(None), posts.c.removed_at.is_(None))
+    return tx.scalar(there.order_by(posts.c.id).limit(1))
+
+
+def keys_after(tx: Tx, key: str, limit: int) -> list[str]:
+    """The next keys in their order, each once, for who goes through all of them."""
+    query = select(keys.c.key).where(keys.c.key > key).distinct().order_by(keys.c.key).limit(limit)
+    return list(tx.scalars(query))

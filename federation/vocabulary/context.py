@@ -67,6 +67,23 @@ QUOTE_TERMS: dict[str, Any] = {
 }
 """FEP-044f and the older words for quotes, beside `POST` where a post quotes."""
 
+RESOURCE_TERMS: dict[str, Any] = {
+    "schema": "http://schema.org/",
+    "edu": "https://w3id.org/fedi/edu/v1#",
+    "schema:mainEntity": {"@id": "schema:mainEntity", "@type": "@id"},
+    "LearningResource": "schema:LearningResource",
+    "identifier": "schema:identifier",
+    "license": "schema:license",
+    "learningResourceType": "schema:learningResourceType",
+    "inLanguage": "schema:inLanguage",
+    "size": "schema:contentSize",
+    "digestMultibase": {"@id": "https://w3id.org/security#digestMultibase"},
+    "edu:addedBy": {"@id": "edu:addedBy", "@type": "@id"},
+    "edu:csl": {"@id": "edu:csl", "@type": "@json"},
+    "edu:shareable": "edu:shareable",
+}
+"""What a library says of a work, beside `POST`."""
+
 POLL_TERMS: dict[str, Any] = {"votersCount": "toot:votersCount"}
 """Mastodon's word, beside `POST` in a Question."""
 

@@ -19,6 +19,7 @@ from federation.vocabulary.event import read_event
 from federation.vocabulary.link import kind_of, read_attachments, read_link, url_of
 from federation.vocabulary.question import PollDocument, is_vote, read_question
 from federation.vocabulary.quote import QuoteDocument, read_quote, read_quote_allowed
+from federation.vocabulary.resource import ResourceDocument, read_resource
 
 KINDS = ("Note", "Page", "Article", "Question", "Event", "Video", "Audio", "Image", "Document", "ChatMessage")
 
@@ -44,8 +45,8 @@ class PostDocument:
     `attachments` as `link.read_attachments`; `link` the page that it is about; `replies`, `likes`, `shares` collections.
     `content_map` has the text by language where it was written in several (`content` is the one of `language`); `event` is
     as `event.read_event`; `poll` and `quote` are None where it has none; `quote_allowed` as `quote.read_quote_allowed`.
-    `vote`: it is a vote in a poll and no post at all. `asking`: it is a question; what says "[solved]" before its words for
-    who knows no questions is left out.
+    `vote`: it is a vote in a poll and no post at all. `resource`: what it says of the work that it is about, or names.
+    `asking`: it is a question; what says "[solved]" before its words for who knows no questions is left out.
     """
 
     id: str
@@ -78,6 +79,7 @@ class PostDocument:
     quote: QuoteDocument | None = None
     quote_allowed: list[str] | None = None
     vote: bool = False
+    resource: ResourceDocument | None = None
     asking: Asking | None = None
 
 
@@ -154,6 +156,7 @@ def read_post(document: Json) -> PostDocument:
         quote=read_quote(document),
         quote_allowed=read_quote_allowed(document),
         vote=title is not None and is_vote(document),
+        resource=read_resource(document),
         asking=asking,
     )
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from fedi.actions.shelving import Addition
 from fedi.errors import Invalid
 from fedi.text import mentions as mention_text
 from storage.actors import Actor
@@ -43,6 +44,7 @@ class Draft:
     uploaded files (`storage.media`), in their order, which become attachments beside those. `quote_id` is
     the post that this one quotes; `quote_policy` one of `QUOTE_POLICIES`, who may quote this one (None: everyone, where
     everyone may read it). `question`: what opens a thread asks something, and one answer can be accepted.
+    `link`: the page that it is about; `library`: what it adds to the library of its group.
     """
 
     text: str
@@ -59,6 +61,8 @@ class Draft:
     attachments: tuple[dict[str, Any], ...] = field(default=())
     media_ids: tuple[int, ...] = ()
     question: bool = False
+    link: str | None = None
+    library: Addition | None = None
 
 
 def check(draft: Draft, now: int, *, shows: bool = False) -> None:
@@ -113,6 +117,8 @@ def kind_of(draft: Draft) -> str:
     """
     if draft.poll is not None:
         return "Question"
+    if draft.library is not None and draft.reply_to_id is None:
+        return "Page"  # of which microblogs show title, summary and link, and forums the link
     titled = draft.reply_to_id is None and bool(draft.title and draft.title.strip())
     return "Article" if titled and len(draft.text) >= ARTICLE_FROM and not draft.summary.strip() else "Note"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fedi import visibility as gate
-from fedi.actions import media, memberships, moderation, polls, questions, quotes, threads
+from fedi.actions import media, memberships, moderation, polls, questions, quotes, shelving, threads
 from fedi.actions.drafts import CLIENT_VISIBILITIES, MAX_CHARACTERS, Draft, PollDraft, check, kind_of, title_of
 from fedi.actions.publishing import tell
 from fedi.context import Site
@@ -33,6 +33,7 @@ __all__ = [
     "KeyTaken",
     "PollDraft",
     "Written",
+    "as_html",
     "delete",
     "delete_all",
     "edit",
@@ -150,7 +151,7 @@ def _publish(
         root_id=(parent.root_id or parent.id) if parent else post_id,
         visibility=visibility,
         attachments=[*draft.attachments, *media.attach(tx, site, author, draft.media_ids, post_id)],
-        link=None,
+        link=draft.link if parent is None else None,
         app_id=draft.app_id,
         published_at=now,
         edited_at=None,
@@ -168,6 +169,8 @@ def _publish(
     )
     tags = mention_text.hashtags_in(draft.text)
     posts.insert_post(tx, post, list(everyone), tags)
+    if draft.library is not None and post.kind == "Page":
+        shelving.added(tx, site, post, draft.library)
     if draft.poll is not None:
         polls.begin(tx, site, post, draft.poll)
     if quoted is not None:
@@ -286,6 +289,11 @@ def _mentioned(tx: Tx, site: Site, text: str) -> dict[str, Actor]:
         if actor is not None and actor.kind != "Application" and actor.state == "active":
             found[handle.lower()] = actor
     return found
+
+
+def as_html(tx: Tx, site: Site, text: str) -> str:
+    """The HTML that a text would be published as, as far as whom it mentions is known here."""
+    return _html(site, text, _mentioned(tx, site, text))
 
 
 def _html(site: Site, text: str, mentioned: dict[str, Actor]) -> str:

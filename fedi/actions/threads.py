@@ -1,6 +1,6 @@
 """What follows from a post, whoever wrote it and wherever: thread, counts, timelines, notifications."""
 
-from fedi.actions import answering, cards, direct_messages, memberships, notifying
+from fedi.actions import answering, cards, direct_messages, memberships, notifying, shelving
 from fedi.context import Site
 from fedi.errors import Forbidden
 from storage import (
@@ -143,6 +143,8 @@ def deleted(tx: Tx, site: Site, post: Post, author: Actor) -> None:
     )
     if post.kind == "Question":
         polls.remove(tx, post.id)
+    if post.kind == "Page":
+        shelving.gone(tx, site, post.id)
     timelines.remove_post(tx, post.id)
     notifications.forget(tx, post_id=post.id)
     if post.removed_at is not None:

@@ -12,6 +12,7 @@ _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>\x00-\x1f]{1,200}")
 _DOI_HOSTS = ("doi.org/", "dx.doi.org/", "www.doi.org/")
 _ARXIV = re.compile(r"(?:\d{4}\.\d{4,5}|[a-z][a-z-]{1,20}(?:\.[A-Z]{2})?/\d{7})(?=v\d|$|[^\d.])", re.ASCII)
 _ARXIV_HOSTS = ("arxiv.org/abs/", "arxiv.org/pdf/", "www.arxiv.org/abs/", "export.arxiv.org/abs/")
+_BOOKS = "openlibrary.org/isbn/"
 _IN_TEXT = re.compile(
     r"(?:(?:https?://)?(?:dx\.|www\.)?doi\.org/|\bdoi:\s?)(?P<doi>10\.\d{4,9}/[^\s\"<>]{1,200})"
     r"|(?:(?:https?://)?(?:www\.|export\.)?arxiv\.org/(?:abs|pdf)/|\barxiv:\s?)(?P<arxiv>[\w.-]{1,30}(?:/\d{7})?)"
@@ -39,7 +40,8 @@ class Identifier:
         """The address that stands for the work: one for all ways of writing it."""
         if self.scheme == "doi":
             return f"https://doi.org/{self.value}"
-        return f"https://arxiv.org/abs/{self.value}" if self.scheme == "arxiv" else f"urn:isbn:{self.value}"
+        page = "https://arxiv.org/abs/" if self.scheme == "arxiv" else "https://openlibrary.org/isbn/"
+        return page + self.value
 
 
 def doi(text: str) -> Identifier | None:
@@ -93,7 +95,7 @@ def of_url(url: str) -> Identifier | None:
         return doi(rest.partition("#")[0].partition("?")[0])
     if low.startswith(_ARXIV_HOSTS):
         return arxiv(rest.partition("#")[0].partition("?")[0])
-    return isbn(url) if url.lower().startswith("urn:isbn:") else None
+    return isbn(rest[len(_BOOKS) :].rstrip("/")) if low.startswith(_BOOKS) else None
 
 
 def first(text: str) -> Identifier | None:

@@ -46,6 +46,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if is_own(received, by):
         pins.insert(tx, Pin(by.id, _own_post(tx, received, by).id, site.clock()))
         return
+    if moderators.shelved(tx, site, received, by, vouched_by):
+        return
     group, name = moderators.target(tx, site, received, vouched_by)
     moderators.check(tx, by, group, vouched_by)
     deed = moderators.deed(received, by, group)

@@ -7,10 +7,11 @@ Of a group hosted here its moderators may, who send it to us. Of a group elsewhe
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
-from fedi.actions import memberships, opened
+from fedi.actions import groups as group_actions
+from fedi.actions import memberships, opened, shelves
 from fedi.actions.moderated import Deed
 from fedi.context import Site
-from fedi.errors import Forbidden
+from fedi.errors import Forbidden, NotFound
 from fedi.inbox.handling import NOTHING, Ignored, Needs
 from fedi.inbox.objects import object_id
 from fedi.text import to_text
@@ -111,6 +112,35 @@ def target(tx: Tx, site: Site, received: Authentic, vouched_by: Actor | None) ->
             if iri is not None and iri == collection:
                 return group, name
     raise Ignored("unknown-target", f"{(iri or 'nothing')[:200]} is no list of pins or moderators that is known here")
+
+
+def shelved(tx: Tx, site: Site, received: Authentic, by: Actor, vouched_by: Actor | None) -> bool:
+    """Whether an Add or Remove is about a shelf of a group's library; then it is done.
+
+    In a group here its members may, and the group passes it on; of a group elsewhere only that group tells. Raises Forbidden,
+    WrongOrigin, Ignored.
+    """
+    document = received.activity.document
+    candidates = named_groups(tx, received, vouched_by)
+    found = shelves.target_of(document, candidates)
+    if found is None:
+        return False
+    group = found[0]
+    if group.local and vouched_by is not None:
+        raise WrongOrigin(f"{vouched_by.iri} can't say what is done in {group.iri}", code="wrong-group")
+    if not group.local and (vouched_by is None or vouched_by.id != group.id):
+        raise Ignored("not-announced", f"what is done in {group.iri} is believed when that group announces it")
+    if group.local:
+        opened.check(tx, group, by.host, "post")
+    try:
+        news = shelves.moved(tx, site, by, found, object_id(received.activity), adds=received.activity.type == "Add")
+    except NotFound as problem:
+        raise Ignored("unknown-target", problem.text) from problem
+    if not news:
+        raise Ignored("known", "this was done already, or the post is not in the library")
+    if group.local:
+        group_actions.announce(tx, site, group, received.activity.raw, None, "other")
+    return True
 
 
 def needed(tx: Tx, site: Site, by: str | None, person: str | None, group: Actor) -> Needs:

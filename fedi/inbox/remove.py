@@ -31,6 +31,8 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         if pinned is None or not pins.remove(tx, by.id, pinned.id):
             raise Ignored("unknown-object", "this is not pinned here")
         return
+    if moderators.shelved(tx, site, received, by, vouched_by):
+        return
     group, name = moderators.target(tx, site, received, vouched_by)
     moderators.check(tx, by, group, vouched_by)
     about = None

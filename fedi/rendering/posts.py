@@ -14,7 +14,7 @@ from federation.vocabulary.quote import Policy, build_quote_policy, quote_proper
 from federation.vocabulary.tombstone import build_tombstone
 from federation.vocabulary.writing import build_post
 from fedi.context import Site
-from fedi.rendering import threads
+from fedi.rendering import library, threads
 from fedi.text import to_text
 from fedi.text.mentions import shortened, without_mentions
 from storage import actors, polls, questions
@@ -103,7 +103,7 @@ def document(tx: Tx, site: Site, post: Post, known: Around | None = None) -> dic
         cc=cc,
         url=post.url,
         title=post.title,
-        summary=post.summary or (excerpt(post.content) if post.kind == "Article" else None),
+        summary=post.summary or (excerpt(post.content) if post.kind in ("Article", "Page") else None),
         sensitive=post.sensitive,
         language=post.language,
         source=(post.source, "text/plain") if post.source is not None else None,
@@ -128,6 +128,7 @@ def document(tx: Tx, site: Site, post: Post, known: Around | None = None) -> dic
         made["contextHistory"] = threads.history_of(context)
     if post.asks is not None:
         _ask(tx, site, post, group, made)
+    library.add(tx, site, post, author, made)
     return made
 
 
@@ -178,7 +179,7 @@ def _content(post: Post, *, quotes: bool) -> str:
     """The text for peers. Microblogs show no title of a Note or Question, so one that is not in the text goes before it;
     a quote is a link for who does not know quotes, and who does hides it (FEP-044f)."""
     content = post.content
-    if post.title and post.kind != "Article" and post.title.removesuffix("…") not in (post.source or ""):
+    if post.title and post.kind not in ("Article", "Page") and post.title.removesuffix("…") not in (post.source or ""):
         content = f"<p><strong>{escape(post.title, quote=False)}</strong></p>{content}"
     if quotes:
         address = escape(post.quote_iri or "")

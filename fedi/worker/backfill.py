@@ -360,12 +360,12 @@ def _record(
         post = kept.post
     else:
         post = known
-    return (_placed(tx, group, post) if group is not None else post), known is None
+    return (_placed(tx, site, group, post) if group is not None else post), known is None
 
 
-def _placed(tx: Tx, group: Actor, post: Post) -> Post:
+def _placed(tx: Tx, site: Site, group: Actor, post: Post) -> Post:
     """A post that a group lists is in it."""
-    remote_posts.vouched(tx, group, post)
+    remote_posts.vouched(tx, site, group, post)
     return posts.by_id(tx, post.id) or post
 
 

@@ -10,10 +10,13 @@ from typing import Any
 from federation.errors import FederationError
 from federation.hosts import host_of
 from fedi.actions import cards as actions
+from fedi.actions import publishing
+from fedi.citing import identifiers
 from fedi.context import Site
+from fedi.fetching import works
 from fedi.text.preview import Preview, provider, read_page
 from fedi.worker.later import Later
-from storage import cards, peers, posts
+from storage import actors, cards, peers, posts
 from storage.cards import Card
 from storage.metadata import Tx
 
@@ -21,7 +24,6 @@ log = logging.getLogger(__name__)
 
 PER_MINUTE, BURST = 12, 6
 """Pages of one host."""
-_ASKING = 120_000
 
 
 async def card(site: Site, payload: dict[str, Any]) -> None:
@@ -32,6 +34,14 @@ async def card(site: Site, payload: dict[str, Any]) -> None:
     may = cache(lambda host: site.previews.allow(host, PER_MINUTE, BURST, now))
     url = await site.db.write(lambda tx: _claim(tx, site, post_id, may))
     if url is None:
+        return
+    work = identifiers.of_url(url)
+    if work is not None:
+        try:
+            await works.learn(site, work)
+        except FederationError as problem:
+            raise Later(now + random.randint(10_000, 60_000), problem.text) from problem  # noqa: S311
+        await site.db.write(lambda tx: _show_work(tx, site, post_id, url))
         return
     try:
         html, found = await site.client.get_page(url)
@@ -50,12 +60,20 @@ def _claim(tx: Tx, site: Site, post_id: int, may: Callable[[str], bool]) -> str 
     if url is None:
         return None
     known = cards.by_url(tx, url)
-    if known is not None and known.state == "pending" and now - (known.fetched_at or 0) < _ASKING:
+    if post is not None and actions.show_told(tx, site, post, url, known):
+        return None  # what it names was told by somebody meanwhile
+    if known is not None and known.state == "pending" and now - (known.fetched_at or 0) < actions.ASKING:
         raise Later(now + 15_000, f"{url} is being asked")
     if known is not None and known.state != "pending" and actions.is_fresh(known, now):
         if known.state == "ready":
             posts.change(tx, post_id, card_url=url)
         return None
+    if identifiers.of_url(url) is not None:
+        if not site.config.library.lookups or site.config.federation.mode == "closed":
+            return None
+        if not cards.claim(tx, url, known, now):
+            raise Later(now + 15_000, f"{url} is being asked")
+        return url
     host = _host(url)
     peer = peers.by_host(tx, host) if host is not None else None
     if host is None or site.config.federation.mode == "closed" or (peer is not None and peer.stance == "blocked"):
@@ -65,6 +83,19 @@ def _claim(tx: Tx, site: Site, post_id: int, may: Callable[[str], bool]) -> str 
     if not cards.claim(tx, url, known, now):
         raise Later(now + 15_000, f"{url} is being asked")
     return url
+
+
+def _show_work(tx: Tx, site: Site, post_id: int, url: str) -> None:
+    """Show what a resolver told of a work; peers are told as well, so that nobody else has to ask (FEP-8967)."""
+    post, card = posts.by_id(tx, post_id), cards.by_url(tx, url)
+    if post is None or card is None or card.state != "ready" or actions.page_of(site, post) != url:
+        return
+    posts.change(tx, post_id, card_url=url)
+    author = actors.by_id(tx, post.author_id)
+    if post.local and author is not None and post.kind != "Page":
+        group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
+        shown = posts.by_id(tx, post_id) or post
+        publishing.tell(tx, site, "Update", shown, author, group, updated=site.clock())
 
 
 def _host(url: str) -> str | None:

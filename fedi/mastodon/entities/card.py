@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fedi.actions.cards import VIA
 from fedi.mastodon.answers import moment
 from storage.cards import Card
 from storage.posts import Post
@@ -16,7 +17,7 @@ def card(post: Post, known: Card | None) -> dict[str, Any] | None:
 
 def page(known: Card) -> dict[str, Any]:
     """The card of a page, whoever links to it."""
-    return _made(known.url, known.title, known.description, known.more)
+    return _made(known.url.partition(VIA)[0], known.title, known.description, known.more)
 
 
 def _made(url: str, title: str, description: str, more: dict[str, Any]) -> dict[str, Any]:
