@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import re
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
@@ -92,6 +93,7 @@ def _templates() -> "Environment":
     made.globals["style"] = STYLE_PATH
     made.globals["style_text"] = Markup(STYLE.decode())  # noqa: S704 - a file of ours
     made.globals["script"] = SCRIPT_PATH
+    made.globals["form_key"] = form_key
     made.globals["passkey_script"] = PASSKEY_SCRIPT_PATH
     made.globals["console_style"] = CONSOLE_STYLE_PATH
     made.globals["console_script"] = CONSOLE_SCRIPT_PATH
@@ -111,6 +113,12 @@ _TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 def _unturned(value: Any) -> Any:
     """Names and titles without the characters that turn the direction of what follows; HTML keeps its own."""
     return value.translate(_TURNING) if type(value) is str and not value.isascii() else value
+
+
+def form_key() -> str:
+    """What is in a form for a post, so that the same words sent twice from it are one post (`fedi.web.composing.key_of`). The
+    same for some minutes, so that a page that did not change stays the same."""
+    return f"{int(time.time()) // 600:x}"
 
 
 def iso(at: int) -> str:
@@ -146,7 +154,7 @@ def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[byt
         languages.use(languages.choose(request.headers.get("accept-language", "")))
     language = languages.reader().language
     shown = {"site": site.config, "me": getattr(request.state, "me", None), "path": request.url.path}
-    shown["unread"] = getattr(request.state, "unread", 0)
+    shown["bell"] = getattr(request.state, "unread", 0)
     shown |= {"language": language, "direction": languages.direction(language)}
     wanted = "gzip" in request.headers.get("accept-encoding", "") and template not in _UNCOMPRESSED
     shown["styled"] = not wanted or request.cookies.get(STYLE_COOKIE) == STYLE_NAME

@@ -34,11 +34,12 @@ _LONE = re.compile(
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What an institution says that somebody is there. `name`: a word of `NAMES`; `where`: the institution by its name, or by
-    its domain where it is another one; `domain`: who says so."""
+    its domain where it is another one; `domain`: who says so; `page`: where they say it."""
 
     name: str
     where: str
     domain: str
+    page: str
 
 
 def stated(actor: Actor) -> Stated | None:
@@ -47,13 +48,14 @@ def stated(actor: Actor) -> Stated | None:
         return None
     first = actor.fields[0]
     name, value = str(first.get("name") or ""), str(first.get("value") or "")
+    page = affiliation_page(actor.iri)
     if actor.local:
         kept = NAMES.get(str(first.get("affiliation") or ""))
-        return Stated(kept, to_text(value), actor.domain) if kept is not None else None
+        return Stated(kept, to_text(value), actor.domain, page) if kept is not None else None
     # `verified_at` is set by `fedi.actions.verifying`, after `believed`.
-    if not first.get("verified_at") or name not in NAMES.values() or lone_link(value) != affiliation_page(actor.iri):
+    if not first.get("verified_at") or name not in NAMES.values() or lone_link(value) != page:
         return None
-    return Stated(name, actor.domain, actor.domain)
+    return Stated(name, actor.domain, actor.domain, page)
 
 
 def shown(person: Person | None) -> str | None:

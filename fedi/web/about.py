@@ -7,6 +7,7 @@ from fedi import VERSION
 from fedi.compression import packed, takes_gzip
 from fedi.context import Site
 from fedi.html import STYLE, STYLE_COOKIE, STYLE_NAME, page
+from fedi.languages import N_, _
 from fedi.sessions import signed_in
 from storage import people, posts
 from storage.metadata import Tx
@@ -15,9 +16,9 @@ _YEAR = 365 * 24 * 3600
 _KEPT = 60_000
 """Milliseconds for which what was counted is told."""
 _FEDERATION = {
-    "open": "Everyone here can meet people and groups of other universities, and of all the fediverse.",
-    "peers": "People here meet those of institutions that have an agreement with this one.",
-    "closed": "People here meet each other; this instance does not talk to others.",
+    "open": N_("Everyone here can meet people and groups of other universities, and of all the fediverse."),
+    "peers": N_("People here meet those of institutions that have an agreement with this one."),
+    "closed": N_("People here meet each other; this instance does not talk to others."),
 }
 
 
@@ -31,7 +32,7 @@ async def about(request: Request) -> Response:
 
     # Counting costs, and nobody needs to know at once.
     persons, written = await site.recent.get("about", site.clock(), _KEPT, lambda: site.db.read(read))
-    federation = _FEDERATION[site.config.federation.mode]
+    federation = _(_FEDERATION[site.config.federation.mode])
     written_policy = site.config.privacy()
     privacy = [] if written_policy is None else [part for part in written_policy[0].split("\n\n") if part.strip()]
     return page(

@@ -13,6 +13,7 @@ from fedi.actions import affiliations
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import page
+from fedi.languages import _
 from storage import actors, people
 from storage.metadata import Tx
 
@@ -27,7 +28,7 @@ async def show(request: Request) -> Response:
         row = people.by_id(tx, person.id) if person is not None and person.local else None
         shown = affiliations.shown(row)
         if person is None or person.state != "active" or shown is None:
-            raise NotFound("Nothing is stated about anybody here.")
+            raise NotFound(_("Nothing is stated about anybody here."))
         return {"person": person, "affiliation": affiliations.NAMES[shown]}
 
     return page(request, "affiliation.html", **await site.db.read(read))

@@ -1,4 +1,6 @@
-"""`/`: what this instance is, its groups and the latest public posts; who is logged in goes home."""
+"""`/`: what this instance is, its groups and a taste of what is public; who is logged in goes home."""
+
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +13,9 @@ from fedi.web import groups, listing
 from fedi.web.listing import Listing
 from storage import timelines
 from storage.metadata import Tx
+
+_TASTE = 3
+"""Posts on the first page; the others are a click away."""
 
 
 async def front(request: Request) -> Response:
@@ -25,5 +30,8 @@ async def front(request: Request) -> Response:
         return listing.of_ids(tx, None, ids, site.clock()), groups.named(tx, local=True, limit=5)
 
     posts, known = await site.db.read(read)
-    known = known if listing.before(request) is None else []
+    if listing.before(request) is not None:
+        known = []
+    elif len(posts.cards) > _TASTE:
+        posts = replace(posts, cards=posts.cards[:_TASTE], last=posts.cards[_TASTE - 1].post.id)
     return fitted(request, "front.html", listing.variants(request, posts, groups=known))

@@ -15,6 +15,7 @@ from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.forms import client_address, person, see_other, sent, text
 from fedi.html import page
+from fedi.languages import _
 from fedi.limits import Limits
 from fedi.sessions import signed_in
 from fedi.text.mentions import shortened
@@ -43,7 +44,7 @@ def _limits(request: Request) -> Limits:
 def _demand_patience(request: Request, key: str, per_minute: int, burst: int) -> None:
     site: Site = request.app.state.site
     if not _limits(request).allow(key, per_minute, burst, site.clock()):
-        raise Problem("That was often. Wait a minute, then try again.", status=429, code="too-many")
+        raise Problem(_("That was often. Wait a minute, then try again."), status=429, code="too-many")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ async def leave(request: Request) -> Response:
     handle = text(form, "handle", 400).strip() if form is not None else ""
     wanted = await site.db.read(lambda tx: _wanted(tx, uri))
     if wanted is None:
-        raise NotFound("What you want to follow or answer is not here (any more), or not for everyone.")
+        raise NotFound(_("What you want to follow or answer is not here (any more), or not for everyone."))
     if form is None:
         return page(request, "interact.html", wanted=wanted, handle="", problem=None)
     _demand_patience(request, f"address {client_address(request)}", 10, 20)
@@ -79,10 +80,10 @@ async def leave(request: Request) -> Response:
 
 def _said(problem: FederationError | NotFound) -> str:
     if isinstance(problem, NotFound):
-        return f"{problem.text} Search there for the address below instead."
+        return f"{problem.text} {_('Search there for the address below instead.')}"
     if problem.code == "bad-handle":
-        return "That is no handle. Yours looks like @name@server.example; your profile shows it."
-    return (
+        return _("That is no handle. Yours looks like @name@server.example; your profile shows it.")
+    return _(
         "Your server did not answer as expected. Look for a slip in the handle, or search there for the address below."
     )
 
@@ -116,7 +117,7 @@ async def arrive(request: Request) -> Response:
     if uri.startswith("web+ap://"):
         uri = "https://" + uri.removeprefix("web+ap://")
     if not uri or len(uri) > _LONGEST:
-        raise Problem("This link does not say what it is about; go back to where it came from.", code="no-uri")
+        raise Problem(_("This link does not say what it is about; go back to where it came from."), code="no-uri")
     _demand_patience(request, f"person {me.id}", 30, 30)
     found = await fetching.resolve(site, uri)
     if isinstance(found, Actor) and found.kind != "Application" and found.state == "active":
@@ -129,8 +130,11 @@ async def arrive(request: Request) -> Response:
     if card is None:
         named = uri if "://" not in uri else (urlsplit(uri).hostname or uri)
         raise NotFound(
-            f"Nothing that you may see could be had from {shortened(named, 80)}. Its server may not answer right now, or"
-            " the address leads to no person, group or post."
+            _(
+                "Nothing that you may see could be had from %(where)s. Its server may not answer right now, or the address "
+                "leads to no person, group or post."
+            )
+            % {"where": shortened(named, 80)}
         )
     return page(request, "interaction.html", card=card, target=None)
 

@@ -10,14 +10,15 @@ from fedi.actions import affiliations
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import fitted
+from fedi.languages import N_, _
 from fedi.sessions import signed_in
 from fedi.web import cards, groups, listing
 from fedi.web.cards import actor_path, safe_link
-from storage import actors, follows, peers, people, timelines
+from storage import actors, follows, peers, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
 
-NOBODY = "There is nobody of this name here. The name may be misspelt, or the account is gone."
+NOBODY = N_("There is nobody of this name here. The name may be misspelt, or the account is gone.")
 
 
 async def show(request: Request) -> Response:
@@ -26,7 +27,7 @@ async def show(request: Request) -> Response:
     name: str = request.path_params["name"]
     found = await site.db.read(lambda tx: actors.by_name(tx, name, site.config.handle_domain))
     if found is None or not found.local or found.is_group or found.kind == "Application" or found.state != "active":
-        raise NotFound(NOBODY)
+        raise NotFound(_(NOBODY))
     if found.username != name:
         return RedirectResponse(actor_path(found), 301)
     return await page_of(request, found)
@@ -38,7 +39,7 @@ async def by_handle(request: Request) -> Response:
     handle: str = request.path_params["handle"]
     found = await site.db.read(lambda tx: of_handle(tx, site, handle))
     if found is None:
-        raise NotFound(NOBODY)
+        raise NotFound(_(NOBODY))
     if found.local:
         return RedirectResponse(actor_path(found), 302)
     return await (groups.page_of if found.is_group else page_of)(request, found)
@@ -64,7 +65,6 @@ async def page_of(request: Request, person: Actor) -> Response:
 
     def read(tx: Tx) -> dict[str, Any]:
         follow = follows.find(tx, me.id, person.id) if me is not None else None
-        row = people.by_id(tx, person.id) if person.local else None
         # Who blocks the reader shows them nothing, boosts included.
         looks = cards.viewer_of(me)
         shut = visibility.shut_out(tx, looks, [person.id])
@@ -74,24 +74,28 @@ async def page_of(request: Request, person: Actor) -> Response:
                 tx, me, [] if shut else timelines.of_actor(tx, person.id, wanted, visible=gate)
             ),
             "state": follow.state if follow is not None else None,
-            "affiliation": affiliations.shown(row),
             "moved": cards.moved_to(tx, person),
             "waits": cards.waits_at(tx, me, person),
         }
 
     found = await site.db.read(read)
+    stated = affiliations.stated(person)
+    # The institution's word stands above, with who says so.
+    rest = person.fields[1:] if stated is not None else person.fields
     fields = [
         {
             "name": str(one.get("name") or ""),
             "value": str(one.get("value") or ""),
             "verified": one.get("verified_at"),
         }
-        for one in person.fields[:9]
+        for one in rest[:9]
         if one.get("name") or one.get("value")
     ]
     posts = found.pop("listing")
     return fitted(
         request,
         "person.html",
-        listing.variants(request, posts, **found, person=person, fields=fields, original=safe_link(person.url)),
+        listing.variants(
+            request, posts, **found, person=person, affiliation=stated, fields=fields, original=safe_link(person.url)
+        ),
     )

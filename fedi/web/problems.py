@@ -9,29 +9,30 @@ from starlette.responses import JSONResponse, Response
 from fedi.errors import Problem
 from fedi.forms import LogInFirst, log_in_first
 from fedi.html import page
+from fedi.languages import N_, _
 from fedi.sessions import signed_in
 from storage.database import StorageUnavailable
 
 log = logging.getLogger(__name__)
 
 _TITLES = {
-    400: "That did not work",
-    401: "Log in first",
-    403: "This is not allowed",
-    404: "Not found",
-    405: "That did not work",
-    410: "Gone",
-    413: "Too large",
-    415: "That did not work",
-    422: "That can't be taken as it is",
-    429: "Too many attempts",
-    500: "Something broke here",
-    503: "Not available right now",
+    400: N_("That did not work"),
+    401: N_("Log in first"),
+    403: N_("This is not allowed"),
+    404: N_("Not found"),
+    405: N_("That did not work"),
+    410: N_("Gone"),
+    413: N_("Too large"),
+    415: N_("That did not work"),
+    422: N_("That can't be taken as it is"),
+    429: N_("Too many attempts"),
+    500: N_("Something broke here"),
+    503: N_("Not available right now"),
 }
 _TEXTS = {
-    404: "There is nothing at this address. It may be misspelt, or what was here is gone.",
-    405: "This address can't be used in this way. Go back and use the page's own buttons.",
-    410: "What was here has been deleted.",
+    404: N_("There is nothing at this address. It may be misspelt, or what was here is gone."),
+    405: N_("This address can't be used in this way. Go back and use the page's own buttons."),
+    410: N_("What was here has been deleted."),
 }
 
 
@@ -56,7 +57,7 @@ async def unavailable(request: Request, exc: Exception) -> Response:
     """Answer while the database can't be reached or written to."""
     log.debug("storage: %s", exc)  # `storage.outages` says it once, not for each who asks
     answer = await _answer(
-        request, 503, "The server can't reach its database. Nothing was lost; try again in a minute.", "storage"
+        request, 503, N_("The server can't reach its database. Nothing was lost; try again in a minute."), "storage"
     )
     answer.headers["retry-after"] = "60"
     return answer
@@ -69,7 +70,7 @@ async def broke_off(request: Request, exc: Exception) -> Response:
 
 async def broken(request: Request, exc: Exception) -> Response:
     """Answer for a fault of ours; the server's log has the cause."""
-    return await _answer(request, 500, "This is our fault, not yours. It was noted; try again in a while.", "fault")
+    return await _answer(request, 500, N_("This is our fault, not yours. It was noted; try again in a while."), "fault")
 
 
 async def log_in(request: Request, exc: Exception) -> Response:
@@ -87,7 +88,7 @@ async def _answer(request: Request, status: int, text: str, code: str) -> Respon
         return JSONResponse(body, status, media_type="application/problem+json")
     if status not in (500, 503):
         await signed_in(request)
-    return page(request, "problem.html", status, title=title, text=text)
+    return page(request, "problem.html", status, title=_(title), text=_(text))
 
 
 EXCEPTION_HANDLERS = {

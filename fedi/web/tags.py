@@ -6,6 +6,7 @@ from starlette.responses import Response
 from fedi import visibility
 from fedi.context import Site
 from fedi.html import fitted
+from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.web import cards, listing
 from fedi.web.listing import Listing
@@ -24,5 +25,5 @@ async def show(request: Request) -> Response:
         return listing.of_ids(tx, me, timelines.public(tx, listing.page_of(request), gate, tag=tag), site.clock())
 
     found = await site.db.read(read)
-    empty = "Nobody has used this hashtag here yet."
+    empty = _("Nobody has used this hashtag here yet.")
     return fitted(request, "posts.html", listing.variants(request, found, title=f"#{tag}", empty=empty))
