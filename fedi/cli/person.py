@@ -16,6 +16,7 @@ from fedi.cli.console import (
     timestamp,
 )
 from fedi.cli.options import AsJson, ConfigPath
+from fedi.cli.person_signin import KINDS, Name, invite, reset_password, second_factor
 
 if TYPE_CHECKING:
     from storage.actors import Actor
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="People of this instance.", no_args_is_help=True)
 
-KINDS = ("Person", "Service")
 MOVABLE = (*KINDS, "Group")
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The username, without @.")]
+app.command()(invite)
+app.command("reset-password")(reset_password)
+app.command("second-factor")(second_factor)
 
 
 @app.command()
@@ -99,7 +101,7 @@ def list_(as_json: AsJson = False, config: ConfigPath = None) -> None:
 def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None:
     """What is known of one person."""
     with opened(config) as site:
-        from storage import memberships, people
+        from storage import memberships, people, sign_ups
         from storage.actors import by_ids
 
         def unit(tx: "Tx") -> dict[str, Any]:
@@ -107,6 +109,7 @@ def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None
             person = people.by_id(tx, actor.id)
             if person is None:
                 raise CommandError(f"{name!r} is no person of this instance")
+            how = sign_ups.of_person(tx, actor.id)
             joined = by_ids(tx, [membership.group_id for membership in memberships.of_actor(tx, actor.id)])
             return _fields(actor, person) | {
                 "posts": actor.posts_count,
@@ -116,6 +119,8 @@ def show(name: Name, as_json: AsJson = False, config: ConfigPath = None) -> None
                 "last_post": timestamp(actor.last_post_at),
                 "moved_to": actor.moved_to,
                 "created": timestamp(actor.created_at),
+                "reason": how.reason if how is not None else None,
+                "address_confirmed": timestamp(how.confirmed_at) if how is not None else None,
             }
 
         fields = site.db.read_now(unit)
