@@ -88,7 +88,9 @@ _ACTS_ON = {
 """What of what a group passes on these act on; they drop or refuse the rest, and who refuses often is thought broken."""
 _PROFILES = frozenset({"Update{Group}", "Delete{Group}"})
 _REFUSES = {
-    "lemmy": frozenset({"EmojiReact", "Undo{EmojiReact}", "Create{Question}", "Update{Question}"}),
+    "lemmy": frozenset(
+        {"EmojiReact", "Undo{EmojiReact}", "Create{Question}", "Update{Question}", "ChooseAnswer", "Undo{ChooseAnswer}"}
+    ),
     "discourse": _PROFILES
     | {f"{act}{{{kind}}}" for act in ("Create", "Update") for kind in ("Page", "Question", "Event", "Video", "Audio")},
     "nodebb": _PROFILES | {"Create{Event}", "Update{Event}"},

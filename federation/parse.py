@@ -27,7 +27,7 @@ MAX_DEPTH = 32
 
 # fmt: off
 ACTIVITIES = frozenset({
-    "Accept", "Add", "Announce", "Arrive", "Block", "Create", "Delete", "Dislike", "EmojiReact", "Flag", "Follow",
+    "Accept", "Add", "Announce", "Arrive", "Block", "ChooseAnswer", "Create", "Delete", "Dislike", "EmojiReact", "Flag", "Follow",
     "Ignore", "Invite", "Join", "Leave", "Like", "Listen", "Lock", "Move", "Offer", "Question", "QuoteRequest", "Read",
     "Reject", "Remove", "Resolve", "TentativeAccept", "TentativeReject", "Travel", "Undo", "Update", "View", "Warn",
 })

@@ -7,6 +7,7 @@ of the question says the result in the post itself, for those who did not hear t
 
 from dataclasses import replace
 
+from federation.groups import wants
 from federation.vocabulary.asking import CHOICE_TERMS
 from federation.vocabulary.context import AS2
 from fedi import visibility as gate
@@ -16,7 +17,7 @@ from fedi.actions.publishing import tell
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.languages import _
-from storage import actors, follows, outbox, posts, questions
+from storage import actors, follows, outbox, peers, posts, questions
 from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.events import note
@@ -115,6 +116,22 @@ def may_choose(tx: Tx, site: Site, who: Actor, root: Post, answer: Post, *, vouc
     memberships.may_act(tx, site, who, root)
     if not _is_member(tx, who, group):
         raise Forbidden(_("Only who asked and members of the group can accept an answer."), code="not-a-member")
+
+
+def may_choose_in(tx: Tx, site: Site, who: Actor, root: Post) -> bool:
+    """Whether a local person may choose among the answers of a question, but for their own."""
+    if root.asks is None or root.deleted_at is not None:
+        return False
+    group = _group(tx, root)
+    if group is not None and memberships.banned(site, membership_rows.find(tx, group.id, who.id)):
+        return False
+    return who.id == root.author_id or (group is not None and _is_member(tx, who, group))
+
+
+def may_reopen(tx: Tx, who: Actor, root: Post) -> bool:
+    """Whether somebody may open a question again that is solved, or that somebody chose an answer in."""
+    group = _group(tx, root)
+    return root.asks is not None and group is not None and memberships.moderates(tx, who, group)
 
 
 def keep(tx: Tx, site: Site, root: Post, choice: Choice) -> Question:
@@ -322,7 +339,9 @@ def _addressed(tx: Tx, root: Post, answer: Post, group: Actor | None) -> tuple[l
 def _audience(tx: Tx, answer: Post, group: Actor | None) -> outbox.Audience:
     if group is None:
         return outbox.Audience(actors=(answer.author_id,))
-    return outbox.Audience(actors=() if group.local else (group.id,))
+    peer = peers.by_host(tx, group.host) if not group.local else None
+    reads = peer is None or wants("forum", peer.software, "ChooseAnswer")  # who refuses often is thought broken
+    return outbox.Audience(actors=() if group.local or not reads else (group.id,))
 
 
 def _root(tx: Tx, who: Actor, answer: Post) -> Post:

@@ -25,6 +25,9 @@ Status = Annotated[
 Join = Literal["open", "approval", "invite"]
 See = Literal["public", "peers", "members"]
 Posting = Literal["members", "moderators"]
+Asks = Annotated[
+    Literal["open", "solved"], Meta(description="Of a thread that asks something: whether an answer is accepted")
+]
 Role = Literal["member", "moderator", "owner"]
 State = Literal["accepted", "pending", "invited", "banned"]
 Title = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -178,6 +181,7 @@ class Thread(msgspec.Struct, kw_only=True):
     votes: Votes
     pinned: bool
     locked: bool
+    question: Asks | None = None
     status: Status
 
 
@@ -200,6 +204,25 @@ class NewThread(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     sensitive: bool = False
     language: Annotated[str, Meta(max_length=35)] | None = None
     media_ids: Annotated[list[MediumId], Meta(max_length=4)] = msgspec.field(default_factory=list)
+    question: Annotated[bool, Meta(description="It asks something, and one answer can be accepted")] = False
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """A thread as a question: whether it is solved, by which answer, whose word made it so, and what the person who asks
+    may do. `how`: `asker`, `members` of two institutions, or `stated` by the home of the question."""
+
+    state: Asks | None
+    accepted: Status | None = None
+    how: Literal["asker", "members", "stated"] | None = None
+    yours: Annotated[Id | None, Meta(description="The answer that the person who asks chose")] = None
+    may_choose: bool = False
+    may_reopen: bool = False
+
+
+class Chosen(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The answer that somebody chooses."""
+
+    answer_id: Id
 
 
 class Vote(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

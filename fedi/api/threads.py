@@ -1,7 +1,7 @@
 """Threads of groups, by what is new, active or best voted; one thread as a tree; beginning one; votes."""
 
 from collections import defaultdict
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from msgspec import Meta
 
@@ -16,7 +16,7 @@ from fedi.errors import NotFound
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.status import status
 from fedi.mastodon.load import Shown, bundle
-from storage import pins, reactions, threads
+from storage import pins, questions, reactions, threads
 from storage.metadata import Tx
 from storage.posts import Post
 
@@ -27,9 +27,10 @@ _PERIODS = {"day": _DAY, "week": 7 * _DAY, "month": 30 * _DAY, "year": 365 * _DA
 
 
 class Threads(Paged, kw_only=True):
-    """In which order: `active` by the newest answer, `new` by the first post, `top` by votes within a `period`."""
+    """In which order: `active` by the newest answer, `new` by the first post, `top` by votes within a `period`; `open` are
+    the newest questions without an accepted answer, `solved` those with one."""
 
-    sort: Literal["active", "new", "top"] = "active"
+    sort: Literal["active", "new", "top", "open", "solved"] = "active"
     period: Annotated[Literal["day", "week", "month", "year", "all"], Meta(description="of `top`")] = "month"
 
 
@@ -43,6 +44,10 @@ def listed(tx: Tx, call: Call, query: Threads) -> Page[Thread]:
         cursors = [thread.last_id for thread in found]
     elif query.sort == "new":
         found = threads.newest(tx, group.id, visible, limit, query.at)
+        cursors = [thread.root_id for thread in found]
+    elif query.sort in ("open", "solved"):
+        which = questions.open_in(group.id) if query.sort == "open" else questions.solved_in(group.id)
+        found = threads.newest(tx, group.id, visible, limit, query.at, which)
         cursors = [thread.root_id for thread in found]
     else:
         span = _PERIODS[query.period]
@@ -79,6 +84,7 @@ def _shown(tx: Tx, call: Call, found: list[threads.Thread]) -> list[Thread]:
                 votes=votes[post.id],
                 pinned=post.id in pinned,
                 locked=post.locked,
+                question=cast(Literal["open", "solved"] | None, post.asks),
                 status=shown,
             )
         )
@@ -176,6 +182,7 @@ def begin(tx: Tx, call: Call, body: NewThread) -> Thread:
         language=body.language,
         app_id=call.caller.app_id if call.caller is not None else None,
         media_ids=tuple(int(one) for one in body.media_ids),
+        question=body.question,
     )
     post = actions.publish(tx, call.site, call.me, draft, idempotency_key=call.idempotency_key)
     return _shown(tx, call, [threads.Thread(post.id, post.id, 1)])[0]

@@ -5,6 +5,7 @@ from typing import Any
 
 from federation.signatures.keys import encode_multikey
 from federation.vocabulary.actor import build_actor
+from federation.vocabulary.asking import build_marks
 from federation.vocabulary.capabilities import IMPLEMENTS
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
@@ -14,6 +15,7 @@ from storage.metadata import Tx
 
 TERMS = {
     "fedi": "https://w3id.org/fedi#",
+    "CommunityPostTag": "https://join-lemmy.org/ns#CommunityPostTag",
     "visibleTo": "fedi:visibleTo",
     "twins": {"@id": "fedi:twins", "@type": "@id"},
     "probing": {"@id": "fedi:probing", "@type": "@id"},
@@ -106,6 +108,7 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
         made["visibleTo"] = row.see if row is not None else "public"
         made["membership"] = row.join_mode if row is not None else "open"
         made |= _scope(tx, site, actor)
+        made["tag"] = build_marks(actor.iri, solved=True)  # of its questions; Lemmy takes no tag that its group does not list
         # Which groups elsewhere it is joined with: what they pass on of it is its own (FEP-d36d has it in `following`).
         if joined := twins.joined_iris(tx, actor.id):
             made["twins"] = joined

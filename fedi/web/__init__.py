@@ -17,6 +17,7 @@ from fedi.web import (
     group_about,
     home,
     interactions,
+    live,
     moderation,
     notifications,
     opening,
@@ -84,6 +85,7 @@ ROUTES = [
     Route("/@{handle}/{post_id:int}", posts.show_remote),
     Route(STYLE_PATH, about.style),
     Route("/robots.txt", about.robots),
+    *live.ROUTES,
     *files.ROUTES,
 ]
 

@@ -23,9 +23,10 @@ from fedi.html import fitted, page
 from fedi.languages import N_, _
 from fedi.sessions import signed_in
 from fedi.text import sanitise
-from fedi.web import cards, listing, moderation
+from fedi.web import cards, listing, moderation, questions
 from fedi.web.cards import Card, safe_link
 from fedi.web.listing import PAGE, Listing
+from fedi.web.questions import Asked
 from storage import actors, mutes, pins, replies, threads
 from storage import posts as post_rows
 from storage.actors import Actor
@@ -66,6 +67,7 @@ class _Read:
     readers: str | None
     elsewhere: list[Delivery]
     thread: "_Thread"
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
         else None,
         elsewhere=_elsewhere(tx, site, post) if me is not None and me.id == post.author_id and post.local else [],
         thread=thread,
+        asked=questions.of(tx, site, me, root),
     )
 
 
@@ -275,6 +278,7 @@ def _variants(request: Request, me: Actor | None, found: _Read) -> Iterator[dict
         "mine": me is not None and me.id == card.author.id,
         "done": request.query_params.get("done", ""),
         "jump": found.thread.jump,
+        "asked": found.asked,
         "news": len(found.thread.new),
         "root": found.thread.root_id,
         "follows": found.thread.follows,

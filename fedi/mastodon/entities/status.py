@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from federation.vocabulary.asking import marked
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account, mention
 from fedi.mastodon.entities.attachment import MOST, attachment
@@ -25,6 +26,7 @@ from fedi.text import events
 from fedi.text.formulas import flattened
 from storage.ids import is_place, time_of
 from storage.posts import Post
+from storage.questions import SOLVED
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -132,6 +134,11 @@ def render(bundle: Bundle, post: Post, *, quoted: bool = False) -> Pieces:
     language, body = said(bundle, post)
     quote = (shallow if quoted else whole_quote)(bundle, post)
     app = bundle.apps.get(post.app_id) if post.app_id is not None else None
+    text = (
+        content(post.title, body, post.kind, post.link, post.event)
+        if quote is None
+        else with_fallback(bundle, post, body)
+    )
     head = {
         "id": str(post.id),
         "created_at": moment(post.published_at),
@@ -152,9 +159,7 @@ def render(bundle: Bundle, post: Post, *, quoted: bool = False) -> Pieces:
         "reblogs_count": post.boosts_count,
         "favourites_count": post.likes_count,
         "quotes_count": post.quotes_count,
-        "content": content(post.title, body, post.kind, post.link, post.event)
-        if quote is None
-        else with_fallback(bundle, post, body),
+        "content": marked(text) if post.asks == SOLVED else text,
         "quote": quote,
         "media_attachments": [attachment(post.id, index, file) for index, file in enumerate(post.attachments[:MOST])],
         "mentions": mentions(bundle, post),
