@@ -202,9 +202,15 @@ def forget(tx: Tx, post_id: int) -> Entry | None:
     if known is None:
         return None
     tx.execute(delete(entries).where(entries.c.post_id == post_id))
-    if known.item_id is not None and not _has_entries(tx, known.item_id):
-        tx.execute(delete(items).where(items.c.id == known.item_id))
+    if known.item_id is not None:
+        prune(tx, known.item_id)
     return known
+
+
+def prune(tx: Tx, item_id: int) -> None:
+    """Forget an item that no post has any more."""
+    if not _has_entries(tx, item_id):
+        tx.execute(delete(items).where(items.c.id == item_id))
 
 
 def _has_entries(tx: Tx, item_id: int) -> bool:

@@ -40,6 +40,7 @@ __all__ = [
     "handles_in",
     "mentioned",
     "publish",
+    "retell",
     "write",
 ]
 
@@ -232,6 +233,11 @@ def edit(tx: Tx, site: Site, post: Post, draft: Draft, *, with_media: bool = Fal
     threads.edited(tx, site, edited, author)
     tell(tx, site, "Update", edited, author, _group_of(tx, post))
     return edited
+
+
+def retell(tx: Tx, site: Site, post: Post) -> None:
+    """Tell everyone whom a local post concerns what stands beside its words now."""
+    tell(tx, site, "Update", post, _author(tx, post), _group_of(tx, post), updated=site.clock())
 
 
 def delete(tx: Tx, site: Site, post: Post, by: Actor, *, keep_media: bool = False) -> None:

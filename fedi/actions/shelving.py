@@ -85,9 +85,7 @@ def heard(tx: Tx, site: Site, post: Post, said: ResourceDocument | None) -> None
     before = library.entry(tx, post.id)
     if before is not None and replace(before, item_id=None) == entry and before.item_id is not None:
         return
-    if before is not None:
-        gone(tx, site, post.id)
-    _place(tx, site, post, entry)
+    _place(tx, site, post, entry, before)
 
 
 def _at(work: Work, link: str) -> Work:
@@ -135,14 +133,17 @@ def _address(url: str) -> str:
     return f"{scheme.lower()}://{host.lower()}{slash}{path}".rstrip("/")[:2000]
 
 
-def _place(tx: Tx, site: Site, post: Post, entry: Entry) -> None:
-    """Keep an entry, at the item of its group that is the same work; of items that turn out to be one, the oldest stays."""
+def _place(tx: Tx, site: Site, post: Post, entry: Entry, before: Entry | None = None) -> None:
+    """Keep an entry instead of what its post said `before`, at the item of its group that is the same work; of items that
+    turn out to be one, the oldest stays."""
     if post.group_id is None:
         library.put(tx, entry)
         return
     work = csl.read(entry.work)
     names = keys_of(work, entry.digest) if work is not None else []
     known = library.known_as(tx, post.group_id, names)
+    if before is not None and before.item_id is not None and not known:
+        known = [before.item_id]
     item = library.item(tx, known[0]) if known else None
     if item is None:
         item = Item(
@@ -170,6 +171,10 @@ def _place(tx: Tx, site: Site, post: Post, entry: Entry) -> None:
         library.change(tx, item.id, **changed)
     library.name_item(tx, post.group_id, item.id, names)
     library.put(tx, replace(entry, item_id=item.id))
+    if before is not None and before.item_id not in (None, item.id):
+        library.prune(tx, before.item_id or 0)
+    if before is not None and before.digest not in (None, entry.digest):
+        jobs.add(tx, site.new_id(), "library-file", before.digest or "", {"digest": before.digest}, site.clock())
 
 
 def _retracted(site: Site, work: Work | None) -> int | None:

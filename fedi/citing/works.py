@@ -19,20 +19,20 @@ _SHOWN = 3
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\s]+")
 _TAG = re.compile(r"<[^<>]{0,200}>")
 
-KINDS = {
-    "article-journal": "Article",
-    "paper-conference": "Conference paper",
-    "article": "Preprint",
-    "book": "Book",
-    "chapter": "Chapter",
-    "thesis": "Thesis",
-    "report": "Report",
-    "dataset": "Data set",
-    "software": "Software",
-    "webpage": "Page",
-    "document": "Document",
-}
-"""CSL's types that are told apart, with a word for each; every other is a `document`."""
+KINDS = (
+    "article-journal",
+    "paper-conference",
+    "article",
+    "book",
+    "chapter",
+    "thesis",
+    "report",
+    "dataset",
+    "software",
+    "webpage",
+    "document",
+)
+"""CSL's types that are told apart; every other is a `document`."""
 
 
 @dataclass(frozen=True, slots=True)
