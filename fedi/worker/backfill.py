@@ -320,7 +320,7 @@ class _Work:
         if post is None or post.deleted_at is not None or group is None:
             return None if post is None or post.deleted_at is not None else post
         found = post
-        return await self.site.db.write(lambda tx: _placed(tx, site, group, found))
+        return await self.site.db.write(lambda tx: _placed(tx, self.site, group, found))
 
     async def _keep(self, read: PostDocument, group: Actor | None, *, newest: bool) -> Post | None:
         """Keep a post that is proven to be its author's."""
