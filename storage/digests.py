@@ -50,6 +50,13 @@ def put(tx: Tx, person_ids: Sequence[int], next_at: int) -> None:
     tx.execute(update(digests).where(digests.c.person_id.in_(person_ids)).values(next_at=next_at))
 
 
+def begin(tx: Tx, person_id: int, told_until: int) -> None:
+    """The first digest of a person tells of what comes from then on (ms), however late it leaves."""
+    tx.execute(
+        update(digests).where(digests.c.person_id == person_id, digests.c.sent_at.is_(None)).values(sent_at=told_until)
+    )
+
+
 def sent(tx: Tx, person_id: int, until: int) -> None:
     """A digest that told of what came until then (ms) was sent."""
     tx.execute(update(digests).where(digests.c.person_id == person_id).values(sent_at=until))

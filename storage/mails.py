@@ -102,6 +102,11 @@ def last_of(tx: Tx, person_id: int, limit: int) -> list[Mail]:
     return all_of(tx, query.limit(limit), Mail)
 
 
+def remove(tx: Tx, mail_id: int) -> None:
+    """Drop a mail that has nothing to say."""
+    tx.execute(delete(mails).where(mails.c.id == mail_id))
+
+
 def drop_of(tx: Tx, person_id: int) -> None:
     """Drop every mail to a person, also what waits."""
     tx.execute(delete(mails).where(mails.c.person_id == person_id))

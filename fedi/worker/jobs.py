@@ -14,12 +14,13 @@ from federation.errors import FederationError
 from fedi.actions import probes
 from fedi.context import Site
 from fedi.fetching.institutions import institution
-from fedi.media import processing, sweeping
-from fedi.worker import envelopes, peering, statuses, suspending
+from fedi.media import papers, processing, sweeping
+from fedi.worker import envelopes, overdue, peering, statuses, suspending
 from fedi.worker.answers import answers
 from fedi.worker.auditing import audit_job
 from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
+from fedi.worker.digests import digests_due
 from fedi.worker.directories import look_after, read_directory
 from fedi.worker.later import Later
 from fedi.worker.mailing import send_mail
@@ -36,6 +37,8 @@ from fedi.worker.scheduled import publish_scheduled
 from fedi.worker.showing import look_again
 from fedi.worker.synchronise import synchronise
 from fedi.worker.verifying import verify
+from fedi.worker.works import ask_again
+from fedi.worker.works import look_again as look_at_works
 from storage import jobs, peers
 from storage.jobs import Job
 from storage.metadata import Tx
@@ -82,6 +85,8 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "audit": audit_job,
     "backfill": backfill,
     "card": card,
+    "cases": overdue.alert,
+    "digests": digests_due,
     "directories": look_after,
     "directory": read_directory,
     "catch-up": suspending.catch_up,
@@ -89,6 +94,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "files": sweeping.remove_files,
     "followers": synchronise,
     "institution": institution,
+    "library-file": papers.forget,
     "mail": send_mail,
     "media": processing.job,
     "move": move,
@@ -111,6 +117,8 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "status": statuses.status,
     "sweep": sweeping.sweep,
     "verify": verify,
+    "work": ask_again,
+    "works": look_at_works,
 }
 
 

@@ -1,4 +1,7 @@
-"""The job `mail`: hand one mail to the mail server, until it is taken, refused for good, or two days old."""
+"""The job `mail`: hand one mail to the mail server, until it is taken, refused for good, or two days old.
+
+A digest has no words until then: they are made for each try (`fedi.worker.digests`).
+"""
 
 import asyncio
 import logging
@@ -8,8 +11,11 @@ from fedi.actions import mailing
 from fedi.context import Site
 from fedi.push import mail as wire
 from fedi.push.mail import NotSent
+from fedi.worker import digests
 from fedi.worker.later import Later
+from storage import digests as digest_rows
 from storage import mails
+from storage.mails import Mail
 from storage.metadata import Tx
 
 log = logging.getLogger(__name__)
@@ -23,12 +29,20 @@ _WAITS = (30_000, 120_000, 600_000, 1800_000, 3600_000, 3 * 3600_000)
 async def send_mail(site: Site, payload: dict[str, Any]) -> None:
     """Send the mail `id`, if it waits still. Raises Later when it has to be tried again."""
     mail_id = int(payload["id"])
-    one = await site.db.read(lambda tx: mails.by_id(tx, mail_id))
-    if one is None or one.state != "waits":
+    kept = await site.db.read(lambda tx: mails.by_id(tx, mail_id))
+    if kept is None or kept.state != "waits":
         return
     if not mailing.enabled(site):
-        await _settle(site, mail_id, "failed", "mail was switched off")
+        await _settle(site, kept, "failed", problem="mail was switched off")
         return
+    one: Mail = kept
+    until: int | None = None
+    if kept.kind == "digest":
+        worded = await site.db.read(lambda tx: digests.written(tx, site, kept))
+        if worded is None:
+            await site.db.write(lambda tx: mails.remove(tx, mail_id))
+            return
+        one, until = worded
     try:
         made = wire.message(site.config, one)
         async with site.mailing:
@@ -38,18 +52,20 @@ async def send_mail(site: Site, payload: dict[str, Any]) -> None:
         wait = _WAITS[min(one.attempts, len(_WAITS) - 1)]
         if problem.lasting or now + wait - one.created_at > HORIZON:
             log.warning("a mail (%s) was given up: %s", one.kind, why)
-            await _settle(site, mail_id, "failed", why)
+            await _settle(site, one, "failed", problem=why)
             return
         await site.db.write(lambda tx: mails.failed_once(tx, mail_id, why))
         raise Later(now + wait, why) from problem
     except ValueError as problem:  # an address or a header that can't be written
-        await _settle(site, mail_id, "failed", f"it can't be written: {problem}")
+        await _settle(site, one, "failed", problem=f"it can't be written: {problem}")
         return
-    await _settle(site, mail_id, "sent", None)
+    await _settle(site, one, "sent", until=until)
 
 
-async def _settle(site: Site, mail_id: int, state: str, problem: str | None) -> None:
+async def _settle(site: Site, one: Mail, state: str, *, problem: str | None = None, until: int | None = None) -> None:
     def settle(tx: Tx) -> None:
-        mails.settle(tx, mail_id, state, site.clock(), problem)
+        mails.settle(tx, one.id, state, site.clock(), problem)
+        if until is not None and one.person_id is not None:
+            digest_rows.sent(tx, one.person_id, until)
 
     await site.db.write(settle)

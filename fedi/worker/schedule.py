@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from fedi.actions import announcements
 from fedi.actions.cards import KEPT
+from fedi.actions.cases import KEPT as CASES
 from fedi.context import Site
 from storage import (
     apps,
     backfills,
     cards,
+    cases,
     cursors,
     decisions,
     delivered,
@@ -79,7 +81,10 @@ SCHEDULE: Sequence[Timed] = (
     Timed("look of which hosts nothing is shown", _HOUR, job="showing"),
     Timed("try peers", _HOUR, job="probes"),
     Timed("read directories", _HOUR, job="directories"),
+    Timed("tell of cases that are overdue", 5 * 60_000, job="cases"),
+    Timed("forget what was said in cases", _DAY, lambda tx, now: cases.forget(tx, now - CASES)),
     Timed("let agreements begin and end", 5 * 60_000, job="agreements"),
+    Timed("look for works that were withdrawn", _DAY, job="works"),
     Timed("look after peerings", _HOUR, job="peerings"),
     Timed("forget how deliveries went", _DAY, lambda tx, now: delivered.forget(tx, now - ROWS)),
     Timed("forget what was sent under which number", _DAY, lambda tx, now: sequences.forget(tx, now - ROWS)),
