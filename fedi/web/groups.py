@@ -201,7 +201,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, group: Actor, asked: Asked) -> d
         "asked": cards.asking(tx, group.id) if group.local and membership is not None and membership.moderates else [],
         "tabs": tabs_of(group, inside=inside, moderates=moderates, waiting=waiting),
         "views": _views(group, asked, len(unread) if state == "accepted" else None) if not hidden else [],
-        "unread": unread,
+        "fresh": bool(unread),
         "banned": _banned(site, group, membership),
         "over": row is not None and row.is_over(site.clock()),
         "pinned": pinned,

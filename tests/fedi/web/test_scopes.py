@@ -18,8 +18,8 @@ async def test_an_owner_chooses_and_writers_are_told(campus: Campus, as_ada: Bro
     Outline(shown.text)
     assert "Who can read it now: 1 university, 1 person." in shown.words
     assert "it can't be kept from institutions" in (await as_ada.get("/groups/open/settings")).words
-    assert "Who can read this: 1 university, 1 person." in (await as_ada.get("/groups/quiet")).words
-    assert "Who can read this: everyone on the web." in (await as_ada.get("/groups/open")).words
+    assert "Who can read it: 1 university, 1 person." in (await as_ada.get("/groups/quiet/about")).words
+    assert "Who can read it: everyone on the web." in (await as_ada.get("/groups/open/about")).words
 
     wrong = await as_ada.post("/groups/quiet/scope", {"mode": "named", "peers": "nowhere.example", "may": "read"})
     assert (wrong.status, "nowhere.example is no peer of this instance" in wrong.words) == (422, True)

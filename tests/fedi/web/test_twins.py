@@ -55,7 +55,7 @@ async def test_a_moderator_agrees_or_refuses(campus: Campus, as_ada: Browser, gr
     campus.write(lambda tx: actions.answered(tx, campus.site, group, there))
     assert "what is posted in one is in both" in (await as_ada.get(PAGE)).words
     shown = await campus.browser().get("/groups/mlops")
-    assert "One with Learning at south.example" in shown.words
+    assert "One with Learning (south.example)" in shown.words
     Outline(shown.text)
 
 
