@@ -80,3 +80,9 @@ def waiting(tx: Tx, limit: int, *, group_id: int | None = None) -> list[Appeal]:
     if group_id is not None:
         query = query.where(appeals.c.group_id == group_id)
     return all_of(tx, query.order_by(appeals.c.due_at, appeals.c.id).limit(limit), Appeal)
+
+
+def newest_of(tx: Tx, actor_id: int) -> Appeal | None:
+    """The last appeal that somebody made."""
+    query = select(*_ROW).where(appeals.c.actor_id == actor_id).order_by(appeals.c.id.desc()).limit(1)
+    return one_of(tx, query, Appeal)

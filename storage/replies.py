@@ -60,3 +60,11 @@ def by_author(tx: Tx, root_id: int, author_id: int, limit: int = 4096) -> set[in
 def authors_in(tx: Tx, root_id: int) -> list[int]:
     """The ids of those who wrote in a thread."""
     return list(tx.scalars(select(posts.c.author_id).where(posts.c.root_id == root_id).distinct()))
+
+
+def around(tx: Tx, root_id: int, post_id: int, before: int, after: int) -> tuple[list[int], list[int]]:
+    """(ids of what stands before a post in its thread, of what stands after it), each the nearest, oldest first."""
+    inside = select(posts.c.id).where(posts.c.root_id == root_id, posts.c.deleted_at.is_(None))
+    earlier = inside.where(posts.c.id < post_id).order_by(posts.c.id.desc()).limit(before)
+    later = inside.where(posts.c.id > post_id).order_by(posts.c.id).limit(after)
+    return list(tx.scalars(earlier))[::-1], list(tx.scalars(later))

@@ -9,7 +9,7 @@ from fedi.actions import held, jurisdiction, mailing, memberships, moderated, mo
 from fedi.actions import reports as report_actions
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from fedi.languages import _
+from fedi.languages import _, using
 from storage import actors, cases, moderations, outbox, people, posts, reports
 from storage.actors import Actor
 from storage.cases import Case
@@ -88,6 +88,10 @@ def _do(tx: Tx, site: Site, by: Actor, case: Case, author: Actor | None, act: st
             made.append(moderated.hidden_here(tx, site, by, post, why))
     if act == "warn" and about:
         made.append(moderation.warn(tx, site, by, about[0], why))
+    if act == "hide" and made and author is not None and author.local:
+        with notices.speaking(tx, author):
+            said = _("Your post is not shown at %(name)s any more.") % {"name": site.config.name}
+        notices.letter(tx, site, None, author, f"{said} {why}".strip())
     for one in made:
         moderations.mark(tx, one.id, verdict.rule, case.id)
 
@@ -130,13 +134,17 @@ def _tell(tx: Tx, site: Site, by: Actor, case: Case, acts: str, rule: str | None
     for made in reports.of_cases(tx, [case.id]):
         if made.state == "open":
             # A moderator elsewhere settles by their own server's word for it.
-            report_actions.resolve(tx, site, by, made, outcome(acts, rule))
+            with using():
+                said = outcome(acts, rule)
+            report_actions.resolve(tx, site, by, made, said)
         reporter = actors.by_id(tx, made.reporter_id) if made.reporter_id is not None else None
         if reporter is not None and reporter.local and reporter.id not in told and reporter.id != by.id:
             told.add(reporter.id)
             tell_reporter(tx, site, group, reporter, acts, rule)
     if group is not None and group.local:
-        _tell_moderators(tx, site, by, case, group, outcome(acts, rule))
+        with using():
+            said = outcome(acts, rule)
+        _tell_moderators(tx, site, by, case, group, said)
 
 
 def tell_reporter(

@@ -149,6 +149,8 @@ def locked(tx: Tx, site: Site, deed: Deed, post: Post) -> Moderation | None:
     made = _note(tx, site, deed, "lock", post=post)
     if made is not None:
         posts.change(tx, post.id, locked=True)
+        if deed.reason.strip():
+            _tell(tx, site, deed, post.author_id, post.id)
     return made
 
 

@@ -1,9 +1,9 @@
-"""What moderators do: `POST /moderate` from a post or a list of members; `/groups/NAME/moderation`: the log of what was
-done, open reports, members. Reports themselves are `fedi.web.reports`, what a group is like `fedi.web.settings`.
+"""What moderators do: `POST /moderate` from a post or a list of members; `/groups/NAME/moderation`: what waits to be decided,
+the log of what was done, members; `/groups/NAME/log`: the same log without names, for who may see the group. Cases are
+`fedi.web.cases`, reports `fedi.web.reports`, what a group is like `fedi.web.settings`.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -13,13 +13,16 @@ from starlette.responses import Response
 from fedi import visibility
 from fedi.actions import moderation as actions
 from fedi.context import Site
-from fedi.errors import Forbidden, Invalid, NotFound, Problem
+from fedi.errors import Forbidden, NotFound, Problem
 from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.html import page
+from fedi.languages import N_, _
+from fedi.sessions import signed_in
 from fedi.text import to_text
 from fedi.text.mentions import shortened
-from fedi.web import cards, listing, reports
+from fedi.web import cards, cases, listing, reports
 from fedi.web.cards import actor_path, post_path
+from fedi.web.days import end_of
 from fedi.web.groups import local_group
 from fedi.web.people import NOBODY, of_handle
 from storage import actors, memberships, moderations, posts
@@ -31,7 +34,6 @@ from storage.posts import Post
 
 _LOG = 40
 _MEMBERS = 60
-_DAY = 24 * 3600 * 1000
 _REASON = 1000
 
 ON_POSTS = ("remove", "restore", "lock", "unlock", "pin", "unpin", "warn")
@@ -40,14 +42,23 @@ UNDOING = {"remove": "restore", "lock": "unlock", "pin": "unpin", "ban": "unban"
 """What takes back which act; a warning was read, and who was dismissed is appointed anew."""
 
 DONE = {
-    "remove": "took a post out",
-    "lock": "locked a thread",
-    "pin": "pinned a thread",
-    "ban": "banned",
-    "warn": "warned",
-    "appoint": "made a moderator of",
-    "dismiss": "took the office of moderator from",
+    "remove": N_("took a post out"),
+    "lock": N_("locked a thread"),
+    "pin": N_("pinned a thread"),
+    "ban": N_("banned"),
+    "warn": N_("warned"),
+    "appoint": N_("made a moderator of"),
+    "dismiss": N_("took the office of moderator from"),
 }
+WITHOUT_NAMES = {
+    "remove": N_("A post was taken out"),
+    "lock": N_("A thread was locked"),
+    "ban": N_("Somebody was banned"),
+    "warn": N_("Somebody was warned"),
+    "appoint": N_("A moderator was appointed"),
+    "dismiss": N_("A moderator was dismissed"),
+}
+"""What the log without names says; pins are seen anyway."""
 
 
 async def moderate(request: Request) -> Response:
@@ -62,20 +73,20 @@ async def moderate(request: Request) -> Response:
     def write(tx: Tx) -> None:
         post = posts.by_id(tx, post_id) if post_id is not None else None
         if post_id is not None and (post is None or not _may_know(tx, me, post)):
-            raise NotFound("This post is not there (any more).")
+            raise NotFound(_("This post is not there (any more)."))
         named = post.group_id if post is not None else group_id
         group = actors.by_id(tx, named) if named is not None else None
         if group is None or not group.is_group:
-            raise NotFound("This group is not there (any more).")
+            raise NotFound(_("This group is not there (any more)."))
         if post is not None and verb in ON_POSTS:
             _to_post(tx, site, me, group, post, verb, reason)
         elif verb in ON_PEOPLE:
             whom = actors.by_id(tx, post.author_id if post is not None else actor_id or 0)
             if whom is None:
-                raise NotFound("Whom this is about is not known here (any more).")
+                raise NotFound(_("Whom this is about is not known here (any more)."))
             _to_person(tx, site, me, group, whom, verb, reason, form)
         else:
-            raise Problem("This button says nothing that can be done; go back and try again.")
+            raise Problem(_("This button says nothing that can be done; go back and try again."))
 
     await site.db.write(write)
     return see_other(back)
@@ -110,7 +121,7 @@ def _to_person(
     tx: Tx, site: Site, me: Actor, group: Actor, whom: Actor, verb: str, reason: str, form: FormData
 ) -> None:
     if verb == "ban":
-        until = _until(text(form, "until", 20).strip())
+        until = end_of(text(form, "until", 20).strip())
         actions.ban(tx, site, me, group, whom, reason, until, text(form, "with_posts", 1) == "1")
     elif verb == "unban":
         actions.unban(tx, site, me, group, whom)
@@ -118,17 +129,6 @@ def _to_person(
         actions.appoint(tx, site, me, group, whom)
     else:
         actions.dismiss(tx, site, me, group, whom)
-
-
-def _until(day: str) -> int | None:
-    """The end (ms) of the day that a date field names, in UTC; None for an empty one. Raises Invalid."""
-    if not day:
-        return None
-    try:
-        begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as problem:
-        raise Invalid("The end of a ban is a date, as 2026-12-31, or empty for none.") from problem
-    return int(begins.timestamp() * 1000) + _DAY - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +160,73 @@ async def of_group(request: Request) -> Response:
     return await _page(request, await local_group(request))
 
 
+async def log_of_group(request: Request) -> Response:
+    """`/groups/NAME/log`: what was done, without names, for who may see the group."""
+    return await _log(request, await local_group(request))
+
+
+async def log_of_handle(request: Request) -> Response:
+    """`/@NAME@DOMAIN/log`: the same of a group elsewhere."""
+    site: Site = request.app.state.site
+    handle: str = request.path_params["handle"]
+    found = await site.db.read(lambda tx: of_handle(tx, site, handle))
+    if found is None or not found.is_group:
+        raise NotFound(_(NOBODY))
+    return see_other(f"{actor_path(found)}/log") if found.local else await _log(request, found)
+
+
+async def _log(request: Request, group: Actor) -> Response:
+    site: Site = request.app.state.site
+    me = await signed_in(request)
+    before = listing.before(request)
+    found = await site.db.read(lambda tx: _without_names(tx, me, group, before))
+    return page(request, "log.html", group=group, group_path=actor_path(group), **found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nameless:
+    """A line of the log without names."""
+
+    said: str
+    at: int
+    rule: str | None
+    host: str | None
+    undone: bool
+
+
+def _without_names(tx: Tx, me: Actor | None, group: Actor, before: int | None) -> dict[str, Any]:
+    """No names, no titles, no free words, which may have names in them: the act, its day, its rule, the institution."""
+    if not visibility.may_see_group(tx, cards.viewer_of(me), group):
+        raise NotFound(_("There is nothing here, or it is for members of the group."))
+    done = moderations.of_group(tx, group.id, _LOG + 1, before)
+    shown = done[:_LOG]
+    by = actors.by_ids(tx, list({one.moderator_id for one in shown if one.moderator_id is not None}))
+    path = f"{actor_path(group)}/log"
+    lines = [
+        _Nameless(
+            _(WITHOUT_NAMES[one.action]),
+            one.created_at,
+            one.rule,
+            by[one.moderator_id].host if one.moderator_id in by else None,
+            one.undone_at is not None,
+        )
+        for one in shown
+        if one.action in WITHOUT_NAMES
+    ]
+    return {
+        "log": lines,
+        "older": f"{path}?before={shown[-1].id}" if len(done) > _LOG else None,
+        "newer": path if before is not None else None,
+    }
+
+
 async def of_handle_(request: Request) -> Response:
     """`/@NAME@DOMAIN/moderation`: the same of a group elsewhere."""
     site: Site = request.app.state.site
     handle: str = request.path_params["handle"]
     found = await site.db.read(lambda tx: of_handle(tx, site, handle))
     if found is None or not found.is_group:
-        raise NotFound(NOBODY)
+        raise NotFound(_(NOBODY))
     if found.local:
         return see_other(f"{actor_path(found)}/moderation")
     return await _page(request, found)
@@ -190,9 +250,10 @@ def _read(tx: Tx, site: Site, me: Actor, group: Actor, before: int | None, start
     membership = memberships.find(tx, group.id, me.id)
     if not moderates and (membership is None or membership.state != "accepted"):
         if not visibility.may_see_group(tx, cards.viewer_of(me), group):
-            raise NotFound("There is nothing here, or it is for members of the group.")
-        raise Forbidden("What moderators did is shown to members of the group: join it first.")
+            raise NotFound(_("There is nothing here, or it is for members of the group."))
+        raise Forbidden(_("What moderators did is shown to members of the group: join it first."))
     done = moderations.of_group(tx, group.id, _LOG + 1, before)
+    first = before is None and not start
     path = f"{actor_path(group)}/moderation"
     shown = done[:_LOG]
     # A warning is between its writer and the one who is warned.
@@ -204,7 +265,8 @@ def _read(tx: Tx, site: Site, me: Actor, group: Actor, before: int | None, start
         "log": _lines(tx, me, kept, moderates=moderates),
         "older": f"{path}?before={shown[-1].id}" if len(done) > _LOG else None,
         "newer": path if before is not None or start else None,
-        "reports": reports.listed(tx, me, group.id) if moderates and before is None and not start else [],
+        "waiting": cases.listed(tx, site, me, group.id) if moderates and first else [],
+        "appeals": reports.appealing(tx, site, me, group.id) if moderates and first else [],
         "members": _named(tx, inside[start : start + _MEMBERS]),
         "more_members": f"{path}?from={start + _MEMBERS}#members" if len(inside) > start + _MEMBERS else None,
         "banned": _named(tx, memberships.of_group(tx, group.id, "banned")[:200]) if moderates else [],
@@ -228,7 +290,7 @@ def _lines(tx: Tx, me: Actor, done: list[Moderation], *, moderates: bool) -> lis
         lines.append(
             _Done(
                 each,
-                DONE.get(each.action, each.action),
+                _(DONE.get(each.action, each.action)),
                 by,
                 None if by is None else actor_path(by),
                 whom,
@@ -242,7 +304,7 @@ def _lines(tx: Tx, me: Actor, done: list[Moderation], *, moderates: bool) -> lis
 
 
 def _name(post: Post) -> str:
-    return shortened(post.title or to_text(post.content[:4000]) or "a post", 90)
+    return shortened(post.title or to_text(post.content[:4000]) or _("a post"), 90)
 
 
 def _named(tx: Tx, rows: list[Membership]) -> list[_Member]:
@@ -267,5 +329,6 @@ def removed(tx: Tx, me: Actor | None, post: Post | None) -> dict[str, Any] | Non
         "group_path": actor_path(group),
         "moderates": moderates,
         "reason": why.reason if why is not None else None,
+        "appeal": f"/appeals/{why.id}" if why is not None and me.id == author.id else None,
         "at": post.removed_at,
     }

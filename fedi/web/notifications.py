@@ -25,7 +25,6 @@ from storage.metadata import Tx
 from storage.moderations import Moderation
 from storage.notification_groups import GROUPED, Place, Whole
 from storage.notifications import Notification
-from storage.reports import Report
 from storage.severed import Loss
 
 _SAID = {
@@ -85,14 +84,6 @@ def _waits(by: Actor) -> str | None:
     return said % {"name": by.username}
 
 
-def _where(report: Report | None, groups: dict[int, Actor]) -> str | None:
-    """Where a report is looked at."""
-    if report is None:
-        return None
-    group = groups.get(report.group_id or 0)
-    return "/reports" if group is None else f"{actor_path(group)}/moderation"
-
-
 def _others(whole: Whole | None) -> str:
     count = whole.count - 1 if whole is not None else 0
     return ngettext("and %(count)d other", "and %(count)d others", count) % {"count": count} if count > 0 else ""
@@ -108,13 +99,12 @@ def _read(tx: Tx, me: Actor, places: list[Place]) -> list[News]:
     by = actors.by_ids(tx, list({one.actor_id for one in found}))
     seen = visibility.seen(tx, cards.viewer_of(me), list({one.post_id for one in found if one.post_id is not None}))
     of_post = {card.post.id: card for card in cards.of_posts(tx, me, list(seen.values()), quotes=False)}
-    warnings, reports, severed = told.warnings(tx, me, found), told.reports(tx, me, found), told.severed(tx, me, found)
-    about = actors.by_ids(tx, [one.group_id for one in reports.values() if one.group_id is not None])
+    warnings, paths, severed = told.warnings(tx, me, found), told.paths(tx, me, found), told.severed(tx, me, found)
     since = notified.read_to(tx, me.id)
 
     def stands(one: Notification) -> bool:
         if one.kind in _OF_MODERATION:
-            return one.id in warnings or one.id in reports or one.id in severed
+            return one.id in warnings or one.id in paths or one.id in severed
         return one.post_id is None or one.post_id in of_post
 
     made = []
@@ -133,7 +123,7 @@ def _read(tx: Tx, me: Actor, places: list[Place]) -> list[News]:
                 new=one.id > since,
                 card=of_post.get(one.post_id or 0),
                 words=_words(one, by[one.actor_id], warnings, severed),
-                path=_where(reports.get(one.id), about),
+                path=paths.get(one.id),
             )
         )
     return made

@@ -2,16 +2,21 @@
 and `/unfollow` also join and leave groups; `/answer` lets someone in who asked to follow or to join, or does not.
 """
 
+from urllib.parse import quote
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi import visibility
-from fedi.actions import follows, polls, posts, reactions
+from fedi.actions import follows, polls, posts, reactions, rules
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.forms import local_path, number, person, see_other, sent, text
+from fedi.languages import _
+from fedi.web.cards import actor_path
 from storage import actors, memberships
 from storage import follows as follow_rows
+from storage.actors import Actor
 from storage.metadata import Tx
 
 
@@ -76,18 +81,28 @@ async def _change(request: Request, *, begin: bool) -> Response:
     me = await person(request)
     form = await sent(request)
     target_id = number(form, "id")
+    back, ticked = local_path(text(form, "next"), "/home"), text(form, "rules", 80)
 
-    def write(tx: Tx) -> None:
+    def write(tx: Tx) -> str:
         target = actors.by_id(tx, target_id) if target_id is not None else None
         if target is None:
-            raise NotFound("Whom you want to follow is not known here (any more).")
-        if begin:
-            follows.follow(tx, site, me, target)
-        else:
+            raise NotFound(_("Whom you want to follow is not known here (any more)."))
+        if not begin:
             follows.unfollow(tx, site, me, target)
+        elif target.is_group and not _accepts(tx, site, me, target, ticked):
+            return f"{actor_path(target)}/rules?next={quote(back, safe='')}"
+        else:
+            follows.follow(tx, site, me, target)
+        return back
 
-    await site.db.write(write)
-    return see_other(local_path(text(form, "next"), "/home"))
+    return see_other(await site.db.write(write))
+
+
+def _accepts(tx: Tx, site: Site, me: Actor, group: Actor, ticked: str) -> bool:
+    """Whether a person accepted the rules of a group, with this form or before; so have they where there are none."""
+    if ticked and rules.accept(tx, site, me, group, ticked):
+        return True
+    return not rules.pending(tx, me, group)
 
 
 async def answer(request: Request) -> Response:

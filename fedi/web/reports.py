@@ -1,61 +1,32 @@
-"""Reports: `POST /report` asks moderators to look at a post, `POST /resolve` settles one; `/reports` shows those of this
-instance's staff. Those of a group are on its page of moderation.
+"""Reports: `/report` asks moderators to look at a post, by a form that names the group's rules; `POST /resolve` settles one;
+`/reports` is the queue of this instance's staff. That of a group is on its page of moderation, each case at `/cases/ID`.
 """
 
-from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi import visibility
+from fedi.actions import appeals as appeal_actions
 from fedi.actions import reports as actions
+from fedi.actions import rules
 from fedi.context import Site
-from fedi.errors import Forbidden, NotFound
+from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.html import page
-from fedi.web import cards
-from fedi.web.cards import Card, actor_path
-from storage import actors, people, posts
+from fedi.languages import N_, _
+from fedi.web import cards, cases
+from fedi.web.cards import Card
+from storage import actors, appeals, moderations, people
 from storage import reports as rows
 from storage.actors import Actor
+from storage.appeals import Appeal
 from storage.metadata import Tx
-from storage.reports import Report
+from storage.moderations import Moderation
 
-_LISTED = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A report with who is in it, and its posts, also those that were removed meanwhile."""
-
-    row: Report
-    whom: Actor
-    whom_path: str
-    by: Actor | None
-    by_path: str | None
-    cards: list[Card]
-
-
-def listed(tx: Tx, me: Actor, group_id: int | None) -> list[Shown]:
-    """The open reports that `me` decides about, newest first: of a group, or (None) all."""
-    found = [one for one in rows.listed(tx, 200, state="open", group_id=group_id) if actions.may_resolve(tx, me, one)]
-    found = found[:_LISTED]
-    known = actors.by_ids(tx, [one for each in found for one in (each.actor_id, each.reporter_id) if one is not None])
-    about = posts.by_ids(tx, [one for each in found for one in each.post_ids[:5]])
-    made = {card.post.id: card for card in cards.of_posts(tx, me, list(about.values()))}
-    return [
-        Shown(
-            each,
-            whom,
-            actor_path(whom),
-            by,
-            None if by is None else actor_path(by),
-            [made[one] for one in each.post_ids[:5] if one in made],
-        )
-        for each in found
-        if (whom := known.get(each.actor_id)) is not None
-        for by in [known.get(each.reporter_id or 0)]
-    ]
+_GONE = N_("This post is gone, or not shown to you (any more).")
+Waiting = list[tuple[Appeal, Moderation, Actor, Actor]]
 
 
 async def show(request: Request) -> Response:
@@ -63,13 +34,52 @@ async def show(request: Request) -> Response:
     site: Site = request.app.state.site
     me = await person(request)
 
-    def read(tx: Tx) -> list[Shown]:
+    def read(tx: Tx) -> dict[str, Any]:
         row = people.by_id(tx, me.id)
         if row is None or row.role not in ("moderator", "admin"):
-            raise Forbidden(f"Reports are for the moderators of {site.config.name}.")
-        return listed(tx, me, None)
+            raise Forbidden(_("Reports are for the moderators of %(name)s.") % {"name": site.config.name})
+        waiting, open_appeals = cases.listed(tx, site, me, None), appealing(tx, site, me, None)
+        return {"waiting": waiting, "appeals": open_appeals, "now": site.clock()}
 
-    return page(request, "reports.html", reports=await site.db.read(read))
+    return page(request, "reports.html", **await site.db.read(read))
+
+
+def appealing(tx: Tx, site: Site, me: Actor, group_id: int | None) -> Waiting:
+    """The appeals that `me` decides: (appeal, what was done, who appeals, the group)."""
+    found: Waiting = []
+    for one in appeals.waiting(tx, 50, group_id=group_id):
+        done = moderations.by_id(tx, one.moderation_id)
+        known = actors.by_ids(tx, [one.actor_id, one.group_id or 0])
+        who, group = known.get(one.actor_id), known.get(one.group_id or 0)
+        if done is None or who is None or group is None:
+            continue
+        if appeal_actions.may_decide(tx, site, me, one, done):
+            found.append((one, done, who, group))
+    return found
+
+
+async def ask(request: Request) -> Response:
+    """`GET /report?post=ID`: the form."""
+    site: Site = request.app.state.site
+    me = await person(request)
+    wanted = request.query_params.get("post", "")
+    post_id = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
+    found = await site.db.read(lambda tx: _form(tx, site, me, post_id))
+    return page(request, "report.html", **found, text="", rule="", forward=False, named=False, problem=None)
+
+
+def _card(tx: Tx, me: Actor, post_id: int | None) -> Card:
+    post = visibility.seen(tx, visibility.person(me.id), [post_id]).get(post_id) if post_id is not None else None
+    made = cards.of_posts(tx, me, [post]) if post is not None else []
+    if not made:
+        raise NotFound(_(_GONE))
+    return made[0]
+
+
+def _form(tx: Tx, site: Site, me: Actor, post_id: int | None) -> dict[str, Any]:
+    card = _card(tx, me, post_id)
+    found = rules.of(tx, card.group) if card.group is not None else list(site.config.rules)
+    return {"card": card, "rules": found, "categories": {name: _(said) for name, said in cases.CATEGORIES.items()}}
 
 
 async def report(request: Request) -> Response:
@@ -77,23 +87,34 @@ async def report(request: Request) -> Response:
     site: Site = request.app.state.site
     me = await person(request)
     form = await sent(request)
-    post_id = number(form, "post")
-    words, category = text(form, "text", actions.MAX_TEXT).strip(), text(form, "category", 20) or "other"
+    post_id, back = number(form, "post"), local_path(text(form, "next"), "")
+    words, wrong = text(form, "text", actions.MAX_TEXT + 1).strip(), text(form, "rule", 400)
+    forward, named = "forward" in form, "named" in form
 
-    def write(tx: Tx) -> None:
-        post = visibility.seen(tx, visibility.person(me.id), [post_id]).get(post_id) if post_id is not None else None
-        author = actors.by_id(tx, post.author_id) if post is not None else None
-        if post is None or author is None:
-            raise NotFound("This post is gone, or not shown to you (any more).")
-        actions.report(tx, site, me, author, [post], words, category, "forward" in form)
+    def write(tx: Tx) -> str:
+        card = _card(tx, me, post_id)
+        known = _form(tx, site, me, post_id)
+        rule = wrong if wrong in known["rules"] else None
+        kind = text(form, "category", 20) or (wrong if wrong in actions.CATEGORIES or not wrong else "violation")
+        category = "violation" if rule is not None else kind or "other"
+        numbers = [known["rules"].index(rule) + 1] if rule is not None and card.group is None else []
+        actions.report(tx, site, me, card.author, [card.post], words, category, forward, numbers, rule, named=named)
+        return card.path
 
-    await site.db.write(write)
+    try:
+        path = await site.db.write(write)
+    except Invalid as problem:
+        found = await site.db.read(lambda tx: _form(tx, site, me, post_id))
+        typed: dict[str, Any] = {"text": words, "rule": wrong, "forward": forward, "named": named}
+        return page(request, "report.html", problem.status, **found, **typed, problem=problem.text)
     return page(
         request,
         "thanks.html",
-        title="Thank you",
-        text="Moderators will look at it. Whom you reported is not told who did.",
-        back=local_path(text(form, "next"), "/home"),
+        title=_("Thank you"),
+        text=_(
+            "Moderators will look at it, and you will hear what became of it. Whom you reported is not told who did."
+        ),
+        back=back or path,
     )
 
 
@@ -107,7 +128,7 @@ async def resolve(request: Request) -> Response:
     def write(tx: Tx) -> None:
         found = rows.by_id(tx, report_id) if report_id is not None else None
         if found is None or not actions.may_resolve(tx, me, found):
-            raise NotFound("This report is not there (any more).")
+            raise NotFound(_("This report is not there (any more)."))
         actions.resolve(tx, site, me, found)
 
     await site.db.write(write)
