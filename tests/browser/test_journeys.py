@@ -1,0 +1,155 @@
+"""The journeys of a student, a coordinator and a moderator over two universities, in a browser with script and without.
+
+What each does is what a page offers; what must come of it is looked at from the other side. Pictures of each page as a phone
+and a desk show it are in the folder that the fixture `pictures` names.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from fedi.actions import groups as group_actions
+from fedi.actions import memberships, people, posts
+from fedi.context import Site
+from storage import actors
+from storage.metadata import Tx
+from tests.browser.visitor import PATIENCE, Visitor
+from tests.live.client import Person, wait_until
+from tests.live.universities import join
+from tests.servers import Server
+
+ANSWER = "Three times the number of classes is a start; then look at the confidence interval."
+
+
+@dataclass
+class Campus:
+    """Two universities: at North ada (student) and noor (moderates nothing), at South eva and finn, who moderate `mlops`."""
+
+    north: Server
+    south: Server
+    people: dict[str, Person]
+
+
+@pytest.fixture(scope="module")
+def campus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
+    """Both, with a group at South that ada and noor are in from North, and agreed with each other."""
+    servers, found = [], {}
+    for name, persons in (("North", ("ada", "noor", "kim")), ("South", ("eva", "finn", "lee"))):
+        folder = tmp_path_factory.mktemp(name.lower())
+        server = Server(folder, f"sqlite:///{folder / 'fedi.db'}", f"{name} University")
+        server.init()
+        server.config.write_text('registrations = "open"\n' + server.config.read_text())
+        for person in persons:
+            admin = person in ("kim", "lee")
+            found[person] = Person(server, person, server.person(person, role="admin" if admin else "member"))
+        servers.append(server)
+    north, south = servers
+
+    def group(tx: Tx, site: Site) -> None:
+        eva = actors.by_name(tx, "eva", site.config.handle_domain)
+        assert eva is not None
+        group_actions.create(
+            tx,
+            site,
+            name="mlops",
+            title="ML Operations",
+            owner=eva,
+            description="Getting models out of notebooks and keeping them honest.",
+            rules=["Be kind.", "Cite what you use."],
+        )
+
+    south.write(group)
+    for server in servers:
+        server.start()
+    for server, other in ((north, south), (south, north)):
+        server.fedi("peer", "agree-alone", other.url)
+    handle = f"mlops@127.0.0.1:{south.port}"
+    for name in ("ada", "noor"):
+        join(found[name], handle)
+    yield Campus(north, south, found)
+    for server in servers:
+        server.stop()
+
+
+def newcomer(campus: Campus, chromium: Browser, pictures: Path, name: str, *, script: bool) -> Visitor:
+    """Somebody who signs up at North on a phone, through the three steps of the welcome, and joins the group at South."""
+    made = Visitor(chromium, campus.north, name, pictures, script=script, phone=True, options={"locale": "en-GB"})
+    look = f"a-{'script' if script else 'plain'}"
+    made.go("/")
+    made.look(f"{look}-1-front", dark=True)
+    made.page.get_by_role("link", name="Join").first.click()
+    made.page.fill("#username", name)
+    made.page.fill("#email", f"{name}@example.edu")
+    made.page.fill("#password", f"{name}-password")
+    made.look(f"{look}-2-join")
+    made.press("Join")
+    made.says("Step 1 of 3")
+    made.page.fill("#name", f"{name.title()} Lindqvist")
+    made.look(f"{look}-3-you", dark=True)
+    made.press("Go on")
+    made.says("ML Operations")
+    made.look(f"{look}-4-groups")
+    made.page.get_by_role("button", name="Join ML Operations").click()
+    if made.path.startswith("/groups/") or made.path.startswith("/@"):  # its rules are accepted once
+        made.look(f"{look}-5-rules")
+        made.page.locator("main input[type=checkbox]").first.check()
+        made.main.get_by_role("button").first.click()
+    made.go("/welcome/phone")
+    made.says("127.0.0.1")
+    made.look(f"{look}-6-phone")
+    made.press("To your home")
+    return made
+
+
+def test_a_first_year_student_without_script(campus: Campus, chromium: Browser, pictures: Path) -> None:
+    mia = newcomer(campus, chromium, pictures, "mia", script=False)
+    handle = f"mlops@127.0.0.1:{campus.south.port}"
+    mia.waits_for(f"/@{handle}", "Begin a thread")
+    mia.look("a-plain-7-group", dark=True)
+    mia.go("/groups")
+    mia.look("a-plain-8-groups")
+
+    mia.go(f"/compose?group=@{handle}")
+    mia.page.get_by_label("Title").fill("How do I size a test set?")
+    mia.page.get_by_label("Your text").fill("I have 12 classes and $n = 4000$ pictures. Is $\\sqrt{n}$ enough?")
+    mia.look("a-plain-9-compose", dark=True)
+    mia.press("Preview")
+    expect(mia.page.locator("main math").first).to_be_visible()
+    mia.look("a-plain-10-preview")
+    mia.main.get_by_role("button", name=re.compile("^(Post|Publish|Send)")).first.click()
+    mia.says("How do I size a test set?")
+    mia.look("a-plain-11-thread", dark=True)
+    assert mia.page.locator("main math").count() >= 2
+
+    # At South the group has it, once, and eva answers there.
+    eva = Visitor(chromium, campus.south, "eva", pictures)
+    eva.log_in()
+    eva.waits_for("/groups/mlops", "How do I size a test set?")
+    eva.look("a-plain-12-group-at-its-home")
+    assert eva.main.get_by_role("link", name="How do I size a test set?").count() == 1
+    eva.main.get_by_role("link", name="How do I size a test set?").click()
+    eva.page.get_by_role("textbox", name="Your reply").fill(ANSWER)
+    eva.main.get_by_role("button", name="Reply").last.click()
+    eva.says(ANSWER)
+    eva.look("a-plain-13-answered")
+
+    mia.waits_for("/notifications", "Three times the number")
+    mia.look("a-plain-14-notifications", dark=True)
+    mia.go("/catch-up")
+    mia.look("a-plain-15-catch-up", dark=True)
+    mia.go("/home")
+    mia.says("How do I size a test set?")
+    mia.look("a-plain-16-home", dark=True)
+    mia.go("/people/mia")
+    mia.look("a-plain-17-you")
+    mia.go("/settings")
+    mia.look("a-plain-18-settings", dark=True)
+    mia.go("/search?q=test+set")
+    mia.says("How do I size a test set?")
+    mia.look("a-plain-19-search")
+    eva.close()
+    mia.close()
