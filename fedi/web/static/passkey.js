@@ -25,7 +25,7 @@
 
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     const said = form.querySelector("[role=alert]");
-    form.hidden = false;
+    form.closest("[hidden]").hidden = false;
     form.addEventListener("submit", async (event) => {
       if (form.elements.credential.value) return;
       event.preventDefault();
