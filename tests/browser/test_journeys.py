@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from fedi.actions import follows, moderation
 from fedi.actions import groups as group_actions
-from fedi.actions import memberships, people, posts
 from fedi.context import Site
 from storage import actors
 from storage.metadata import Tx
-from tests.browser.visitor import PATIENCE, Visitor
-from tests.live.client import Person, wait_until
+from tests.browser.visitor import Visitor
+from tests.live.client import Person
 from tests.live.universities import join
 from tests.servers import Server
 
@@ -153,3 +153,71 @@ def test_a_first_year_student_without_script(campus: Campus, chromium: Browser, 
     mia.look("a-plain-19-search")
     eva.close()
     mia.close()
+
+
+def test_a_report_from_another_university(campus: Campus, chromium: Browser, pictures: Path) -> None:
+    """Noor at North reports what ada wrote in the group at South: a case there, decided by eva, appealed, looked at by finn."""
+    south = campus.south
+
+    def appoint(tx: Tx, site: Site) -> None:
+        eva, group, finn = (actors.by_name(tx, name, site.config.handle_domain) for name in ("eva", "mlops", "finn"))
+        assert eva is not None
+        assert group is not None
+        assert finn is not None
+        follows.follow(tx, site, finn, group)
+        moderation.appoint(tx, site, eva, group, finn)
+
+    south.write(appoint)
+    wrong = "Whoever still uses accuracy should not be allowed to study."
+    campus.people["ada"].post(f"@mlops@127.0.0.1:{south.port} {wrong}")
+    eva, finn, noor, ada = (
+        Visitor(chromium, server, name, pictures, phone=name in ("ada", "noor"))
+        for server, name in ((south, "eva"), (south, "finn"), (campus.north, "noor"), (campus.north, "ada"))
+    )
+    for one in (eva, finn, noor, ada):
+        one.log_in()
+
+    noor.waits_for(f"/@mlops@127.0.0.1:{south.port}", "accuracy")
+    noor.main.get_by_role("link", name=re.compile("accuracy")).first.click()
+    noor.press("Report")
+    noor.look("d-1-report", dark=True)
+    noor.page.get_by_label("Be kind.").check()
+    noor.page.get_by_label("In your words, if you like").fill("This shuts people up.")
+    noor.press("Report")
+    noor.look("d-2-reported")
+
+    eva.waits_for("/groups/mlops/moderation", "Be kind.")
+    eva.look("d-3-queue", dark=True)
+    eva.main.get_by_role("link", name=re.compile("accuracy|ada")).first.click()
+    eva.says("What members saw")
+    eva.says("This shuts people up.")
+    assert "noor" not in eva.page.content()
+    eva.look("d-4-case", dark=True)
+    eva.page.get_by_label(re.compile("^(Take|Remove)")).first.check()
+    eva.page.get_by_label("Be kind.").last.check()
+    eva.page.get_by_label("What its author reads").fill("Say what is better than accuracy, and why.")
+    eva.press("See what will be sent")
+    eva.says("This will be sent")
+    eva.look("d-5-preview")
+    eva.press("Do it")
+    eva.look("d-6-decided")
+
+    # Its author reads why, without the name of who decided or reported, and appeals; another moderator looks at it.
+    ada.waits_for("/notifications", "Say what is better than accuracy, and why.")
+    ada.look("d-7-told", dark=True)
+    told = ada.page.inner_text("main")
+    assert "noor" not in told
+    ada.main.get_by_role("link", name=re.compile("appeal|removed|took|taken|moderat", re.IGNORECASE)).first.click()
+    ada.look("d-8-appeal")
+    ada.page.get_by_label("Say why").fill("I meant the metric, not people; I will write it so.")
+    ada.main.get_by_role("button", name=re.compile("^(Appeal|Send)")).click()
+    finn.waits_for("/groups/mlops/moderation", "ppeal")
+    finn.look("d-9-appeals")
+    noor.waits_for("/notifications", "report")
+    noor.look("d-10-outcome")
+    eva.go("/groups/mlops/log")
+    eva.says("Be kind.")
+    assert "ada" not in eva.page.inner_text("main")
+    eva.look("d-11-log")
+    for one in (eva, finn, noor, ada):
+        one.close()
