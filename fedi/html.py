@@ -182,6 +182,9 @@ def _response(request: Request, template: str, status: int, body: bytes, compres
         "vary": "Accept, Accept-Encoding, Accept-Language, Cookie",
         "etag": etag,
     }
+    me = getattr(request.state, "me", None)
+    if me is not None:
+        headers["x-person"] = me.username  # whose it is, for the service worker, which keeps pages of one person alone
     if request.method == "GET" and status == 200 and request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     if compressed:

@@ -71,6 +71,7 @@ def keep(
         )
     kept_id = known.id if known is not None else site.new_id()
     media.let_go(tx, site, kept_id)
+    release(tx, site, me, words.media_ids)
     held = [one.id for one in _usable(tx, me, words.media_ids)]
     media_rows.hold(tx, held, kept_id)
     values = asdict(words) | {"media_ids": held, "problem": problem, "changed_at": now}
@@ -111,6 +112,13 @@ def let_go(tx: Tx, site: Site, me: Actor, draft_id: int) -> None:
     if known is not None:
         media.let_go(tx, site, known.id)
         drafts.remove(tx, known.id)
+
+
+def release(tx: Tx, site: Site, me: Actor, media_ids: tuple[int, ...]) -> None:
+    """Take these files from the drafts of this person that hold them: they are wanted for something else now."""
+    for one in media_rows.by_ids(tx, media_ids[: media.MOST]).values():
+        if one.scheduled_id is not None and drafts.by_id(tx, one.scheduled_id, me.id) is not None:
+            media_rows.change(tx, one.id, scheduled_id=None, loose_since=site.clock())
 
 
 def words_of(kept: Kept) -> Words:
