@@ -25,6 +25,7 @@ _MEANINGS = {
 _TAGS = {
     "groups": "Groups: list, look up, found, change, join, leave",
     "members": "Who is in a group, waits, moderates, is banned",
+    "reading": "What is new to a person, how far they read, how much they hear",
     "threads": "Threads of groups in three orders, one as a tree, votes",
     "moderation": "What moderators do with posts, and the log of it",
     "peers": "Peering with other institutions: agreements, how each is doing, suspending and resuming; for admins",
@@ -32,6 +33,7 @@ _TAGS = {
     "policy": "The federation policy: check, simulate, apply, go back, explain; for admins",
     "decisions": "What was decided, who changed what, what is on its way; for admins",
     "pending": "Acts that can't be taken back, which wait for a second admin and for their time",
+    "invitations": "Links that let people join this instance, and groups",
     "settings": "What a person sets for themselves, beyond Mastodon's preferences",
 }
 _SCOPES = {

@@ -1,5 +1,6 @@
 """Groups: list, look up, found, change, close, join, leave."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -25,7 +26,7 @@ from fedi.api.shapes import (
 )
 from fedi.callers import Caller
 from fedi.context import Site
-from fedi.errors import Forbidden, NotFound
+from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.mastodon.answers import moment
 from storage import actors, follows, group_scopes, groups, memberships, people, twins
 from storage.actors import Actor
@@ -99,6 +100,9 @@ def shown(tx: Tx, call: Call, found: list[Actor]) -> list[Group]:
                     for twin in joined
                     if twin.group_id == one.id and twin.other_id in others
                 ],
+                kind=row.kind if row is not None else "open",  # type: ignore[arg-type]  # KINDS
+                languages=row.languages if row is not None else [],
+                ends_at=moment(row.ends_at) if row is not None and row.ends_at is not None else None,
                 you=you,
             )
         )
@@ -129,7 +133,10 @@ def _standing(
         until=moment(row.until) if row is not None and out and row.until is not None else None,
         role=row.role if row is not None and joined else None,  # type: ignore[arg-type]  # the table's words
         moderates=manages,
-        may_post=member and not out and (settings is None or settings.post == "members" or manages),
+        may_post=member
+        and not out
+        and (settings is None or settings.post == "members" or manages)
+        and (settings is None or not settings.is_over(call.site.clock())),
         notifying=edge is not None and edge.notify,
     )
 
@@ -210,8 +217,21 @@ def found_group(tx: Tx, call: Call, body: NewGroup) -> Group:
         see=body.see,
         description=body.description,
         rules=body.rules,
+        kind=body.kind,
+        languages=body.languages,
+        ends_at=_time(body.ends_at) if body.ends_at is not None else None,
     )
     return one(tx, call, made)
+
+
+def _time(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise Invalid("ends_at: not a time as 2026-11-23T22:10:05.000Z", code="end") from problem
+    if at.tzinfo is None:
+        raise Invalid("ends_at: says no time zone; end it with Z", code="end")
+    return int(at.timestamp() * 1000)
 
 
 def change(tx: Tx, call: Call, body: GroupChange) -> Group:
@@ -227,6 +247,9 @@ def change(tx: Tx, call: Call, body: GroupChange) -> Group:
         join_mode=body.join,
         post=body.post,
         rules=body.rules,
+        kind=body.kind,
+        languages=body.languages,
+        ends_at=None if body.ends_at is None else (_time(body.ends_at) if body.ends_at else False),
     )
     return one(tx, call, group)
 

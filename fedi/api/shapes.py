@@ -30,6 +30,8 @@ Asks = Annotated[
 ]
 Role = Literal["member", "moderator", "owner"]
 State = Literal["accepted", "pending", "invited", "banned"]
+Purpose = Literal["open", "cohort", "course", "project", "mentoring"]
+Languages = Annotated[list[Annotated[str, Meta(min_length=2, max_length=35)]], Meta(max_length=10)]
 Title = Annotated[str, Meta(min_length=1, max_length=100)]
 Rules = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1000)]], Meta(max_length=50)]
 Reason = Annotated[str, Meta(max_length=2000, description="What those concerned, and the log, are told")]
@@ -96,6 +98,9 @@ class Group(msgspec.Struct, kw_only=True):
     last_active_at: Moment | None = None
     created_at: Moment
     twins: list[str] = msgspec.field(default_factory=list)
+    kind: Purpose = "open"
+    languages: list[str] = msgspec.field(default_factory=list)
+    ends_at: Annotated[Moment | None, Meta(description="From then on nobody writes in it")] = None
     you: Standing | None = None
 
 
@@ -138,6 +143,9 @@ class NewGroup(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     join: Join = "open"
     see: See = "public"
     rules: Rules = msgspec.field(default_factory=list)
+    kind: Purpose = "open"
+    languages: Languages = msgspec.field(default_factory=list)
+    ends_at: Moment | None = None
 
 
 class GroupChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +156,9 @@ class GroupChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     join: Join | None = None
     post: Posting | None = None
     rules: Rules | None = None
+    kind: Purpose | None = None
+    languages: Languages | None = None
+    ends_at: Annotated[Moment | Literal[""] | None, Meta(description="empty: it goes on")] = None
 
 
 class Member(msgspec.Struct, kw_only=True):

@@ -28,9 +28,9 @@ _PERIODS = {"day": _DAY, "week": 7 * _DAY, "month": 30 * _DAY, "year": 365 * _DA
 
 class Threads(Paged, kw_only=True):
     """In which order: `active` by the newest answer, `new` by the first post, `top` by votes within a `period`; `open` are
-    the newest questions without an accepted answer, `solved` those with one."""
+    the newest questions without an accepted answer, `solved` those with one, `unanswered` threads without any answer."""
 
-    sort: Literal["active", "new", "top", "open", "solved"] = "active"
+    sort: Literal["active", "new", "top", "open", "solved", "unanswered"] = "active"
     period: Annotated[Literal["day", "week", "month", "year", "all"], Meta(description="of `top`")] = "month"
 
 
@@ -42,12 +42,12 @@ def listed(tx: Tx, call: Call, query: Threads) -> Page[Thread]:
     if query.sort == "active":
         found = threads.active(tx, group.id, visible, limit, query.at)
         cursors = [thread.last_id for thread in found]
-    elif query.sort == "new":
-        found = threads.newest(tx, group.id, visible, limit, query.at)
+    elif query.sort == "unanswered":
+        found = threads.unanswered(tx, group.id, visible, limit, query.at)
         cursors = [thread.root_id for thread in found]
-    elif query.sort in ("open", "solved"):
-        which = questions.open_in(group.id) if query.sort == "open" else questions.solved_in(group.id)
-        found = threads.newest(tx, group.id, visible, limit, query.at, which)
+    elif query.sort != "top":
+        only = {"open": [questions.open_in(group.id)], "solved": [questions.solved_in(group.id)]}.get(query.sort, [])
+        found = threads.newest(tx, group.id, visible, limit, query.at, *only)
         cursors = [thread.root_id for thread in found]
     else:
         span = _PERIODS[query.period]
@@ -57,10 +57,11 @@ def listed(tx: Tx, call: Call, query: Threads) -> Page[Thread]:
         cursors = [start + place for place in range(1, len(found) + 1)]
     page = found[: query.limit]
     following = str(cursors[query.limit - 1]) if len(found) > query.limit else None
-    return Page(items=_shown(tx, call, page), next=following)
+    return Page(items=shown_threads(tx, call, page), next=following)
 
 
-def _shown(tx: Tx, call: Call, found: list[threads.Thread]) -> list[Thread]:
+def shown_threads(tx: Tx, call: Call, found: list[threads.Thread]) -> list[Thread]:
+    """Threads as they are answered, in a fixed number of queries."""
     ids = [one.root_id for one in found]
     seen = visibility.seen(tx, call.viewer, [*ids, *(one.last_id for one in found)])
     items = [Shown(one, one) for one in ids if one in seen]
@@ -185,7 +186,7 @@ def begin(tx: Tx, call: Call, body: NewThread) -> Thread:
         question=body.question,
     )
     post = actions.publish(tx, call.site, call.me, draft, idempotency_key=call.idempotency_key)
-    return _shown(tx, call, [threads.Thread(post.id, post.id, 1)])[0]
+    return shown_threads(tx, call, [threads.Thread(post.id, post.id, 1)])[0]
 
 
 def vote(tx: Tx, call: Call, body: Vote) -> Votes:
