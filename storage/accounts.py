@@ -1,12 +1,14 @@
 """Accounts as moderators list them: people of this instance with what only it knows of them, and accounts elsewhere."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
+from storage import sign_ups
 from storage.actors import Actor, actors
 from storage.metadata import Tx, columns
 from storage.people import Person, people
+from storage.sign_ups import SignUp
 from storage.timelines import Page, bounded
 
 STATUSES = ("active", "pending", "disabled", "silenced", "suspended", "sensitized")
@@ -31,6 +33,8 @@ class Account:
 
     actor: Actor
     person: Person | None
+    how: SignUp | None = None
+    """How a person of this instance came, who made their account themselves."""
 
     @property
     def disabled(self) -> bool:
@@ -52,18 +56,23 @@ def _account(row: tuple[object, ...]) -> Account:
     return Account(Actor(*actor), None if person[0] is None else Person(*person))  # type: ignore[arg-type]  # columns in the order of fields
 
 
+def _with_how(tx: Tx, found: list[Account]) -> list[Account]:
+    how = sign_ups.of_people(tx, [one.actor.id for one in found if one.person is not None])
+    return [replace(one, how=how.get(one.actor.id)) for one in found]
+
+
 def by_ids(tx: Tx, ids: list[int]) -> dict[int, Account]:
     """These accounts, by id; those that are gone are left out."""
     if not ids:
         return {}
     found = [_account(tuple(row)) for row in tx.execute(_everyone().where(actors.c.id.in_(ids)))]
-    return {one.actor.id: one for one in found}
+    return {one.actor.id: one for one in _with_how(tx, found)}
 
 
 def listed(tx: Tx, wanted: Wanted, page: Page) -> list[Account]:
     """A page of accounts, newest first."""
     query = bounded(_everyone().where(*_conditions(wanted)), actors.c.id, page)
-    found = [_account(tuple(row)) for row in tx.execute(query)]
+    found = _with_how(tx, [_account(tuple(row)) for row in tx.execute(query)])
     return found[::-1] if page.min_id is not None else found
 
 

@@ -4,6 +4,7 @@ without approval, and into groups.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from fedi.actions import follows, memberships
 from fedi.context import Site
@@ -26,6 +27,9 @@ FULL = N_("This invitation was used up. Ask whoever sent it for a new one.")
 UNKNOWN = N_("There is no such invitation. Look whether the link is complete, or ask for a new one.")
 
 
+State = Literal["open", "full", "over"]
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """An invitation as who made it sees it. `state`: open, full or over."""
@@ -34,7 +38,7 @@ class Shown:
     link: str
     groups: list[Actor]
     came: list[Actor]
-    state: str
+    state: State
 
 
 def may_invite(tx: Tx, site: Site, me: Actor) -> bool:
@@ -111,7 +115,7 @@ def create(
     return made
 
 
-def state_of(site: Site, one: Invitation, came: int) -> str:
+def state_of(site: Site, one: Invitation, came: int) -> State:
     """open, full or over."""
     if one.expires_at <= site.clock():
         return "over"

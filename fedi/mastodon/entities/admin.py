@@ -32,9 +32,9 @@ def admin_account(origin: str, one: Account) -> dict[str, Any]:
         "ip": None,
         "ips": [],
         "locale": language if isinstance(language, str) else "en",
-        "invite_request": None,
+        "invite_request": one.how.reason or None if one.how is not None else None,
         "role": role(person.role if person is not None else "member"),
-        "confirmed": True,
+        "confirmed": one.how is None or one.how.confirmed_at is not None or person is None or person.state != "pending",
         "approved": person is None or person.state != "pending",
         "disabled": one.disabled,
         "silenced": False,
@@ -42,7 +42,7 @@ def admin_account(origin: str, one: Account) -> dict[str, Any]:
         "suspended": actor.state == "suspended",
         "account": account(origin, actor),
         "created_by_application_id": None,
-        "invited_by_account_id": None,
+        "invited_by_account_id": str(one.how.invited_by_id) if one.how is not None and one.how.invited_by_id else None,
     }
 
 

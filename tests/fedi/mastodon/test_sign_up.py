@@ -58,12 +58,17 @@ async def test_who_waits_is_shown_to_those_who_decide_alone(api: Api, ada: Actor
     api = opened(api, "approval")
     mod = await api.token(await api.person("mod", role="moderator"))
     hers = await api.token(ada)
-    await api.post("/api/v1/accounts", await api.token(None), json=SAID)
+    await api.post("/api/v1/accounts", await api.token(None), json=SAID | {"reason": "I study statistics"})
     [news] = (await api.get("/api/v1/notifications", mod)).json
     assert (news["type"], news["account"]["username"]) == ("admin.sign_up", "new")
     number = news["account"]["id"]
     [waiting] = (await api.get("/api/v2/admin/accounts?status=pending", mod)).json
     assert (waiting["id"], waiting["suspended"], waiting["account"]["display_name"]) == (number, False, "new")
+    assert (waiting["invite_request"], waiting["confirmed"], waiting["approved"]) == (
+        "I study statistics",
+        False,
+        False,
+    )
     asked = [
         f"/api/v1/accounts/{number}",
         f"/api/v1/accounts/{number}/statuses",
