@@ -15,7 +15,7 @@ from fedi.context import Site
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
 
-SAID = {"username": "new", "email": "new@alpha.example", "password": "long enough", "agreement": "true", "locale": "en"}
+SAID = {"username": "nova", "email": "nova@alpha.example", "password": "long enough", "agreement": "true", "locale": "en"}
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def test_a_new_person_gets_a_token(api: Api) -> None:
     assert token["token_type"] == "Bearer"
     assert token["scope"] == "read write:accounts"
     me = await api.get("/api/v1/accounts/verify_credentials", token["access_token"])
-    assert me.json["username"] == "new"
+    assert me.json["username"] == "nova"
     taken = await api.post("/api/v1/accounts", robot, form={**SAID, "email": "other@alpha.example"})
     assert taken.status == 422
     assert taken.json["details"]["username"][0]["error"] == "ERR_TAKEN"
@@ -60,10 +60,10 @@ async def test_who_waits_is_shown_to_those_who_decide_alone(api: Api, ada: Actor
     hers = await api.token(ada)
     await api.post("/api/v1/accounts", await api.token(None), json=SAID | {"reason": "I study statistics"})
     [news] = (await api.get("/api/v1/notifications", mod)).json
-    assert (news["type"], news["account"]["username"]) == ("admin.sign_up", "new")
+    assert (news["type"], news["account"]["username"]) == ("admin.sign_up", "nova")
     number = news["account"]["id"]
     [waiting] = (await api.get("/api/v2/admin/accounts?status=pending", mod)).json
-    assert (waiting["id"], waiting["suspended"], waiting["account"]["display_name"]) == (number, False, "new")
+    assert (waiting["id"], waiting["suspended"], waiting["account"]["display_name"]) == (number, False, "nova")
     assert (waiting["invite_request"], waiting["confirmed"], waiting["approved"]) == (
         "I study statistics",
         False,
@@ -73,12 +73,12 @@ async def test_who_waits_is_shown_to_those_who_decide_alone(api: Api, ada: Actor
         f"/api/v1/accounts/{number}",
         f"/api/v1/accounts/{number}/statuses",
         f"/api/v1/accounts/{number}/followers",
-        "/api/v1/accounts/lookup?acct=new",
-        "/.well-known/webfinger?resource=acct:new@alpha.example",
-        "/people/new",
-        "/people/new/followers",
-        "/people/new/affiliation",
-        "/@new",
+        "/api/v1/accounts/lookup?acct=nova",
+        "/.well-known/webfinger?resource=acct:nova@alpha.example",
+        "/people/nova",
+        "/people/nova/followers",
+        "/people/nova/affiliation",
+        "/@nova",
     ]
 
     async def known() -> list[int]:
@@ -89,9 +89,9 @@ async def test_who_waits_is_shown_to_those_who_decide_alone(api: Api, ada: Actor
     assert (await api.get(f"/api/v1/accounts?id[]={number}")).json == []
     for act in ("follow", "block", "mute", "note", "pin"):
         assert (await api.post(f"/api/v1/accounts/{number}/{act}", hers)).status == 404, act
-    for found in ("/api/v2/search?q=new&type=accounts", "/api/v2/search?q=new@alpha.example&resolve=true"):
+    for found in ("/api/v2/search?q=nova&type=accounts", "/api/v2/search?q=nova@alpha.example&resolve=true"):
         assert (await api.get(found, hers)).json["accounts"] == []
-    assert (await api.get("/api/v1/directory?local=true&order=new")).json[0]["username"] != "new"
+    assert (await api.get("/api/v1/directory?local=true&order=new")).json[0]["username"] != "nova"
     assert (await api.post(f"/api/v1/admin/accounts/{number}/approve", mod)).status == 200
     assert await known() == [*[200] * 7, 404, 302, 200, 200]  # of no affiliation there is no page
 
@@ -114,7 +114,7 @@ async def test_what_is_wrong_is_named(api: Api, change: dict[str, str], field: s
     assert answer.status == 422
     assert answer.error.startswith("Validation failed")
     assert answer.json["details"][field][0]["error"] == error
-    assert (await api.get("/api/v1/accounts/lookup?acct=new")).status == 404
+    assert (await api.get("/api/v1/accounts/lookup?acct=nova")).status == 404
 
 
 async def test_no_more_than_two_passwords_are_hashed_at_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
