@@ -17,7 +17,7 @@ from fedi.actions import groups as group_actions
 from fedi.context import Site
 from storage import actors
 from storage.metadata import Tx
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE, Visitor
 from tests.live.client import Person
 from tests.live.universities import join
 from tests.servers import Server
@@ -221,3 +221,90 @@ def test_a_report_from_another_university(campus: Campus, chromium: Browser, pic
     eva.look("d-11-log")
     for one in (eva, finn, noor, ada):
         one.close()
+
+
+def test_a_coordinator_opens_a_group_with_a_partner(campus: Campus, chromium: Browser, pictures: Path) -> None:
+    """Ada opens a group for agreed universities, invites eva of South, and both write in it: 12 pages and forms each at most."""
+    ada = Visitor(chromium, campus.north, "ada", pictures)
+    eva = Visitor(chromium, campus.south, "eva", pictures)
+    for one in (ada, eva):
+        one.log_in()
+        one.asked = 0
+    ada.go("/groups/new")
+    ada.page.fill("#title", "Joint thesis circle")
+    ada.look("b-1-new", dark=True)
+    ada.main.get_by_text("More choices").click()
+    ada.page.select_option("#see", "peers")
+    ada.page.fill("#description", "Who writes a thesis with both universities.")
+    ada.page.fill("#rules", "Share drafts early.\nWhat is said here stays here.")
+    ada.look("b-2-choices")
+    ada.main.get_by_role("button", name="Open the group").last.click()
+    ada.says("Your group is open.")
+    ada.look("b-3-opened")
+    ada.page.fill("#who", f"eva@127.0.0.1:{campus.south.port}")
+    ada.press("Invite")
+    ada.says("Invited")
+    ada.look("b-4-invited", dark=True)
+
+    eva.waits_for("/notifications", "Joint thesis circle")
+    waited = eva.asked
+    eva.look("b-5-invitation")
+    eva.main.get_by_role("link", name="Joint thesis circle").first.click()
+    eva.look("b-6-group")
+    eva.press("Join")
+    if eva.page.locator("main input[type=checkbox]").count():
+        eva.look("b-7-rules")
+        eva.page.locator("main input[type=checkbox]").first.check()
+        eva.main.get_by_role("button").first.click()
+    group = f"/@joint_thesis_circle@127.0.0.1:{campus.north.port}"
+    path = eva.path.partition("?")[0]
+    assert path.startswith("/@"), path
+    eva.waits_for(path, "Begin a thread")
+    eva.press("Begin a thread")
+    eva.page.get_by_label("Title").fill("First meeting")
+    eva.page.get_by_label("Your text").fill("Thursday at four, by video?")
+    eva.look("b-8-compose")
+    eva.main.get_by_role("button", name="Post").click()
+    eva.says("First meeting")
+    home = f"/groups/{path[2:].partition('@')[0]}"
+    ada.waits_for(home, "First meeting")
+    ada.look("b-9-thread-arrived")
+    ada.main.get_by_role("link", name="First meeting").click()
+    ada.page.get_by_role("textbox", name="Your reply").fill("Thursday at four it is.")
+    ada.main.get_by_role("button", name="Reply").last.click()
+    ada.says("Thursday at four it is.")
+    eva.waits_for(eva.path, "Thursday at four it is.")
+    eva.look("b-10-answered")
+    for path_, name in (
+        (f"{home}/about", "b-11-charter"),
+        (f"{home}/members", "b-12-members"),
+        (f"{home}/health", "b-13-health"),
+    ):
+        ada.go(path_)
+        ada.look(name, dark=True)
+    assert waited <= 80, group
+    eva.close()
+    ada.close()
+
+
+def test_a_first_year_student_whose_line_drops(campus: Campus, chromium: Browser, pictures: Path) -> None:
+    ida = newcomer(campus, chromium, pictures, "ida", script=True)
+    handle = f"mlops@127.0.0.1:{campus.south.port}"
+    ida.waits_for(f"/@{handle}", "Begin a thread")
+    ida.go(f"/compose?group=@{handle}")
+    ida.page.get_by_label("Title").fill("Is a week of logs enough?")
+    ida.page.get_by_label("Your text").fill("Drift shows after two weeks with us.")
+    ida.context.set_offline(True)
+    ida.press("Post")
+    expect(ida.page.locator("body")).to_contain_text("1 waiting", timeout=PATIENCE)
+    ida.look("a-script-7-waiting", dark=True)
+    ida.context.set_offline(False)
+    wait_until(lambda: ida.page.get_by_text("1 waiting").count() == 0, 60)
+
+    eva = Visitor(chromium, campus.south, "eva", pictures)
+    eva.log_in()
+    eva.waits_for("/groups/mlops", "Is a week of logs enough?")
+    assert eva.main.get_by_role("link", name="Is a week of logs enough?").count() == 1
+    eva.close()
+    ida.complaints = [one for one in ida.complaints if "ERR_INTERNET_DISCONNECTED" not in one]
+    ida.close()
