@@ -27,6 +27,7 @@ _TAGS = {
     "members": "Who is in a group, waits, moderates, is banned",
     "reading": "What is new to a person, how far they read, how much they hear",
     "threads": "Threads of groups in three orders, one as a tree, votes",
+    "drafts": "What one has begun to write and not sent",
     "moderation": "What moderators do with posts, and the log of it",
     "peers": "Peering with other institutions: agreements, how each is doing, suspending and resuming; for admins",
     "directories": "Signed directories of institutions: those that are read, and the one that is published; for admins",
