@@ -98,11 +98,25 @@ def _flag(tx: Tx, site: Site, by: Actor, made: Appeal, done: Moderation, group: 
         to=[group.iri],
         cc=[],
         audience=outbox.Audience(actors=tuple(one.id for one in to)),
-        activity_id=made.iri,
+        activity_id=made.iri if by.id == made.actor_id else shared_iri(site, made),
         group=group,
         content=made.text,
         summary=made.text,
     )
+
+
+def shared_iri(site: Site, made: Appeal) -> str:
+    """The id of the Flag by which the group's server passes an appeal on: its own, as it can't speak in another's name."""
+    return made.iri if site.is_local(made.iri) else site.iri(f"/activities/{made.id}")
+
+
+def by_iri(tx: Tx, site: Site, iri: str) -> Appeal | None:
+    """The appeal that is known by this Flag, be it the appellant's or ours."""
+    found = appeals.by_iri(tx, iri)
+    number = iri.removeprefix(site.iri("/activities/"))
+    if found is not None or not (number.isascii() and number.isdigit() and len(number) < 20):
+        return found
+    return appeals.by_id(tx, int(number))
 
 
 def may_decide(tx: Tx, site: Site, by: Actor, made: Appeal, done: Moderation) -> bool:
@@ -130,20 +144,30 @@ def _must(tx: Tx, site: Site, by: Actor, made: Appeal) -> Moderation:
 def uphold(tx: Tx, site: Site, by: Actor, made: Appeal, words: str) -> None:
     """What was done stands. Raises Forbidden for who may not decide, Invalid when it is decided."""
     _must(tx, site, by, made)
+    upheld(tx, site, by, made, words)
+
+
+def upheld(tx: Tx, site: Site, by: Actor, made: Appeal, words: str) -> None:
+    """What was done stands, says a moderator here or elsewhere: who appealed and the other moderators learn it."""
     heard(tx, site, made, by, "upheld", words.strip())
     group = actors.by_id(tx, made.group_id) if made.group_id is not None else None
     appellant = actors.by_id(tx, made.actor_id)
     if group is None or appellant is None:
         return
-    to = [one for one in (cases.elsewhere(tx, group) if group.local else [group]) if one.id != by.id]
+    others = [one for one in (cases.elsewhere(tx, group) if group.local else [group]) if one.host != by.host]
+    _settled(tx, site, by, made, group, others, shared_iri(site, made) if group.local else made.iri, words)
     if group.local and not appellant.local:
-        to.append(appellant)
-    if to:
-        flag = {"id": made.iri, "type": "Flag", "actor": appellant.iri, "to": [group.iri], "object": _act(tx, made)}
+        _settled(tx, site, by, made, group, [appellant], made.iri, words)
+
+
+def _settled(tx: Tx, site: Site, by: Actor, made: Appeal, group: Actor, to: list[Actor], iri: str, words: str) -> None:
+    speaker = by if by.local else actors.by_iri(tx, site.instance_iri)
+    if to and speaker is not None:
+        flag = {"id": iri, "type": "Flag", "to": [group.iri], "object": _act(tx, made)}
         sending.send(
             tx,
             site,
-            by,
+            speaker,
             "Resolve",
             flag,
             to=[group.iri],

@@ -81,7 +81,7 @@ def waits(tx: Tx, site: Site, group: Actor, author: Actor, why: str) -> None:
     if author.local or author.is_group:
         return
     if not outbox.was_told(tx, group.id, author.id, author.host, "Create", site.clock() - PAUSE):
-        _note(tx, site, group, author, f"<p>Your post waits for a moderator. {html.escape(why)}</p>", None)
+        _note(tx, site, group, author, f"<p>Your post waits for a moderator. {html.escape(why)}</p>", None, "any")
 
 
 def heard(tx: Tx, site: Site, group: Actor, person: Actor, state: str, words: str) -> None:
@@ -124,7 +124,7 @@ def letter(tx: Tx, site: Site, group: Actor | None, person: Actor, text: str) ->
     posts.publish(tx, site, speaker, Draft(f"@{person.username} {plain}"[:4900], visibility="direct"))
 
 
-def _note(tx: Tx, site: Site, group: Actor, to: Actor, text: str, about: Post | None) -> None:
+def _note(tx: Tx, site: Site, group: Actor, to: Actor, text: str, about: Post | None, form: str = "notice") -> None:
     iri = site.iri(f"/activities/{site.new_id()}")
     published = sending.timestamp(site.clock())
     note = {
@@ -148,6 +148,6 @@ def _note(tx: Tx, site: Site, group: Actor, to: Actor, text: str, about: Post | 
         audience=outbox.Audience(actors=(to.id,)),
         activity_id=iri,
         post_id=about.id if about is not None else None,
-        form="notice",
+        form=form,
         published=published,
     )

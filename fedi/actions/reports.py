@@ -170,7 +170,7 @@ def _tell_settled(tx: Tx, site: Site, by: Actor, report: Report, outcome: str) -
         "summary": report.text,
     }
     moderates = group is not None and memberships.moderates(tx, by, group)
-    speaker = by if moderates else instance
+    speaker = by if moderates and by.local else instance
     sending.send(
         tx,
         site,
@@ -180,7 +180,7 @@ def _tell_settled(tx: Tx, site: Site, by: Actor, report: Report, outcome: str) -
         to=[group.iri if group is not None and not group.local else reporter.iri],
         cc=[],
         audience=outbox.Audience(actors=(told.id,)),
-        group=group if moderates else None,
+        group=group if speaker is by else None,
         context=MODERATION,
         summary=outcome or None,
     )

@@ -13,7 +13,7 @@ from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, signer
 from fedi.text import to_text
-from storage import actors, appeals, cases, moderations, reports
+from storage import actors, cases, moderations, reports
 from storage.actors import Actor
 from storage.appeals import Appeal
 from storage.metadata import Tx
@@ -24,7 +24,7 @@ _WORDS = 800
 def needs(tx: Tx, site: Site, received: Authentic) -> Needs:
     """Who moderates the group of a report that somebody here made."""
     iri = object_id(received.activity)
-    known = reports.by_iri(tx, iri) or appeals.by_iri(tx, iri)
+    known = reports.by_iri(tx, iri) or appeal_actions.by_iri(tx, site, iri)
     group = actors.by_id(tx, known.group_id) if known is not None and known.group_id is not None else None
     return moderators.needed(tx, site, received.signer, None, group) if group is not None else NOTHING
 
@@ -64,14 +64,18 @@ def _case_or_appeal(tx: Tx, site: Site, by: Actor, iri: str, words: str) -> None
             raise Ignored("known", "this case is decided already")
         deciding.closed(tx, site, by, case, words)
         return
-    made = appeals.by_iri(tx, iri)
+    made = appeal_actions.by_iri(tx, site, iri)
     if made is None:
         raise Ignored("unknown-object", "this report is not known here")
     if made.state != "open":
         raise Ignored("known", "this appeal is decided already")
     if not _may_answer(tx, site, by, made):
         raise Forbidden(f"{by.iri} does not decide about this appeal", code="not-a-moderator")
-    heard(tx, site, made, by, "upheld", words)
+    group = actors.by_id(tx, made.group_id) if made.group_id is not None else None
+    if group is not None and group.local:
+        appeal_actions.upheld(tx, site, by, made, words)
+    else:
+        heard(tx, site, made, by, "upheld", words)
 
 
 def _may_answer(tx: Tx, site: Site, by: Actor, made: Appeal) -> bool:
