@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 
@@ -29,6 +30,13 @@ _AUDIENCES = {
 }
 
 _QUOTES = re.compile(r'^\s*<p class="quote-inline">.{0,4000}?</p>', re.DOTALL)  # the line for who knows no quotes
+
+
+# The mention by which a post goes to its group, as we and others write one.
+_ADDRESSED = re.compile(
+    r'^<p>(?:<span[^<>]{0,200}>)?<a (?=[^<>]{0,1000}class="[^"<>]{0,200}mention)(?=[^<>]{0,1000}href="([^"<>]{1,800})")[^<>]{1,2000}>'
+    r"@(?:<span>)?[^<>]{1,300}(?:</span>)?</a>(?:</span>)?(?:\s|<br ?/?>)*(?!</p>)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +82,25 @@ class Card:
         return shortened(to_text(self.body[:20_000]), length)
 
     @cached_property
+    def _content(self) -> str:
+        """The HTML without the mention of the group it is in, where that stands first: the page says where it is."""
+        found = _ADDRESSED.match(self.post.content) if self.group is not None else None
+        if found is None or self.group is None or unescape(found[1]) not in (self.group.iri, self.group.url):
+            return self.post.content
+        return "<p>" + self.post.content[found.end() :]
+
+    @cached_property
     def _text(self) -> str:
-        return to_text(self.post.content[:20_000])
+        return to_text(self._content[:20_000])
 
     @cached_property
     def _first_line(self) -> str:
-        return first_line(_QUOTES.sub("", self.post.content, count=1))
+        return first_line(_QUOTES.sub("", self._content, count=1))
 
     @cached_property
     def _parted(self) -> tuple[str | None, str]:
         """(title, HTML below it). The first line, where it is the title, is not said twice."""
-        title, content = self.post.title, self.post.content
+        title, content = self.post.title, self._content
         if title is None:
             return None, content
         end = content.find("</p>") + 4
@@ -122,7 +138,7 @@ class Card:
 
     def said(self, length: int) -> str:
         """The beginning of what it says, without whom it speaks to, for who is to know it again."""
-        text = shortened(without_mentions(to_text(self.post.content[:4000])).strip().partition("\n")[0], length)
+        text = shortened(without_mentions(to_text(self._content[:4000])).strip().partition("\n")[0], length)
         return text or self.named(length)
 
     @property

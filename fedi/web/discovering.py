@@ -115,7 +115,10 @@ def _read(tx: Tx, site: Site, me: Actor | None, asked: _Asked) -> _Found:
     elsewhere = named(tx, local=False, limit=20, language=asked.language) if asked.cursor is None else []
     if me is None or not asked.plain:
         return _Found([], [], here, elsewhere)
-    return _Found(_mine(tx, site, me), suggested(tx, site, me, _SUGGESTED), here, elsewhere)
+    mine = _mine(tx, site, me)
+    inside = {one.actor.id for one in mine}  # they stand above
+    further = [one for one in elsewhere if one.actor.id not in inside]
+    return _Found(mine, suggested(tx, site, me, _SUGGESTED), here, further)
 
 
 def _inside(tx: Tx, me: Actor | None, group: Actor) -> bool:
