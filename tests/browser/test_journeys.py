@@ -18,7 +18,7 @@ from fedi.context import Site
 from storage import actors
 from storage.metadata import Tx
 from tests.browser.visitor import PATIENCE, Visitor
-from tests.live.client import Person
+from tests.live.client import Person, wait_until
 from tests.live.universities import join
 from tests.servers import Server
 
