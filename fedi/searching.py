@@ -10,7 +10,7 @@ import re
 
 from fedi import fetching, hiding, visibility
 from fedi.context import Site
-from storage import account_searches, actors, searches
+from storage import account_searches, actors, searches, spelling
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -20,6 +20,11 @@ from storage.searches import Searcher
 
 RESOLVING = (20, 20)
 """How often other servers are asked for what one person typed: so many times a minute, so many at once."""
+
+_CALLED = 20
+"""Accounts that a name may mean."""
+_PIECES = 12
+"""Words that are looked at for mistakes."""
 
 _HANDLE = re.compile(r"(?:acct:)?[@!]?[\w.-]{1,100}@(?:[\w-]{1,63}\.)+[a-z][\w-]*(?::\d{1,5})?\Z", re.IGNORECASE)
 _LOCAL_HANDLE = re.compile(r"(?:acct:)?[@!]?[\w.-]{1,100}@(?:localhost|[\d.]{7,15}|\[[0-9a-f:]+\])(?::\d{1,5})?\Z")
@@ -98,14 +103,44 @@ def posts(
     min_id: int | None = None,
 ) -> list[int]:
     """The ids of posts that this person may find, newest first."""
+    query = parse(typed) if isinstance(typed, str) else typed
     return searches.find(
         tx,
-        parse(typed) if isinstance(typed, str) else typed,
+        query,
         visibility.visible_to(visibility.person(person_id)),
         searcher(tx, site, person_id),
+        called=_called(tx, site, person_id, query),
         limit=limit,
         offset=offset,
         author_id=author_id,
         max_id=max_id,
         min_id=min_id,
     )
+
+
+def _called(tx: Tx, site: Site, person_id: int, query: Query) -> dict[str, list[int]]:
+    """Whom each `by:` means: the accounts that this person would find by that name."""
+    names = {one.value for one in query.operators if one.name == "by"}
+    return {name: [one.id for one in accounts(tx, site, person_id, name, _CALLED)] for name in list(names)[:3]}
+
+
+def corrected(tx: Tx, site: Site, person_id: int, typed: str) -> str | None:
+    """The same question with the words that were likely meant, where these find something for this person; None where every
+    word is known, or none is like a known one. Operators and what stands in quotation marks stay."""
+    pieces = typed.split()[:_PIECES]
+    if '"' in typed or not pieces:
+        return None
+    visible = visibility.visible_to(visibility.person(person_id))
+    known = spelling.vocabulary(tx, visible, searches.findable(searcher(tx, site, person_id)))
+    better = [(spelling.nearest(piece, known) if ":" not in piece else None) or piece for piece in pieces]
+    if better == pieces:
+        return None
+    meant = " ".join(better)
+    found = posts(tx, site, person_id, meant, 1) or accounts(tx, site, person_id, meant, 1)
+    return meant if found else None
+
+
+def groups(tx: Tx, person_id: int, ids: list[int]) -> list[int]:
+    """The groups that these posts are in, as far as this person sees them, in their order."""
+    seen = visibility.seen(tx, visibility.person(person_id), ids)
+    return list(dict.fromkeys(post.group_id for one in ids if (post := seen.get(one)) and post.group_id is not None))

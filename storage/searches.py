@@ -5,11 +5,13 @@ it stands whom a person can be found by, as in Mastodon: one finds what one wrot
 voted in, what is in one's groups, and public posts of authors who want to be found (`indexable`). Who is nobody finds those.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Text,
     and_,
     exists,
     false,
@@ -19,22 +21,28 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    type_coerce,
     union_all,
 )
 
-from storage import indexed, walks
+from storage import indexed, peers, walks
 from storage.actors import actors
 from storage.cards import cards
+from storage.follows import follows
 from storage.ids import first_at
 from storage.memberships import memberships
 from storage.mentions import mentions
 from storage.metadata import Tx
 from storage.polls import poll_votes
 from storage.posts import IS_LATE, LATE, posts
-from storage.queries import Operator, Query, next_day
+from storage.queries import Operator, Query
+from storage.questions import OPEN, SOLVED
 from storage.reactions import bookmarks, boosts, likes
 from storage.walks import NO_BOUND, Sought
 
+_NAMING = ("from", "group")
+_STATES = {"question": (OPEN, SOLVED), "open": (OPEN,), "solved": (SOLVED,)}
+_MOST_HOSTS = 20
 _MARGIN = 3_600_000
 """Milliseconds by which the time in an id may be before the post's."""
 
@@ -55,6 +63,7 @@ def find(
     visible: ColumnElement[bool],
     searcher: Searcher,
     *,
+    called: Mapping[str, Sequence[int]] | None = None,
     limit: int,
     offset: int = 0,
     author_id: int | None = None,
@@ -64,24 +73,28 @@ def find(
     """The ids of the posts that `asked` means, newest first; none for one that asks for nothing.
 
     `visible` is the gate's condition on `posts`, `author_id` leaves those of one author, the ids are exclusive bounds.
+    `called` are the accounts that `by:` means, by what was typed.
     """
+    named = _named(tx, asked.operators, searcher)
+    asked = _with_words(asked, named)
     if not asked:
         return []
     dialect = tx.dialect.name
     where = next((one.value for one in asked.operators if one.name == "in" and not one.not_), "all")
     # First whom a post can be found by, which fewer meet and which costs less than the gate.
-    conditions = [_findable(searcher, where), visible, *_not_hidden(searcher)]
+    conditions = [findable(searcher, where), visible, *_not_hidden(searcher)]
     if asked.unwanted and not (asked.wanted or asked.exact):
         conditions += [~_among(dialect, indexed.with_words(dialect, [(one, True)])) for one in asked.unwanted]
     # PostgreSQL looks for them as it does for words.
     files = [one for one in asked.operators if dialect == "postgresql" and _is_mark(one)]
-    named = _named(tx, asked.operators, searcher)
-    if any(one.name in ("from", "group") and not one.not_ and _key(one) not in named for one in asked.operators):
+    if any(one.name in _NAMING and not one.not_ and _key(one) not in named for one in asked.operators):
         return []
     for operator in asked.operators:
         if operator in files:
             continue
-        condition = _condition(dialect, operator, searcher, named)
+        condition: ColumnElement[bool] = posts.c.author_id.in_((called or {}).get(operator.value, ()))
+        if operator.name != "by":
+            condition = _condition(dialect, operator, named)
         conditions.append(not_(condition) if operator.not_ else condition)
     if author_id is not None:
         conditions.append(posts.c.author_id == author_id)
@@ -139,26 +152,36 @@ def _days(operators: tuple[Operator, ...]) -> tuple[int, int]:
     above, below = 0, NO_BOUND
     for one in operators:
         if one.name in ("after", "during") and not one.not_:
-            begin = one.day if one.name == "during" else next_day(one.day)
+            begin = one.day if one.name == "during" else one.end
             above = max(above, min(NO_BOUND, first_at(begin - _MARGIN)))
         if one.name in ("before", "during") and not one.not_:
-            end = one.day if one.name == "before" else next_day(one.day)
+            end = one.day if one.name == "before" else one.end
             below = max(0, min(below, first_at(end + LATE)))
     return above, below
 
 
 def _only(
-    named: dict[str, int], operators: tuple[Operator, ...], searcher: Searcher, where: str, author_id: int | None
+    named: Mapping[str, int | tuple[str, ...]],
+    operators: tuple[Operator, ...],
+    searcher: Searcher,
+    where: str,
+    author_id: int | None,
 ) -> Select[tuple[int]] | None:
     """The ids of those posts alone that can be meant where these are one author's, or in one group, or the searcher's own."""
     for one in operators:
         known = named.get(_key(one))
+        if isinstance(known, tuple) and not one.not_:
+            there = select(actors.c.id).where(actors.c.host.in_(known))
+            return select(posts.c.id).where(posts.c.author_id.in_(there))
         if known is not None and not one.not_:
             if one.name == "from":
                 return select(posts.c.id).where(posts.c.author_id == known)
             return select(posts.c.id).where(posts.c.group_id == known, posts.c.group_id.isnot(None))
     if author_id is not None:
         return select(posts.c.id).where(posts.c.author_id == author_id)
+    states = [_STATES[one.value] for one in operators if one.name == "is" and one.value in _STATES and not one.not_]
+    if states:
+        return select(posts.c.id).where(posts.c.asks.isnot(None), posts.c.asks.in_(states[0]))
     if where == "library" and searcher.person_id is not None:
         me = searcher.person_id
         own = select(posts.c.id.label("post_id")).where(posts.c.author_id == me)
@@ -182,7 +205,7 @@ def _not_hidden(searcher: Searcher) -> list[ColumnElement[bool]]:
     return found
 
 
-def _findable(searcher: Searcher, where: str) -> ColumnElement[bool]:
+def findable(searcher: Searcher, where: str = "all") -> ColumnElement[bool]:
     """Whom a post can be found by: see the top of this file."""
     public = and_(
         posts.c.visibility == "public",
@@ -212,11 +235,23 @@ def _had_to_do_with(me: int) -> list[Select[tuple[int]]]:
     ]
 
 
-def _named(tx: Tx, operators: tuple[Operator, ...], searcher: Searcher) -> dict[str, int]:
-    """The ids of the actors that operators name, by what was typed."""
-    found: dict[str, int] = {}
+def _with_words(asked: Query, named: Mapping[str, int | tuple[str, ...]]) -> Query:
+    """The query, with what names nothing here as the words that it may be."""
+    lost = [one for one in asked.operators if one.words and _key(one) not in named]
+    if not lost:
+        return asked
+    kept = tuple(one for one in asked.operators if one not in lost)
+    wanted = (*asked.wanted, *(one.words for one in lost if not one.not_))
+    return replace(
+        asked, wanted=wanted, unwanted=(*asked.unwanted, *(one.words for one in lost if one.not_)), operators=kept
+    )
+
+
+def _named(tx: Tx, operators: tuple[Operator, ...], searcher: Searcher) -> dict[str, int | tuple[str, ...]]:
+    """The ids of the actors that operators name, or the hosts of the university that they do, by what was typed."""
+    found: dict[str, int | tuple[str, ...]] = {}
     for one in operators:
-        if one.name not in ("from", "group"):
+        if one.name not in _NAMING:
             continue
         if one.name == "from" and one.value == "me":
             if searcher.person_id is not None:
@@ -229,19 +264,43 @@ def _named(tx: Tx, operators: tuple[Operator, ...], searcher: Searcher) -> dict[
         if one.name == "group":
             query = query.where(actors.c.kind == "Group")
         known = tx.scalar(query)
+        if known is None and "@" not in one.value:
+            known = _mine(tx, username, searcher) if one.name == "group" else _hosts(tx, one.value, searcher)
         if known is not None:
             found[_key(one)] = known
     return found
+
+
+def _mine(tx: Tx, username: str, searcher: Searcher) -> int | None:
+    """The group elsewhere of this name that the searcher is in."""
+    if searcher.person_id is None:
+        return None
+    query = (
+        select(actors.c.id)
+        .join(follows, follows.c.target_id == actors.c.id)
+        .where(follows.c.follower_id == searcher.person_id, follows.c.state == "accepted", actors.c.kind == "Group")
+        .where(func.lower(actors.c.username) == username)
+    )
+    return tx.scalar(query.order_by(follows.c.id).limit(1))
+
+
+def _hosts(tx: Tx, name: str, searcher: Searcher) -> tuple[str, ...] | None:
+    """The hosts of the university that is called so: `beta` is `beta.example`."""
+    own = tuple(one for one in searcher.domains if one == name or one.startswith(f"{name}."))
+    exactly = [name] if peers.by_host(tx, name) is not None else []
+    return (*own, *exactly, *peers.beginning(tx, f"{name}.", _MOST_HOSTS)) or None
 
 
 def _key(operator: Operator) -> str:
     return f"{operator.name} {operator.value}"
 
 
-def _condition(dialect: str, operator: Operator, searcher: Searcher, named: dict[str, int]) -> ColumnElement[bool]:
+def _condition(dialect: str, operator: Operator, named: Mapping[str, int | tuple[str, ...]]) -> ColumnElement[bool]:
     name, value = operator.name, operator.value
     if name == "from":
         who = named.get(_key(operator))
+        if isinstance(who, tuple):
+            return exists(select(actors.c.id).where(actors.c.id == posts.c.author_id, actors.c.host.in_(who)))
         return false() if who is None else posts.c.author_id == who
     if name == "group":
         group = named.get(_key(operator))
@@ -249,12 +308,14 @@ def _condition(dialect: str, operator: Operator, searcher: Searcher, named: dict
     if name == "before":
         return posts.c.published_at < operator.day
     if name == "after":
-        return posts.c.published_at >= next_day(operator.day)
+        return posts.c.published_at >= operator.end
     if name == "during":
-        return and_(posts.c.published_at >= operator.day, posts.c.published_at < next_day(operator.day))
+        return and_(posts.c.published_at >= operator.day, posts.c.published_at < operator.end)
     if name == "language":
         language = func.lower(func.coalesce(posts.c.language, ""))
         return or_(language == value, language.like(f"{value}-%"))
+    if name == "is" and value in _STATES:
+        return and_(posts.c.asks.isnot(None), posts.c.asks.in_(_STATES[value]))
     if name == "is":
         return posts.c.reply_to_iri.isnot(None) if value == "reply" else posts.c.sensitive
     if name == "has":
@@ -263,5 +324,8 @@ def _condition(dialect: str, operator: Operator, searcher: Searcher, named: dict
         if value == "embed":
             shown = select(cards.c.url).where(cards.c.url == posts.c.card_url, cards.c.state == "ready")
             return and_(posts.c.card_url.isnot(None), exists(shown))
+        if value == "pdf":
+            papers = type_coerce(posts.c.attachments, Text).contains('"media_type":"application/pdf"', autoescape=True)
+            return and_(_among(dialect, indexed.with_mark(dialect, "media")), papers)
         return _among(dialect, indexed.with_mark(dialect, value))
-    return true()  # in: says where, which `_findable` looks at
+    return true()  # in: says where, which `findable` looks at

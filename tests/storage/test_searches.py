@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text, true
 
-from storage import account_searches, actors, indexed, polls, posts, searches, walks
+from storage import account_searches, actors, indexed, peers, polls, posts, searches, walks
 from storage.actors import Actor
 from storage.database import Database
 from storage.ids import first_at
@@ -206,12 +206,59 @@ def test_operators(db: Database, ada: Actor) -> None:
             assert found(db, typed, who) == (ids if parse(typed) else []), typed
 
 
+def test_operators_in_plain_words(db: Database, ada: Actor) -> None:
+    far = db.write_now(lambda tx: rows.actor(tx, "ben", "far.example"))
+    near = db.write_now(lambda tx: rows.actor(tx, "cy", "farm.example"))
+    group = db.write_now(lambda tx: rows.actor(tx, "club", kind="Group"))
+    away = db.write_now(lambda tx: rows.actor(tx, "chess", "far.example", kind="Group"))
+    db.write_now(lambda tx: rows.follow(tx, ada, away))
+    for host in ("far.example", "farm.example"):
+        db.write_now(partial(peers.meet, host=host, now=0))
+    at = 1_700_000_000_000 - 1_700_000_000_000 % DAY  # 14 November 2023
+    asked = write(db, ada, "<p>word</p>", asks="open", group_id=group.id, published_at=at)
+    solved = write(db, far, "<p>word</p>", asks="solved", group_id=away.id, published_at=at + 30 * DAY)
+    other = write(db, near, "<p>word</p>", published_at=at + 60 * DAY)
+    paper = write(
+        db, ada, "<p>word in:there</p>", published_at=at - 400 * DAY,
+        attachments=[{"media_type": "application/pdf", "kind": "unknown", "url": "x", "description": None}],
+    )  # fmt: skip
+    picture = write(
+        db, ada, "<p>word</p>", attachments=[{"media_type": "image/png", "url": "pdf"}], published_at=at + 1
+    )
+    who = Searcher(ada.id, ("here.example", "www.here.example"))
+    expected = {
+        "is:question": {asked, solved},
+        "is:open": {asked},
+        "is:solved": {solved},
+        "-is:question": {other, paper, picture},
+        "from:far": {solved},
+        "from:far.example": {solved},
+        "from:here": {asked, paper, picture},
+        "-from:far": {asked, other, paper, picture},
+        "from:fa": set(),
+        "in:club": {asked},
+        "in:chess": {solved},  # elsewhere, and the searcher is in it
+        "in:there": {paper},  # which names nothing here: words
+        "has:pdf": {paper},
+        "before:2023": {paper},
+        "during:2023-12": {solved},
+        "after:2023": {other},
+        "after:2023-11 before:2024": {solved},
+    }
+    for typed, ids in expected.items():
+        assert set(found(db, f"word {typed}", who)) == ids, typed
+    assert found(db, "is:solved", who) == [solved]
+    assert found(db, "in:chess word", Searcher(far.id, who.domains)) == [], "a name alone opens no group elsewhere"
+    called = {"dr": [far.id, near.id]}
+    assert set(found(db, "word by:dr", who, called=called)) == {solved, other}
+    assert found(db, "word by:nobody", who, called=called) == []
+
+
 def test_bad_operators_are_words(db: Database, ada: Actor) -> None:
     bad = [
         "before:noon",
         "has:nothing",
         "is:it",
-        "in:there",
         "foo:bar",
         "language:12",
         "from:",

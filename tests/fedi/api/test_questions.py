@@ -1,5 +1,7 @@
 """Questions over our own API, and what Mastodon's says of one to apps that know no questions."""
 
+from typing import Any
+
 from fedi.actions import questions as actions
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
@@ -20,7 +22,7 @@ async def test_asked_chosen_taken_back_and_opened_again(api: Api, ada: Actor, be
     assert (await api.get(f"{path}/question")).json == {
         "state": "open", "accepted": None, "how": None, "yours": None, "may_choose": False, "may_reopen": False,
     }  # fmt: skip
-    chosen = {"json": {"answer_id": str(answer.id)}}
+    chosen: dict[str, Any] = {"json": {"answer_id": str(answer.id)}}
     assert (await api.ask("PUT", f"{path}/answer", stranger, **chosen)).status == 403
     own = await api.ask("PUT", f"{path}/answer", moderator, **chosen)
     assert (own.status, own.json["code"]) == (403, "own-answer")
