@@ -86,3 +86,15 @@ def since(tx: Tx, person_id: int, since_of: Mapping[int, int], visible: ColumnEl
         for group_id, after in since_of.items()
         for post_id, group, root, to in tx.execute(query, {"group": group_id, "since": after})
     ]
+
+
+def newest(tx: Tx, group_id: int, visible: ColumnElement[bool], limit: int) -> list[int]:
+    """The newest posts of a group, openers and answers, newest first."""
+    query = select(posts.c.id).where(posts.c.group_id == group_id, posts.c.root_id.isnot(None), visible)
+    return list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit)))
+
+
+def newest_in(tx: Tx, root_id: int, visible: ColumnElement[bool], limit: int) -> list[int]:
+    """The newest posts of a thread, newest first."""
+    query = select(posts.c.id).where(posts.c.root_id == root_id, visible)
+    return list(tx.scalars(query.order_by(posts.c.id.desc()).limit(limit)))

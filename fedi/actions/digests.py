@@ -69,9 +69,14 @@ def choose(tx: Tx, site: Site, person_id: int, **settings: Any) -> None:
 
     Raises Invalid for what is none of these.
     """
+    check(settings)
     person = people.by_id(tx, person_id)
-    if person is None:
-        return
+    if person is not None:
+        people.change(tx, person_id, settings={**person.settings, **settings})
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raises Invalid for what `choose` would not take."""
     digest = settings.get("digest")
     if digest is not None and (
         digest.get("every") not in digest_times.EVERY
@@ -85,7 +90,6 @@ def choose(tx: Tx, site: Site, person_id: int, **settings: Any) -> None:
         raise Invalid(text, code="time-zone")
     if locale and locale not in languages.available():
         raise Invalid(_("There are no pages in the language “%(code)s”.") % {"code": locale[:20]}, code="locale")
-    people.change(tx, person_id, settings={**person.settings, **settings})
 
 
 def unsubscribe(tx: Tx, person_id: int, what: str) -> None:

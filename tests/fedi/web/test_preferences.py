@@ -81,7 +81,7 @@ async def test_an_app_is_shut_out_by_who_let_it_in(campus: Campus, browser: Brow
     elk, theirs = let_in(campus, ada, "<b>Elk", "laptop"), let_in(campus, bruno, "Ivory", "other")
     campus.write(lambda tx: apps.insert_token(tx, Token(9, hashed("itself"), tusky.id, None, "read", 0, None, None)))
     await browser.log_in("ada")
-    page = await browser.get("/settings")
+    page = await browser.get("/settings/apps")
     Outline(page.text)
     assert "Tusky" in page.words
     assert "<b>Elk" in page.words
@@ -111,7 +111,7 @@ async def test_many_apps_fit_a_page(campus: Campus, browser: Browser) -> None:
     for number in range(130):
         let_in(campus, ada, f"App{number}", f"secret{number}")
     await browser.log_in("ada")
-    page = await browser.get("/settings")
+    page = await browser.get("/settings/apps")
     assert page.wire <= 14_336
     assert page.words.count("Shut it out") == 100
     assert "App129" in page.words
