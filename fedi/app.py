@@ -24,7 +24,7 @@ from fedi.config import Config
 from fedi.context import Site, close_site, open_site
 from fedi.inbox import door as inboxes
 from fedi.mastodon.door import Door
-from fedi.outbox import agreements, directory, documents, peering_status, probing, quotes
+from fedi.outbox import agreements, directory, documents, library, peering_status, probing, quotes
 from fedi.outbox.ready import at_once, wants_activity
 from fedi.web import groups, opening, people, posts
 from fedi.worker import loop as worker_loop
@@ -119,6 +119,7 @@ def _routes(inbox: inboxes.Inbox) -> list[BaseRoute]:
         Route("/people/{name}/posts/{post_id:int}", negotiated(posts.show, documents.post)),
         *inboxes.routes(inbox),
         *documents.ROUTES,
+        *library.ROUTES,
         *quotes.ROUTES,
         *agreements.ROUTES,
         *peering_status.ROUTES,

@@ -13,7 +13,7 @@ from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.languages import _
 from fedi.text import to_text
-from storage import library, outbox, shelves
+from storage import follows, library, outbox, shelves
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.memberships import find
@@ -28,7 +28,10 @@ MAX_NAME = 80
 def may_shelve(tx: Tx, who: Actor, group: Actor) -> bool:
     """Whether somebody may put things on shelves: every member may, as every member adds."""
     membership = find(tx, group.id, who.id)
-    return membership is not None and membership.state == "accepted"
+    if membership is not None and membership.state == "accepted":
+        return True
+    follow = follows.find(tx, who.id, group.id) if not group.local else None
+    return follow is not None and follow.state == "accepted"
 
 
 def iri_of(group: Actor, shelf_id: int) -> str:

@@ -27,11 +27,13 @@ _AROUND = 1 << 20
 
 @dataclass(slots=True)
 class Upload:
-    """A file that came in a form: where it is, its size in bytes, and what its sender calls its type."""
+    """A file that came in a form: where it is, its size in bytes, what its sender calls its type, and how
+    it was called there."""
 
     path: Path
     size: int = 0
     said: str = ""
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -149,7 +151,8 @@ class _Reading:
             raise Problem(UNREADABLE)
         demand_room(self.folder)
         said = self.part.headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
-        upload = Upload(self.folder / new_stem(), 0, said[:100])
+        named = options[b"filename"].decode("utf-8", "replace")[:300]
+        upload = Upload(self.folder / new_stem(), 0, said[:100], named)
         self.uploads.append(upload)
         self.part.upload = upload
         self.part.file = upload.path.open("xb")

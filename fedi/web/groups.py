@@ -163,7 +163,8 @@ def tabs_of(
     """The pages of a group, for `parts.tabs`."""
     path = actor_path(group)
     if not group.local:
-        return [(_("Threads"), path, None), (_("Moderation"), f"{path}/moderation", waiting)] if inside else []
+        pages: list[tuple[str, str, int | None]] = [(_("Threads"), path, None), (_("Library"), f"{path}/library", None)]
+        return [*pages, (_("Moderation"), f"{path}/moderation", waiting)] if inside else pages
     found: list[tuple[str, str, int | None]] = [
         (_("Threads"), path, None),
         (_("Library"), f"{path}/library", None),
