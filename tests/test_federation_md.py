@@ -207,6 +207,6 @@ def test_every_link_within_the_project_leads_somewhere() -> None:
 
 def test_visibility_terms_are_those_of_the_contexts() -> None:
     terms: dict[str, Any] = actor_rendering.TERMS
-    for name in ("visibleTo", "twins", "federatesWith", "audiencePeers", "peersMay", "membership"):
+    for name in ("visibleTo", "twins", "federatesWith", "audiencePeers", "peersMay", "membership", "rules"):
         value = terms[name]["@id"] if isinstance(terms[name], dict) else terms[name]
         assert f"`{value.replace('fedi:', terms['fedi'])}`" in section("Actors")

@@ -100,6 +100,9 @@ MODERATION: list[Any] = [
 ]
 """For what moderators do: Lemmy's terms; Mbin says `expires` for `endTime`."""
 
+REPORT: list[Any] = [AS2, {"rule": "https://w3id.org/fedi#rule"}]
+"""For a Flag: the rule of the group that it names."""
+
 COLLECTION: list[Any] = [
     AS2,
     {

@@ -16,6 +16,8 @@ from federation.hosts import web_url
 MAX_OBJECTS = 100
 """So many objects of one report or of one Add are read."""
 MAX_REASON = 5000
+MAX_RULES = 30
+MAX_RULE = 500
 
 Listed = Literal["featured", "moderators", "other"]
 
@@ -123,6 +125,12 @@ def read_report(document: Json) -> Report:
     if not objects:
         raise Malformed("a Flag of nothing", code="no-object")
     return Report(objects, (text_of(document, "content") or "").strip()[:MAX_REASON] or _reason(document))
+
+
+def read_rules(value: object) -> list[str]:
+    """The rules that a group says of itself: a list of texts, thirty at most, each of 500 characters at most."""
+    found = [string(one) for one in as_list(value)[:MAX_RULES]]
+    return list(dict.fromkeys(one.strip()[:MAX_RULE] for one in found if one is not None and one.strip()))
 
 
 def read_notice(document: Json) -> Notice:

@@ -5,6 +5,7 @@ How one is decided is in `fedi.actions.deciding`, what each side can do about it
 
 from typing import Any
 
+from federation.vocabulary.context import REPORT
 from fedi.actions import memberships, opened, sending
 from fedi.context import Site
 from storage import actors, cases, moderations, outbox, people, posts, reports
@@ -224,6 +225,8 @@ def _share(tx: Tx, site: Site, case: Case, target: Actor, group: Actor, made: Re
         audience=outbox.Audience(actors=tuple(one.id for one in told)),
         activity_id=case.iri,
         group=group,
-        content=made.text,
+        content=f"{made.rule}: {made.text}" if made.rule is not None else made.text,
         summary=made.text,
+        rule=made.rule,
+        context=REPORT,
     )

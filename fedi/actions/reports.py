@@ -8,7 +8,7 @@ the reporter lets the group's moderators know their name. Reports of the same ar
 from dataclasses import replace
 from typing import Any
 
-from federation.vocabulary.context import MODERATION
+from federation.vocabulary.context import MODERATION, REPORT
 from fedi.actions import cases, memberships, notifying, sending
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
@@ -253,6 +253,13 @@ def _flag(
         audience=outbox.Audience(actors=(to.id,)),
         activity_id=iri,
         group=group,
-        content=made.text,
-        summary=made.text,
+        content=said(made),
+        summary=said(made),
+        rule=made.rule,
+        context=REPORT,
     )
+
+
+def said(made: Report) -> str:
+    """What a report says to who knows no rules: the rule that it names, then the words."""
+    return f"{made.rule}: {made.text}".removesuffix(": ") if made.rule is not None else made.text

@@ -20,6 +20,7 @@ from federation.vocabulary.actor import ActorDocument, read_actor
 from federation.vocabulary.capabilities import reads_ed25519
 from federation.vocabulary.collection import read_collection
 from federation.vocabulary.emoji import read_emoji
+from federation.vocabulary.moderation import read_rules
 from federation.webfinger import split_handle
 from fedi import policy
 from fedi.actions import affiliations, conversations, lists, moderated, scopes, showing, twins, verifying
@@ -214,8 +215,8 @@ def _save(
         if saved.id == row.id and visible == "public":  # seen for the first time; others show nothing before one joins
             conversations.pins_of(tx, site, saved)
         mode = "approval" if read.approves_followers else "open"
-        known = groups.by_id(tx, saved.id)
-        groups.save(tx, Group(saved.id, mode, visible, "members", known.rules if known else [], None, saved.created_at))
+        said = read_rules(document.get("rules"))
+        groups.save(tx, Group(saved.id, mode, visible, "members", said, None, saved.created_at))
         scopes.said(tx, site, saved, document)
         twins.said(tx, site, saved, wire.ids(document.get("twins")))
     return saved

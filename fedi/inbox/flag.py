@@ -2,7 +2,7 @@
 
 from federation import fields as wire
 from federation.activity import Authentic
-from fedi.actions import appeals
+from fedi.actions import appeals, rules
 from fedi.actions import reports as report_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -41,7 +41,10 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if not _concerns_us(tx, target, group, vouched_by):
         raise Ignored("not-relevant", "it is about nobody of this instance, and about no group that is moderated here")
     document = received.activity.document
-    words = wire.text_of(document, "content") or wire.text_of(document, "summary") or ""
+    words = to_text(wire.text_of(document, "content") or wire.text_of(document, "summary") or "").strip()[:MAX_TEXT]
+    rule = _rule(tx, group, wire.string(document.get("rule")))
+    if rule is not None:
+        words = words.removeprefix(rule).lstrip(": ")
     made = Report(
         id=site.new_id(),
         iri=received.activity.id,
@@ -49,13 +52,14 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         group_id=group.id if group is not None else None,
         actor_id=target.id,
         post_ids=[post.id for post in reported],
-        text=to_text(words).strip()[:MAX_TEXT],
-        category="other",
+        text=words,
+        category="violation" if rule is not None else "other",
         forward=False,
         state="open",
         resolved_by_id=None,
         resolved_at=None,
         created_at=site.clock(),
+        rule=rule,
     )
     if not report_actions.keep(tx, site, made, target, group):
         raise Ignored("known", "this report is known already")
@@ -78,6 +82,11 @@ def _is_appeal(tx: Tx, site: Site, received: Authentic, by: Actor) -> bool:
     if not appeals.received(tx, site, appellant, done, group, words, received.activity.id):
         raise Ignored("known", "there is an appeal about this already, or none is possible")
     return True
+
+
+def _rule(tx: Tx, group: Actor | None, named: str | None) -> str | None:
+    """The rule that a report names, where the group has it."""
+    return named if group is not None and named is not None and named in rules.of(tx, group) else None
 
 
 def _about(tx: Tx, received: Authentic) -> tuple[Actor, list[Post]]:

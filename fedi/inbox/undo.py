@@ -10,9 +10,9 @@ from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import Malformed, WrongOrigin
 from fedi.actions import blocks as block_actions
+from fedi.actions import cases, moderated
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as group_actions
-from fedi.actions import moderated
 from fedi.actions import questions as question_actions
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
@@ -205,6 +205,7 @@ def _undo_report(tx: Tx, site: Site, actor: Actor, named: str | None) -> bool:
         raise WrongOrigin(f"{actor.iri} can't undo what another did")
     if report.state == "open":
         reports.resolve(tx, report.id, actor.id, site.clock())
+        cases.report_settled(tx, site, report, actor)
     return True
 
 

@@ -23,6 +23,7 @@ TERMS = {
     "audiencePeers": {"@id": "fedi:audiencePeers", "@type": "@id"},
     "peersMay": "fedi:peersMay",
     "membership": "fedi:membership",
+    "rules": {"@id": "fedi:rules", "@container": "@list"},
     "implements": "https://w3id.org/fep/844e/implements",
     "pendingFollowers": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowers", "@type": "@id"},
     "pendingFollowing": {"@id": "https://purl.archive.org/socialweb/pending#pendingFollowing", "@type": "@id"},
@@ -107,8 +108,12 @@ def document(tx: Tx, site: Site, actor: Actor) -> dict[str, Any]:
         # Who may read it: public, peers (agreed institutions) or members. Absent means public.
         made["visibleTo"] = row.see if row is not None else "public"
         made["membership"] = row.join_mode if row is not None else "open"
+        if row is not None and row.rules:
+            made["rules"] = row.rules  # so that members elsewhere read, accept and cite them
         made |= _scope(tx, site, actor)
-        made["tag"] = build_marks(actor.iri, solved=True)  # of its questions; Lemmy takes no tag that its group does not list
+        made["tag"] = build_marks(
+            actor.iri, solved=True
+        )  # of its questions; Lemmy takes no tag that its group does not list
         # Which groups elsewhere it is joined with: what they pass on of it is its own (FEP-d36d has it in `following`).
         if joined := twins.joined_iris(tx, actor.id):
             made["twins"] = joined
