@@ -62,9 +62,9 @@ def tell(tx: Tx, site: Site, root_id: int, after: int) -> None:
         post = new.get(post_id)
         if post is None or not waiting or post.author_id not in authors:
             continue
+        waiting.discard(post.author_id)  # who wrote last has seen what was there
         for person_id in sorted(visibility.seers(tx, post_id, waiting)):
-            if person_id == post.author_id:
-                continue
             waiting.discard(person_id)
-            if person_id in known and person_id not in named.get(post_id, []):
+            meant = person_id == post.reply_to_actor_id or person_id in named.get(post_id, [])
+            if person_id in known and not meant:
                 notifying.tell(tx, site, known[person_id], "status", authors[post.author_id], post_id)
