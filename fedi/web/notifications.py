@@ -66,7 +66,7 @@ class News:
     new: bool
     card: Card | None
     words: str | None = None
-    path: str | None = None
+    leads: tuple[str, str] | None = None
 
 
 def _words(one: Notification, by: Actor, warnings: Mapping[int, Moderation], severed: Mapping[int, Loss]) -> str | None:
@@ -77,11 +77,16 @@ def _words(one: Notification, by: Actor, warnings: Mapping[int, Moderation], sev
 
 
 def _waits(by: Actor) -> str | None:
-    """Of who signed up and is not let in yet, how that is done."""
-    if by.state != "pending":
-        return None
-    said = _("waits for approval: in an app for moderators, or by «fedi person approve %(name)s»")
-    return said % {"name": by.username}
+    """Of who signed up and is not let in yet, that somebody has to do that."""
+    return _("waits to be let in") if by.state == "pending" else None
+
+
+def _where(one: Notification, by: Actor, paths: Mapping[int, str]) -> tuple[str, str] | None:
+    """(path, label) of the page that a notification of duties leads to."""
+    path = paths.get(one.id)
+    if path is not None:
+        return path, _("What was done, and how to object") if one.kind == WARNING else _("Look at the report")
+    return ("/sign-ups", _("See who waits")) if one.kind == "admin.sign_up" and by.state == "pending" else None
 
 
 def _others(whole: Whole | None) -> str:
@@ -123,7 +128,7 @@ def _read(tx: Tx, me: Actor, places: list[Place]) -> list[News]:
                 new=one.id > since,
                 card=of_post.get(one.post_id or 0),
                 words=_words(one, by[one.actor_id], warnings, severed),
-                path=paths.get(one.id),
+                leads=_where(one, by[one.actor_id], paths),
             )
         )
     return made
