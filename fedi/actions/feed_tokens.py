@@ -22,8 +22,6 @@ MOST = 50
 """Addresses of one person."""
 WORDS = 300
 """Characters of a search."""
-KEPT = 90 * 24 * 3600 * 1000
-"""Ms for which who polls an address that was taken back is told so."""
 HOUR = 3600 * 1000
 
 

@@ -21,6 +21,8 @@ from storage import (
     actors,
     apps,
     drafts,
+    feed_tokens,
+    identities,
     invitations,
     keys,
     mails,
@@ -400,12 +402,14 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     sessions.remove(tx, person_id=actor.id)
     second_factors.remove(tx, actor.id)
     passkeys.remove(tx, actor.id)
+    identities.remove(tx, actor.id)
     tickets.remove(tx, person_id=actor.id)
     invitations.remove(tx, actor.id)
     sign_ups.remove(tx, actor.id)
     notifications.forget(tx, actor_id=actor.id)
     notifications.remove(tx, actor.id)
     mails.drop_of(tx, actor.id)
+    feed_tokens.revoke(tx, actor.id, site.clock())
     drafts.remove_all(tx, actor.id)
     media.discard_all(tx, site, actor)
     envelopes.erase(tx, site, actor.iri)

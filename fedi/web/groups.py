@@ -143,6 +143,7 @@ def words_of(group: Actor, row: Group | None) -> dict[str, Any]:
     return {
         "members": people_in(group),
         "joining": _(JOINING[row.join_mode]) if row and row.join_mode in JOINING else _("joined by following it"),
+        "feed": f"{actor_path(group)}/feed.atom" if group.local and (row is None or row.see == "public") else None,
         "reading": _(READING[row.see]) if row and row.see in READING else _("everyone reads"),
         "kind": _(KINDS[row.kind]) if row and row.kind in KINDS and row.kind != "open" else "",
         "ends": row.ends_at if row else None,
