@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 import msgspec
 
@@ -171,18 +171,31 @@ class Client:
         except LookupError:
             return answer.body.decode("utf-8", "replace"), found
 
-    async def ask_service(self, url: str, body: Json | None = None) -> Any:
-        """The JSON that a program of the operator's own answers at a URL of the settings, to a GET or to a POST of `body`.
+    async def ask_service(
+        self,
+        url: str,
+        body: Json | None = None,
+        *,
+        form: Mapping[str, str] | None = None,
+        authorization: str = "",
+    ) -> Any:
+        """The JSON that a program of the operator's own answers at a URL of the settings, to a GET or to a POST of `body` or
+        of a `form`.
 
-        Its address may be private, so no URL that others wrote may ever come here, and redirects are not followed. Raises
-        Unreachable, Busy, Refused, Gone, TooLarge or Malformed.
+        Its address may be private, so no URL that others wrote may ever come here (what such a program says of its own
+        addresses may), and redirects are not followed. Raises Unreachable, Busy, Refused, Gone, TooLarge or Malformed.
         """
         headers = {"accept": "application/json", "user-agent": self.user_agent}
+        if authorization:
+            headers["authorization"] = authorization
         sent = None
         if body is not None:
             headers["content-type"] = "application/json"
             sent = msgspec.json.encode(body)
-        method = "GET" if body is None else "POST"
+        elif form is not None:
+            headers["content-type"] = "application/x-www-form-urlencoded"
+            sent = urlencode(form).encode()
+        method = "GET" if sent is None else "POST"
         answer = await self.services.send(method, url, headers, sent, timeout=SERVICE_SECONDS, limit=MAX_BYTES)
         check_status(answer, url, self.clock)
         try:

@@ -117,6 +117,23 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     reply_to: str = ""
 
 
+class Sso(msgspec.Struct, frozen=True, kw_only=True):
+    """The institution's own log-in: an OpenID provider (Keycloak, Shibboleth with OIDC, SATOSA in front of SAML)."""
+
+    # Its issuer, as https://login.uni.example/realms/uni; what it says of itself is read below it.
+    issuer: str = ""
+    # What it knows this instance by. Its redirect URI is URL/login/sso/back.
+    client_id: str = ""
+    # The secret that goes with it; without one, the client is a public one.
+    client_secret: str = ""
+    # What it is asked for.
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    # Where it says what somebody is, as student@uni.example (eduPersonScopedAffiliation).
+    affiliation_claim: str = "eduperson_scoped_affiliation"
+    # Behind which @ such a value is this institution's; the domain of handles when it is not given.
+    affiliation_scope: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings. Raises ConfigError when made with values that can't be used."""
 
@@ -155,6 +172,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     federation: Federation = Federation()
     policy: Policy = Policy()
     translation: Translation = Translation()
+    sso: Sso = Sso()
     library: Library = Library()
     mail: Mail = Mail()
 
@@ -182,6 +200,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             _checked_service(f"library.{name}", resolver.partition("?")[0].replace("{id}", "1"), "https://doi.org/{id}")
         if not 1 <= self.library.file_size <= 200:
             raise ConfigError("library.file_size: megabytes between 1 and 200")
+        _checked_service("sso.issuer", self.sso.issuer, "https://login.uni.example")
+        if self.sso.issuer and (not self.sso.client_id or "openid" not in self.sso.scopes):
+            raise ConfigError("sso: with an issuer, give sso.client_id, and sso.scopes with openid among them")
         for one in self.federation.authority_hints:
             _checked_service("federation.authority_hints", one, "https://federation.example")
         _networks("federation.private_networks", self.federation.private_networks)

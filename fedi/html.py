@@ -60,7 +60,7 @@ _LEAVING = frozenset({"authorize.html", "login.html", "second.html", "interact.h
 # The same of these for a visitor who has no account here: a form leads them home to their own server.
 _LEADING_HOME = frozenset({"person.html", "group.html", "post.html"})
 # These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
-_UNCOMPRESSED = frozenset({"authorize.html", "native.html", "second.html", "codes.html"})
+_UNCOMPRESSED = frozenset({"authorize.html", "native.html", "second.html", "codes.html", "sso.html"})
 # Nobody is logged in on these yet, and they have a script of ours all the same (passkeys).
 _SCRIPTED = frozenset({"login.html", "join.html"})
 _POLICY = (

@@ -32,6 +32,8 @@ KINDS = (
     "second",  # the password was right, the second factor is still to come; data: {"next", "tries"}
     "passkey",  # a challenge for a log-in by passkey; data: {"challenge"}
     "new-passkey",  # the same for adding one
+    "sso",  # on the way to the institution's log-in and back; data: {"nonce", "verifier", "browser", "next"}
+    "sso-new",  # back from there, without an account yet; data: {"issuer", "claims", "next"}
 )
 
 

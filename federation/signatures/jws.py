@@ -50,8 +50,8 @@ def sign(payload: Json, key: PrivateKey, kind: str, *, brings: bool = False) -> 
     return jws.serialize_compact(header, msgspec.json.encode(payload), private, algorithms=["Ed25519"])
 
 
-def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
-    """The payload of a compact JWS of at most `limit` bytes that one of `keys` (JWK) made, with this `typ`.
+def verify(token: bytes, keys: list[Json], kind: str | None, *, limit: int) -> Json:
+    """The payload of a compact JWS of at most `limit` bytes that one of `keys` (JWK) made, with this `typ`, or (None) with any.
 
     Raises TooLarge, Malformed, or BadSignature: code `wrong-key` when it is by another key.
     """
@@ -64,7 +64,7 @@ def verify(token: bytes, keys: list[Json], kind: str, *, limit: int) -> Json:
     head = _head(text.partition(".")[0])
     if text.count(".") != 2:
         raise Malformed(_NO_JWS, code="bad-jws")
-    if head.get("typ") != kind:
+    if kind is not None and head.get("typ") != kind:
         raise Malformed(f"a JWS of type {str(head.get('typ'))[:60]!r}, where {kind!r} is wanted", code="bad-jws")
     if "crit" in head:
         raise Malformed("a JWS with headers that are not known here (crit)", code="bad-jws")

@@ -19,7 +19,7 @@ from fedi.html import page
 from fedi.languages import N_, _
 from fedi.signin.entering import confirm_password, hashed
 from fedi.signin.guard import guard
-from storage import passkeys, people, second_factors, sessions
+from storage import identities, passkeys, people, second_factors, sessions
 from storage import sign_ups as sign_up_rows
 from storage.actors import Actor
 from storage.apps import hashed as hash_of
@@ -32,6 +32,7 @@ DONE = {
     "passkey": N_("Your passkey is kept. From now on you can log in with it."),
     "removed": N_("The passkey is removed."),
     "off": N_("Codes are off. Logging in takes your password alone."),
+    "linked": N_("From now on you can log in by your institution."),
     "sessions": N_("That browser is logged out."),
 }
 SHOWN = 50
@@ -58,6 +59,7 @@ async def shown(request: Request, me: Actor, problem: Problem | None = None, **t
             "codes_on": factor is not None and factor.confirmed_at is not None,
             "codes_left": second_factors.codes_left(tx, me.id),
             "passkeys": passkeys.of_person(tx, me.id),
+            "linked": bool(identities.of_person(tx, me.id)),
             "sessions": sessions.of_person(tx, me.id)[:SHOWN],
         }
 

@@ -162,12 +162,21 @@ def test_http_is_allowed_for_this_machine(written: Path, url: str) -> None:
 def test_names_are_those_of_the_contract() -> None:
     assert set(names()) == {
         *("url", "handle_domain", "listen", "database", "data", "name", "description", "contact", "ror"),
-        *("registrations", "tls.certificate", "tls.key", "proxy.trusted"),
+        *("registrations", "invitations", "tls.certificate", "tls.key", "proxy.trusted"),
         *("federation.mode", "federation.private_networks", "federation.ca_file", "federation.signed_fetch"),
         "federation.authority_hints",
         *("federation.terms", "federation.time_lock"),
         *("policy.keep_days", "policy.approvals", "policy.simulate_first"),
         *("translation.url", "translation.key"),
+        *("mail.url", "mail.sender", "mail.reply_to"),
+        *(
+            "sso.issuer",
+            "sso.client_id",
+            "sso.client_secret",
+            "sso.scopes",
+            "sso.affiliation_claim",
+            "sso.affiliation_scope",
+        ),
         *("rules", "languages", "privacy_policy", "trends"),
     }
 

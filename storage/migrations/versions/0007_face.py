@@ -97,6 +97,17 @@ def _signin() -> None:
     )
     op.create_index("ix_tickets_person_id", "tickets", ["person_id", "kind"], unique=False)
     op.create_index("ix_tickets_expires_at", "tickets", ["expires_at"], unique=False)
+    op.create_table(
+        "identities",
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(*of_person, name="fk_identities_person_id_actors", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_identities"),
+    )
+    op.create_index("ix_identities_person_id", "identities", ["person_id"], unique=False)
 
 
 def _groups() -> None:

@@ -272,7 +272,7 @@ async def test_pictures_are_there_for_everyone(api: Api, ada: Actor) -> None:
 
 async def test_sign_up_by_an_app(api: Api) -> None:
     robot = await api.token(None, "write:accounts")
-    said = {"username": "new", "email": "new@alpha.example", "password": "long enough", "agreement": "true"}
+    said = {"username": "nova", "email": "nova@alpha.example", "password": "long enough", "agreement": "true"}
     # Closed unless the operator opens it.
     assert (await api.post("/api/v1/accounts", robot, form=said)).status == 403
     assert (await api.post("/api/v1/accounts", form=said)).status == 401
