@@ -25,6 +25,7 @@ from fedi.api import (
     reading,
     settings,
     severed,
+    spelling,
     threads,
 )
 from fedi.api.description import describe
@@ -38,6 +39,7 @@ OPERATIONS = [
     *threads.OPERATIONS,
     *library.OPERATIONS,
     *questions.OPERATIONS,
+    *spelling.OPERATIONS,
     *drafts.OPERATIONS,
     *delivery.OPERATIONS,
     *reading.OPERATIONS,

@@ -188,12 +188,16 @@ def reading(crowd: Crowd) -> Iterator[Path_]:
     for asked in (
         word[0], f"{word[0]} {word[1]}", word[-1], f"{word[0]} from:user1", f"{word[0]} has:image", f"{word[0]} -{word[1]}",
         f"{word[0]} before:2026-01-01", f"{word[0]} in:library", "from:me", "is:reply nothinglikeit",
+        "from:h1", f"{word[0]} from:h1", "is:open", f"{word[0]} is:solved", f"{word[0]} by:user1", f"{word[0]} has:pdf",
     ):  # fmt: skip
         yield _get(f"/api/v2/search?type=statuses&{urlencode({'q': asked})}", crowd.reader)
     for asked in ("user1", "@user1@h1.example", "us", f"{word[0]}", "!group", "tag1"):
         yield _get(f"/api/v2/search?{urlencode({'q': asked})}", crowd.reader)
         yield _get(f"/api/v1/accounts/search?{urlencode({'q': asked})}", crowd.reader)
         yield _get(f"/api/v1/accounts/search?following=true&{urlencode({'q': asked})}", crowd.reader)
+    yield _get(f"/api/fedi/v1/search/spelling?q={word[0]}x", crowd.reader)
+    yield _get(f"/api/fedi/v1/groups/{crowd.actor_id(group)}/threads?sort=open", crowd.reader)
+    yield _get(f"/api/fedi/v1/threads/{crowd.post_id(thread)}/question", crowd.reader)
     several = "&".join(f"id[]={crowd.actor_id(one)}" for one in range(20))
     yield _get(f"/api/v1/accounts/relationships?{several}", crowd.reader)
     yield _get(f"/api/v1/accounts/familiar_followers?{several}", crowd.reader)
