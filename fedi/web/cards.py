@@ -76,8 +76,9 @@ class Card:
 
     def excerpt(self, length: int) -> str | None:
         """The beginning of the text in `length` characters, where it is too long for a list; else None."""
-        # Markup of links and mentions is a few times their text.
-        if len(self.body) <= length or (len(self.body) <= 4 * length and len(self._text) <= length):
+        # Markup of links and mentions is a few times their text, that of formulas many times (and packs well).
+        most = 24 if "<math" in self.body else 4
+        if len(self.body) <= length or (len(self.body) <= most * length and len(self._text) <= length):
             return None
         return shortened(to_text(self.body[:20_000]), length)
 

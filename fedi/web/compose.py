@@ -46,8 +46,10 @@ async def show(request: Request) -> Response:
         group = _named(tx, site, asked.get("group", "")[:400])
         reply = asked.get("reply_to", "")
         reply_to = int(reply) if reply.isascii() and reply.isdecimal() and len(reply) < 19 else None
+        greeting, visible = _greeting(tx, me, reply_to)
         words = Words(
-            text=_clean(asked.get("text", ""))[:5000] or _greeting(tx, me, reply_to),
+            text=_clean(asked.get("text", ""))[:5000] or greeting,
+            visibility=visible,
             title=_clean(asked.get("title", ""))[:200],
             question=bool(asked.get("question")),
             group_id=group.id if group is not None else None,
@@ -71,13 +73,16 @@ def _named(tx: Tx, site: Site, name: str) -> Actor | None:
     return found if found is not None and found.is_group and found.state == "active" else None
 
 
-def _greeting(tx: Tx, me: Actor, reply_to: int | None) -> str:
-    """The handle that a reply begins with."""
-    seen = visibility.seen(tx, cards.viewer_of(me), [reply_to]) if reply_to is not None else {}
-    author = actors.by_id(tx, seen[reply_to].author_id) if reply_to is not None and reply_to in seen else None
+def _greeting(tx: Tx, me: Actor, reply_to: int | None) -> tuple[str, str]:
+    """The handle that a reply begins with, and its visibility: no wider than that of what it answers."""
+    post = visibility.seen(tx, cards.viewer_of(me), [reply_to]).get(reply_to) if reply_to is not None else None
+    if post is None:
+        return "", "public"
+    visible = post.visibility if post.visibility in ("unlisted", "followers", "direct") else "public"
+    author = actors.by_id(tx, post.author_id)
     if author is None or author.id == me.id or author.is_group:
-        return ""
-    return f"@{author.username if author.local else author.handle} "
+        return "", visible
+    return f"@{author.username if author.local else author.handle} ", visible
 
 
 async def compose(request: Request) -> Response:

@@ -118,9 +118,10 @@
     let mark = document.getElementById("waiting");
     if (!number) { if (mark) mark.remove(); return; }
     if (!mark) {
-      mark = make("a", { id: "waiting", className: "badge care", href: "/drafts" });
+      mark = make("span", { id: "waiting", className: "badge care" });
       (document.querySelector(".top") || document.body).append(mark);
     }
+    mark.setAttribute("role", "status");
     mark.textContent = say("waiting", number);
   };
 
