@@ -30,6 +30,6 @@ def invite(tx: Tx, site: Site, by: Actor, group: Actor, whom: Actor) -> None:
     if not site.searches.allow(f"invites {by.id}", *MOST, site.clock()):
         raise Forbidden(_("You have invited many people at once; go on in some minutes."), code="too-many")
     handle = whom.username if whom.local else whom.handle
-    said = _("You are invited to the group %(title)s: %(url)s") % {"title": group.name, "url": group.url or group.iri}
+    said = _("You are invited to the group %(title)s: %(url)s") % {"title": group.name, "url": group.iri}
     how = "" if whom.local else _("To join, follow %(handle)s.") % {"handle": group.handle}
     posts.publish(tx, site, by, posts.Draft(f"@{handle} {said} {how}".strip(), visibility="direct"))

@@ -23,7 +23,7 @@ from fedi.html import fitted, page
 from fedi.languages import N_, _
 from fedi.sessions import signed_in
 from fedi.text import sanitise
-from fedi.web import cards, listing, moderation, questions
+from fedi.web import cards, invited, listing, moderation, questions
 from fedi.web.cards import Card, safe_link
 from fedi.web.listing import PAGE, Listing
 from fedi.web.questions import Asked
@@ -100,7 +100,9 @@ async def _page(request: Request) -> Response:
         # The right post by another's name: one address for each, and nobody is given another's words.
         return RedirectResponse(found.card.path, 302)
     shown = _Shown()
-    answer = fitted(request, "post.html", shown.noting(_variants(request, me, found)))
+    invitations = await invited.into(site, me, found.card.post) if me is not None else []
+    variants = ({**context, "invited": invitations} for context in _variants(request, me, found))
+    answer = fitted(request, "post.html", shown.noting(variants))
     up_to = _read_up_to(found.thread, shown.ids)
     if me is not None and up_to is not None:
         await site.db.write(lambda tx: reading.read(tx, me.id, found.thread.root_id, up_to))

@@ -250,8 +250,9 @@ def test_a_coordinator_opens_a_group_with_a_partner(campus: Campus, chromium: Br
     waited = eva.asked
     eva.look("b-5-invitation")
     eva.main.get_by_role("link", name="Joint thesis circle").first.click()
+    eva.says("Join the group")
     eva.look("b-6-group")
-    eva.press("Join")
+    eva.main.get_by_role("button", name="Join the group").click()
     if eva.page.locator("main input[type=checkbox]").count():
         eva.look("b-7-rules")
         eva.page.locator("main input[type=checkbox]").first.check()
