@@ -4,6 +4,7 @@ JSON-LD lets a property be a string, an object, or a list of both (AS2 section 4
 read any of it and never raise: what can't be read is not there.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -98,6 +99,16 @@ def text_of(document: Mapping[str, Any], name: str) -> str | None:
     if isinstance(by_language, dict):
         return next((text for text in by_language.values() if isinstance(text, str) and text), None)
     return None
+
+
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs that are drawn as nothing."""
+
+
+def is_visible(text: str) -> bool:
+    """Whether anything of a text is seen: not of spaces, marks and characters without width alone, which no one can name or
+    press."""
+    return any(unicodedata.category(one)[0] in "LNPS" and one not in _BLANK for one in text)
 
 
 def integer(value: object, low: int = 0, high: int = 2**53) -> int | None:

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.errors import Malformed, WrongOrigin
-from federation.fields import Json, as_list, as_objects, first_id, ids, milliseconds, string, text_of, timestamp, types
+from federation.fields import (
+    Json,
+    as_list,
+    as_objects,
+    first_id,
+    ids,
+    is_visible,
+    milliseconds,
+    string,
+    text_of,
+    timestamp,
+    types,
+)
 from federation.hosts import host_of, hostname_of, same_origin, split_iri, web_url
 from federation.vocabulary.context import ACTOR
 from federation.vocabulary.link import description_of, media_type_of, url_of
@@ -78,7 +90,8 @@ def read_actor(document: Json) -> ActorDocument:
     username = string(document.get("preferredUsername")) or hostname_of(host)
     if not _USERNAME.fullmatch(username):
         raise Malformed("an actor with an unusable name", code="not-an-actor")
-    name = text_of(document, "name") or username
+    name = text_of(document, "name") or ""
+    name = name if is_visible(name[:_MAX_NAME]) else username
     return ActorDocument(
         id=id_,
         kind=kind,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from federation import fields as wire
+from federation.fields import is_visible
 from federation.groups import announce_forms
 from federation.parse import parse_document
 from federation.vocabulary.activities import announce_raw
@@ -54,7 +55,7 @@ def create(
     by a person or group, Invalid for what can't be taken.
     """
     name = check_name(tx, site, name)
-    if not title.strip() or len(title) > 100:
+    if not is_visible(title) or len(title) > 100:
         raise Invalid("A group needs a title of 1 to 100 characters.", code="title")
     if join_mode not in JOIN_MODES:
         raise Invalid(f"join is one of {', '.join(JOIN_MODES)}, not {join_mode!r}.", code="join")
@@ -199,7 +200,7 @@ def change(
         raise Invalid("There is no such group.")
     shown: dict[str, Any] = {}
     if title is not None and title.strip() != group.name:
-        if not title.strip() or len(title) > 100:
+        if not is_visible(title) or len(title) > 100:
             raise Invalid("A group needs a title of 1 to 100 characters.", code="title")
         shown["name"] = title.strip()
     if description is not None and description != (group.source or ""):

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
+from federation.fields import is_visible
 from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
 from fedi.actions import account_mail, affiliations, envelopes, media, notifying, sending, verifying
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
@@ -19,7 +20,9 @@ from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
 from storage import (
     actors,
+    appeals,
     apps,
+    cases,
     drafts,
     feed_tokens,
     identities,
@@ -30,6 +33,7 @@ from storage import (
     outbox,
     passkeys,
     people,
+    rule_acceptances,
     second_factors,
     sessions,
     sign_ups,
@@ -45,7 +49,9 @@ from storage.people import ROLES, Person
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_]{0,28}[a-z0-9])?\Z", re.IGNORECASE)
 """What Mastodon, Lemmy and PieFed all take as a name: letters, digits and underscores, 30 at most."""
 
-RESERVED = frozenset({"actor", "admin", "administrator", "instance", "root", "webmaster", "postmaster", "everyone", "new"})
+RESERVED = frozenset(
+    {"actor", "admin", "administrator", "instance", "root", "webmaster", "postmaster", "everyone", "new"}
+)
 FIELDS, FIELD_LENGTH = 8, 255
 NAME_LENGTH, NOTE_LENGTH, DESCRIPTION_LENGTH = 100, 2000, 1500
 TABS = ("media", "media_replies", "featured")
@@ -193,7 +199,14 @@ def register(
     affiliations.check(affiliation)
     address = check_address(tx, email)
     actor = add_actor(
-        tx, site, "Person", f"/people/{username}", username, key_pair, name=(name or username)[:100], state=state
+        tx,
+        site,
+        "Person",
+        f"/people/{username}",
+        username,
+        key_pair,
+        name=(name if is_visible(name[:100]) else username)[:100],
+        state=state,
     )
     people.insert(tx, Person(actor.id, address, password_hash, role, affiliation, state, {}, actor.created_at))
     if affiliation is not None and affiliations.settle(tx, site, actor):
@@ -236,7 +249,7 @@ def update_profile(
     if name is not None:
         if len(name) > NAME_LENGTH:
             raise Invalid(f"A display name has at most {NAME_LENGTH} characters.", code="display_name")
-        changed["name"] = name.strip() or actor.username
+        changed["name"] = name.strip() if is_visible(name) else actor.username
     if summary is not None:
         if len(summary) > NOTE_LENGTH:
             raise Invalid(f"A note about yourself has at most {NOTE_LENGTH:,} characters.", code="note")
@@ -408,6 +421,9 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     sign_ups.remove(tx, actor.id)
     notifications.forget(tx, actor_id=actor.id)
     notifications.remove(tx, actor.id)
+    cases.forget_about(tx, actor.id)
+    appeals.forget(tx, actor.id)
+    rule_acceptances.forget(tx, actor.id)
     mails.drop_of(tx, actor.id)
     feed_tokens.revoke(tx, actor.id, site.clock())
     drafts.remove_all(tx, actor.id)

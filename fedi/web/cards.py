@@ -11,6 +11,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import quote
 
+from federation.fields import is_visible
 from fedi import visibility
 from fedi.languages import N_, _
 from fedi.text import events, first_line, to_text
@@ -132,9 +133,9 @@ class Card:
 
     def named(self, length: int) -> str:
         """What to call the post in at most `length` characters: its title, its first line, or whose it is."""
-        name = self.post.title or self.post.summary or self._first_line
-        if name:
-            return shortened(name, length)
+        for name in (self.post.title, self.post.summary, self._first_line):
+            if name and is_visible(name[:length]):
+                return shortened(name, length)
         return _("A post by %(name)s") % {"name": shortened(self.author.name or self.author.username, 40)}
 
     def said(self, length: int) -> str:
