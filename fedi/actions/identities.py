@@ -7,13 +7,16 @@ from typing import Any
 
 from federation.signatures.keys import KeyPair
 from fedi.actions import people as person_actions
+from fedi.actions import sign_ups
 from fedi.context import Site
 from fedi.errors import Conflict, Invalid
 from fedi.languages import _
 from storage import actors, identities, people
+from storage import sign_ups as sign_up_rows
 from storage.actors import Actor
 from storage.identities import Identity
 from storage.metadata import Tx
+from storage.sign_ups import SignUp
 
 KEPT = (
     "sub",
@@ -38,6 +41,8 @@ def kept(site: Site, claims: Mapping[str, Any]) -> dict[str, Any]:
         for name in KEPT
         if isinstance(claims.get(name), str | bool)
     }
+    if found.get("email_verified") is False:  # somebody typed it there: it is asked for here, and confirmed by mail
+        found.pop("email", None)
     found["affiliations"] = _affiliations(site, claims)
     found["stated"] = site.config.sso.affiliation_claim in claims
     return found
@@ -124,8 +129,10 @@ def create(
     email: str,
     show: bool,
     key_pair: KeyPair,
+    secret: str,
 ) -> Actor:
-    """The account of somebody who comes for the first time, without a password. Raises Invalid and Taken."""
+    """The account of somebody who comes for the first time, without a password. Where the provider vouches for no address,
+    `email` is theirs, and a link with `secret` is mailed there. Raises Invalid and Taken."""
     if identities.find(tx, issuer, str(claims["sub"])) is not None:
         raise Invalid(_("You have an account here already. Log in again."), code="linked")
     address = str(claims.get("email") or "") or email
@@ -142,5 +149,8 @@ def create(
         actor = person_actions.affiliate(tx, site, actor, show=False)
     now = site.clock()
     identities.insert(tx, Identity(issuer, str(claims["sub"]), actor.id, now, now))
+    sign_up_rows.insert(tx, SignUp(actor.id, "", None, None, now if claims.get("email") else None, now))
+    if not claims.get("email"):
+        sign_ups.ask(tx, site, actor, address.strip().lower(), secret)
     person_actions.signed_up(tx, site, actor)
     return actor

@@ -123,6 +123,7 @@ async def _first(
         200 if problem is None else problem.status,
         problem=problem.text if problem is not None else None,
         claims=claims,
+        received=claims.get("email") or "",
         affiliation=actions.affiliation_of(claims),
         ticket=secret,
         **shown,
@@ -145,10 +146,10 @@ async def first(request: Request) -> Response:
         said = _("That took too long. Log in by your institution again.")
         return page(request, "sso.html", 422, problem=said, claims=None)
     claims, issuer = dict(ticket.data["claims"]), str(ticket.data["issuer"])
-    pair = await keys()
+    pair, link = await keys(), secrets.token_urlsafe(32)
 
     def write(tx: Tx) -> int:
-        made = actions.create(tx, site, issuer, claims, **typed, show=show, key_pair=pair)
+        made = actions.create(tx, site, issuer, claims, **typed, show=show, key_pair=pair, secret=link)
         tickets.take(tx, secret, "sso-new", site.clock())
         return made.id
 
