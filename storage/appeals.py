@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, select, update
 
 from storage.metadata import Id, Time, Tx, all_of, columns, id_column, insert_new, metadata, one_of, set_columns
 
@@ -86,3 +86,10 @@ def newest_of(tx: Tx, actor_id: int) -> Appeal | None:
     """The last appeal that somebody made."""
     query = select(*_ROW).where(appeals.c.actor_id == actor_id).order_by(appeals.c.id.desc()).limit(1)
     return one_of(tx, query, Appeal)
+
+
+def forget(tx: Tx, actor_id: int) -> None:
+    """Forget what somebody wrote in appeals: they are erased."""
+    own = update(appeals).where(appeals.c.actor_id == actor_id)
+    tx.execute(own.values(text=""))
+    tx.execute(own.where(appeals.c.state == "open").values(state="upheld"))

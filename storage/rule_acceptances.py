@@ -1,6 +1,6 @@
 """Which rules of which group a person accepted: a digest of the rules as they were, so that changed ones are asked again."""
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, delete, select
 
 from storage.metadata import Id, Time, Tx, metadata, upsert
 
@@ -26,3 +26,8 @@ def version_of(tx: Tx, group_id: int, actor_id: int) -> str | None:
     table = rule_acceptances.c
     found: str | None = tx.scalar(select(table.version).where(table.group_id == group_id, table.actor_id == actor_id))
     return found
+
+
+def forget(tx: Tx, actor_id: int) -> None:
+    """Forget which rules somebody accepted: they are erased."""
+    tx.execute(delete(rule_acceptances).where(rule_acceptances.c.actor_id == actor_id))

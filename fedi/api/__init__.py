@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fedi.api import (
+    cases,
     decisions,
     delivery,
     directories,
@@ -44,6 +45,7 @@ OPERATIONS = [
     *delivery.OPERATIONS,
     *reading.OPERATIONS,
     *moderation.OPERATIONS,
+    *cases.OPERATIONS,
     *settings.OPERATIONS,
     *invitations.OPERATIONS,
     *severed.OPERATIONS,

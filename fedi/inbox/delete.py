@@ -8,7 +8,7 @@ from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
 from fedi.inbox.objects import object_id, signer
-from storage import actors, follows, notifications, posts
+from storage import actors, cases, follows, notifications, posts
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
@@ -110,5 +110,6 @@ def delete_actor(tx: Tx, site: Site, actor: Actor) -> None:
         if follower is not None and follower.local:
             lists.left(tx, follower, actor)
     notifications.forget(tx, actor_id=actor.id)
+    cases.forget_about(tx, actor.id)
     envelopes.erase(tx, site, actor.iri)
     actors.change(tx, actor.id, state="gone")
