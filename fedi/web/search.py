@@ -38,6 +38,7 @@ _FILTERS = (
     ("has:link", N_("With links")),
     ("from:me", N_("By me")),
 )
+_OF_QUESTIONS = 3
 _IN_GROUPS = 4
 
 
@@ -155,11 +156,12 @@ def _filters(words: str, found: list[Actor]) -> list[Filter]:
     pieces = words.split()
     lower = [piece.lower() for piece in pieces]
     made = []
-    wanted = [(operator, _(text)) for operator, text in _FILTERS]
+    wanted = [(operator, _(text)) for operator, text in _FILTERS[:_OF_QUESTIONS]]
     if not any(piece.startswith(("in:", "group:")) for piece in lower):
         wanted += [(f"in:!{one.handle}", one.name or one.username) for one in found]
     else:
         wanted += [(piece, piece.partition(":")[2].lstrip("!")) for piece in pieces if piece.lower().startswith("in:")]
+    wanted += [(operator, _(text)) for operator, text in _FILTERS[_OF_QUESTIONS:]]
     for operator, text in wanted:
         on = operator.lower() in lower
         left = [piece for piece in pieces if piece.lower() != operator.lower()]
