@@ -17,7 +17,7 @@ from fedi.errors import Invalid
 from fedi.hiding import Hidden, hidden
 from fedi.languages import _, ngettext
 from fedi.push import keys
-from storage import actors, digests, follows, markers, news, notifications, people, thread_reads
+from storage import actors, digests, follows, markers, mutes, news, notifications, people, thread_reads
 from storage.actors import Actor
 from storage.ids import first_at
 from storage.metadata import Tx
@@ -150,7 +150,7 @@ def collect(tx: Tx, site: Site, me: Actor, person: Person) -> Told:
     found = [one for several in reading.threads(tx, me.id, after, now).values() for one in several]
     hides = hidden(tx, me.id, now)
     items, more = _threads(tx, me, found, levels, hides, weekly=weekly)
-    meant = _mentions(tx, me, start, hides, {item.post.id for item in items})
+    meant = _mentions(tx, me, first_at(start), hides, {item.post.id for item in items})
     shown = [*meant, *items][:ITEMS]
     return Told(shown, more + len(meant) + len(items) - len(shown), now)
 
@@ -207,17 +207,24 @@ def _reason(me: Actor, root: Post, one: Unread, by: Actor | None, hosts: int, *,
     return ngettext("%(num)s person wrote", "%(num)s people wrote", one.authors) % {"num": one.authors}
 
 
-def _mentions(tx: Tx, me: Actor, start: int, hides: Hidden, told: set[int]) -> list[Item]:
-    """What was meant for the person since `start` (ms), is not read, and is in no thread that is `told` of."""
+def mentions(tx: Tx, site: Site, me: Actor, since: int) -> list[Item]:
+    """What was meant for the person since `since` (ms) and is not read, the newest first; in the language that is set."""
+    return _mentions(tx, me, first_at(since), hidden(tx, me.id, site.clock()), set())
+
+
+def _mentions(tx: Tx, me: Actor, since: int, hides: Hidden, told: set[int]) -> list[Item]:
+    """What was meant for the person after the id `since`, is not read, and is in no thread that is `told` of or muted."""
     marker = markers.of_person(tx, me.id).get("notifications")
-    page = Page(limit=4 * _MENTIONS, since_id=max(first_at(start), marker.last_read_id if marker is not None else 0))
+    page = Page(limit=4 * _MENTIONS, since_id=max(since, marker.last_read_id if marker is not None else 0))
     named = notifications.of_person(tx, me.id, page, kinds=["mention"])
     seen = visibility.seen(tx, visibility.person(me.id), [one.post_id for one in named if one.post_id is not None])
     known = actors.by_ids(tx, [one.actor_id for one in named] + [one.group_id for one in seen.values() if one.group_id])
+    muted = mutes.muted_threads(tx, me.id, [post.root_id or post.id for post in seen.values()])
     items = []
     for one in named:
         post, by = seen.get(one.post_id or 0), known.get(one.actor_id)
-        if post is None or by is None or not hides.hears(by) or (post.root_id or post.id) in told:
+        root_id = (post.root_id or post.id) if post is not None else 0
+        if post is None or by is None or not hides.hears(by) or root_id in told or root_id in muted:
             continue
         closed = post.visibility == "direct"
         name = {"name": (by.name or by.username)[:60]}

@@ -3,14 +3,18 @@
 Everything that becomes a notification comes through `tell`. What a person may see of it is asked when it is shown.
 """
 
+from fedi.actions import mailing
 from fedi.context import Site
 from fedi.hiding import hidden
 from storage import follows, jobs, notification_policies, notifications, peers, people, posts, push
 from storage.actors import Actor
+from storage.ids import time_of
 from storage.metadata import Tx
 from storage.notification_policies import Policy
 from storage.notifications import Notification
 
+MAIL_AFTER = 5 * 60_000
+"""Ms after which a mail tells of a mention that was not read until then."""
 PUSH = "push"
 """The kind of job that sends a notification to an app."""
 
@@ -53,8 +57,12 @@ def tell(tx: Tx, site: Site, person: Actor, kind: str, by: Actor, post_id: int |
     if waits:
         notification_policies.wait(tx, site.new_id(), person.id, by.id, site.clock())
     made = Notification(site.new_id(), person.id, kind, by.id, post_id, site.clock(), filtered=waits)
-    if notifications.insert(tx, made) and standing.subscribed and not waits:
+    if not notifications.insert(tx, made) or waits:
+        return
+    if standing.subscribed:
         _push(tx, site, made)
+    if kind == "mention" and mailing.enabled(site):
+        _mail(tx, site, made)
 
 
 def hears(tx: Tx, site: Site, person: Actor, kind: str, by: Actor) -> bool:
@@ -89,6 +97,16 @@ def _push(tx: Tx, site: Site, made: Notification) -> None:
         if subscription.alerts.get(made.kind) and subscription.policy != "none":
             payload = {"subscription": subscription.id, "notification": made.id, "created_at": made.created_at}
             jobs.add(tx, site.new_id(), PUSH, f"{subscription.id} {made.id}", payload, made.created_at)
+
+
+def _mail(tx: Tx, site: Site, made: Notification) -> None:
+    """A mail some minutes later, for who wants one, of what is not read by then; many mentions in that time are one mail."""
+    row = people.by_id(tx, made.person_id)
+    if row is not None and row.settings.get("mail_mentions"):
+        payload = {"person": made.person_id, "since": time_of(made.id) - 1}
+        jobs.add(
+            tx, site.new_id(), "mentions", str(made.person_id), payload, made.created_at, made.created_at + MAIL_AFTER
+        )
 
 
 def _verdict(tx: Tx, site: Site, policy: Policy, person: Actor, kind: str, by: Actor, post_id: int | None) -> int:

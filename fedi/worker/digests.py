@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from fedi import languages
-from fedi.actions import digests, mail_links
+from fedi.actions import digests, mail_links, mailing
+from fedi.actions.digest_times import wish
 from fedi.actions.digests import Item
 from fedi.actions.mail_links import Link
 from fedi.context import Site
 from fedi.languages import _, ngettext
+from fedi.push import keys
 from fedi.rendering import letters
 from fedi.rendering.letters import Entry, Letter
 from fedi.text import to_text
@@ -27,6 +29,8 @@ from storage.people import Person
 _BATCHES = 100
 _EXCERPT = 180
 _TITLE = 120
+_SINCE = "since"
+"""What a mail of mentions notes among its headers until it is written."""
 READ_DAYS = 31
 """Days for which the link works that marks as read what a digest told of."""
 
@@ -51,7 +55,7 @@ def written(tx: Tx, site: Site, mail: Mail) -> tuple[Mail, int] | None:
         read = Link("read", me.id, first_at(told.until), told.until + READ_DAYS * 86_400_000)
         stop = site.iri(f"/mail/stop/{mail_links.sign(tx, site, Link('stop digest', me.id))}")
         letter = Letter(
-            _heading(site, told.items),
+            _("What is new for you at %(name)s") % {"name": site.config.name},
             [_entry(tx, site, item) for item in told.items],
             ngettext("%(num)s more thread has something new.", "%(num)s more threads have something new.", told.more)
             % {"num": told.more}
@@ -75,13 +79,56 @@ def written(tx: Tx, site: Site, mail: Mail) -> tuple[Mail, int] | None:
         return made, told.until
 
 
+async def mentions_due(site: Site, payload: dict[str, Any]) -> None:
+    """Have a mail written of what was meant for `person` since `since` (ms), unless they read it meanwhile."""
+    person_id, since = int(payload["person"]), int(payload["since"])
+
+    def unit(tx: Tx) -> None:
+        keys.ensure(tx, site)  # its link is signed
+        person = people.by_id(tx, person_id)
+        wanted = person is not None and person.state == "active" and person.settings.get("mail_mentions")
+        if person is None or not wanted or not mailing.is_address(person.email):
+            return
+        quiet = wish(person.settings).quiet
+        if quiet is None or quiet <= site.clock():
+            noted = {_SINCE: str(since)}
+            to = person.email
+            mailing.post(tx, site, to=to, person_id=person_id, kind="mentions", subject="", text="", headers=noted)
+
+    await site.db.write(unit)
+
+
+def mentions_written(tx: Tx, site: Site, mail: Mail) -> tuple[Mail, None] | None:
+    """A mail of what was meant for its person, with its words; None where they read it meanwhile, or may not see it any more."""
+    me, person = actors.by_id(tx, mail.person_id or 0), people.by_id(tx, mail.person_id or 0)
+    if me is None or person is None or person.state != "active" or me.state != "active":
+        return None
+    with languages.using(language_of(site, person), person.settings.get("time_zone") or ""):
+        items = digests.mentions(tx, site, me, int(mail.headers.get(_SINCE, mail.created_at)))
+        if not items:
+            return None
+        stop = site.iri(f"/mail/stop/{mail_links.sign(tx, site, Link('stop mentions', me.id))}")
+        letter = Letter(
+            _("For you at %(name)s") % {"name": site.config.name},
+            [_entry(tx, site, item) for item in items],
+            "",
+            [(_("All notifications"), site.iri("/notifications"))],
+            _("You get this mail from %(name)s because you asked for it.") % {"name": site.config.name},
+            [(_("Settings"), site.iri("/settings/mail")), (_("No more of these mails"), stop)],
+        )
+        subject = items[0].reason if len(items) == 1 else _("%(num)s things for you") % {"num": len(items)}
+        headers = {
+            "List-Unsubscribe": f"<{stop}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "List-Id": f"<mentions.{site.config.host.partition(':')[0]}>",
+        }
+        text, html = letters.text(letter), letters.html(letter)
+        return replace(mail, subject=f"{site.config.name}: {subject}", text=text, html=html, headers=headers), None
+
+
 def language_of(site: Site, person: Person) -> str:
     """The language of mails to a person: the one they chose, else the instance's main one."""
     return str(person.settings.get("locale") or site.config.languages[0])
-
-
-def _heading(site: Site, items: list[Item]) -> str:
-    return _("What is new for you at %(name)s") % {"name": site.config.name}
 
 
 def _subject(site: Site, items: list[Item], more: int) -> str:

@@ -20,7 +20,7 @@ from fedi.worker.answers import answers
 from fedi.worker.auditing import audit_job
 from fedi.worker.backfill import backfill
 from fedi.worker.cards import card
-from fedi.worker.digests import digests_due
+from fedi.worker.digests import digests_due, mentions_due
 from fedi.worker.directories import look_after, read_directory
 from fedi.worker.later import Later
 from fedi.worker.mailing import send_mail
@@ -97,6 +97,7 @@ KINDS: Mapping[str, Callable[[Site, dict[str, Any]], Awaitable[None]]] = {
     "library-file": papers.forget,
     "mail": send_mail,
     "media": processing.job,
+    "mentions": mentions_due,
     "move": move,
     "narrow": narrow,
     "nodeinfo": nodeinfo,

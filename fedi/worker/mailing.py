@@ -1,10 +1,11 @@
 """The job `mail`: hand one mail to the mail server, until it is taken, refused for good, or two days old.
 
-A digest has no words until then: they are made for each try (`fedi.worker.digests`).
+Digests and mails of mentions have no words until then: they are made for each try (`fedi.worker.digests`).
 """
 
 import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fedi.actions import mailing
@@ -25,6 +26,11 @@ HORIZON = 48 * 3600_000
 _WAITS = (30_000, 120_000, 600_000, 1800_000, 3600_000, 3 * 3600_000)
 """Ms between tries, the last again and again."""
 
+_WRITERS: Mapping[str, Callable[[Tx, Site, Mail], tuple[Mail, int | None] | None]] = {
+    "digest": digests.written,
+    "mentions": digests.mentions_written,
+}
+
 
 async def send_mail(site: Site, payload: dict[str, Any]) -> None:
     """Send the mail `id`, if it waits still. Raises Later when it has to be tried again."""
@@ -37,8 +43,8 @@ async def send_mail(site: Site, payload: dict[str, Any]) -> None:
         return
     one: Mail = kept
     until: int | None = None
-    if kept.kind == "digest":
-        worded = await site.db.read(lambda tx: digests.written(tx, site, kept))
+    if (write := _WRITERS.get(kept.kind)) is not None:
+        worded = await site.db.read(lambda tx: write(tx, site, kept))
         if worded is None:
             await site.db.write(lambda tx: mails.remove(tx, mail_id))
             return

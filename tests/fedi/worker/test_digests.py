@@ -21,11 +21,12 @@ from fedi.context import Site
 from fedi.worker import loop, schedule
 from fedi.worker.jobs import KINDS
 from storage import digests as rows
-from storage import mails, memberships, mutes
+from storage import mails, markers, memberships, mutes, notifications
 from storage.actors import Actor
 from storage.database import Database
 from storage.metadata import Tx
 from storage.posts import Post
+from storage.timelines import Page
 from tests.conftest import Clock, Offline
 from tests.mailbox import SENDER, Mailbox, open_mailbox
 
@@ -128,6 +129,7 @@ def box() -> Iterator[Mailbox]:
         yield opened_
 
 
+NEVER = {"every": "never", "hour": 18, "weekday": 0}
 START = at("2026-10-19T12:00", "Europe/Berlin")  # a Monday
 
 
@@ -446,6 +448,36 @@ async def test_a_month_brings_as_many_mails_as_were_told(
         notices = told.notices[school.group.id]
         assert notices["all"] > notices["joined"] >= notices["weekly"] > 0
     school.site.db.close()
+
+
+async def test_a_mention_is_a_mail_of_its_own_for_who_wants_it(school: School) -> None:
+    bea, carl = school.person("bea", mail_mentions=True, digest=NEVER), school.person("carl", digest=NEVER)
+    for name in ("bea", "carl"):
+        for number in range(3):
+            school.post(text=f"@{name} look {number}", visibility="public")
+    await school.work()
+    assert school.box.mails == []  # they may be reading just now
+    school.clock.pass_(seconds=301)
+    await school.work()
+    (mail,) = school.box.mails  # one for all three, and none for who did not ask
+    assert mail["To"] == "bea@alpha.example"
+    text = school.got("bea")[0]
+    assert all(f"look {number}" in text for number in range(3))
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    # What was read meanwhile, or comes in a pause, makes none.
+    school.post(text="@bea again", visibility="public")
+    newest = school.site.db.read_now(lambda tx: notifications.of_person(tx, bea.id, Page()))[0]
+    school.site.db.write_now(lambda tx: markers.save(tx, bea.id, "notifications", newest.id, school.clock.at))
+    school.clock.pass_(seconds=301)
+    await school.work()
+    until = school.clock.at + DAY
+    school.site.db.write_now(lambda tx: digests.choose(tx, school.site, bea.id, quiet=until))
+    school.post(text="@bea once more", visibility="public")
+    school.clock.pass_(seconds=301)
+    await school.work()
+    assert len(school.box.mails) == 1
+    assert [one.state for one in school.site.db.read_now(lambda tx: mails.last_of(tx, bea.id, 9))] == ["sent"]
+    assert carl.id != bea.id
 
 
 def people_row(tx: Tx, person_id: int) -> dict[str, Any]:
