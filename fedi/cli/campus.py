@@ -40,6 +40,7 @@ class Said(NamedTuple):
 
     With `title` it is written on a page, where titles are given, and an Article; with `options` it asks a poll, in which
     `votes` say who chooses which (from 0). `pinned_by` moderates its group. `plot` describes the picture that is shown with it.
+    With `asks` its thread is a question, and `accepts` is the key of the answer that helped.
     """
 
     key: str
@@ -55,6 +56,19 @@ class Said(NamedTuple):
     pinned_by: str = ""
     quotes: str = ""
     plot: str = ""
+    asks: bool = False
+    accepts: str = ""
+
+
+class Cited(NamedTuple):
+    """A work that somebody adds to the library of a group (`name@university`), as BibTeX, with a word on it."""
+
+    who: str
+    group: str
+    bibtex: str
+    note: str
+    licence: str = ""
+    shelf: str = ""
 
 
 UNIVERSITIES = (
@@ -196,6 +210,8 @@ TALK = (
         "for you?",
         group="mlops@north",
         liked_by=("jonas@north", "kenji@east"),
+        asks=True,
+        accepts="store-1",
     ),
     Said(
         "store-1",
@@ -345,6 +361,23 @@ TALK = (
         to="asof",
     ),
     Said(
+        "metric",
+        "priya@east",
+        "Which metric when two in a hundred are ill?\n\n"
+        "With $p = 0.02$ a model that says «healthy» is right in $1 - p = 98\\,\\%$ of cases. We report "
+        "$$F_1 = \\frac{2\\,PR}{P + R}$$ and nobody on the ward knows what to do with it. What do you show them?",
+        group="mlops@north",
+        asks=True,
+    ),
+    Said(
+        "metric-1",
+        "ingrid@north",
+        "Two counts: of a hundred alarms, how many are false, and of a hundred ill people, how many are missed. "
+        "That is $1 - P$ and $1 - R$, in words that fit on a door.",
+        to="metric",
+        liked_by=("priya@east", "noor@south"),
+    ),
+    Said(
         "gpu",
         "noor@south",
         "One shared GPU, eleven theses\n\n"
@@ -374,3 +407,30 @@ TALK = (
         boosted_by=("ada@north",),
     ),
 )
+
+LIBRARY = (
+    Cited(
+        "ingrid@north",
+        "mlops@north",
+        "@inproceedings{sculley2015, title={Hidden Technical Debt in Machine Learning Systems}, author={Sculley, D. and "
+        "Holt, Gary and Golovin, Daniel}, booktitle={Advances in Neural Information Processing Systems}, year={2015}}",
+        "Read this one first. Everything in it has happened to us.",
+        shelf="To begin with",
+    ),
+    Cited(
+        "priya@east",
+        "mlops@north",
+        "@article{gama2014, title={A survey on concept drift adaptation}, author={Gama, Jo\u00e3o and \u017dliobait\u0117, Indr\u0117 "
+        "and Bifet, Albert}, journal={ACM Computing Surveys}, year={2014}, doi={10.1145/2523813}}",
+        "For Friday: sections 1 and 2 are enough.",
+        shelf="Reading group",
+    ),
+    Cited(
+        "lucia@south",
+        "mlops@north",
+        "@book{snodgrass1999, title={Developing Time-Oriented Database Applications in SQL}, author={Snodgrass, Richard T.}, "
+        "publisher={Morgan Kaufmann}, year={1999}, isbn={1558604367}}",
+        "Chapter 10 is the second time column, with all its queries.",
+    ),
+)
+"""What is in libraries."""

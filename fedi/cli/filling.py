@@ -5,6 +5,7 @@ What the client API has no word for is done as people do it: a title on a page, 
 
 import http.cookiejar
 import json
+import re
 import secrets
 import time
 import urllib.error
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from fedi.cli import pictures
-from fedi.cli.campus import FOLLOWS, TALK, TWINS, UNIVERSITIES, Said
+from fedi.cli.campus import FOLLOWS, LIBRARY, TALK, TWINS, UNIVERSITIES, Circle, Cited, Said
 from fedi.cli.console import CommandError
 
 T = TypeVar("T")
@@ -107,17 +108,21 @@ class Account:
         jar = http.cookiejar.CookieJar()
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
         browser.addheaders = [("Origin", self._url), ("Sec-Fetch-Site", "same-origin")]
-        at = self._url
-        for path, form in (
-            ("/login", self._login),
-            ("/compose", {"group": self.find(group), "title": title, "text": text}),
-        ):
+
+        def open_(path: str, form: dict[str, str] | None = None) -> tuple[str, str]:
             try:
-                with browser.open(self._url + path, urlencode(form).encode(), timeout=30) as answer:
-                    at = str(answer.url)
+                data = None if form is None else urlencode(form).encode()
+                with browser.open(self._url + path, data, timeout=30) as answer:
+                    return str(answer.url), answer.read().decode()
             except OSError as problem:
-                raise CommandError(f"POST {path} by {self.handle}: {problem}") from problem
-        return at
+                raise CommandError(f"{path} by {self.handle}: {problem}") from problem
+
+        open_("/login", self._login)
+        _, page = open_(f"/compose?{urlencode({'group': f'@{group}'})}")
+        # The rules of a group are accepted once, with the first thread that one begins there.
+        ticked = re.search(r'name="rules"[^>]*value="([^"]*)"', page)
+        form = {"group": self.find(group), "title": title, "text": text, "rules": ticked[1] if ticked else ""}
+        return open_("/compose", form)[0]
 
     def vote(self, status: str, choice: int) -> None:
         """Choose an option, from 0, of the poll in a status."""
@@ -180,6 +185,10 @@ def fill(accounts: dict[str, Account], command: Callable[..., str], say: Callabl
         talk.say(said)
     for said in TALK:
         talk.react(said)
+    say("libraries")
+    shelves: dict[tuple[str, str], str] = {}
+    for cited in LIBRARY:
+        _add(accounts, handle, shelves, cited)
     say("waiting until everything has arrived everywhere")
     talk.settle()
 
@@ -218,14 +227,21 @@ class _Talk:
             uri, root = account.post(text, **values)
         self._said[said.key] = uri, root
         self._groups[said.key] = said.group
+        if said.asks:
+            account.ask("PUT", f"/api/fedi/v1/threads/{account.arrived(uri, root)}/question", {})
 
     def react(self, said: Said) -> None:
-        """Like, boost and pin one, and vote in it."""
+        """Like, boost and pin one, vote in it, and accept the answer that helped."""
         for name, choice in said.votes:
             self._accounts[name].vote(self._accounts[name].arrived(*self._said[said.key]), choice)
         if said.pinned_by:
             moderator = self._accounts[said.pinned_by]
             moderator.ask("POST", f"/api/v1/statuses/{moderator.arrived(*self._said[said.key])}/pin", {})
+        if said.accepts:
+            asker = self._accounts[said.who]
+            answer = asker.arrived(*self._said[said.accepts])
+            thread = asker.arrived(*self._said[said.key])
+            asker.ask("PUT", f"/api/fedi/v1/threads/{thread}/answer", {"answer_id": answer})
         for verb, names in (("favourite", said.liked_by), ("reblog", said.boosted_by)):
             for name in names:
                 account = self._accounts[name]
@@ -236,6 +252,30 @@ class _Talk:
         for key, (uri, root) in self._said.items():
             for name in _members(self._groups[key]):
                 self._accounts[name].arrived(uri, root)
+
+
+def _add(
+    accounts: dict[str, Account], handle: Callable[[str], str], shelves: dict[tuple[str, str], str], cited: Cited
+) -> None:
+    """Add a work to a library; the shelf is made by a moderator of the group when it is first needed."""
+    account = accounts[cited.who]
+    group = account.find(handle(cited.group))
+    item = account.ask(
+        "POST",
+        f"/api/fedi/v1/groups/{group}/library",
+        {"text": cited.bibtex, "note": cited.note, "licence": cited.licence},
+    )
+    keeper = next(accounts[circle.members[0]] for circle in _circles(cited.group))
+    if cited.shelf and keeper is account:
+        if (cited.group, cited.shelf) not in shelves:
+            made = keeper.ask("POST", f"/api/fedi/v1/groups/{group}/shelves", {"name": cited.shelf})
+            shelves[cited.group, cited.shelf] = made["id"]
+        keeper.ask("PUT", f"/api/fedi/v1/library/{item['id']}/shelves/{shelves[cited.group, cited.shelf]}", {})
+
+
+def _circles(name: str) -> Iterator[Circle]:
+    for university in UNIVERSITIES:
+        yield from (circle for circle in university.groups if f"{circle.name}@{university.name}" == name)
 
 
 def _join(command: Callable[..., str], handle: Callable[[str], str], first: str, second: str) -> None:
