@@ -1,7 +1,7 @@
 """What time does to agreements: they begin, are reminded of, end by notice and expire. Nobody has to be told of these."""
 
 from federation.peering.machine import Move
-from fedi.actions import peer_states
+from fedi.actions import admin_mail, peer_states
 from fedi.actions.peer_messages import HORIZON
 from fedi.actions.peer_states import Act
 from fedi.context import Site
@@ -38,6 +38,7 @@ def pass_over(tx: Tx, site: Site, host: str) -> None:
         if days is not None:
             text = f"ends within {days} day{'s' if days > 1 else ''}"
             peer_states.event(tx, site, row, "fedi", "remind", text)
+            admin_mail.agreement_ends(tx, site, host, days)
             audit.add(
                 tx, site.new_id(), site.clock(), "fedi", "peer.remind", host, {"text": text, "version": row.version}
             )

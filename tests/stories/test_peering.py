@@ -1,10 +1,11 @@
 """Two institutions agree: one asks, the other reviews, compares and signs; terms change, are suspended and resumed, end and expire."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import update
 
 from federation.peering.agreement import read
@@ -14,11 +15,11 @@ from fedi.actions import follows as follow_actions
 from fedi.actions import peers as acts
 from fedi.actions import posts, scopes
 from fedi.actions.posts import Draft
-from fedi.config import Federation
+from fedi.config import Federation, Mail
 from fedi.errors import Invalid
 from fedi.fetching.institutions import look_up
 from fedi.worker.peering import times
-from storage import agreement_events, agreements, audit, follows, jobs, links, memberships, peers
+from storage import agreement_events, agreements, audit, follows, jobs, links, mails, memberships, peers
 from storage.actors import Actor
 from storage.agreements import AgreementRow
 from storage.metadata import Tx
@@ -253,8 +254,15 @@ async def test_it_begins_is_reminded_of_and_expires_by_time(two: Two) -> None:
     for here, there in ((alpha, beta), (beta, alpha)):
         number = newest(here, there).id
         here.write(lambda tx, one=number: agreements.change(tx, one, starts_at=now - DAY))  # type: ignore[misc]  # a lambda with a default
-        await times(here.site, {})
-        await times(here.site, {})
+        here.person("boss", role="admin")
+        here.person("student")
+        config = structs.replace(here.site.config, mail=Mail(url="smtps://mail.example", sender="fedi@mail.example"))
+        site = replace(here.site, config=config)
+        await times(site, {})
+        await times(site, {})
+        (mail,) = here.read(lambda tx: mails.in_state(tx, "waits", 0, 9))
+        assert (mail.recipient, mail.kind) == (f"boss@{here.name}", "agreement")
+        assert f"The agreement with {there.name} ends within 7 days." in mail.text
         told = here.read(lambda tx, one=number: agreement_events.of_agreement(tx, one))  # type: ignore[misc]  # as above
         assert [one.text for one in told if one.kind == "remind"] == ["ends within 7 days"]
     assert states(two) == ("active", "active")
