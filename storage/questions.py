@@ -130,6 +130,16 @@ def choice_of(tx: Tx, root_id: int, actor_id: int) -> Choice | None:
     return one_of(tx, query, Choice)
 
 
+def roots_of(tx: Tx, actor_id: int) -> list[int]:
+    """The first posts of the threads in which this actor chose an answer."""
+    return list(tx.scalars(select(choices.c.root_id).where(choices.c.actor_id == actor_id)))
+
+
+def forget_choices(tx: Tx, actor_id: int) -> None:
+    """This actor chose nothing."""
+    tx.execute(delete(choices).where(choices.c.actor_id == actor_id))
+
+
 def choice_by_iri(tx: Tx, iri: str) -> Choice | None:
     """The choice whose activity has this IRI."""
     return one_of(tx, select(*_CHOICE).where(choices.c.iri == iri), Choice)

@@ -399,8 +399,10 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     The name stays taken and the address answers 410, so that nobody can step into it.
     """
     from fedi.actions import posts as post_actions  # posts and people erase each other's traces
+    from fedi.actions import questions
 
     post_actions.delete_all(tx, site, actor)
+    questions.forget(tx, site, actor)
     sending.send(
         tx,
         site,

@@ -158,6 +158,13 @@ def dropped(tx: Tx, site: Site, root: Post, by: Actor) -> None:
         _settle(tx, site, root, question, by=by)
 
 
+def forget(tx: Tx, site: Site, who: Actor) -> None:
+    """Whoever is erased chose nothing."""
+    for root in posts.by_ids(tx, questions.roots_of(tx, who.id)).values():
+        dropped(tx, site, root, who)
+    questions.forget_choices(tx, who.id)
+
+
 def opened(tx: Tx, site: Site, root: Post) -> None:
     """A moderator opened a question again."""
     question = questions.find(tx, root.id)
@@ -218,6 +225,8 @@ def accepted(tx: Tx, question: Question, root: Post) -> Post | None:
 
 def _settle(tx: Tx, site: Site, root: Post, question: Question, *, by: Actor | None) -> Question:
     """Work out which answer is accepted now, write it down, and tell of it when that changed."""
+    if root.deleted_at is not None:
+        return question
     answer, how = _decided(tx, root, question)
     state = SOLVED if how is not None else OPEN
     settled = replace(question, accepted_id=answer.id if answer is not None else None, how=how)

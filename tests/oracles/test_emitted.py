@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from federation.fields import first_id
-from fedi.actions import posts
+from fedi.actions import posts, questions
 from fedi.actions.posts import Draft, PollDraft
 from fedi.rendering import posts as rendering
 from storage import outbox
@@ -254,3 +254,32 @@ async def test_every_post_names_its_collections_and_its_context(campus: Campus) 
         named = {name: first_id(document[name]) for name in ("replies", "likes", "shares")}
         assert named == {name: f"{post.iri}/{name}" for name in ("replies", "likes", "shares")}
         assert document["interactionPolicy"]["canQuote"]["automaticApproval"]
+
+
+@pytest.mark.parametrize("see", ["public", "peers", "members"])
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [("@{group} Which test?\n\nI have two samples.", None), ("@{group} x", "Which test?"), (LONG, "Which test?")],
+)
+async def test_questions(campus: Campus, see: str, text: str, title: str | None) -> None:
+    """Who knows no questions reads that one is solved before everything else, and that it is not when that was taken back."""
+    root = campus.publish(text, see, title=title, question=True)
+    before, taken = campus.mastodon(root), campus.lemmy(root)
+    assert "[solved]" not in before.text + (taken.title or "") + taken.body
+    answer = campus.publish("The one of Welch.", see, reply_to_id=root.id)
+    campus.alpha.write(lambda tx: questions.accept(tx, campus.alpha.site, campus.ada, answer))
+    solved = campus.alpha.post(root.iri)
+    groups = {group.iri: name != "public" for name, group in campus.groups.items()}
+    shown = show(campus.document(solved), campus.ada.followers)
+    assert shown.plain.startswith("[solved]")
+    survives(campus, solved, shown, title or "Which test?")
+    update = Lemmy(groups, frozenset({root.iri})).activity(campus.sent(solved, "Update"))
+    assert update.title == "[solved] Which test?"
+    assert (update.author, update.community) == (campus.ada.iri, campus.groups[see].iri)
+    assert shown.edited is not None
+    assert update.updated is not None
+    campus.alpha.write(lambda tx: questions.take_back(tx, campus.alpha.site, campus.ada, solved))
+    again = campus.alpha.post(root.iri)
+    assert show(campus.document(again), campus.ada.followers).text == before.text
+    back = Lemmy(groups, frozenset({root.iri})).activity(campus.sent(again, "Update"))
+    assert (back.title, back.body) == (taken.title, taken.body)

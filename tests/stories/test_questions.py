@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from federation.vocabulary.note import read_post
-from fedi.actions import posts, questions
+from fedi.actions import people, posts, questions
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden
 from fedi.rendering import posts as rendering
@@ -316,3 +316,21 @@ async def test_only_ones_own_first_post_becomes_a_question(thread: Thread) -> No
     beta.write(lambda tx: questions.ask_no_more(tx, beta.site, thread.ada, beta.post(root.iri)))
     await settle(*thread.three.all)
     assert {one.post(root.iri).asks for one in thread.three.all} == {None}
+
+
+async def test_who_is_erased_chose_nothing(thread: Thread) -> None:
+    alpha, gamma = thread.alpha, thread.gamma
+    cho = gamma.person("cho")
+    await join(gamma, cho, "stats@alpha.example")
+    await settle(*thread.three.all)
+    accept(alpha, thread.olga, thread.answer)
+    accept(gamma, cho, thread.answer)
+    await settle(*thread.three.all)
+    assert state(thread.beta, thread.root)[0] == "solved"
+    gamma.write(lambda tx: people.erase(tx, gamma.site, cho))
+    await settle(*thread.three.all)
+    assert (
+        gamma.read(lambda tx: [one for one in rows.chosen(tx, gamma.post(thread.root).id) if one.actor_id == cho.id])
+        == []
+    )
+    assert state(gamma, thread.root)[2] != "members"
