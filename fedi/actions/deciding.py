@@ -40,7 +40,7 @@ def reason(tx: Tx, verdict: Verdict, author: Actor | None) -> str:
     if verdict.rule is None or author is None:
         return words
     with notices.speaking(tx, author):
-        said = _("It is against the rule “%(rule)s”.") % {"rule": verdict.rule}
+        said = _("It is against the rule “%(rule)s”.") % {"rule": verdict.rule.rstrip(".")}
     return f"{said} {words}".strip()
 
 

@@ -20,6 +20,14 @@ NAMES = {
     BAN: N_("Ban its author from the group"),
     SUSPEND: N_("Suspend its author's account"),
 }
+SHORT = {
+    HIDE: N_("Hide it there"),
+    REMOVE: N_("Take it out"),
+    LOCK: N_("Lock it"),
+    WARN: N_("Warn"),
+    BAN: N_("Ban"),
+    SUSPEND: N_("Suspend the account"),
+}
 _IN_GROUP = (REMOVE, LOCK, WARN, BAN)
 
 

@@ -229,6 +229,7 @@ def _read(tx: Tx, site: Site, me: Actor, case_id: int) -> dict[str, Any]:
         "upheld": cases.upheld(tx, author.id, case.group_id),
         "powers": able,
         "names": {name: _(said) for name, said in jurisdiction.NAMES.items()},
+        "short": {name: _(said) for name, said in jurisdiction.SHORT.items()},
         "done": [_(DID.get(one, one)) for one in case.acts],
         "hidden_here": case.state == "decided"
         and "hide" in case.acts
