@@ -107,8 +107,8 @@ def settle(tx: Tx, site: Site, actor: Actor, claims: Mapping[str, Any]) -> None:
         person_actions.affiliate(tx, site, actor, stated, end=stated is None)
 
 
-def link(tx: Tx, site: Site, issuer: str, claims: Mapping[str, Any], actor: Actor) -> None:
-    """From now on `actor` comes by this log-in as well. Raises Conflict when it is somebody else's."""
+def link(tx: Tx, site: Site, issuer: str, claims: Mapping[str, Any], actor: Actor) -> bool:
+    """From now on `actor` comes by this log-in as well; whether that is new. Raises Conflict when it is somebody else's."""
     known = identities.find(tx, issuer, str(claims["sub"]))
     if known is not None and known.person_id != actor.id:
         raise Conflict(_("This log-in belongs to another account here. Log out, then log in by it."), code="linked")
@@ -116,6 +116,7 @@ def link(tx: Tx, site: Site, issuer: str, claims: Mapping[str, Any], actor: Acto
         now = site.clock()
         identities.insert(tx, Identity(issuer, str(claims["sub"]), actor.id, now, now))
     settle(tx, site, actor, claims)
+    return known is None
 
 
 def create(

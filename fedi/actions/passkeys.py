@@ -26,6 +26,11 @@ LARGEST = 20_000
 REFUSED = N_("This passkey was not taken. Try again, or log in by your password.")
 
 
+def ready() -> None:
+    """Load what checks answers, which takes a quarter of a second once: not while others wait for the database."""
+    import webauthn  # noqa: F401
+
+
 def rp_id(site: Site) -> str:
     """For whom passkeys count: our host without its port."""
     return site.config.host.rpartition(":")[0] if ":" in site.config.host else site.config.host

@@ -21,6 +21,9 @@ REASON = 1000
 CONFIRM_LIFE = 3 * 24 * 3600 * 1000
 """Ms for which a link that confirms an address works."""
 
+AGAIN = 2 * 60 * 1000
+"""Ms before it is mailed again."""
+
 HOW = {
     "invite": N_(
         "People join by invitation here: ask someone who is in already for a link, or whoever runs this server."
@@ -107,6 +110,15 @@ def ask(tx: Tx, site: Site, actor: Actor, address: str, secret: str) -> None:
         return
     tickets.insert(tx, secret, "address", actor.id, {"email": address}, site.clock(), CONFIRM_LIFE, alone=True)
     account_mail.confirm(tx, site, actor, person, secret, address)
+
+
+def ask_again(tx: Tx, site: Site, person_id: int, secret: str) -> None:
+    """Mail the link once more to who knows their password and still waits for it, at most every two minutes."""
+    person, actor, how = people.by_id(tx, person_id), actors.by_id(tx, person_id), sign_ups.of_person(tx, person_id)
+    if person is None or actor is None or how is None or how.confirmed_at is not None:
+        return
+    if person.state == "pending" and not tickets.lately(tx, person_id, "address", site.clock() - AGAIN):
+        ask(tx, site, actor, person.email, secret)
 
 
 @dataclass(frozen=True, slots=True)

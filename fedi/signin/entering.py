@@ -11,6 +11,7 @@ from federation.signatures.keys import KeyPair, generate_rsa
 from fedi import sessions
 from fedi.actions import credentials, mailing
 from fedi.actions import people as person_actions
+from fedi.actions import sign_ups as sign_up_actions
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
 from fedi.forms import see_other, text
@@ -18,12 +19,15 @@ from fedi.html import page
 from fedi.languages import N_, _
 from fedi.signin.guard import guard
 from storage import people, sign_ups, tickets
+from storage import sessions as session_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.people import Person
 
 WRONG = N_("This name and this password do not belong together. Mind capital letters, and try again.")
 WRONG_PASSWORD = N_("This is not your password. Nothing was changed.")
+JUST = 15 * 60 * 1000
+"""Ms after a log-in in which who has no password may change how they log in."""
 SECOND_LIFE = 10 * 60 * 1000
 """Ms within which the code must follow the password."""
 
@@ -52,16 +56,22 @@ async def by_password(request: Request, name: str, password: str) -> int:
         right = await asyncio.to_thread(person_actions.check_password, hashed, password)
     if person is None or not right:
         raise Problem(_(WRONG), status=422, code="password")
-    known = person
+    known, secret = person, secrets.token_urlsafe(32)
+    if known.state == "pending":
+        await site.db.write(lambda tx: sign_up_actions.ask_again(tx, site, known.actor_id, secret))
     return await site.db.read(lambda tx: checked_state(tx, site, known))
 
 
 async def confirm_password(request: Request, me: Actor, form: FormData) -> None:
-    """Whoever changes how one logs in proves again who they are: by the field `current`. Who has no password has nothing to
-    prove by it. Raises Problem."""
+    """Whoever changes how one logs in proves again who they are: by the field `current`, or, who comes by the institution's
+    log-in or a passkey alone, by having just logged in. Raises Problem."""
     site: Site = request.app.state.site
     person = await site.db.read(lambda tx: people.by_id(tx, me.id))
     if person is None or person.password_hash is None:
+        cookie, now = request.cookies.get(sessions.cookie_name(site), ""), site.clock()
+        session = await site.db.read(lambda tx: session_rows.by_cookie(tx, cookie, now))
+        if session is None or now - session.created_at > JUST:
+            raise Invalid(_("For this, log in again first, so that we know that it is you."), code="password")
         return
     guard(request).check(request, me.username.lower())
     async with site.hashing:

@@ -2,6 +2,7 @@
 and removing one. What a device answers for a log-in comes with the form of `/login`.
 """
 
+import asyncio
 import secrets
 
 from starlette.requests import Request
@@ -72,6 +73,7 @@ async def add(request: Request) -> Response:
     ticket, name = text(form, "ticket", 100), text(form, "name", 200)
     answer = text(form, "credential", actions.LARGEST + 1)
     try:
+        await asyncio.to_thread(actions.ready)
         await site.db.write(lambda tx: actions.add(tx, site, me, ticket, answer, name))
     except Problem as problem:
         return await security.shown(request, me, problem)

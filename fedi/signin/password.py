@@ -3,6 +3,8 @@
 OAuth's log-in is this one: `/oauth/authorize` leads here and back, so the same bounds hold for apps.
 """
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -55,6 +57,7 @@ async def _by_passkey(request: Request, ticket: str, answer: str) -> int:
     """The id of the person whose passkey signed what we asked. Raises Problem."""
     site: Site = request.app.state.site
     guard(request).check(request, None)
+    await asyncio.to_thread(passkey_actions.ready)
 
     def write(tx: Tx) -> int:
         known = passkey_actions.log_in(tx, site, ticket, answer)

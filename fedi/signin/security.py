@@ -3,6 +3,7 @@
 Whatever changes how one logs in asks for the password once more. Apps are shut out on `/settings`.
 """
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -176,7 +177,7 @@ async def codes(request: Request) -> Response:
             await sent(request)
         return see_other("/settings/security")
     if request.method != "POST":
-        return _setting_up(request, site, me, factor.secret)
+        return await _setting_up(request, site, me, factor.secret)
     form = await sent(request)
     made, code = credentials.new_codes(), text(form, "code", 20)
     try:
@@ -184,12 +185,12 @@ async def codes(request: Request) -> Response:
         if not await site.db.write(lambda tx: credentials.confirm_second(tx, site, me, code, made)):
             raise Invalid(_("This code does not fit. Is the clock of your phone right? Take the code it shows now."))
     except Problem as problem:
-        return _setting_up(request, site, me, factor.secret, problem)
+        return await _setting_up(request, site, me, factor.secret, problem)
     return _secret_page(page(request, "codes.html", recovery=made, secret=None, picture=None, problem=None))
 
 
-def _setting_up(request: Request, site: Site, me: Actor, secret: str, problem: Problem | None = None) -> Response:
-    picture = drawn(credentials.address_of(site, me, secret))
+async def _setting_up(request: Request, site: Site, me: Actor, secret: str, problem: Problem | None = None) -> Response:
+    picture = await asyncio.to_thread(drawn, credentials.address_of(site, me, secret))
     status = 200 if problem is None else problem.status
     said = problem.text if problem is not None else None
     spaced = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))

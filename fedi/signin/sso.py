@@ -14,7 +14,7 @@ from fedi import sessions
 from fedi.actions import identities as actions
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
-from fedi.forms import local_path, see_other, sent, text
+from fedi.forms import local_path, sent, text
 from fedi.html import page
 from fedi.languages import _
 from fedi.sessions import signed_in
@@ -86,8 +86,8 @@ async def _back(request: Request, site: Site) -> Response:
     kept, wanted = actions.kept(site, claims), local_path(str(ticket.data["next"]), "/home")
     me = await signed_in(request)
     if me is not None and ticket.person_id == me.id:
-        await site.db.write(lambda tx: actions.link(tx, site, known.issuer, kept, me))
-        return see_other("/settings/security?done=linked")
+        new = await site.db.write(lambda tx: actions.link(tx, site, known.issuer, kept, me))
+        return await enter(request, me.id, "/settings/security?done=linked" if new else wanted, sure=True)
     secret = secrets.token_urlsafe(32)
 
     def write(tx: Tx) -> int | None:

@@ -1,5 +1,6 @@
 """`/welcome`: three short steps for somebody new: you, your groups, your phone. Each may be left out; nothing is asked twice."""
 
+import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -106,7 +107,8 @@ async def phone(request: Request) -> Response:
     """What an app for phones needs: the server's name, and a picture that opens it."""
     site: Site = request.app.state.site
     await person(request)
-    return page(request, "welcome.html", step=3, problem=None, picture=drawn(site.config.origin + "/home"))
+    picture = await asyncio.to_thread(drawn, site.config.origin + "/home")
+    return page(request, "welcome.html", step=3, problem=None, picture=picture)
 
 
 ROUTES = [

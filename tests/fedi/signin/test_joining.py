@@ -226,6 +226,10 @@ async def test_a_mailed_link_is_the_door_where_all_may_join(
     await campus.browser().post("/join", late)
     clock.pass_(days=3.01)
     assert (await campus.browser().post(sent(campus, "confirm")[-1][1], {})).status == 404
+    for _ in range(2):  # who tries to log in gets another one, and not one each time
+        assert "Look into your mail" in (await campus.browser().log_in("max", NEW["password"])).words
+    assert [to for to, _ in sent(campus, "confirm")] == [NEW["email"], late["email"], late["email"]]
+    assert (await campus.browser().post(sent(campus, "confirm")[-1][1], {})).path == "/welcome"
 
 
 async def test_apps_sign_up_by_the_same_rules(campus: Campus, boss: Actor, with_settings: Settings) -> None:

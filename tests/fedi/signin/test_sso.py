@@ -2,6 +2,7 @@
 there, and each way in which an answer may not be for us.
 """
 
+import json
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from fedi.config import Config, Sso
 from storage import actors, identities, people
 from storage.actors import Actor
 from tests.conftest import Clock
+from tests.fedi.signin.authenticator import Device
 from tests.fedi.web.conftest import Browser, Campus, Page
 from tests.provider import CLIENT, SECRET, Provider, open_provider
 
@@ -183,6 +185,27 @@ async def test_an_address_that_nobody_vouches_for_is_asked_for(campus: Campus, p
     await join(campus, provider, email="eve@home.example")
     assert campus.read(lambda tx: people.by_login(tx, "dean@alpha.example")) is None
     assert campus.read(lambda tx: people.by_login(tx, "eve@home.example")) is not None
+
+
+async def test_who_leaves_keeps_a_passkey(campus: Campus, provider: Provider, clock: Clock) -> None:
+    """Without a password one has just logged in, to change how one does."""
+    provider.claims = EVE
+    await join(campus, provider)
+    browser, device = campus.browser(), Device()
+    await come(browser, provider)
+    clock.pass_(seconds=901)
+    refused = await browser.post("/settings/security/passkeys/new", {})
+    assert refused.status == 422
+    assert (await browser.post("/settings/security/password", {"password": "a few good words"})).status == 422
+    await come(browser, provider)
+    told = json.loads((await browser.post("/settings/security/passkeys/new", {})).text)
+    fields = {"ticket": told["ticket"], "credential": device.create(told["options"]), "name": "Phone"}
+    assert "Your passkey is kept" in (await browser.post("/settings/security/passkeys", fields)).words
+    provider.broken = True
+    browser = campus.browser()
+    told = json.loads((await browser.post("/login/passkey", {})).text)
+    fields = {"ticket": told["ticket"], "credential": device.get(told["options"]), "next": "/home"}
+    assert (await browser.post("/login", fields)).path == "/home"
 
 
 async def test_who_is_suspended_stays_out(campus: Campus, provider: Provider) -> None:
