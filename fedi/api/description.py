@@ -26,6 +26,7 @@ _TAGS = {
     "groups": "Groups: list, look up, found, change, join, leave",
     "members": "Who is in a group, waits, moderates, is banned",
     "reading": "What is new to a person, how far they read, how much they hear",
+    "library": "Libraries of groups: what is in one, adding to it, its shelves",
     "threads": "Threads of groups in three orders, one as a tree, votes",
     "drafts": "What one has begun to write and not sent",
     "moderation": "What moderators do with posts, and the log of it",

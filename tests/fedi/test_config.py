@@ -169,6 +169,7 @@ def test_names_are_those_of_the_contract() -> None:
         *("policy.keep_days", "policy.approvals", "policy.simulate_first"),
         *("translation.url", "translation.key"),
         *("mail.url", "mail.sender", "mail.reply_to"),
+        *("library.lookups", "library.doi", "library.arxiv", "library.isbn", "library.mailto", "library.file_size"),
         *(
             "sso.issuer",
             "sso.client_id",
