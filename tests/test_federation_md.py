@@ -17,7 +17,7 @@ from fedi.actions import groups as group_actions
 from fedi.actions import people, twins
 from fedi.context import Site
 from fedi.inbox.table import HANDLERS, IGNORED
-from fedi.outbox import documents, quotes, send
+from fedi.outbox import documents, library, quotes, send
 from fedi.rendering import actors as actor_rendering
 from fedi.worker import backfill
 from storage.actors import Actor
@@ -91,7 +91,7 @@ def paths(routes: list[BaseRoute]) -> set[str]:
 
 
 def test_every_address_of_a_document_is_listed_and_answers() -> None:
-    known = paths([*documents.ROUTES, *quotes.ROUTES]) | {"/people/NAME", "/groups/NAME", "/people/NAME/posts/NUMBER"}
+    known = paths([*documents.ROUTES, *library.ROUTES, *quotes.ROUTES]) | {"/people/NAME", "/groups/NAME", "/people/NAME/posts/NUMBER"}
     listed = {
         one for one in named(section("ActivityPub")) if re.fullmatch(r"/(people|groups|actor|activities)\b\S*", one)
     }
