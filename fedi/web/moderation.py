@@ -258,7 +258,8 @@ def _read(tx: Tx, site: Site, me: Actor, group: Actor, before: int | None, start
     shown = done[:_LOG]
     # A warning is between its writer and the one who is warned.
     kept = [one for one in shown if moderates or one.action != "warn"]
-    inside = memberships.of_group(tx, group.id) if moderates else []
+    # Members of a group here have a page of their own.
+    inside = memberships.of_group(tx, group.id) if moderates and not group.local else []
     inside.sort(key=lambda one: not one.moderates)
     return {
         "moderates": moderates,
