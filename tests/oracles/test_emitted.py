@@ -256,7 +256,7 @@ async def test_every_post_names_its_collections_and_its_context(campus: Campus) 
         assert document["interactionPolicy"]["canQuote"]["automaticApproval"]
 
 
-@pytest.mark.parametrize("see", ["public", "peers", "members"])
+@pytest.mark.parametrize("see", ["public", "members"])
 @pytest.mark.parametrize(
     ("text", "title"),
     [("@{group} Which test?\n\nI have two samples.", None), ("@{group} x", "Which test?"), (LONG, "Which test?")],

@@ -24,6 +24,8 @@ from tests.world import Instance, Peer, settle
 pytestmark = pytest.mark.anyio
 
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
+ON_ONE = pytest.mark.parametrize("three", ["sqlite"], indirect=True)
+"""What asks the databases nothing that the others don't."""
 
 
 def state(instance: Instance, iri: str) -> tuple[str | None, str | None, str | None]:
@@ -202,6 +204,7 @@ async def test_who_asked_has_the_last_word_and_a_moderator_opens_it_again(thread
     thread.everywhere(("open", None, None))
 
 
+@ON_ONE
 async def test_a_forum_shaped_as_piefed_asks_and_accepts(thread: Thread) -> None:
     alpha, piefed = thread.alpha, thread.piefed
     lou, mia = piefed.iri("/users/lou"), piefed.actor("mia")
@@ -238,6 +241,7 @@ async def test_a_forum_shaped_as_piefed_asks_and_accepts(thread: Thread) -> None
         assert state(one, page["id"]) == ("open", None, None), one.name
 
 
+@ON_ONE
 async def test_in_a_group_of_piefed_its_word_and_ours_are_the_same(three: Three) -> None:
     beta = three.beta
     piefed = Peer(three.world, "piefed.example", "piefed")
@@ -274,6 +278,7 @@ async def test_in_a_group_of_piefed_its_word_and_ours_are_the_same(three: Three)
     assert beta.post(root.iri).asks == "open", "one institution"
 
 
+@ON_ONE
 async def test_what_says_solved_is_read_back_as_it_was_written(thread: Thread) -> None:
     beta = thread.beta
     long = "Sie lernten Gradientenabstieg. " * 80
@@ -301,6 +306,7 @@ async def test_what_says_solved_is_read_back_as_it_was_written(thread: Thread) -
             assert (back.title, back.content) == (plain.title, plain.content)
 
 
+@ON_ONE
 async def test_only_ones_own_first_post_becomes_a_question(thread: Thread) -> None:
     beta, gamma = thread.beta, thread.gamma
     root = publish(beta, thread.ada, "@stats@alpha.example A note")
@@ -318,6 +324,7 @@ async def test_only_ones_own_first_post_becomes_a_question(thread: Thread) -> No
     assert {one.post(root.iri).asks for one in thread.three.all} == {None}
 
 
+@ON_ONE
 async def test_who_is_erased_chose_nothing(thread: Thread) -> None:
     alpha, gamma = thread.alpha, thread.gamma
     cho = gamma.person("cho")
