@@ -281,17 +281,20 @@ def _replayed(
     followed: frozenset[int],
     named: list[int],
 ) -> int:
-    """How many digests of the last 30 days would have told of anything."""
-    mails, start = 0, now - 30 * _DAY
-    at = digest_times.following(wanted, start)
-    while at is not None and at <= now:
-        weekly = wanted.is_weekly(at)
+    """How many digests of the last 30 days would have told of anything, with the next one as far as it is known yet."""
+    mails, start = 0, digest_times.following(wanted, now - 30 * _DAY)
+    while start is not None and start < now:
+        following = digest_times.following(wanted, start)
+        if following is None:
+            break
+        at = min(following, now)
+        weekly = wanted.is_weekly(following)
         if any(start < one <= at for one in named) or any(
             _tells(one, levels.get(one.group_id, volumes.DEFAULT), followed, start, at, weekly=weekly)
             for one in happened
         ):
             mails += 1
-        start, at = at, digest_times.following(wanted, at)
+        start = following
     return mails
 
 

@@ -55,6 +55,7 @@ def text(letter: Letter) -> str:
 _BODY = "margin:0;padding:16px;font:16px/1.5 system-ui,sans-serif"
 _INNER = "max-width:36em;margin:0 auto"
 _SMALL = "font-size:13px;opacity:.75"
+_BUTTON = "display:inline-block;padding:10px 20px;border-radius:8px;background:#17595f;color:#fff;text-decoration:none"
 _ITEM = "margin:0 0 20px"
 
 
@@ -63,7 +64,10 @@ def html(letter: Letter) -> str:
     code = languages.reader().language
     items = "".join(_item(entry) for entry in letter.entries)
     after = f"<p>{escape(letter.after)}</p>\n" if letter.after else ""
-    links = "".join(f"<p>{_link(said, address)}</p>\n" for said, address in letter.links)
+    links = "".join(
+        f"<p>{_link(said, address, _BUTTON if at == 0 else '')}</p>\n"
+        for at, (said, address) in enumerate(letter.links)
+    )
     small = " · ".join(_link(said, address) for said, address in letter.print_links)
     return (
         f'<!doctype html>\n<html lang="{escape(code)}" dir="{languages.direction(code)}"><head><meta charset="utf-8">'
@@ -82,5 +86,6 @@ def _item(entry: Entry) -> str:
     )
 
 
-def _link(said: str, address: str) -> str:
-    return f'<a href="{escape(address)}">{escape(said)}</a>'
+def _link(said: str, address: str, style: str = "") -> str:
+    styled = f' style="{style}"' if style else ""
+    return f'<a href="{escape(address)}"{styled}>{escape(said)}</a>'

@@ -22,7 +22,7 @@ from storage import actors, people
 from storage.actors import Actor
 from storage.metadata import Tx
 
-EVERY = {"day": N_("each day"), "week": N_("once a week"), "never": N_("never")}
+EVERY = {"day": N_("Each day"), "week": N_("Once a week"), "never": N_("Never")}
 WEEKDAYS = (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"))
 GROUPS = 12
 """Groups on one page."""

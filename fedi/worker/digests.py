@@ -150,8 +150,7 @@ def _entry(tx: Tx, site: Site, item: Item) -> Entry:
     title = card[0].named(_TITLE)
     excerpt = ""
     if not item.new.summary and not item.new.sensitive:
-        text = without_mentions(to_text(item.new.content[:4000]))
+        begins = item.new.id == item.post.id  # its title is not said twice
+        text = card[0].rest if begins else without_mentions(to_text(item.new.content[:4000]))
         excerpt = shortened(" ".join(text.split()), _EXCERPT)
-    if excerpt.rstrip("…") == title[: len(excerpt)].rstrip("…"):
-        excerpt = ""
     return Entry(item.reason, title, link, where, excerpt)
