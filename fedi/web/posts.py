@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -96,7 +97,7 @@ async def _page(request: Request) -> Response:
         if taken_out is None:
             raise NotFound(_(NOTHING))
         return page(request, "removed.html", **taken_out)
-    if found.card.path != request.url.path:
+    if unquote(found.card.path) != unquote(request.url.path):
         # The right post by another's name: one address for each, and nobody is given another's words.
         return RedirectResponse(found.card.path, 302)
     shown = _Shown()
