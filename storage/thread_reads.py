@@ -117,6 +117,12 @@ def read_group(tx: Tx, person_id: int, group_id: int, up_to: int) -> None:
     tx.execute(update(group_reads).where(*mine).values(last_id=up_to))
 
 
+def forget(tx: Tx, person_id: int) -> None:
+    """Forget everything that a person read, and of what they want to hear."""
+    for table in (thread_reads, group_reads, thread_follows):
+        tx.execute(delete(table).where(table.c.person_id == person_id))
+
+
 def lapse(tx: Tx, person_id: int, before: int) -> None:
     """Forget of a person how far they read threads that ended before this post: their groups say that as well."""
     tx.execute(delete(thread_reads).where(thread_reads.c.person_id == person_id, thread_reads.c.last_id < before))

@@ -47,3 +47,8 @@ def save(tx: Tx, person_id: int, group_id: int, level: str) -> None:
 def forget(tx: Tx, person_id: int, group_id: int) -> None:
     """Choose nothing: as it is for everybody."""
     tx.execute(delete(volumes).where(volumes.c.person_id == person_id, volumes.c.group_id == group_id))
+
+
+def forget_all(tx: Tx, person_id: int) -> None:
+    """Forget what a person chose."""
+    tx.execute(delete(volumes).where(volumes.c.person_id == person_id))

@@ -37,7 +37,9 @@ from storage import (
     second_factors,
     sessions,
     sign_ups,
+    thread_reads,
     tickets,
+    volumes,
 )
 from storage.actors import Actor
 from storage.events import note
@@ -429,6 +431,8 @@ def erase(tx: Tx, site: Site, actor: Actor) -> None:
     mails.drop_of(tx, actor.id)
     feed_tokens.revoke(tx, actor.id, site.clock())
     drafts.remove_all(tx, actor.id)
+    thread_reads.forget(tx, actor.id)
+    volumes.forget_all(tx, actor.id)
     media.discard_all(tx, site, actor)
     envelopes.erase(tx, site, actor.iri)
     people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})

@@ -33,11 +33,13 @@ _AUDIENCES = {
 _QUOTES = re.compile(r'^\s*<p class="quote-inline">.{0,4000}?</p>', re.DOTALL)  # the line for who knows no quotes
 
 
-# The mention by which a post goes to its group, as we and others write one.
-_ADDRESSED = re.compile(
-    r'^<p>(?:<span[^<>]{0,200}>)?<a (?=[^<>]{0,1000}class="[^"<>]{0,200}mention)(?=[^<>]{0,1000}href="([^"<>]{1,800})")[^<>]{1,2000}>'
-    r"@(?:<span>)?[^<>]{1,300}(?:</span>)?</a>(?:</span>)?(?:\s|<br ?/?>)*(?!</p>)"
+# The mention by which a post goes to its group, as we and others write one: before the words, or in a paragraph of its own.
+_MENTION = (
+    r'(?:<span[^<>]{0,200}>)?<a (?=[^<>]{0,1000}class="[^"<>]{0,200}mention)(?=[^<>]{0,1000}href="([^"<>]{1,800})")[^<>]{1,2000}>'
+    r"@(?:<span>)?[^<>]{1,300}(?:</span>)?</a>(?:</span>)?"
 )
+_ADDRESSED = re.compile(rf"^<p>{_MENTION}(?:(</p>)|(?:\s|<br ?/?>)*)")
+_ADDRESSED_BELOW = re.compile(rf"<p>{_MENTION}</p>\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,20 @@ class Card:
 
     @cached_property
     def _content(self) -> str:
-        """The HTML without the mention of the group it is in, where that stands first: the page says where it is."""
-        found = _ADDRESSED.match(self.post.content) if self.group is not None else None
-        if found is None or self.group is None or unescape(found[1]) not in (self.group.iri, self.group.url):
-            return self.post.content
-        return "<p>" + self.post.content[found.end() :]
+        """The HTML without the mention of the group it is in, where that stands before or below the words: the page says where
+        it is. A post that is nothing else keeps it."""
+        content = self.post.content
+        if self.group is None or "mention" not in content:
+            return content
+        known = (self.group.iri, self.group.url)
+        above = _ADDRESSED.match(content)
+        if above is not None and unescape(above[1]) in known:
+            content = content[above.end() :] if above[2] else "<p>" + content[above.end() :]
+        at = content.rfind("<p>")
+        below = _ADDRESSED_BELOW.match(content, at) if at > 0 else None
+        if below is not None and unescape(below[1]) in known:
+            content = content[:at]
+        return content if content not in ("", "<p></p>") else self.post.content
 
     @cached_property
     def _text(self) -> str:
@@ -129,7 +140,7 @@ class Card:
         """The beginning of the text without what `named` says of it."""
         if self.heading is not None:
             return shortened(without_mentions(to_text(self.body[:4000])), 400)
-        return shortened(self._text.partition(self._first_line.rstrip("…"))[2].strip("… \n"), 400)
+        return shortened(self._text.partition(self._first_line.rstrip("…") or "\n")[2].strip("… \n"), 400)
 
     def named(self, length: int) -> str:
         """What to call the post in at most `length` characters: its title, its first line, or whose it is."""

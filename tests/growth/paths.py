@@ -14,13 +14,14 @@ from federation.hosts import Networks
 from federation.signatures.keys import KeyPair, generate_rsa, load_private
 from federation.signatures.sign import sign_post
 from fedi import mastodon
+from fedi.actions import digests
 from fedi.actions.people import ensure_instance_actor
 from fedi.app import Fedi, build
 from fedi.callers import SCOPES
 from fedi.config import Config
 from fedi.context import Site
 from fedi.worker import loop, schedule
-from storage import apps, keys
+from storage import actors, apps, keys, mails, people
 from storage.apps import App, Token, hashed
 from storage.database import Database
 from storage.metadata import Tx
@@ -198,6 +199,12 @@ def reading(crowd: Crowd) -> Iterator[Path_]:
     yield _get(f"/api/fedi/v1/search/spelling?q={word[0]}x", crowd.reader)
     yield _get(f"/api/fedi/v1/groups/{crowd.actor_id(group)}/threads?sort=open", crowd.reader)
     yield _get(f"/api/fedi/v1/threads/{crowd.post_id(thread)}/question", crowd.reader)
+    yield _get(f"/api/fedi/v1/groups/{crowd.actor_id(group)}/threads?sort=unanswered", crowd.reader)
+    yield _get(f"/api/fedi/v1/posts/{crowd.post_id(thread)}/read", crowd.reader)
+    yield _get("/api/fedi/v1/catch-up", crowd.reader)
+    yield _get("/api/fedi/v1/suggestions", crowd.reader)
+    yield _get("/api/fedi/v1/settings/forecast", crowd.reader)
+    yield _get("/api/fedi/v1/feeds", crowd.reader)
     several = "&".join(f"id[]={crowd.actor_id(one)}" for one in range(20))
     yield _get(f"/api/v1/accounts/relationships?{several}", crowd.reader)
     yield _get(f"/api/v1/accounts/familiar_followers?{several}", crowd.reader)
@@ -223,7 +230,7 @@ def pages(crowd: Crowd) -> Iterator[Path_]:
     for path in (
         "/", "/about", "/groups", f"/groups/{group}", f"/groups/{group}?sort=top", f"/groups/{group}?sort=new",
         f"/people/{author}", f"/people/{author}/posts/{crowd.post_id(post)}", "/tags/tag0", "/search?q=user1", "/metrics",
-        "/nodeinfo/2.1", f"/.well-known/webfinger?resource=acct:{author}@{crowd.domain}", "/robots.txt",
+        f"/groups/{group}/feed.atom", f"/threads/{crowd.post_id(post)}/feed.atom", "/nodeinfo/2.1", f"/.well-known/webfinger?resource=acct:{author}@{crowd.domain}", "/robots.txt",
     ):  # fmt: skip
         yield _get(path)
     for path in (
@@ -305,7 +312,27 @@ async def work(paths: Paths) -> None:
             return
 
 
+async def digest(paths: Paths) -> None:
+    """What a digest takes of somebody who is in groups."""
+
+    def unit(tx: Tx) -> None:
+        reader = paths.crowd.actor_id(paths.crowd.reader)
+        me = actors.by_id(tx, reader)
+        digests.choose(tx, paths.site, reader, digest={"every": "week", "hour": 1, "weekday": 0}, mail_mentions=True)
+        digests.pass_on(tx, paths.site, paths.clock())
+        person = people.by_id(tx, reader)
+        assert me is not None
+        assert person is not None
+        digests.collect(tx, paths.site, me, person)
+        mails.totals(tx, 0)
+        mails.in_state(tx, "failed", 0, 1)
+        mails.last_of(tx, reader, 5)
+
+    await paths.site.db.write(unit)
+
+
 def working() -> Iterator[Path_]:
     """What workers do by themselves."""
     yield "work", work
+    yield "a digest", digest
     yield "timed work", lambda paths: schedule.run_due(paths.site)

@@ -1,10 +1,11 @@
 """What is new to a person and how much they hear, over our own API; and what is behind it, on both databases."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from fedi.actions import answering, mutes, reading, suggesting, volumes
-from storage import jobs, notifications
+from fedi.actions import answering, mutes, people, reading, suggesting, volumes
+from storage import jobs, notifications, thread_reads
 from storage import memberships as membership_rows
+from storage import volumes as volume_rows
 from storage.actors import Actor
 from storage.memberships import Membership
 from storage.metadata import Tx
@@ -128,6 +129,24 @@ async def test_volume_is_the_bell_and_who_hears_little_hears_of_no_answers(
         await api.site.db.write(lambda tx, after=further.id: answering.tell(tx, api.site, root.id, after))
         assert len(told(carl)) == number, level
     assert (await api.ask("PUT", path, await api.token(await api.person("dora")), json={"level": "all"})).status == 404
+
+
+async def test_who_is_erased_has_read_nothing(api: Api, ada: Actor, ben: Actor, group: Actor) -> None:
+    await api.follow(ben, group)
+    root = await api.publish(ben, "@mlops Mine")
+    token = await api.token(ben)
+    await api.ask("PATCH", f"{BASE}/posts/{root.id}/read", token, json={"up_to": str(root.id)})
+    await api.ask("PUT", f"{BASE}/groups/{group.id}/volume", token, json={"level": "weekly"})
+    await api.post(f"{BASE}/read", token, json={})
+    tables = (thread_reads.thread_reads, thread_reads.group_reads, thread_reads.thread_follows, volume_rows.volumes)
+
+    def numbers(tx: Tx) -> list[int]:
+        mine = [select(func.count()).select_from(one).where(one.c.person_id == ben.id) for one in tables]
+        return [tx.scalar(one) or 0 for one in mine]
+
+    assert await api.site.db.read(numbers) == [1, 1, 1, 1]
+    await api.site.db.write(lambda tx: people.erase(tx, api.site, ben))
+    assert await api.site.db.read(numbers) == [0, 0, 0, 0]
 
 
 async def test_suggested_are_groups_that_one_can_join_with_a_reason(

@@ -109,6 +109,9 @@ async def test_the_name_of_its_group_is_not_said_at_the_head_of_a_text(
     assert "Into the matter at once" in page.words
     assert "@ mlops Into" not in page.words
     assert "@mlops Into" not in page.words
+    below = campus.post(bruno, "Words first\n\n@mlops", title="Below")
+    page = await as_ada.get(path_of(below, bruno))
+    assert ("Words first" in page.words, 'class="u-url mention"' in page.text) == (True, False)
     other = campus.post(bruno, "@ada look", title="Another")
     assert "@ada look" in (await as_ada.get(path_of(other, bruno))).words.replace("@ ada", "@ada")
 
