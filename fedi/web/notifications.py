@@ -25,6 +25,7 @@ from storage.metadata import Tx
 from storage.moderations import Moderation
 from storage.notification_groups import GROUPED, Place, Whole
 from storage.notifications import Notification
+from storage.questions import SOLVED
 from storage.severed import Loss
 
 _SAID = {
@@ -43,6 +44,7 @@ _SAID = {
     NEWS: N_("was reported"),
     SEVERED: N_("ended a peering"),
 }
+_ACCEPTED = N_("accepted an answer to")
 _SAID_BY_SOME = {
     "reblog": N_("passed on"),
     "favourite": N_("like"),
@@ -118,6 +120,8 @@ def _read(tx: Tx, me: Actor, places: list[Place]) -> list[News]:
             continue
         others = _others(wholes.get(place.key))
         said = _SAID_BY_SOME.get(one.kind) if others else None
+        if one.kind == "update" and one.post_id in of_post and of_post[one.post_id].post.asks == SOLVED:
+            said = _ACCEPTED  # which is what changed for who asked, or answered
         made.append(
             News(
                 actor=by[one.actor_id],

@@ -47,6 +47,9 @@ async def test_asked_accepted_and_opened_again(campus: Campus, as_ada: Browser, 
     assert "Solved" in words
     assert "Accept this answer" not in words
     assert f"{path_of(answer, bruno)}" in done.links
+    told = campus.browser()
+    await told.log_in("bruno")
+    assert "Ada Okafor accepted an answer to" in (await told.get("/notifications")).words
     # The group's list of what is still open does not have it any more.
     assert "How big a test set?" not in (await as_ada.get("/groups/stats?view=open")).words
     assert "How big a test set?" in (await as_ada.get("/groups/stats")).words
