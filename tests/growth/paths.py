@@ -14,7 +14,7 @@ from federation.hosts import Networks
 from federation.signatures.keys import KeyPair, generate_rsa, load_private
 from federation.signatures.sign import sign_post
 from fedi import mastodon
-from fedi.actions import digests
+from fedi.actions import digests, volumes
 from fedi.actions.people import ensure_instance_actor
 from fedi.app import Fedi, build
 from fedi.callers import SCOPES
@@ -323,6 +323,7 @@ async def digest(paths: Paths) -> None:
         person = people.by_id(tx, reader)
         assert me is not None
         assert person is not None
+        assert volumes.of(tx, reader)
         digests.collect(tx, paths.site, me, person)
         mails.totals(tx, 0)
         mails.in_state(tx, "failed", 0, 1)
