@@ -16,8 +16,10 @@ from fedi import visibility
 from fedi.languages import N_, _
 from fedi.text import events, first_line, to_text
 from fedi.text.mentions import shortened, title_of, without_mentions
-from storage import actors, follows, peers, polls, reactions
+from storage import actors, follows, library, peers, polls, reactions
 from storage.actors import Actor
+from storage.cards import ready
+from storage.library import Entry
 from storage.metadata import Tx
 from storage.peers import Peer
 from storage.polls import Poll
@@ -52,10 +54,21 @@ class Choice:
     mine: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a page that a post links to is called; `is_work`: it is one that can be cited."""
+
+    url: str
+    title: str
+    said: str
+    is_work: bool
+
+
 @dataclass(frozen=True)
 class Card:
     """A post with all that a page says of it. `path` is its page here, `depth` how far below the shown post it stands,
-    `cursor` the id by which the list it is in goes on. `unread`: posts of its thread that the viewer has not read; `new`:
+    `cursor` the id by which the list it is in goes on, `preview` what the page that it links to is called, `item_path` the item
+    that it added to its group's library. `unread`: posts of its thread that the viewer has not read; `new`:
     whether this one is one of them; `above`: what it answers, where that does not stand directly above it."""
 
     post: Post
@@ -73,6 +86,8 @@ class Card:
     poll: Poll | None = None
     chosen: tuple[int, ...] = ()
     quoted: "Card | None" = None
+    preview: Preview | None = None
+    item_path: str | None = None
     unread: int = 0
     new: bool = False
     above: "Card | None" = None
@@ -281,6 +296,9 @@ def of_posts(
     wanted = {post.author_id for post in found} | set(boosters.values())
     wanted |= {other for post in found for other in (post.group_id, post.reply_to_actor_id) if other is not None}
     known = actors.by_ids(tx, list(wanted))
+    addresses = {post.card_url for post in found if post.card_url is not None}
+    previews = previews_of(tx, addresses)
+    added = library.entries_of(tx, [post.id for post in found if post.kind == "Page" and post.group_id is not None])
     liked = reactions.flags(tx, me.id, [post.id for post in found]).liked if me is not None else frozenset()
     return [
         Card(
@@ -296,10 +314,27 @@ def of_posts(
             poll=found_polls.get(post.id),
             chosen=tuple(chosen.get(post.id, ())),
             quoted=quoted.get(post.quote_id or 0) if post.quote_state == "accepted" else None,
+            preview=previews.get(post.card_url or ""),
+            item_path=_item_path(added.get(post.id), known.get(post.group_id or 0)),
         )
         for post in found
         if post.author_id in known
     ]
+
+
+def previews_of(tx: Tx, addresses: set[str]) -> dict[str, Preview]:
+    """What the pages and works at these addresses are called, by address."""
+    return {
+        url: Preview(url.partition("#via=")[0], one.title, one.description, "work" in one.more)
+        for url, one in ready(tx, addresses).items()
+    }
+
+
+def _item_path(entry: Entry | None, group: Actor | None) -> str | None:
+    """Where the item that a post added to its group's library is."""
+    if entry is None or entry.item_id is None or group is None:
+        return None
+    return f"{actor_path(group)}/library/{entry.item_id}"
 
 
 def _quoted(tx: Tx, me: Actor | None, found: list[Post]) -> dict[int, Card]:
