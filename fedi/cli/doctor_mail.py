@@ -27,7 +27,8 @@ def of_mail(tx: "Tx", site: "Site") -> Iterator[Finding]:
     waiting = [one for one in mails.in_state(tx, "waits", 0, 100) if now - one.created_at > _HOUR]
     if waiting:
         why = next((one.problem for one in waiting if one.problem), "does «fedi worker» run?")
-        yield Finding("broken", "mail", f"{len(waiting)} mails wait for more than an hour: {why}")
+        number = "1 mail waits" if len(waiting) == 1 else f"{len(waiting)} mails wait"
+        yield Finding("broken", "mail", f"{number} for more than an hour: {why}")
     if given_up := mails.in_state(tx, "failed", now - _WEEK, 1):
         text = f"{totals['failed']} mails of this week were given up, the last because {given_up[0].problem}"
         yield Finding("look", "mail", f"{text}; see «fedi mail list»")
