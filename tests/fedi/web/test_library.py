@@ -326,3 +326,18 @@ async def test_a_retracted_work_is_said_to_be(
     assert len(resolver.asked) == 2
     await as_ada.log_in("ada")
     assert "This work was retracted" in (await as_ada.get(path[0])).words
+
+
+async def test_a_thread_that_names_a_paper_shows_it(
+    as_ada: Browser, campus: Campus, ada: Actor, resolver: Resolver
+) -> None:
+    campus.group("open", ada)
+    post = campus.post(ada, f"@open Have you read doi:{DOI}?")
+    campus.write(lambda tx: tx.execute(update(job_table).values(due_at=0)))
+    await loop.step(campus.site)
+    page = await as_ada.get(f"/people/ada/posts/{post.id}")
+    assert "Assessing gamification" in page.words
+    bib = await as_ada.get(next(link for link in page.links if link.endswith("thread.bib")))
+    assert bibtex.read(bib.text)[0].doi == DOI
+    plain = campus.post(ada, "@open Nothing to cite here")
+    assert "thread.bib" not in (await as_ada.get(f"/people/ada/posts/{plain.id}")).text
