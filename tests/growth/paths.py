@@ -202,6 +202,7 @@ def reading(crowd: Crowd) -> Iterator[Path_]:
     yield _get(f"/api/fedi/v1/groups/{crowd.actor_id(group)}/threads?sort=unanswered", crowd.reader)
     yield _get(f"/api/fedi/v1/posts/{crowd.post_id(thread)}/read", crowd.reader)
     yield _get("/api/fedi/v1/catch-up", crowd.reader)
+    yield _get("/api/fedi/v1/drafts", crowd.reader)
     yield _get("/api/fedi/v1/suggestions", crowd.reader)
     yield _get("/api/fedi/v1/settings/forecast", crowd.reader)
     yield _get("/api/fedi/v1/feeds", crowd.reader)
