@@ -76,7 +76,9 @@ async def test_nobody_learns_of_what_is_not_theirs(campus: Campus, as_ada: Brows
         )
         return [(await as_ada.get(f"/search?q={one}")).words for one in paths]
 
+    campus.post(bruno, "@stats A zeplin is no airship")
     before = await asked()
+    assert "Did you mean zeplin ?" in before[1], "which is but one letter away from it, and so is what is hidden"
     campus.post(bruno, "@closed The zeppelin and its zeppelins #zeppelin", question=True)
     campus.post(bruno, "zeppelin for me", visibility="direct")
     assert await asked() == before
