@@ -3,7 +3,7 @@
 const PAGES = "pages", FILES = "files", MOST = 40;
 const OFFLINE = "/offline";
 // Not kept: secrets, what is done once, and what is of no use later.
-const PRIVATE = /^\/(login|logout|join|oauth|admin|settings|reset|confirm|welcome|drafts|live|api|media|health|ready|metrics)(\/|$)/;
+const PRIVATE = /^\/(login|logout|join|oauth|admin|settings|reset|confirm|welcome|drafts|live|api|media|reports?|cases|appeals|sign-ups|mail|feeds|(groups\/[^/]+|@[^/]+)\/(moderation|settings|log|health))(\/|$)/;
 const NAMED = /^\/static\/[a-z]+\.[0-9a-f]{10}\.(css|js)$/;
 const ENDS = /^\/(login|logout|join|settings\/security)(\/|$)/;
 
