@@ -77,12 +77,16 @@ async def index(request: Request) -> Response:
     asked = _Asked(words, language if language in spoken() else "", listing.before(request))
     found = await site.db.read(lambda tx: _read(tx, site, me, asked))
 
+    above = {one.actor.id for one in found.mine}
+    elsewhere = [one for one in found.elsewhere if one.actor.id not in above]
+
     def variants() -> Iterator[dict[str, Any]]:
         for count in (_LISTED, 20, 10, 5):
             shown = found.here[:count]
-            lists = [(_("At %(name)s") % {"name": site.config.name}, shown)] if shown else []
-            if found.elsewhere:
-                lists.append((_("At other universities"), found.elsewhere[: max(count // 2, 5)]))
+            others = [one for one in shown if one.actor.id not in above]
+            lists = [(_("At %(name)s") % {"name": site.config.name}, others)] if others else []
+            if elsewhere:
+                lists.append((_("At other universities"), elsewhere[: max(count // 2, 5)]))
             kept = {"q": asked.words, "language": asked.language, "before": str(shown[-1].actor.id) if shown else ""}
             older = urlencode({name: value for name, value in kept.items() if value})
             yield {
@@ -115,10 +119,7 @@ def _read(tx: Tx, site: Site, me: Actor | None, asked: _Asked) -> _Found:
     elsewhere = named(tx, local=False, limit=20, language=asked.language) if asked.cursor is None else []
     if me is None or not asked.plain:
         return _Found([], [], here, elsewhere)
-    mine = _mine(tx, site, me)
-    inside = {one.actor.id for one in mine}  # they stand above
-    further = [one for one in elsewhere if one.actor.id not in inside]
-    return _Found(mine, suggested(tx, site, me, _SUGGESTED), here, further)
+    return _Found(_mine(tx, site, me), suggested(tx, site, me, _SUGGESTED), here, elsewhere)
 
 
 def _inside(tx: Tx, me: Actor | None, group: Actor) -> bool:
