@@ -21,6 +21,7 @@ from fedi.cli import (
     doctor_mail,
     doctor_peers,
     doctor_policy,
+    doctor_signin,
     doctor_trust,
 )
 from fedi.cli.console import print_json, settings, timestamp
@@ -207,6 +208,7 @@ def _tables(site: "Site") -> Iterator[Finding]:
     hosts = site.db.read_now(doctor_load.peers_that_answer)
     if hosts:
         yield from doctor_load.of_peers_clocks(site, hosts)
+    yield from doctor_signin.of_signin(site)
 
 
 def _line(problem: object) -> str:

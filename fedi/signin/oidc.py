@@ -44,23 +44,41 @@ def refused(why: object, text: str = REFUSED) -> Problem:
     return Problem(_(text), status=502, code="provider")
 
 
-async def provider(request: Request) -> Provider:
-    """The provider of the settings. Raises Problem (502)."""
-    site: Site = request.app.state.site
-    state, issuer, now = request.app.state, site.config.sso.issuer, site.clock()
-    known: Provider | None = getattr(state, "provider", None)
-    if known is not None and known.issuer == issuer and 0 <= now - known.at < KEPT:
-        return known
+class Unfit(Exception):
+    """The provider is silent, or says of itself what can't be used; the text is for operators, `told` for people."""
+
+    def __init__(self, why: object, told: str = REFUSED) -> None:
+        super().__init__(str(why))
+        self.told = told
+
+
+async def read(site: Site) -> Provider:
+    """What the provider of the settings says of itself. Raises Unfit."""
+    issuer = site.config.sso.issuer
     try:
         document = await site.client.ask_service(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
     except FederationError as problem:
-        raise refused(problem, SILENT) from problem
-    if not isinstance(document, dict) or document.get("issuer") != issuer:
-        raise refused(f"its configuration is of another issuer than {issuer!r} (Discovery section 4.3)")
+        raise Unfit(problem, SILENT) from problem
+    said = document.get("issuer") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or said != issuer:
+        raise Unfit(f"its configuration is of the issuer {str(said)[:200]!r}, not of {issuer!r}")  # Discovery 4.3
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         if not _fits(issuer, document.get(name)):
-            raise refused(f"its {name} is no address that can be asked")
-    made = Provider(issuer, document, now)
+            raise Unfit(f"its {name} is no address that can be asked")
+    return Provider(issuer, document, site.clock())
+
+
+async def provider(request: Request) -> Provider:
+    """The same, from memory where it was read lately. Raises Problem (502)."""
+    site: Site = request.app.state.site
+    state, now = request.app.state, site.clock()
+    known: Provider | None = getattr(state, "provider", None)
+    if known is not None and known.issuer == site.config.sso.issuer and 0 <= now - known.at < KEPT:
+        return known
+    try:
+        made = await read(site)
+    except Unfit as problem:
+        raise refused(problem, problem.told) from problem
     state.provider = made
     return made
 

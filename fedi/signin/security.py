@@ -262,7 +262,13 @@ async def end_sessions(request: Request) -> Response:
     return see_other("/settings/security?done=sessions#sessions")
 
 
+async def change_password(request: Request) -> Response:
+    """Where managers of passwords lead to (W3C: A well-known URL for changing passwords)."""
+    return see_other("/settings/security")
+
+
 ROUTES = [
+    Route("/.well-known/change-password", change_password),
     Route("/settings/security", show),
     Route("/settings/security/password", password, methods=["POST"]),
     Route("/settings/security/email", email, methods=["POST"]),

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
+from fedi.cli import doctor
 from fedi.cli.console import opened
 from storage import people, second_factors
 from storage.metadata import Tx
 from storage.second_factors import SecondFactor
 from tests.fedi.cli.conftest import Operator
+from tests.provider import open_provider
 
 
 def test_an_invitation_is_a_link(operator: Operator) -> None:
@@ -49,3 +53,21 @@ def test_codes_are_turned_off(operator: Operator) -> None:
     assert "on for ada" in operator.fedi("person", "second-factor", "ada").out
     assert "without a code now" in operator.fedi("person", "second-factor", "ada", "--off").out
     assert "off for ada" in operator.fedi("person", "second-factor", "ada").out
+
+
+def test_the_doctor_asks_the_institutions_log_in(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_get", lambda *_: "no route to host")
+
+    def said() -> str:
+        return str(next(one["text"] for one in operator.try_("doctor", "--json").json if one["about"] == "sso"))
+
+    settings = Path("fedi.toml").read_text()
+    Path("fedi.toml").write_text(settings + 'registrations = "sso"\n')
+    assert "names no issuer" in said()
+    with open_provider(lambda: 0) as provider:
+        Path("fedi.toml").write_text(settings + f'[sso]\nissuer = "{provider.issuer}"\nclient_id = "fedi"\n')
+        assert "https://uni.example/login/sso/back" in said()
+        Path("fedi.toml").write_text(settings + f'[sso]\nissuer = "{provider.issuer}/"\nclient_id = "fedi"\n')
+        assert "not of" in said()
+        provider.broken = True
+        assert "nobody can log in" in said()
