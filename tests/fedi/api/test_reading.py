@@ -123,10 +123,14 @@ async def test_volume_is_the_bell_and_who_hears_little_hears_of_no_answers(
     assert (await api.get(f"{BASE}/groups/{group.id}", token)).json["you"]["notifying"] is False
     assert await api.site.db.read(lambda tx: volumes.of(tx, ada.id)) == {group.id: "weekly"}
     theirs = await api.token(carl)
+
+    async def tell(after: int) -> None:
+        await api.site.db.write(lambda tx: answering.tell(tx, api.site, root.id, after))
+
     for level, number in (("weekly", 1), ("joined", 2)):
         await api.ask("PUT", path, theirs, json={"level": level})
         further = await api.publish(ben, "Still.", reply_to_id=root.id)
-        await api.site.db.write(lambda tx, after=further.id: answering.tell(tx, api.site, root.id, after))
+        await tell(further.id)
         assert len(told(carl)) == number, level
     assert (await api.ask("PUT", path, await api.token(await api.person("dora")), json={"level": "all"})).status == 404
 
