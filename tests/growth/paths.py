@@ -54,6 +54,14 @@ class Paths:
     failed: list[str]
     asked: int = 0
 
+    async def send(self, path: str, who: int, body: Any) -> bytes:
+        """What a POST of JSON is answered, of an account."""
+        headers = {"accept": "*/*", "authorization": f"Bearer token{who}", "content-type": "application/json"}
+        answer = await call(self.app, "POST", ORIGIN + path, headers, msgspec.json.encode(body))
+        if answer.status >= 400:
+            self.failed.append(f"{answer.status} POST {path} {answer.body[:200]!r}")
+        return answer.body
+
     async def ask(self, method: str, path: str, who: int | None = None, accept: str = "*/*", **form: str) -> bytes:
         """What this request is answered, of an account or of nobody."""
         headers = {"accept": accept}
@@ -201,6 +209,11 @@ def reading(crowd: Crowd) -> Iterator[Path_]:
     yield _get(f"/api/fedi/v1/threads/{crowd.post_id(thread)}/question", crowd.reader)
     yield _get(f"/api/fedi/v1/groups/{crowd.actor_id(group)}/threads?sort=unanswered", crowd.reader)
     yield _get(f"/api/fedi/v1/posts/{crowd.post_id(thread)}/read", crowd.reader)
+    library = f"/api/fedi/v1/groups/{crowd.actor_id(group)}/library"
+    bib = "@article{a, title={A study}, author={Doe, Jane}, doi={10.1000/182}}"
+    yield "POST library", lambda paths: paths.send(library, crowd.reader, {"text": bib, "note": "Read it"})
+    yield _get(library, crowd.reader)
+    yield _get(f"{library}?q={word[0]}", crowd.reader)
     yield _get("/api/fedi/v1/catch-up", crowd.reader)
     yield _get("/api/fedi/v1/drafts", crowd.reader)
     yield _get("/api/fedi/v1/suggestions", crowd.reader)
