@@ -107,6 +107,12 @@ def open_provider(clock: Callable[[], int]) -> Iterator[Provider]:
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
+            if self.path.startswith("/authorize?"):  # a browser: whoever is set is logged in here already
+                self.send_response(302)
+                self.send_header("location", made.authorize(self.path))
+                self.send_header("content-length", "0")
+                self.end_headers()
+                return
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             status, told = made.answer(self.command, self.path, body, self.headers.get("authorization") or "")
             sent = json.dumps(told).encode()
