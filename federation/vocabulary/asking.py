@@ -63,10 +63,10 @@ def build_asking(document: Json, place: str, accepted: str | None, *, solved: bo
     if isinstance(by_language := document.get("contentMap"), dict):
         document["contentMap"] = {name: marked(text) for name, text in by_language.items()}
     if document.get("name"):
-        title = f"{SOLVED} {document['name']}"
+        title = marked_text(document["name"])
         document["name"] = title if len(title) <= _TITLE else title[: _TITLE - 1].rstrip() + "…"
-    if document["type"] == "Article" and document.get("summary"):
-        document["summary"] = f"{SOLVED} {document['summary']}"  # the excerpt, which microblogs show
+    if document.get("summary"):  # the warning, or the excerpt: microblogs show it before all else
+        document["summary"] = marked_text(document["summary"])
         if isinstance(preview := document.get("preview"), dict):
             document["preview"] = preview | {"content": marked(preview["content"])}
 
@@ -79,6 +79,11 @@ def marked(content: str) -> str:
     return f"<p>{SOLVED}</p>{content}"
 
 
+def marked_text(text: str) -> str:
+    """A title or a warning with "[solved]" before it."""
+    return f"{SOLVED} {text}"
+
+
 def unmarked(content: str) -> str:
     """The HTML without what `marked` added."""
     alone = _ALONE.match(content)
@@ -88,10 +93,10 @@ def unmarked(content: str) -> str:
     return content if found is None else found[1].lstrip() + content[found.end() :]
 
 
-def unmarked_title(title: str) -> str:
-    """The title without "[solved]" before it."""
-    found = _TITLED.match(title)
-    return title if found is None else title[found.end() :]
+def unmarked_text(text: str) -> str:
+    """A title or a warning without "[solved]" before it."""
+    found = _TITLED.match(text)
+    return text if found is None else text[found.end() :]
 
 
 def read_asking(document: Json) -> Asking | None:

@@ -13,7 +13,7 @@ from federation.errors import Malformed, WrongOrigin
 from federation.fields import Json, as_list, as_objects, first_id, ids, integer, milliseconds, string, text_of, types
 from federation.hosts import host_of, same_origin, web_url
 from federation.plain_class import plain_class
-from federation.vocabulary.asking import Asking, read_asking, unmarked, unmarked_title
+from federation.vocabulary.asking import Asking, read_asking, unmarked, unmarked_text
 from federation.vocabulary.emoji import read_emoji
 from federation.vocabulary.event import read_event
 from federation.vocabulary.link import kind_of, read_attachments, read_link, url_of
@@ -122,7 +122,8 @@ def read_post(document: Json) -> PostDocument:
     in_reply_to = first_id(document.get("inReplyTo"))
     asking = read_asking(document) if tags or "acceptedAnswer" in document else None
     if asking is not None and asking.solved:
-        title = unmarked_title(title) if title else title
+        title = unmarked_text(title) if title else title
+        warning = unmarked_text(warning) if warning else warning
         content = unmarked(content)
         languages = {name: unmarked(text) for name, text in languages.items()}
     return PostDocument(

@@ -289,8 +289,9 @@ async def test_what_says_solved_is_read_back_as_it_was_written(thread: Thread) -
         (f"@stats@alpha.example {long}", "An article"),
         ("@stats@alpha.example x", "T" * 200),
         ("@stats@alpha.example [solved] I say so myself", None),
+        ("@stats@alpha.example The butler did it", "Warned"),
     ):
-        draft = Draft(text, question=True, title=title)
+        draft = Draft(text, question=True, title=title, summary="The end" if title == "Warned" else "")
         root = beta.write(lambda tx, draft=draft: posts.publish(tx, beta.site, thread.ada, draft))  # type: ignore[misc]
         own: Post = publish(beta, thread.ada, "I found it.", root)
         plain = read_post(document(beta, root.iri))
@@ -298,12 +299,13 @@ async def test_what_says_solved_is_read_back_as_it_was_written(thread: Thread) -
         solved = document(beta, root.iri)
         shown = show(solved, thread.ada.followers)
         assert shown.plain.startswith("[solved]"), text
+        assert shown.spoiler == ("[solved] The end" if title == "Warned" else "")
         assert len(solved["name"]) <= 200, "Lemmy takes no longer title"
         back = read_post(solved)
         assert back.asking is not None
         assert back.asking == (True, own.iri)
         if len(plain.title or "") < 190:
-            assert (back.title, back.content) == (plain.title, plain.content)
+            assert (back.title, back.content, back.summary) == (plain.title, plain.content, plain.summary)
 
 
 @ON_ONE

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from federation.vocabulary.asking import marked
+from federation.vocabulary.asking import marked, marked_text
 from fedi.mastodon.answers import moment
 from fedi.mastodon.entities.account import account, mention
 from fedi.mastodon.entities.attachment import MOST, attachment
@@ -152,7 +152,7 @@ def render(bundle: Bundle, post: Post, *, quoted: bool = False) -> Pieces:
     }
     tail = {
         "sensitive": post.sensitive,
-        "spoiler_text": post.summary or "",
+        "spoiler_text": marked_text(post.summary) if post.summary and post.asks == SOLVED else post.summary or "",
         "visibility": VISIBILITY[post.visibility],
         "language": language,
         "replies_count": post.replies_count,
