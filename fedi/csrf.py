@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from fedi.context import Site
 from fedi.errors import Forbidden
+from fedi.languages import _
 
 
 def same_origin(request: Request) -> bool:
@@ -30,6 +31,6 @@ def demand_same_origin(request: Request) -> None:
     """Raises Forbidden for what a page of another site sent."""
     if not same_origin(request):
         raise Forbidden(
-            "This form was sent from another site, so nothing was done. Open the page here and try again.",
+            _("This form was sent from another site, so nothing was done. Open the page here and try again."),
             code="cross-origin",
         )

@@ -14,6 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from fedi.context import Site
 from fedi.csrf import demand_same_origin
 from fedi.errors import Problem
+from fedi.languages import _
+from fedi.languages import number as shown_number
 from fedi.limits import network
 from fedi.media import files, multipart
 from fedi.media.kinds import IMAGE_BYTES
@@ -48,16 +50,18 @@ async def sent(request: Request, limit: int = MAX_FORM) -> FormData:
     demand_same_origin(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        raise Problem("This is no form; send one from its page.", status=415, code="content-type")
+        raise Problem(_("This is no form; send one from its page."), status=415, code="content-type")
     # Without a length there is no body, except for one in pieces, which no browser's form comes in.
     length = request.headers.get("content-length", "x" if "transfer-encoding" in request.headers else "0")
     if not length.isdigit() or int(length) > limit:
-        most = "A text has at most 5,000 characters." if limit == MAX_FORM else f"It may have {limit:,} bytes."
-        raise Problem(f"This form is too large. {most}", status=413, code="too-large")
+        said = _("This form is too large: a text has at most 5,000 characters.")
+        if limit != MAX_FORM:
+            said = _("This form is too large: it may have %(most)s bytes.") % {"most": shown_number(limit)}
+        raise Problem(said, status=413, code="too-large")
     try:
         return await request.form(max_files=0, max_fields=50, max_part_size=limit)
     except Exception as problem:  # whatever the parser makes of hostile bytes
-        raise Problem("This form can't be read; go back and send it again.") from problem
+        raise Problem(_("This form can't be read; go back and send it again.")) from problem
 
 
 @contextlib.asynccontextmanager
