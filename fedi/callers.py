@@ -11,6 +11,7 @@ from starlette.requests import Request
 from fedi.caches import Cache, shared
 from fedi.context import Site
 from fedi.errors import Forbidden, Problem, Unauthenticated
+from fedi.languages import N_, _
 from fedi.visibility import NOBODY, Viewer, person
 from storage import apps
 from storage.actors import Actor
@@ -28,13 +29,36 @@ _WRITE = (
 )
 _ADMIN = "accounts reports domain_allows domain_blocks ip_blocks email_domain_blocks canonical_email_blocks"
 _MEANINGS = {
-    "read": "read everything you can read",
-    "write": "post, and change what you can change",
-    "follow": "follow and unfollow, join and leave groups",
-    "push": "send you notifications",
-    "profile": "see your name and picture",
-    "admin:read": "read what moderators of this server read",
-    "admin:write": "do what moderators of this server do",
+    "read": N_("read everything you can read"),
+    "write": N_("post, and change what you can change"),
+    "follow": N_("follow and unfollow, join and leave groups"),
+    "push": N_("send you notifications"),
+    "profile": N_("see your name and picture"),
+    "admin:read": N_("read what moderators of this server read"),
+    "admin:write": N_("do what moderators of this server do"),
+}
+_NAMED = {
+    "accounts": N_("accounts"),
+    "blocks": N_("blocks"),
+    "bookmarks": N_("bookmarks"),
+    "canonical_email_blocks": N_("canonical email blocks"),
+    "collections": N_("collections"),
+    "conversations": N_("conversations"),
+    "domain_allows": N_("domain allows"),
+    "domain_blocks": N_("domain blocks"),
+    "email_domain_blocks": N_("email domain blocks"),
+    "favourites": N_("favourites"),
+    "filters": N_("filters"),
+    "follows": N_("follows"),
+    "groups": N_("groups"),
+    "ip_blocks": N_("ip blocks"),
+    "lists": N_("lists"),
+    "media": N_("media"),
+    "mutes": N_("mutes"),
+    "notifications": N_("notifications"),
+    "reports": N_("reports"),
+    "search": N_("search"),
+    "statuses": N_("statuses"),
 }
 FOLLOW = frozenset({"read:follows", "write:follows", "read:blocks", "write:blocks", "read:mutes", "write:mutes"})
 SCOPES = (
@@ -50,11 +74,13 @@ SCOPES = (
 def meaning(scope: str) -> str:
     """What an app may do with a scope, in words that come after «may»: "read everything you can read"."""
     if scope in _MEANINGS:
-        return _MEANINGS[scope]
-    kind, _, name = scope.rpartition(":")
-    verb = "read" if kind.endswith("read") else "change"
-    whose = "the server's" if kind.startswith("admin:") else "your"
-    return f"{verb} {whose} {name.replace('_', ' ')}"
+        return _(_MEANINGS[scope])
+    kind, _colon, name = scope.rpartition(":")
+    if kind.startswith("admin:"):
+        said = _("read the server's %(what)s") if kind.endswith("read") else _("change the server's %(what)s")
+    else:
+        said = _("read your %(what)s") if kind.endswith("read") else _("change your %(what)s")
+    return said % {"what": _(_NAMED.get(name, name))}
 
 
 def holds(scopes: frozenset[str], wanted: str) -> bool:

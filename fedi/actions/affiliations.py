@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from fedi.context import Site
 from fedi.errors import Invalid
-from fedi.languages import N_
+from fedi.languages import N_, _
 from fedi.rendering.actors import AFFILIATION, affiliation_page
 from fedi.text import to_text
 from storage import actors, people
@@ -130,7 +130,7 @@ def refuse(site: Site, url: str) -> None:
         return
     own = {site.config.host.lower(), site.config.handle_domain.lower()}
     if (host in own or host.partition(":")[0] in own) and AFFILIATION in path:
-        raise Invalid("What you are to the institution is shown by itself; it can't be typed in.", code="fields")
+        raise Invalid(_("What you are to the institution is shown by itself; it can't be typed in."), code="fields")
 
 
 def lone_link(value: str) -> str | None:

@@ -14,7 +14,7 @@ from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
 from fedi.actions import account_mail, affiliations, envelopes, media, notifying, sending, verifying
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
-from fedi.languages import _
+from fedi.languages import _, number
 from fedi.push import keys as push_keys
 from fedi.rendering import actors as rendering
 from fedi.text.plain import to_html
@@ -250,11 +250,15 @@ def update_profile(
     changed: dict[str, Any] = {}
     if name is not None:
         if len(name) > NAME_LENGTH:
-            raise Invalid(f"A display name has at most {NAME_LENGTH} characters.", code="display_name")
+            raise Invalid(
+                _("A display name has at most %(most)s characters.") % {"most": NAME_LENGTH}, code="display_name"
+            )
         changed["name"] = name.strip() if is_visible(name) else actor.username
     if summary is not None:
         if len(summary) > NOTE_LENGTH:
-            raise Invalid(f"A note about yourself has at most {NOTE_LENGTH:,} characters.", code="note")
+            raise Invalid(
+                _("A note about yourself has at most %(most)s characters.") % {"most": number(NOTE_LENGTH)}, code="note"
+            )
         changed["source"] = summary
         changed["summary"] = to_html(summary, {}, lambda tag: site.iri(f"/tags/{tag}")) if summary.strip() else ""
     if fields is not None:
@@ -263,7 +267,10 @@ def update_profile(
     for column, text in (("icon_description", avatar_description), ("image_description", header_description)):
         if text is not None:
             if len(text) > DESCRIPTION_LENGTH:
-                raise Invalid(f"A description has at most {DESCRIPTION_LENGTH} characters.", code="description")
+                raise Invalid(
+                    _("A description has at most %(most)s characters.") % {"most": DESCRIPTION_LENGTH},
+                    code="description",
+                )
             changed[column] = text.strip() or None
     for purpose, medium in (pictures or {}).items():
         changed["icon" if purpose == "avatar" else "image"] = media.show_face(tx, site, actor, purpose, medium)
@@ -295,7 +302,11 @@ def _typed(site: Site, actor: Actor, fields: list[dict[str, str]]) -> list[dict[
     """Typed fields as they are kept; a link that was verified stays so while it is the same. Raises Invalid."""
     kept = [field for field in fields if field.get("name", "").strip() or field.get("value", "").strip()]
     if len(kept) > FIELDS or any(len(v) > FIELD_LENGTH for field in kept for v in field.values()):
-        raise Invalid(f"A profile has at most {FIELDS} fields of {FIELD_LENGTH} characters.", code="fields")
+        raise Invalid(
+            _("A profile has at most %(most)s fields of %(length)s characters.")
+            % {"most": FIELDS, "length": FIELD_LENGTH},
+            code="fields",
+        )
     verified = {one.get("source"): one.get("verified_at") for one in affiliations.typed(actor.fields)}
     made = []
     for field in kept:

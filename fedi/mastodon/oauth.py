@@ -19,6 +19,7 @@ from fedi.callers import SCOPES, caller, holds, known, meaning
 from fedi.context import Site
 from fedi.csrf import demand_same_origin
 from fedi.errors import Invalid, Problem
+from fedi.languages import _
 from fedi.mastodon import arguments
 from fedi.mastodon.answers import Json
 from fedi.mastodon.apps import OUT_OF_BAND, granted
@@ -62,8 +63,8 @@ async def authorize(request: Request) -> Response:
     try:
         return await _authorize(request)
     except Problem as problem:
-        title = "This app can't be let in"
         await sessions.signed_in(request)
+        title = _("This app can't be let in")
         return html.page(request, "problem.html", problem.status, title=title, text=problem.text)
 
 
@@ -182,8 +183,8 @@ async def native(request: Request) -> Response:
     asked = arguments.query(request, Native)
     await sessions.signed_in(request)
     if not asked.code:
-        text = asked.error_description or "There is no code here. Begin again in the app."
-        return html.page(request, "problem.html", 400, title="No code", text=text)
+        text = asked.error_description or _("There is no code here. Begin again in the app.")
+        return html.page(request, "problem.html", 400, title=_("No code"), text=text)
     page = html.page(request, "native.html", code=asked.code)
     page.headers["cache-control"] = "no-store"
     return page
