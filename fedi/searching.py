@@ -21,6 +21,8 @@ from storage.searches import Searcher
 RESOLVING = (20, 20)
 """How often other servers are asked for what one person typed: so many times a minute, so many at once."""
 
+MEANT = (20, 20)
+"""How often words that nothing was found for are looked at for mistakes, as `RESOLVING`: it takes some 0.1 s."""
 _CALLED = 20
 """Accounts that a name may mean."""
 _PIECES = 12
@@ -128,7 +130,7 @@ def corrected(tx: Tx, site: Site, person_id: int, typed: str) -> str | None:
     """The same question with the words that were likely meant, where these find something for this person; None where every
     word is known, or none is like a known one. Operators and what stands in quotation marks stay."""
     pieces = typed.split()[:_PIECES]
-    if '"' in typed or not pieces:
+    if '"' in typed or not pieces or not site.searches.allow(f"meant {person_id}", *MEANT, site.clock()):
         return None
     visible = visibility.visible_to(visibility.person(person_id))
     known = spelling.vocabulary(tx, visible, searches.findable(searcher(tx, site, person_id)))
