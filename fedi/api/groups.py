@@ -9,7 +9,7 @@ from msgspec import Meta
 from fedi import searching, visibility
 from fedi.actions import follows as follow_actions
 from fedi.actions import groups as actions
-from fedi.actions import scopes
+from fedi.actions import opening, scopes
 from fedi.actions.memberships import banned
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import (
@@ -211,7 +211,7 @@ def found_group(tx: Tx, call: Call, body: NewGroup) -> Group:
         tx,
         call.site,
         call.me,
-        name=body.name,
+        name=body.name if body.name is not None else opening.name_for(tx, call.site, body.title),
         title=body.title,
         join_mode=body.join,
         see=body.see,

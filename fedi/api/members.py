@@ -6,8 +6,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from fedi.actions import follows as follow_actions
+from fedi.actions import inviting, moderation
 from fedi.actions import memberships as actions
-from fedi.actions import moderation
 from fedi.api.groups import find, readable
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import Ban, Member, Page, Paged, Role, State
@@ -107,9 +107,12 @@ def reject(tx: Tx, call: Call) -> None:
 
 
 def invite(tx: Tx, call: Call) -> Member:
-    """Invite somebody: when they join, they are in at once, also where others wait or can't."""
+    """Invite somebody: when they join, they are in at once, also where others wait or can't.
+
+    They are told by a direct message of who invites, wherever they are.
+    """
     group, actor = _moderated(tx, call), _whom(tx, call)
-    actions.invite(tx, call.site, call.me, group, actor)
+    inviting.invite(tx, call.site, call.me, group, actor)
     return _now(tx, call, group, actor)
 
 

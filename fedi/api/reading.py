@@ -5,16 +5,19 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from federation.errors import FederationError
+from federation.hosts import normal_host
 from fedi import visibility
-from fedi.actions import catching_up, reading, suggesting, volumes
+from fedi.actions import catching_up, opening, reading, suggesting, thriving, volumes
+from fedi.actions.moderation import may_moderate
 from fedi.api.groups import find, shown
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import Group, Id, Moment
 from fedi.api.shapes import Thread as ThreadShape
 from fedi.api.threads import shown_threads
-from fedi.errors import NotFound
+from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.mastodon.answers import moment
-from storage import mutes, thread_reads, threads
+from storage import cases, mutes, thread_reads, threads
 from storage.metadata import Tx
 
 Level = Literal["all", "joined", "weekly"]
@@ -202,6 +205,60 @@ def suggested(tx: Tx, call: Call, query: Suggestions) -> list[Suggested]:
     ]
 
 
+class University(msgspec.Struct, kw_only=True):
+    """The members of a group at one university: `members` is null where they are fewer than five. `delivery` is how what is
+    written reaches it, null for this one."""
+
+    host: str
+    members: int | None
+    delivery: Literal["ok", "waits", "failing", "suspended"] | None
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """How a group does: `threads` of the last 90 days, those `answered`, the median seconds until the first answer."""
+
+    universities: list[University]
+    threads: int
+    answered: int
+    first_answer: int | None
+    open_reports: int
+
+
+def health(tx: Tx, call: Call) -> Health:
+    """How a group of this instance does, for its moderators."""
+    group = find(tx, call)
+    if not group.local or not may_moderate(tx, call.me, group):
+        raise Forbidden("How a group does is shown to its moderators, on its own server.", code="not-a-moderator")
+    found = thriving.of(tx, call.site, call.me, group)
+    reached = {one.host: one.state for one in found.reached}
+    return Health(
+        universities=[
+            University(host=one.host, members=one.number, delivery=reached.get(one.host))  # type: ignore[arg-type]  # its words
+            for one in found.universities
+        ],
+        threads=found.threads,
+        answered=found.answered,
+        first_answer=None if found.reply is None else found.reply // 1000,
+        open_reports=cases.waiting(tx, group.id),
+    )
+
+
+class Wish(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The server of a university with which one would like an agreement, and why."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=253)]
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+def wish(tx: Tx, call: Call, body: Wish) -> None:
+    """Ask the admins of this instance for an agreement with a university."""
+    try:
+        host = normal_host(body.host.strip())
+    except FederationError as problem:
+        raise Invalid(f"host: {body.host!r} is no host", code="host") from problem
+    opening.wish(tx, call.site, call.me, host, body.reason)
+
+
 _READ, _WRITE = ("read:groups",), ("write:groups",)
 OPERATIONS = [
     Operation(method="GET", path="/groups/{id}/volume", unit=volume, tag="reading", scopes=_READ),
@@ -210,5 +267,7 @@ OPERATIONS = [
     Operation(method="PATCH", path="/posts/{id}/read", unit=change, tag="reading", scopes=("write:statuses",)),
     Operation(method="GET", path="/catch-up", unit=catch_up, tag="reading", scopes=_READ),
     Operation(method="POST", path="/read", unit=read_groups, tag="reading", scopes=_WRITE),
+    Operation(method="GET", path="/groups/{id}/health", unit=health, tag="groups", scopes=_READ),
+    Operation(method="POST", path="/wishes", unit=wish, tag="groups", scopes=_WRITE),
     Operation(method="GET", path="/suggestions", unit=suggested, tag="reading", scopes=_READ),
 ]

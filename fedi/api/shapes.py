@@ -135,9 +135,10 @@ class GroupScopeChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 
 
 class NewGroup(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A group to found. `name` is unique among people and groups here; who may `see` it can't be changed later."""
+    """A group to found. `name` is unique among people and groups here, and made from the title where it is left out; who may
+    `see` it can't be changed later."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=30)]
+    name: Annotated[str, Meta(min_length=1, max_length=30)] | None = None
     title: Title
     description: Annotated[str, Meta(max_length=10_000)] = ""
     join: Join = "open"

@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 
 from fedi.actions import answering, mutes, people, reading, suggesting, volumes
-from storage import jobs, notifications, thread_reads
+from storage import actors, jobs, notifications, thread_reads
 from storage import memberships as membership_rows
 from storage import volumes as volume_rows
 from storage.actors import Actor
@@ -133,6 +133,55 @@ async def test_volume_is_the_bell_and_who_hears_little_hears_of_no_answers(
         await tell(further.id)
         assert len(told(carl)) == number, level
     assert (await api.ask("PUT", path, await api.token(await api.person("dora")), json={"level": "all"})).status == 404
+
+
+async def test_opened_by_a_title_and_how_it_does(api: Api, ada: Actor, ben: Actor) -> None:
+    token = await api.token(ada)
+    made = (
+        await api.post(f"{BASE}/groups", token, json={"title": "Thesis writers", "kind": "cohort", "see": "peers"})
+    ).json
+    assert (made["name"], made["kind"], made["ends_at"]) == ("thesis_writers", "cohort", None)
+    path = f"{BASE}/groups/{made['id']}"
+    changed = (
+        await api.ask("PATCH", path, token, json={"ends_at": "2030-01-01T00:00:00.000Z", "languages": ["de"]})
+    ).json
+    assert (changed["ends_at"], changed["languages"]) == ("2030-01-01T00:00:00.000Z", ["de"])
+    assert (await api.ask("PATCH", path, token, json={"ends_at": ""})).json["ends_at"] is None
+    invited = await api.ask("PUT", f"{path}/invitations/{ben.id}", token)
+    assert invited.json["state"] == "invited"
+    told = (await api.get("/api/v1/conversations", await api.token(ben))).json
+    assert "You are invited to the group Thesis writers" in told[0]["last_status"]["content"]
+    group = api.site.db.read_now(lambda tx: actors.by_id(tx, int(made["id"])))
+    assert group is not None
+    await api.follow(ben, group)
+    health = (await api.get(f"{path}/health", token)).json
+    assert health == {
+        "universities": [{"host": "alpha.example", "members": None, "delivery": None}],
+        "threads": 0, "answered": 0, "first_answer": None, "open_reports": 0,
+    }  # fmt: skip
+    assert (await api.get(f"{path}/health", await api.token(ben))).status == 403
+    assert (await api.post(f"{BASE}/wishes", token, json={"host": "gamma.example"})).status == 204
+    assert (await api.post(f"{BASE}/wishes", token, json={"host": "no host"})).status == 422
+
+
+async def test_a_thread_that_hangs_below_another_keeps_who_hears_of_it(api: Api, ada: Actor, ben: Actor) -> None:
+    def write(tx: Tx) -> None:
+        for who, root in ((ada.id, 1), (ben.id, 1), (ben.id, 2)):
+            thread_reads.follow(tx, who, root, 0)
+        thread_reads.read(tx, ada.id, 1, 5)
+        thread_reads.read(tx, ada.id, 2, 7)
+        thread_reads.move_thread(tx, 1, 2)
+
+    await api.site.db.write(write)
+
+    def read(tx: Tx) -> tuple[list[int], list[int], dict[int, int]]:
+        return (
+            sorted(thread_reads.followers(tx, 2, 9)),
+            thread_reads.followers(tx, 1, 9),
+            thread_reads.last(tx, ada.id, [1, 2]),
+        )
+
+    assert await api.site.db.read(read) == (sorted([ada.id, ben.id]), [], {2: 7})
 
 
 async def test_who_is_erased_has_read_nothing(api: Api, ada: Actor, ben: Actor, group: Actor) -> None:
