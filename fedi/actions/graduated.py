@@ -27,7 +27,7 @@ NEW = 7 * 24 * 3600 * 1000
 RULE = N_("New accounts post three links in a group in their first week")
 _MOST = 50
 _LINK = re.compile(r"<a\s([^<>]{0,2000})>", re.IGNORECASE)
-_NO_LINK = re.compile(r"class=\"[^\"]*\b(?:mention|hashtag)\b")
+_NO_LINK = re.compile(r"class=\"[^\"]*\b(?:mention|hashtag)\b|href=\"#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Waits:
 
 
 def links(html: str) -> int:
-    """How many links are in a text as HTML; mentions and hashtags are none."""
+    """How many links are in a text as HTML; mentions, hashtags and places in the text itself are none."""
     return sum(1 for found in _LINK.finditer(html[:200_000]) if not _NO_LINK.search(found.group(1)))
 
 

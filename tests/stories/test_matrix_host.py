@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from fedi import fetching
-from fedi.actions import follows, posts
+from fedi.actions import deciding, follows, posts
 from fedi.actions.posts import Draft, PollDraft
+from storage import cases, received, reports
 from storage import polls as poll_rows
-from storage import received, reports
 from storage.actors import Actor
 from tests.stories.conftest import Three
 from tests.world import Instance, Peer, settle
@@ -143,6 +143,10 @@ async def test_a_thread_by_somebody_elsewhere(host: Host) -> None:
     create = host.recorded()
     iri = create["object"]["id"]
     await host.send(create)
+    if host.software == "wordpress":  # twenty links of somebody new wait for a moderator, and then go their way as ever
+        [case] = alpha.read(lambda tx: cases.listed(tx, 2, group_id=host.group.id))
+        alpha.write(lambda tx: deciding.let_in(tx, alpha.site, host.olga, case, yes=True))
+        await settle(alpha)
     assert alpha.has(iri), host.why()
     post = alpha.post(iri)
     assert (post.group_id, post.kind, post.title) == (host.group.id, opening.kind, opening.title)
