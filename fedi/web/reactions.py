@@ -29,12 +29,12 @@ async def react(request: Request) -> Response:
     post_id = number(form, verb) if verb is not None else None
     back = local_path(text(form, "next"), "/home")
     if verb is None or post_id is None:
-        raise Problem("This button says nothing of a post; go back and try again.")
+        raise Problem(_("This button says nothing of a post; go back and try again."))
 
     def write(tx: Tx) -> None:
         post = visibility.seen(tx, visibility.person(me.id), [post_id]).get(post_id)
         if post is None:
-            raise NotFound("This post is gone, or not shown to you (any more).")
+            raise NotFound(_("This post is gone, or not shown to you (any more)."))
         if verb == "like":
             reactions.like(tx, site, me, post)
         elif verb == "unlike":
@@ -59,7 +59,7 @@ async def vote(request: Request) -> Response:
     def write(tx: Tx) -> None:
         post = visibility.seen(tx, visibility.person(me.id), [post_id]).get(post_id) if post_id is not None else None
         if post is None:
-            raise NotFound("This poll is gone, or not shown to you (any more).")
+            raise NotFound(_("This poll is gone, or not shown to you (any more)."))
         polls.vote(tx, site, me, post, choices)
 
     await site.db.write(write)
@@ -115,7 +115,7 @@ async def answer(request: Request) -> Response:
     def write(tx: Tx) -> None:
         found = follow_rows.by_id(tx, accepted or rejected or 0)
         if found is None or found.state != "pending" or not _may_answer(tx, me.id, found.target_id):
-            raise NotFound("This request is not there (any more).")
+            raise NotFound(_("This request is not there (any more)."))
         if accepted is not None:
             follows.accept(tx, site, found)
         else:

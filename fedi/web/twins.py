@@ -14,6 +14,7 @@ from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound, Problem
 from fedi.forms import person, see_other, sent, text
 from fedi.html import page
+from fedi.languages import N_, _
 from fedi.web.cards import actor_path
 from fedi.web.groups import local_group
 from storage import actors, twins
@@ -21,9 +22,9 @@ from storage.actors import Actor
 from storage.metadata import Tx
 
 SAID = {
-    "joined": "is a twin: what is posted in one is in both",
-    "offered": "was asked; a moderator there has to agree",
-    "asked": "asks to be a twin",
+    "joined": N_("is a twin: what is posted in one is in both"),
+    "offered": N_("was asked; a moderator there has to agree"),
+    "asked": N_("asks to be a twin"),
 }
 ACTS = {"accept": actions.accept, "refuse": actions.refuse, "part": actions.part}
 
@@ -55,7 +56,7 @@ async def show(request: Request) -> Response:
         elif verb in ACTS:
             await site.db.write(lambda tx: _decide(tx, site, me, group, verb, named))
         else:
-            raise Invalid("This form was not understood; load the page again.", code="do")
+            raise Invalid(_("This form was not understood; load the page again."), code="do")
     except (Invalid, NotFound, FederationError) as problem:
         said = problem.text if isinstance(problem, Invalid) or verb != "offer" else _not_had(named)
         return await _page(request, site, me, group, problem=said, wanted=named)
@@ -63,21 +64,21 @@ async def show(request: Request) -> Response:
 
 
 def _not_had(named: str) -> str:
-    return (
-        f"There is no group to be had as {named[:100] or 'nothing'}. A group's handle looks like name@server.example; its page"
-        " shows it. Its server may also not answer right now."
-    )
+    return _(
+        "There is no group to be had as %(name)s. A group's handle looks like name@server.example; its page shows it. Its "
+        "server may also not answer right now."
+    ) % {"name": named[:100] or _("nothing")}
 
 
 def _check(tx: Tx, me: Actor, group: Actor) -> None:
     if not moderation.may_moderate(tx, me, group):
-        raise Forbidden("Which groups are twins of a group is up to its moderators.")
+        raise Forbidden(_("Which groups are twins of a group is up to its moderators."))
 
 
 def _decide(tx: Tx, site: Site, me: Actor, group: Actor, verb: str, named: str) -> None:
     other = actors.by_id(tx, int(named)) if named.isascii() and named.isdigit() and len(named) < 19 else None
     if other is None:
-        raise Problem("This form was not understood; load the page again.", code="other")
+        raise Problem(_("This form was not understood; load the page again."), code="other")
     ACTS[verb](tx, site, me, group, other)
 
 
@@ -102,4 +103,4 @@ def of_group(tx: Tx, group: Actor) -> list[Pair]:
     rows = twins.of_group(tx, group.id)
     known = actors.by_ids(tx, [row.other_id for row in rows])
     found = [(known[row.other_id], row.state) for row in rows if row.other_id in known]
-    return [Pair(other, actor_path(other), state, SAID.get(state, state)) for other, state in found]
+    return [Pair(other, actor_path(other), state, _(SAID.get(state, state))) for other, state in found]
