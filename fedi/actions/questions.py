@@ -206,10 +206,14 @@ def stated(tx: Tx, site: Site, root: Post, *, solved: bool, accepted: str | None
 
 
 def unstated(tx: Tx, root: Post) -> Post:
-    """The home of a post from elsewhere does not call it a question. What somebody chose an answer in is one all the same:
-    PieFed marks no post. The post comes back."""
+    """The home of a post from elsewhere does not call it a question. What somebody chose an answer in is one all the same, but
+    where its home would say so: PieFed marks no post. The post comes back."""
     if questions.find(tx, root.id) is not None:
-        return root
+        author = actors.by_id(tx, root.author_id)
+        peer = peers.by_host(tx, author.host) if author is not None else None
+        if peer is None or peer.software != "fedi":
+            return root
+        questions.forget(tx, root.id)
     posts.change(tx, root.id, asks=None)
     return replace(root, asks=None)
 

@@ -7,6 +7,7 @@ from fedi.actions import questions as actions
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import Chosen, Question, Status
 from fedi.errors import NotFound
+from fedi.languages import _
 from fedi.mastodon.entities.status import status
 from fedi.mastodon.load import Shown, bundle
 from storage import posts, questions
@@ -19,7 +20,7 @@ def _root(tx: Tx, call: Call) -> Post:
     seen = visibility.seen(tx, call.viewer, [call.ids["id"]]).get(call.ids["id"])
     root = posts.by_id(tx, seen.root_id or seen.id) if seen is not None else None
     if root is None or not visibility.may_see(tx, call.viewer, root):
-        raise NotFound("There is no such thread, or it is not shown to you.")
+        raise NotFound(_("There is no such thread, or it is not shown to you."))
     return root
 
 
@@ -69,7 +70,7 @@ def accept(tx: Tx, call: Call, body: Chosen) -> Question:
     root = _root(tx, call)
     answer = visibility.seen(tx, call.viewer, [int(body.answer_id)]).get(int(body.answer_id))
     if answer is None or answer.root_id != root.id:
-        raise NotFound("There is no such answer in this thread, or it is not shown to you.")
+        raise NotFound(_("There is no such answer in this thread, or it is not shown to you."))
     actions.accept(tx, call.site, call.me, answer)
     return _shown(tx, call, root)
 

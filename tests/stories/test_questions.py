@@ -321,6 +321,10 @@ async def test_only_ones_own_first_post_becomes_a_question(thread: Thread) -> No
     group = gamma.post(root.iri).group_id or 0
     still = gamma.read(lambda tx: tx.execute(post_rows.posts.select().where(rows.open_in(group))).all())
     assert {row.iri for row in still} == {root.iri, thread.root}
+    mine = publish(beta, thread.ada, "I found it.", beta.post(root.iri))
+    accept(beta, thread.ada, mine.iri)
+    await settle(*thread.three.all)
+    assert {one.post(root.iri).asks for one in thread.three.all} == {"solved"}
     beta.write(lambda tx: questions.ask_no_more(tx, beta.site, thread.ada, beta.post(root.iri)))
     await settle(*thread.three.all)
     assert {one.post(root.iri).asks for one in thread.three.all} == {None}
