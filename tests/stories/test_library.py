@@ -186,6 +186,7 @@ async def test_ten_posts_at_two_universities_ask_the_resolver_once(three: Three)
         text = f"@papers@alpha.example And {turn}: doi:{DOI}"
         made.append((beta, beta.write(lambda tx, text=text: posts.publish(tx, beta.site, ben, Draft(text)))))  # type: ignore[misc]
         await settle(alpha, beta)
+        await work(beta)
     await work(alpha, beta)
     assert asked == [f"/{DOI}"]
     for instance in (alpha, beta):
