@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,11 +23,12 @@ from fedi.html import fitted, page
 from fedi.languages import N_, _
 from fedi.sessions import signed_in
 from fedi.text import sanitise
-from fedi.web import cards, invited, listing, moderation, questions
+from fedi.web import cards, invited, listing, moderation, questions, read_marks
 from fedi.web.cards import Card, safe_link
 from fedi.web.listing import PAGE, Listing
 from fedi.web.questions import Asked
-from storage import actors, mutes, pins, replies, threads
+from fedi.web.read_marks import ReadThread
+from storage import actors, pins, replies, threads
 from storage import posts as post_rows
 from storage.actors import Actor
 from storage.mentions import mentioned_in
@@ -67,21 +67,8 @@ class _Read:
     closed: bool
     readers: str | None
     elsewhere: list[Delivery]
-    thread: "_Thread"
+    thread: ReadThread
     asked: Asked | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Thread:
-    """The thread around the shown post, for this viewer: what of it they have not read, which of that is `new` since they were
-    there last, and where the first of these is (`jump`), if they read the rest. Only threads of groups are kept track of."""
-
-    root_id: int
-    unread: frozenset[int] = frozenset()
-    new: frozenset[int] = frozenset()
-    jump: str | None = None
-    follows: bool = False
-    muted: bool = False
 
 
 async def _page(request: Request) -> Response:
@@ -100,34 +87,14 @@ async def _page(request: Request) -> Response:
     if unquote(found.card.path) != unquote(request.url.path):
         # The right post by another's name: one address for each, and nobody is given another's words.
         return RedirectResponse(found.card.path, 302)
-    shown = _Shown()
+    shown = read_marks.Shown()
     invitations = await invited.into(site, me, found.card.post) if me is not None else []
     variants = ({**context, "invited": invitations} for context in _variants(request, me, found))
     answer = fitted(request, "post.html", shown.noting(variants))
-    up_to = _read_up_to(found.thread, shown.ids)
+    up_to = read_marks.read_up_to(found.thread, shown.ids)
     if me is not None and up_to is not None:
         await site.db.write(lambda tx: reading.read(tx, me.id, found.thread.root_id, up_to))
     return answer
-
-
-class _Shown:
-    """What came to be on the page, which has as many answers as fit into a round trip."""
-
-    def __init__(self) -> None:
-        self.ids: set[int] = set()
-
-    def noting(self, variants: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """The same contexts; the last that is asked for is the one on the page."""
-        for context in variants:
-            cards_there = (context["card"], *context["ancestors"], *context["replies"])
-            self.ids = {card.post.id for card in cards_there}
-            yield context
-
-
-def _read_up_to(thread: _Thread, shown: set[int]) -> int | None:
-    """Up to which post the thread has been read with this page: no post before it was left out. None where that is no news."""
-    left = min((one for one in thread.unread if one not in shown), default=None)
-    return max((one for one in thread.unread & shown if left is None or one < left), default=None)
 
 
 def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None) -> _Read | None:
@@ -152,9 +119,9 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
     if post.id not in made:
         return None
     card = made[post.id]
-    thread = _thread(tx, me, card, shape, [*above, post.id, *(reply for reply, _depth in below)], start)
+    thread = read_marks.of(tx, me, card, shape, [*above, post.id, *(reply for reply, _depth in below)], start)
     made = {one: replace(each, new=True) if one in thread.new else each for one, each in made.items()}
-    made |= _answered_elsewhere(tx, me, made, [post.id, *(reply for reply, _depth in shown)])
+    made |= read_marks.answered_elsewhere(tx, me, made, [post.id, *(reply for reply, _depth in shown)])
     if card.group is not None and any(pin.post_id == post.id for pin in pins.of(tx, card.group.id)):
         card = replace(card, pinned=True)
     mentioned = actors.by_ids(tx, mentioned_in(tx, [post.id]).get(post.id, [])) if me is not None else {}
@@ -180,44 +147,6 @@ def _read(tx: Tx, site: Site, me: Actor | None, post_id: int, after: int | None)
         thread=thread,
         asked=questions.of(tx, site, me, root),
     )
-
-
-def _thread(
-    tx: Tx, me: Actor | None, card: Card, shape: list[tuple[int, int | None]], order: list[int], start: int
-) -> _Thread:
-    """How far the viewer has read the thread; `order` is what is on its pages in the order of reading, `start` where this page
-    begins in the answers."""
-    root = card.post.root_id or card.post.id
-    if me is None:
-        return _Thread(root)
-    muted = root in mutes.muted_threads(tx, me.id, [root])
-    if card.group is None:
-        return _Thread(root, muted=muted)
-    known = reading.of_thread(tx, me.id, root)
-    mine = replies.by_author(tx, root, me.id)
-    unread = frozenset(one for one, _to in shape if one > (known.last_id or 0) and one not in mine)
-    if known.last_id is None:
-        return _Thread(root, unread, follows=known.follows, muted=muted)
-    first = next((at for at, one in enumerate(order) if one in unread), None)
-    jump = None
-    if first is not None:
-        place = first - order.index(card.post.id) - 1  # among the answers, which are in pages
-        page_ = f"?before={order[first - 1]}" if place > 0 and not start <= place < start + PAGE else ""
-        jump = f"{card.path}{page_}#p{order[first]}" if page_ or (place >= 0 and place < start) else f"#p{order[first]}"
-    return _Thread(root, unread, unread, jump, follows=known.follows, muted=muted)
-
-
-def _answered_elsewhere(tx: Tx, me: Actor | None, made: dict[int, Card], order: list[int]) -> dict[int, Card]:
-    """The cards of posts that answer another than the one they stand below, with what that says."""
-    wanted = {
-        one: made[one].post.reply_to_id
-        for above, one in pairwise(order)
-        if one in made and made[one].post.reply_to_id not in (None, above, order[0])
-    }
-    missing = [to for to in wanted.values() if to is not None and to not in made]
-    seen = visibility.seen(tx, cards.viewer_of(me), missing)
-    known = made | {card.post.id: card for card in cards.of_posts(tx, me, list(seen.values()), quotes=False)}
-    return {one: replace(made[one], above=known[to]) for one, to in wanted.items() if to in known}
 
 
 def _elsewhere(tx: Tx, site: Site, post: Post) -> list[Delivery]:
