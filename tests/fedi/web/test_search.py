@@ -59,6 +59,9 @@ async def test_what_was_meant_and_whom_to_ask(campus: Campus, as_ada: Browser, g
     assert "Nothing was found" in nothing.words
     [ask] = [one for one in nothing.links if one.startswith("/compose?")]
     assert parse_qs(urlsplit(ask).query) == {"question": ["1"], "title": ["heteroscedasticity"]}
+    form = Outline((await as_ada.get(ask)).text)
+    assert [one["value"] for one in form.of("input") if one.get("name") == "title"] == ["heteroscedasticity"]
+    assert ["checked" in one for one in form.of("input") if one.get("name") == "question"] == [True]
 
 
 async def test_nobody_learns_of_what_is_not_theirs(campus: Campus, as_ada: Browser, group: Actor, bruno: Actor) -> None:
