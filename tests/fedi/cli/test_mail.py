@@ -5,11 +5,10 @@ import pytest
 from fedi.actions import mailing
 from fedi.cli.console import opened
 from storage import mails
-from tests.fedi.cli.conftest import Operator, both
+from tests.fedi.cli.conftest import Operator
 from tests.mailbox import SENDER, open_mailbox
 
 
-@both
 def test_whether_mail_works_is_tried_at_once(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no mail server is set" in operator.try_("mail", "test", "ada@uni.example").err
     with open_mailbox() as box:
@@ -26,7 +25,6 @@ def test_whether_mail_works_is_tried_at_once(operator: Operator, monkeypatch: py
     assert "can't be used" in operator.try_("mail", "test", "ada@uni.example").err
 
 
-@both
 def test_what_waits_and_was_given_up_is_seen(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEDI_MAIL__URL", "smtps://mail.uni.example")
     monkeypatch.setenv("FEDI_MAIL__SENDER", SENDER)
