@@ -306,3 +306,22 @@ def keys_after(tx: Tx, key: str, limit: int) -> list[str]:
     """The next keys in their order, each once, for who goes through all of them."""
     query = select(keys.c.key).where(keys.c.key > key).distinct().order_by(keys.c.key).limit(limit)
     return list(tx.scalars(query))
+
+
+def files_after(tx: Tx, digest: str, limit: int) -> list[str]:
+    """The next digests of files that are here, in their order."""
+    return list(tx.scalars(select(files.c.digest).where(files.c.digest > digest).order_by(files.c.digest).limit(limit)))
+
+
+def digests_used(tx: Tx, digests: Collection[str]) -> set[str]:
+    """Those of these digests that some post has."""
+    if not digests:
+        return set()
+    return {
+        digest for digest in tx.scalars(select(entries.c.digest).where(entries.c.digest.in_(list(digests)))) if digest
+    }
+
+
+def items_after(tx: Tx, item_id: int, limit: int) -> list[int]:
+    """The next items (ids), in their order."""
+    return list(tx.scalars(select(items.c.id).where(items.c.id > item_id).order_by(items.c.id).limit(limit)))

@@ -15,11 +15,16 @@ AGAIN = 30 * 24 * 3600 * 1000
 """Ms after which it is asked again whether a work was withdrawn."""
 BATCH = 100
 _BETWEEN = 3000
+_DAY = 24 * 3600 * 1000
+_LAST = 2**63 - 1
 
 
 async def look_again(site: Site, payload: dict[str, Any]) -> None:
-    """The job `works`: note which works are due, some at a time."""
-    if not site.config.library.lookups:
+    """The job `works`: note which works are due, some at a time; and what nothing has any more, since posts of a peer that was
+    purged or erased go without a word."""
+    if "after" not in payload:
+        await site.db.write(lambda tx: _sweep(tx, site, str(payload.get("file", "")), int(payload.get("item", 0))))
+    if "file" in payload or not site.config.library.lookups:
         return
     after = str(payload.get("after", ""))
 
@@ -33,6 +38,21 @@ async def look_again(site: Site, payload: dict[str, Any]) -> None:
             jobs.add(tx, site.new_id(), "works", keys[-1], {"after": keys[-1]}, now, now + BATCH * _BETWEEN)
 
     await site.db.write(plan)
+
+
+def _sweep(tx: Tx, site: Site, file: str, item: int) -> None:
+    """Forget items that no post has, and let files go that no post has; some at a time, in the order of their keys."""
+    now = site.clock()
+    digests = library.files_after(tx, file, BATCH)
+    for digest in set(digests) - library.digests_used(tx, digests):
+        jobs.add(tx, site.new_id(), "library-file", digest, {"digest": digest}, now, now + _DAY)
+    ids = library.items_after(tx, item, BATCH)
+    for one in ids:
+        library.prune(tx, one)
+    if len(digests) == BATCH or len(ids) == BATCH:
+        # "g" is behind each hexadecimal digest, however a database orders letters.
+        further = {"file": digests[-1] if digests else "g", "item": ids[-1] if ids else _LAST}
+        jobs.add(tx, site.new_id(), "works", f"sweep {further['file']} {further['item']}", further, now, now + _BETWEEN)
 
 
 def _is_due(tx: Tx, key: str, now: int) -> bool:

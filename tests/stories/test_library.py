@@ -139,6 +139,9 @@ async def test_the_same_paper_added_at_two_universities_is_one_item(three: Three
         assert one.item.shareable
         assert one.institutions == 2
     assert len(asked) == 1
+    page = await beta.get("/@papers@alpha.example/library", accept="text/html")
+    assert page.status == 200
+    assert b"Assessing gamification" in page.body
     # beta is away: what Ben added is found at alpha all the same.
     three.world.down.add("beta.example")
     [one] = items(alpha, ada, group, "hanus final")

@@ -212,6 +212,8 @@ async def test_a_file_is_a_download_in_a_box(as_ada: Browser, group: Actor, reso
     assert answer.headers["x-content-type-options"] == "nosniff"
     digest = hashlib.sha256(PDF).hexdigest()
     assert campus.read(lambda tx: library.file(tx, digest)) is not None
+    await _days_later(campus)
+    assert (await as_ada.get(link)).status == 200
     # Who only heard of the digest gets no bytes by it.
     forged = fields | {"kept": f"{digest}.{'0' * 40}", "title": "Forged", "action": "add"}
     assert (await as_ada.post("/groups/papers/library/add", forged)).status == 422
@@ -249,6 +251,29 @@ async def test_a_file_goes_with_the_last_post_that_has_it(
             pass
         assert kept.exists() == (at == 0)
     assert campus.read(lambda tx: library.listed(tx, other.id, post_rows.posts.c.id > 0, 10)) == []
+
+
+async def _days_later(campus: Campus) -> None:
+    """What is done each day is done, and what follows of it."""
+    campus.site.clock.pass_(days=2)  # type: ignore[attr-defined]  # the clock of tests
+    await schedule.run_due(campus.site)
+    for _turn in range(3):
+        campus.write(lambda tx: tx.execute(update(job_table).values(due_at=0)))
+        await loop.step(campus.site)
+
+
+async def test_what_posts_had_that_went_without_a_word_goes(
+    as_ada: Browser, group: Actor, resolver: Resolver, campus: Campus
+) -> None:
+    checked = await send(as_ada, "/groups/papers/library/add", {"action": "look", "what": BIB}, PDF)
+    await as_ada.post("/groups/papers/library/add", fields_of(checked) | {"action": "add"})
+    digest = hashlib.sha256(PDF).hexdigest()
+    kept = campus.site.config.data / "library" / digest[:2] / digest
+    assert kept.exists()
+    campus.write(lambda tx: tx.execute(post_rows.posts.delete()))  # as a purge of a peer does
+    await _days_later(campus)
+    assert not kept.exists()
+    assert campus.read(lambda tx: library.items_after(tx, 0, 10)) == []
 
 
 async def test_items_stand_on_shelves(as_ada: Browser, group: Actor, resolver: Resolver) -> None:
