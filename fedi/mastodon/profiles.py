@@ -19,6 +19,7 @@ from fedi.actions.drafts import QUOTE_POLICIES
 from fedi.callers import Caller, bearer, identify, known
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, Taken, Unauthenticated
+from fedi.guard import guard
 from fedi.mastodon import arguments, presenting
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import PRIVACY, credentials, profile
@@ -262,6 +263,7 @@ async def sign_up(request: Request) -> Response:
     caller = await site.db.read(lambda tx: identify(tx, token, "write:accounts"))
     if caller is None:
         raise Unauthenticated("The access token is invalid")
+    guard(request).check(request, None)
     asked = await arguments.read(request, SignUp)
     if site.config.registrations not in ("open", "approval") and not asked.invite_code:
         raise Forbidden("This server does not take sign-ups from apps")

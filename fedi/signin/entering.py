@@ -15,9 +15,9 @@ from fedi.actions import sign_ups as sign_up_actions
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
 from fedi.forms import see_other, text
+from fedi.guard import guard
 from fedi.html import page
 from fedi.languages import N_, _
-from fedi.signin.guard import guard
 from storage import people, sign_ups, tickets
 from storage import sessions as session_rows
 from storage.actors import Actor

@@ -13,11 +13,11 @@ from fedi.actions import passkeys as actions
 from fedi.context import Site
 from fedi.errors import Problem
 from fedi.forms import number, person, see_other, sent, text
+from fedi.guard import guard
 from fedi.html import PASSKEY_SCRIPT, PASSKEY_SCRIPT_PATH
 from fedi.sessions import signed_in
 from fedi.signin import security
 from fedi.signin.entering import confirm_password
-from fedi.signin.guard import guard
 from storage import passkeys, tickets
 from storage.metadata import Tx
 

@@ -15,11 +15,11 @@ from fedi.actions import passkeys as passkey_actions
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
 from fedi.forms import local_path, see_other, sent, text
+from fedi.guard import guard
 from fedi.html import page
 from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.signin.entering import WRONG, by_password, checked_state, enter
-from fedi.signin.guard import guard
 from storage import people, tickets
 from storage.metadata import Tx
 

@@ -10,10 +10,10 @@ from fedi.actions import credentials, mailing
 from fedi.context import Site
 from fedi.errors import Problem
 from fedi.forms import see_other, sent, text
+from fedi.guard import guard
 from fedi.html import page
 from fedi.sessions import signed_in
 from fedi.signin.entering import hashed
-from fedi.signin.guard import guard
 
 
 async def ask(request: Request) -> Response:
@@ -43,7 +43,6 @@ async def choose(request: Request) -> Response:
     site: Site = request.app.state.site
     await signed_in(request)
     secret = request.path_params["secret"][:100]
-    guard(request).check(request, None)
     whom = await site.db.read(lambda tx: credentials.whose_reset(tx, site, secret))
     if whom is None or request.method != "POST":
         if request.method == "POST":

@@ -16,10 +16,10 @@ from fedi.actions import credentials, mailing, sign_ups
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
 from fedi.forms import person, see_other, sent, text
+from fedi.guard import guard
 from fedi.html import page
 from fedi.languages import N_, _
 from fedi.signin.entering import confirm_password, hashed
-from fedi.signin.guard import guard
 from storage import identities, passkeys, people, second_factors, sessions
 from storage import sign_ups as sign_up_rows
 from storage.actors import Actor

@@ -15,12 +15,12 @@ from fedi.actions import identities as actions
 from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.forms import local_path, sent, text
+from fedi.guard import guard
 from fedi.html import page
 from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.signin import oidc
 from fedi.signin.entering import checked_state, enter, keys
-from fedi.signin.guard import guard
 from storage import people, tickets
 from storage.apps import hashed
 from storage.metadata import Tx

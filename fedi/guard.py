@@ -47,10 +47,10 @@ class Guard:
             )
 
     def check_mail(self, request: Request) -> None:
-        """The same for whoever has a mail sent to somebody: few from one address."""
+        """The same for whoever has a mail sent to somebody: few from one address, behind which may be a lecture hall."""
         self.check(request, None)
         site: Site = request.app.state.site
-        if not self.limits.allow(f"mail {client_address(request)}", 1, 5, site.clock()):
+        if not self.limits.allow(f"mail {client_address(request)}", 6, 20, site.clock()):
             raise Problem(_(TOO_MANY), status=429, code="too-many")
 
 
