@@ -7,17 +7,13 @@ of the question says the result in the post itself, for those who did not hear t
 
 from dataclasses import replace
 
-from federation.groups import wants
-from federation.vocabulary.asking import CHOICE_TERMS
-from federation.vocabulary.context import AS2
 from fedi import visibility as gate
-from fedi.actions import groups as group_actions
-from fedi.actions import memberships, notifying, sending
+from fedi.actions import choices, memberships, notifying
 from fedi.actions.publishing import tell
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.languages import _
-from storage import actors, follows, outbox, peers, posts, questions
+from storage import actors, follows, peers, posts, questions
 from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.events import note
@@ -27,7 +23,6 @@ from storage.questions import OPEN, SOLVED, Choice, Question
 
 INSTITUTIONS = 2
 """Institutions whose members must choose the same answer for it to be accepted without who asked."""
-_CONTEXT = [AS2, CHOICE_TERMS]
 
 
 def ask(tx: Tx, site: Site, who: Actor, root: Post) -> Post:
@@ -66,7 +61,7 @@ def accept(tx: Tx, site: Site, who: Actor, answer: Post) -> Question:
     if known is not None and known.answer_id == answer.id:
         return questions.find(tx, root.id) or _new(root)
     made = Choice(root.id, who.id, answer.id, site.iri(f"/activities/{site.new_id()}"), site.clock())
-    _send(tx, site, who, root, answer, group, made)
+    choices.send(tx, site, who, root, answer, group, made)
     return keep(tx, site, root, made)
 
 
@@ -77,7 +72,7 @@ def take_back(tx: Tx, site: Site, who: Actor, root: Post) -> None:
     if known is None:
         return
     if answer is not None:
-        _send_undo(tx, site, who, who, root, answer, known)
+        choices.send_undo(tx, site, who, who, root, answer, known)
     dropped(tx, site, root, who)
 
 
@@ -92,7 +87,7 @@ def reopen(tx: Tx, site: Site, who: Actor, root: Post) -> None:
     for choice in questions.chosen(tx, root.id):
         chooser, answer = actors.by_id(tx, choice.actor_id), posts.by_id(tx, choice.answer_id)
         if chooser is not None and answer is not None:
-            _send_undo(tx, site, who, chooser, root, answer, choice)
+            choices.send_undo(tx, site, who, chooser, root, answer, choice)
     opened(tx, site, root)
 
 
@@ -294,67 +289,6 @@ def _told(tx: Tx, site: Site, root: Post, answer: Post, by: Actor | None) -> Non
         seen = person is not None and person.local and gate.may_see(tx, gate.person(person.id), root)
         if person is not None and teller is not None and seen:
             notifying.tell(tx, site, person, "update", teller, root.id)
-
-
-def _send(tx: Tx, site: Site, who: Actor, root: Post, answer: Post, group: Actor | None, made: Choice) -> None:
-    to, cc = _addressed(tx, root, answer, group)
-    __, body = sending.send(
-        tx,
-        site,
-        who,
-        "ChooseAnswer",
-        answer.iri,
-        to=to,
-        cc=cc,
-        audience=_audience(tx, answer, group),
-        activity_id=made.iri,
-        fresh=True,
-        group=group,
-        post_id=answer.id,
-        context=_CONTEXT,
-        published=sending.timestamp(made.created_at),
-    )
-    if group is not None and group.local:
-        group_actions.announce(tx, site, group, body, answer, "other")
-
-
-def _send_undo(tx: Tx, site: Site, who: Actor, chooser: Actor, root: Post, answer: Post, known: Choice) -> None:
-    group = _group(tx, root)
-    to, cc = _addressed(tx, root, answer, group)
-    document = {"id": known.iri, "type": "ChooseAnswer", "actor": chooser.iri, "object": answer.iri}
-    __, body = sending.send(
-        tx,
-        site,
-        who,
-        "Undo",
-        document,
-        to=to,
-        cc=cc,
-        audience=_audience(tx, answer, group),
-        group=group,
-        context=_CONTEXT,
-        published=sending.timestamp(site.clock()),
-    )
-    if group is not None and group.local:
-        group_actions.announce(tx, site, group, body, root, "other")
-
-
-def _addressed(tx: Tx, root: Post, answer: Post, group: Actor | None) -> tuple[list[str], list[str]]:
-    author = actors.by_id(tx, answer.author_id)
-    named = [author.iri] if author is not None else []
-    if group is None:
-        return named, []
-    if root.visibility in ("public", "unlisted"):
-        return group_actions.addressed(tx, group)
-    return [group.iri, *([group.followers] if group.followers else [])], []
-
-
-def _audience(tx: Tx, answer: Post, group: Actor | None) -> outbox.Audience:
-    if group is None:
-        return outbox.Audience(actors=(answer.author_id,))
-    peer = peers.by_host(tx, group.host) if not group.local else None
-    reads = peer is None or wants("forum", peer.software, "ChooseAnswer")  # who refuses often is thought broken
-    return outbox.Audience(actors=() if group.local or not reads else (group.id,))
 
 
 def _root(tx: Tx, who: Actor, answer: Post) -> Post:

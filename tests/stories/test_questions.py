@@ -10,7 +10,7 @@ from fedi.actions import people, posts, questions
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden
 from fedi.rendering import posts as rendering
-from storage import notifications, timelines
+from storage import notifications, outbox, timelines
 from storage import posts as post_rows
 from storage import questions as rows
 from storage.actors import Actor
@@ -347,3 +347,37 @@ async def test_who_is_erased_chose_nothing(thread: Thread) -> None:
         == []
     )
     assert state(gamma, thread.root)[2] != "members"
+
+
+@ON_ONE
+async def test_what_was_chosen_in_a_closed_group_is_told_to_nobody_else(three: Three) -> None:
+    alpha, beta, _ = three.all
+    olga, ada = alpha.person("olga"), beta.person("ada")
+    alpha.group("closed", olga, see="members", join_mode="open")
+    there = await join(beta, ada, "closed@alpha.example")
+    await settle(*three.all)
+    assert there.is_group
+    root = publish_question(alpha, olga, "@closed Why?")
+    await settle(*three.all)
+    answer = publish(beta, ada, "Because.", beta.post(root.iri))
+    await settle(*three.all)
+    outsider = Peer(three.world, "outside.example", "mastodon")
+    accept(alpha, olga, answer.iri)
+    await settle(*three.all)
+    assert state(beta, root.iri)[0] == "solved"
+    take_back(alpha, olga, root.iri)
+    await settle(*three.all)
+    assert state(beta, root.iri)[0] == "open"
+    rows_ = alpha.read(lambda tx: outbox.of_actor(tx, olga.id, ("ChooseAnswer", "Undo", "Update"), 50))
+    assert len(rows_) >= 3
+    for row in rows_:
+        path = row.activity_id.removeprefix("https://alpha.example").partition("#")[0]
+        got = await alpha.get(path, accept="application/activity+json")
+        assert got.status == 404, (row.type, got.body)
+        assert PUBLIC not in row.body.decode()
+    assert outsider.inbox == []
+
+
+def publish_question(instance: Instance, author: Actor, text: str) -> Post:
+    """`author` asks."""
+    return instance.write(lambda tx: posts.publish(tx, instance.site, author, Draft(text, question=True)))

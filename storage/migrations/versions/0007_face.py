@@ -196,9 +196,11 @@ def _compose() -> None:
 def _questions() -> None:
     """Which threads ask, and which answer was accepted."""
     op.add_column("posts", sa.Column("asks", sa.Text(), nullable=True))
-    asking = {"sqlite_where": sa.text("asks IS NOT NULL"), "postgresql_where": sa.text("asks IS NOT NULL")}
-    op.create_index("ix_posts_group_id_asks", "posts", ["group_id", "asks", "id"], unique=False, **asking)
-    op.create_index("ix_posts_asks", "posts", ["asks", "id"], unique=False, **asking)
+    asking = sa.text("asks IS NOT NULL")
+    op.create_index(
+        "ix_posts_group_id_asks", "posts", ["group_id", "asks", "id"], sqlite_where=asking, postgresql_where=asking
+    )
+    op.create_index("ix_posts_asks", "posts", ["asks", "id"], sqlite_where=asking, postgresql_where=asking)
     op.create_table(
         "questions",
         sa.Column("root_id", sa.BigInteger(), autoincrement=False, nullable=False),
