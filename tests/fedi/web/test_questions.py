@@ -115,3 +115,17 @@ async def test_what_is_not_shown_is_not_told_of(campus: Campus, as_ada: Browser,
     assert "This one." in (await as_ada.get(path_of(open_root, ada))).words
     campus.write(lambda tx: post_rows.change(tx, theirs.id, visibility="direct"))
     assert "This one." not in (await as_ada.get(path_of(open_root, ada))).words
+
+
+async def test_a_solved_thread_is_no_heavier_than_others(
+    campus: Campus, as_ada: Browser, ada: Actor, bruno: Actor
+) -> None:
+    campus.follow(ada, campus.group("stats", bruno))
+    words = " ".join(f"{number:x}{number * 7919:x}" for number in range(600))
+    root = campus.post(ada, f"@stats Why?\n\n{words[:4900]}", question=True)
+    answers = [campus.post(bruno, words[at : at + 4500], reply_to_id=root.id) for at in range(20)]
+    campus.write(lambda tx: questions.accept(tx, campus.site, ada, answers[-1]))
+    page = await as_ada.get(path_of(root, ada))
+    Outline(page.text)
+    assert "Accepted answer" in page.words
+    assert page.wire <= 14_336
