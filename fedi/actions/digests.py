@@ -17,7 +17,7 @@ from fedi.errors import Invalid
 from fedi.hiding import Hidden, hidden
 from fedi.languages import _, ngettext
 from fedi.push import keys
-from storage import actors, digests, follows, markers, mutes, news, notifications, people, thread_reads
+from storage import actors, digests, follows, mails, markers, mutes, news, notifications, people, thread_reads
 from storage.actors import Actor
 from storage.ids import first_at
 from storage.metadata import Tx
@@ -38,6 +38,8 @@ LATE = 6 * 3600 * 1000
 """Ms after its hour until which a digest is still sent; then it waits for the next."""
 _APART = 12 * 3600 * 1000
 """Ms between two digests at least, also for who chooses another hour."""
+IN_VAIN = 3
+"""Mails that were given up one after another, after which there are no digests until another mail arrives, or for a month."""
 DUE = 200
 """Digests that are asked for in one transaction."""
 
@@ -127,10 +129,24 @@ def pass_on(tx: Tx, site: Site, now: int) -> int:
         if row.sent_at is None:
             digests.begin(tx, row.person_id, now - (WEEK if wanted.every == "week" else _DAY))
         is_quiet = wanted.quiet is not None and wanted.quiet > now
-        if row.next_at and now - row.next_at <= LATE and not is_quiet and mailing.is_address(person.email):
+        leaves = row.next_at and now - row.next_at <= LATE and not is_quiet
+        if leaves and mailing.is_address(person.email) and not _in_vain(tx, row.person_id):
             mailing.post(tx, site, to=person.email, person_id=row.person_id, kind="digest", subject="", text="")
         digests.put(tx, [row.person_id], following)
     return len(rows)
+
+
+def refused(tx: Tx, person_id: int) -> str:
+    """What the mail server said to the last mail to a person, where that was given up; else empty."""
+    last = mails.last_of(tx, person_id, 1)
+    return (last[0].problem or "") if last and last[0].state == "failed" else ""
+
+
+def _in_vain(tx: Tx, person_id: int) -> bool:
+    """Whether the last mails to a person were all given up: servers that go on nevertheless are taken for spammers. As what was
+    given up is forgotten after a month, it is tried again then; and any other mail that arrives ends it."""
+    last = mails.last_of(tx, person_id, IN_VAIN)
+    return len(last) == IN_VAIN and all(one.state == "failed" for one in last)
 
 
 def collect(tx: Tx, site: Site, me: Actor, person: Person) -> Told:

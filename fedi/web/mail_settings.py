@@ -88,6 +88,7 @@ def _mail(tx: Tx, site: Site, me: Actor, typed: dict[str, Any] | None) -> dict[s
         "parts_": parts(),
         "enabled": mailing.enabled(site),
         "address": row.email if row is not None else "",
+        "refused": digests.refused(tx, me.id),
         "wish": wish,
         "quiet": languages.local(quiet).strftime("%Y-%m-%d") if quiet is not None else "",
         "mentions": bool(settings.get("mail_mentions")),

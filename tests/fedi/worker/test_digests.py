@@ -498,6 +498,21 @@ def people_row(tx: Tx, person_id: int) -> dict[str, Any]:
     return found.settings
 
 
+async def test_an_address_that_takes_nothing_is_not_written_to_for_ever(small: School) -> None:
+    bea = small.person("bea", level="all")
+    small.box.refused = {"bea@alpha.example": "550 no such user"}
+    for _day in range(6):
+        small.post(text="News")
+        await small.go_to(small.clock.at + DAY)
+    tried = small.site.db.read_now(lambda tx: mails.last_of(tx, bea.id, 9))
+    assert [one.state for one in tried] == ["failed"] * digests.IN_VAIN
+    assert "550 no such user" in small.site.db.read_now(lambda tx: digests.refused(tx, bea.id))
+    small.box.refused = {}
+    small.site.db.write_now(lambda tx: mails.forget(tx, small.clock.at + DAY))  # as after a month
+    await small.go_to(small.clock.at + DAY)
+    assert len(small.got("bea")) == 1
+
+
 async def test_settings_that_can_t_be_are_refused_and_hostile_ones_read_as_none(small: School) -> None:
     from fedi.actions.digest_times import wish
     from fedi.errors import Invalid
