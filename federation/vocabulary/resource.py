@@ -132,7 +132,8 @@ def build_file(file: FileDocument) -> Json:
 
 def build_resource(made: Json, resource: ResourceDocument, *, kind: str, added_by: str) -> None:
     """Put what a library knows of a work into the document of a post: the Link first, then its file."""
-    attached = [one for one in made["attachment"] if "Link" not in types(one)]
+    there = resource.file.url if resource.file is not None else None
+    attached = [one for one in made["attachment"] if "Link" not in types(one) and one.get("url") != there]
     first: list[Json] = []
     if resource.link is not None:
         preview = build_preview(resource.title, resource.summary, resource.work)

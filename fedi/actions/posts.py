@@ -151,7 +151,11 @@ def _publish(
         reply_to_actor_id=parent.author_id if parent else None,
         root_id=(parent.root_id or parent.id) if parent else post_id,
         visibility=visibility,
-        attachments=[*draft.attachments, *media.attach(tx, site, author, draft.media_ids, post_id)],
+        attachments=[
+            *draft.attachments,
+            *media.attach(tx, site, author, draft.media_ids, post_id),
+            *shelving.attached(draft.library, f"{iri}/file"),
+        ],
         link=draft.link if parent is None else None,
         app_id=draft.app_id,
         published_at=now,

@@ -59,6 +59,16 @@ def added(tx: Tx, site: Site, post: Post, addition: Addition) -> None:
     _place(tx, site, post, entry)
 
 
+def attached(addition: Addition | None, address: str) -> list[dict[str, Any]]:
+    """The paper at this address as an attachment of the post that adds it, so that apps show it and searches find it; pictures
+    are none, as apps would ask for them without saying who they are."""
+    file = addition.file if addition is not None else None
+    if file is None or file.media_type != "application/pdf":
+        return []
+    told = {"url": address, "media_type": file.media_type, "description": file.name, "kind": "unknown"}
+    return [told | dict.fromkeys(("width", "height", "blurhash"))]
+
+
 def heard(tx: Tx, site: Site, post: Post, said: ResourceDocument | None) -> None:
     """A peer's post says this of a work: kept as that post's word; nothing, where it is not meant for a library (any more)."""
     if said is None or not said.is_item or post.reply_to_iri is not None:

@@ -221,7 +221,11 @@ class Card:
     @property
     def files(self) -> list[dict[str, Any]]:
         """The other attachments, eight at most."""
-        return [one for one in self._attached if not _is_image(one)][:8]
+        found = [one for one in self._attached if not _is_image(one)][:8]
+        if self.item_path is None:
+            return found
+        # What a library has is given here to who may see it, wherever it is at home.
+        return [one | {"url": f"/library/files/{self.post.id}"} if _is_paper(one) else one for one in found]
 
     @property
     def _attached(self) -> list[dict[str, Any]]:
@@ -245,6 +249,10 @@ def _sized(image: dict[str, Any]) -> dict[str, Any]:
 
 def _is_image(attachment: dict[str, Any]) -> bool:
     return str(attachment.get("media_type") or attachment.get("kind") or "").lower().startswith("image")
+
+
+def _is_paper(attachment: dict[str, Any]) -> bool:
+    return attachment.get("media_type") == "application/pdf"
 
 
 def safe_link(url: object) -> str | None:

@@ -214,6 +214,9 @@ async def test_a_file_is_a_download_in_a_box(as_ada: Browser, group: Actor, reso
     assert campus.read(lambda tx: library.file(tx, digest)) is not None
     await _days_later(campus)
     assert (await as_ada.get(link)).status == 200
+    thread = await as_ada.get(next(one for one in page.links if "/posts/" in one))
+    assert link in thread.links
+    assert "Sheet 1" in (await as_ada.get("/search?q=has:pdf+sheet")).words
     # Who only heard of the digest gets no bytes by it.
     forged = fields | {"kept": f"{digest}.{'0' * 40}", "title": "Forged", "action": "add"}
     assert (await as_ada.post("/groups/papers/library/add", forged)).status == 422
