@@ -154,9 +154,12 @@ def dropped(tx: Tx, site: Site, root: Post, by: Actor) -> None:
 
 
 def forget(tx: Tx, site: Site, who: Actor) -> None:
-    """Whoever is erased chose nothing."""
+    """Whoever is erased chose nothing; of who was here the others are told."""
     for root in posts.by_ids(tx, questions.roots_of(tx, who.id)).values():
-        dropped(tx, site, root, who)
+        if who.local:
+            take_back(tx, site, who, root)
+        else:
+            dropped(tx, site, root, who)
     questions.forget_choices(tx, who.id)
 
 

@@ -2,7 +2,7 @@
 
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
-from fedi.actions import envelopes, lists, memberships, moderated, quotes, remote_posts
+from fedi.actions import envelopes, lists, memberships, moderated, questions, quotes, remote_posts
 from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.inbox import moderators
@@ -101,6 +101,7 @@ def delete_actor(tx: Tx, site: Site, actor: Actor) -> None:
         raise WrongOrigin("an actor of this instance is deleted here only")
     for post in posts.of_author(tx, actor.id):
         remote_posts.delete(tx, site, post)
+    questions.forget(tx, site, actor)
     for follow in [*follows.followers(tx, actor.id, 100_000), *follows.following(tx, actor.id, 100_000)]:
         follows.remove(tx, follow.id)
         follower = actors.by_id(tx, follow.follower_id)
