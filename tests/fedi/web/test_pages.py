@@ -69,6 +69,16 @@ async def test_headers_shut_the_page_in(browser: Browser) -> None:
     assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 
+async def test_scripts_are_ours_alone_and_ask_nobody_else(campus: Campus, as_ada: Browser) -> None:
+    """Pages of who is logged in, and of who logs in with a passkey, have a script; no page runs what stands in it."""
+    for page in (await as_ada.get("/home"), await campus.browser().get("/login")):
+        policy = dict(one.strip().partition(" ")[::2] for one in page.headers["content-security-policy"].split(";"))
+        assert policy["default-src"] == "'none'"
+        for name in ("script-src", "connect-src", "worker-src", "manifest-src"):
+            assert policy[name] == "'self'", page.path
+        assert "unsafe" not in page.headers["content-security-policy"]
+
+
 async def test_log_in_may_lead_on_to_an_app(browser: Browser) -> None:
     """A form-action would stop the redirect to the app after /login and /oauth/authorize without a word."""
     page = await browser.get("/login?next=/oauth/authorize%3Fclient_id%3Dx")
