@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from fedi import visibility
+from federation.peering.terms import Terms
+from fedi import fetching, visibility
 from fedi.actions import appeals as appeal_actions
-from fedi.actions import deciding, graduated, moderation, overdue
+from fedi.actions import deciding, graduated, groups, moderation, overdue, rules
 from fedi.actions import reports as report_actions
 from fedi.actions.deciding import Verdict
 from fedi.errors import Forbidden, Invalid
@@ -18,6 +19,7 @@ from storage.posts import Post
 from tests.stories.conftest import Three
 from tests.stories.test_group_across_universities import home, join, publish
 from tests.stories.test_moderation import Campus, campus
+from tests.stories.test_scopes import agree
 from tests.world import Instance
 
 pytestmark = pytest.mark.anyio
@@ -187,9 +189,25 @@ async def test_an_appeal_is_decided_by_a_moderator_of_another_university(campus:
 async def test_what_is_overdue_is_told_on_both_sides_once(campus: Campus) -> None:
     alpha, beta = campus.alpha, campus.beta
     boss = beta.person("boss", role="admin")
+    # Both read the time from their agreement, and the rules of the group from its document.
+    for instance, host in ((alpha, "beta.example"), (beta, "alpha.example")):
+        agree(instance, host, terms=Terms(moderation_within=DAY))
+    alpha.write(lambda tx: groups.change(tx, alpha.site, campus.group, rules=["Be kind.", "No advertising."]))
+    await fetching.actor(beta.site, campus.group.iri, fresh=True)
+    assert beta.read(lambda tx: rules.of(tx, campus.at(beta))) == ["Be kind.", "No advertising."]
     post = await advertising(campus)
-    report(beta, campus.ada, post, campus.chi, "an ad")
+    target, known = beta.actor(campus.chi.iri), beta.post(post.iri)
+    beta.write(
+        lambda tx: report_actions.report(
+            tx, beta.site, campus.ada, target, [known], "an ad", "violation", rule="No advertising."
+        )
+    )
     await campus.settle()
+    for instance in (alpha, beta):
+        case = only(instance)
+        assert case.due_at - case.created_at == DAY
+        [made] = instance.read(lambda tx, one=case: reports.of_cases(tx, [one.id]))  # type: ignore[misc]  # a lambda with a default
+        assert (made.rule, made.text) == ("No advertising.", "an ad")
     for instance, person in ((alpha, campus.olga), (beta, boss)):
         assert instance.write(lambda tx, one=instance: overdue.alert(tx, one.site)) == 0  # type: ignore[misc]  # a lambda with a default
         case = only(instance)

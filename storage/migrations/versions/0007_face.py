@@ -412,7 +412,10 @@ def _cases() -> None:
     op.create_index("ix_cases_group_id", "cases", ["group_id", "state", "due_at"], unique=False)
     op.create_index("ix_cases_state", "cases", ["state", "due_at"], unique=False)
     op.create_index("ix_cases_actor_id", "cases", ["actor_id", "state"], unique=False)
-    op.create_index("ix_cases_decided_at", "cases", ["decided_at"], unique=False)
+    said = sa.text("snapshot != '[]'")
+    op.create_index(
+        "ix_cases_decided_at", "cases", ["decided_at"], unique=False, sqlite_where=said, postgresql_where=said
+    )
     op.create_table(
         "appeals",
         sa.Column("id", big, autoincrement=False, nullable=False),
