@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, ForeignKey, Index, Table, bindparam, delete, exists, func, select, update
 
+from storage.actors import actors
 from storage.metadata import Id, Time, Tx, insert_later, insert_new, metadata
 from storage.mutes import thread_mutes
 from storage.posts import posts
@@ -80,6 +81,11 @@ _OTHERS = (
     .where(thread_follows.c.root_id == bindparam("root", type_=Id()), thread_follows.c.person_id != _PERSON)
     .limit(1)
 )
+
+
+_NEWEST_OF = select(
+    actors.c.id, select(func.max(posts.c.id)).where(posts.c.group_id == actors.c.id).correlate(actors).scalar_subquery()
+).where(actors.c.id.in_(_GROUPS))
 
 
 def last(tx: Tx, person_id: int, roots: Sequence[int]) -> dict[int, int]:
@@ -166,8 +172,12 @@ def unread(
         )
         .group_by(posts.c.root_id)
     )
+    # Most groups of a person have nothing new at all, which one look into an index for each tells.
+    newest_of = {row[0]: row[1] for row in rows(tx, _NEWEST_OF, {"groups": list(since_of)})}
     found: dict[int, list[Unread]] = {}
     for group_id, after in since_of.items():
+        if (newest_of.get(group_id) or 0) <= after:
+            continue
         several = [Unread(group_id, *row) for row in tx.execute(query, {"group": group_id, "since": after})]
         if several:
             found[group_id] = sorted(several, key=lambda one: -one.last_id)

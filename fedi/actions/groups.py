@@ -16,6 +16,7 @@ from fedi.actions.people import add_actor, check_name
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
 from fedi.facts import Known
+from fedi.languages import _
 from fedi.rendering import actors as rendering
 from fedi.rendering.threads import group_context
 from fedi.text.plain import to_html
@@ -56,7 +57,7 @@ def create(
     """
     name = check_name(tx, site, name)
     if not is_visible(title) or len(title) > 100:
-        raise Invalid("A group needs a title of 1 to 100 characters.", code="title")
+        raise Invalid(_("A group needs a title of 1 to 100 characters."), code="title")
     if join_mode not in JOIN_MODES:
         raise Invalid(f"join is one of {', '.join(JOIN_MODES)}, not {join_mode!r}.", code="join")
     if see not in SEE:
@@ -109,7 +110,7 @@ def _check_purpose(site: Site, kind: str | None, languages: Sequence[str] | None
         raise Invalid(f"A group names at most {_LANGUAGES} languages; without any it is for all.", code="languages")
     if ends_at is not None and ends_at <= site.clock():
         raise Invalid(
-            "The last day of a group lies in the future; leave it empty for a group that goes on.", code="end"
+            _("The last day of a group lies in the future; leave it empty for a group that goes on."), code="end"
         )
 
 
@@ -151,7 +152,10 @@ FOUNDED = 10
 def found(tx: Tx, site: Site, by: Actor, **values: Any) -> Actor:
     """A local person founds a group, with the values of `create`. Raises as that, and Invalid for who founds too many."""
     if groups.founded(tx, by.id, site.clock() - 24 * 3600 * 1000) >= FOUNDED:
-        raise Invalid(f"One person founds at most {FOUNDED} groups a day; go on tomorrow.", code="too-many")
+        raise Invalid(
+            _("One person founds at most %(number)s groups a day; go on tomorrow.") % {"number": FOUNDED},
+            code="too-many",
+        )
     return create(tx, site, owner=by, **values)
 
 
@@ -161,15 +165,15 @@ def edit(tx: Tx, site: Site, by: Actor, group: Actor, **changes: Any) -> Actor:
     Raises Forbidden for who does not moderate it, and for a group elsewhere; Invalid for what can't be taken.
     """
     if not group.local:
-        raise Forbidden("A group is changed on its own server only.", code="elsewhere")
+        raise Forbidden(_("A group is changed on its own server only."), code="elsewhere")
     if not memberships.moderates(tx, by, group):
-        raise Forbidden(f"Only moderators of {group.name} can do that.", code="not-a-moderator")
+        raise Forbidden(_("Only moderators of %(group)s can do that.") % {"group": group.name}, code="not-a-moderator")
     changed = change(tx, site, group, **changes)
     if changed is None:
         return group
     to, cc = addressed(tx, changed)
     document = rendering.document(tx, site, changed)
-    _, body = sending.send(tx, site, by, "Update", document, to=to, cc=cc, audience=outbox.Audience(), group=changed)
+    _iri, body = sending.send(tx, site, by, "Update", document, to=to, cc=cc, audience=outbox.Audience(), group=changed)
     announce(tx, site, changed, body, None, "other")
     return changed
 
@@ -201,11 +205,11 @@ def change(
     shown: dict[str, Any] = {}
     if title is not None and title.strip() != group.name:
         if not is_visible(title) or len(title) > 100:
-            raise Invalid("A group needs a title of 1 to 100 characters.", code="title")
+            raise Invalid(_("A group needs a title of 1 to 100 characters."), code="title")
         shown["name"] = title.strip()
     if description is not None and description != (group.source or ""):
         if len(description) > 10_000:
-            raise Invalid("A description has at most 10,000 characters.", code="description")
+            raise Invalid(_("A description has at most 10,000 characters."), code="description")
         shown["source"] = description
         shown["summary"] = _html(site, description)
     for purpose, medium in (pictures or {}).items():
@@ -267,9 +271,9 @@ def delete(tx: Tx, site: Site, by: Actor, group: Actor) -> None:
     person = people.by_id(tx, by.id)
     owns = membership is not None and membership.role == "owner" and membership.state == "accepted"
     if not group.local or not (owns or (person is not None and person.role == "admin")):
-        raise Forbidden("Only its owner can delete a group.", code="not-the-owner")
+        raise Forbidden(_("Only its owner can delete a group."), code="not-the-owner")
     to, cc = addressed(tx, group)
-    _, body = sending.send(tx, site, by, "Delete", group.iri, to=to, cc=cc, audience=outbox.Audience(), group=group)
+    _iri, body = sending.send(tx, site, by, "Delete", group.iri, to=to, cc=cc, audience=outbox.Audience(), group=group)
     announce(tx, site, group, body, None, "delete")  # for Lemmy, which wants a moderator's word
     to, cc = _to_followers(tx, group)
     sending.send(

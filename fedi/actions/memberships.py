@@ -4,6 +4,7 @@
 from fedi.actions import notifying, opened
 from fedi.context import Site
 from fedi.errors import Forbidden
+from fedi.languages import _
 from storage import actors, follows, groups, memberships, peers, people, replies, twins
 from storage.actors import Actor
 from storage.memberships import Membership
@@ -37,7 +38,7 @@ def may_act(tx: Tx, site: Site, actor: Actor, post: Post) -> None:
     to the post, be it their own, before its members. Take it away they always may."""
     group = actors.by_id(tx, post.group_id) if post.group_id is not None else None
     if group is not None and group.local and banned(site, memberships.find(tx, group.id, actor.id)):
-        raise Forbidden(f"You are banned from {group.name}.", code="banned")
+        raise Forbidden(_("You are banned from %(group)s.") % {"group": group.name}, code="banned")
 
 
 def may_answer(tx: Tx, actor: Actor, parent: Post) -> None:
@@ -46,7 +47,7 @@ def may_answer(tx: Tx, actor: Actor, parent: Post) -> None:
         return
     group = actors.by_id(tx, parent.group_id) if parent.group_id is not None else None
     if group is None or not (moderates(tx, actor, group) or (not group.local and actor.host == group.host)):
-        raise Forbidden("This thread is locked: only moderators can answer in it.", code="locked")
+        raise Forbidden(_("This thread is locked: only moderators can answer in it."), code="locked")
 
 
 def mailbox(tx: Tx, named: list[int], author_id: int) -> list[int]:
@@ -68,7 +69,7 @@ def must_wait(tx: Tx, site: Site, actor: Actor, group: Actor) -> bool:
     row = groups.by_id(tx, group.id)
     membership = memberships.find(tx, group.id, actor.id)
     if banned(site, membership):
-        raise Forbidden(f"You are banned from {group.name}.", code="banned")
+        raise Forbidden(_("You are banned from %(group)s.") % {"group": group.name}, code="banned")
     if not actor.local:
         opened.check(tx, group, actor.host, "read")
     if membership is not None and membership.state in ("invited", "accepted"):
@@ -80,7 +81,8 @@ def must_wait(tx: Tx, site: Site, actor: Actor, group: Actor) -> bool:
     mode = row.join_mode if row is not None else "open"
     if mode == "invite":
         raise Forbidden(
-            f"{group.name} takes members by invitation only; ask one of its moderators.", code="invite-only"
+            _("%(group)s takes members by invitation only; ask one of its moderators.") % {"group": group.name},
+            code="invite-only",
         )
     return mode == "approval"
 
@@ -123,18 +125,19 @@ def may_post_there(tx: Tx, site: Site, actor: Actor, group: Actor) -> None:
     vanish without a word. Other forums (Lemmy) let everyone post whom they did not ban.
     """
     if banned(site, memberships.find(tx, group.id, actor.id)):
-        raise Forbidden(f"You are banned from {group.name}.", code="banned")
+        raise Forbidden(_("You are banned from %(group)s.") % {"group": group.name}, code="banned")
     if _is_in(tx, actor, group.id):
         return
     row = groups.by_id(tx, group.id)
     peer = peers.by_host(tx, group.host)
     if (row is not None and row.see != "public") or (peer is not None and peer.software == "fedi"):
         waiting = follows.find(tx, actor.id, group.id) is not None
-        raise Forbidden(
-            f"Only members post in {group.name}: "
-            + ("your request to join has not been accepted yet." if waiting else "follow it to join, then post again."),
-            code="not-a-member",
+        said = (
+            _("Only members post in %(group)s: your request to join has not been accepted yet.")
+            if waiting
+            else _("Only members post in %(group)s: follow it to join, then post again.")
         )
+        raise Forbidden(said % {"group": group.name}, code="not-a-member")
 
 
 def answers_in(tx: Tx, actor: Actor, group: Actor) -> Actor:
@@ -162,23 +165,31 @@ def _in_twin(tx: Tx, actor: Actor, group: Actor) -> bool:
 def may_post(tx: Tx, site: Site, actor: Actor, group: Actor, *, act: str = "post") -> None:
     """Raises Forbidden, with the reason, when `actor` may not post in this local group; `act` is `reply` for an answer."""
     if group.state != "active":
-        raise Forbidden(f"{group.name or group.username} is closed: nobody posts there any more.", code="closed")
+        raise Forbidden(
+            _("%(group)s is closed: nobody posts there any more.") % {"group": group.name or group.username},
+            code="closed",
+        )
     row = groups.by_id(tx, group.id)
     if row is not None and row.is_over(site.clock()):
         raise Forbidden(
-            f"The time of {group.name} is over: it can be read, and nobody posts there any more.", code="over"
+            _("The time of %(group)s is over: it can be read, and nobody posts there any more.")
+            % {"group": group.name},
+            code="over",
         )
     membership = memberships.find(tx, group.id, actor.id)
     if banned(site, membership):
-        raise Forbidden(f"You are banned from {group.name}.", code="banned")
+        raise Forbidden(_("You are banned from %(group)s.") % {"group": group.name}, code="banned")
     if not actor.local:
         opened.check(tx, group, actor.host, act)
     if membership is None or membership.state != "accepted":
         if (row is None or row.post == "members") and _in_twin(tx, actor, group):
             return
-        raise Forbidden(f"Only members post in {group.name}: follow it to join, then post again.", code="not-a-member")
+        raise Forbidden(
+            _("Only members post in %(group)s: follow it to join, then post again.") % {"group": group.name},
+            code="not-a-member",
+        )
     if row is not None and row.post == "moderators" and not membership.moderates:
-        raise Forbidden(f"Only moderators post in {group.name}.", code="moderators-only")
+        raise Forbidden(_("Only moderators post in %(group)s.") % {"group": group.name}, code="moderators-only")
 
 
 def invite(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> None:
@@ -187,10 +198,17 @@ def invite(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> None:
     Raises Forbidden for who does not moderate it and where the invited one is banned.
     """
     if not group.local or not moderates(tx, by, group):
-        raise Forbidden(f"Only moderators of {group.name} can do that, on its own server.", code="not-a-moderator")
+        raise Forbidden(
+            _("Only moderators of %(group)s can do that, on its own server.") % {"group": group.name},
+            code="not-a-moderator",
+        )
     known = memberships.find(tx, group.id, actor.id)
     if banned(site, known):
-        raise Forbidden(f"{actor.name or actor.username} is banned from {group.name}: end that first.", code="banned")
+        raise Forbidden(
+            _("%(name)s is banned from %(group)s: end that first.")
+            % {"name": actor.name or actor.username, "group": group.name},
+            code="banned",
+        )
     if known is not None and known.state == "accepted":
         return
     memberships.save(tx, Membership(group.id, actor.id, "member", "invited", site.clock()))

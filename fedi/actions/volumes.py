@@ -6,6 +6,7 @@ weekly digest. `all` is the bell that clients know (`Follow.notify`), so that an
 """
 
 from fedi.errors import Invalid, NotFound
+from fedi.languages import _
 from storage import follows, volumes
 from storage.metadata import Tx
 from storage.timelines import Page
@@ -38,7 +39,7 @@ def set_volume(tx: Tx, person_id: int, group_id: int, level: str) -> None:
         raise Invalid(f"A volume is one of {', '.join(LEVELS)}, not {level[:40]!r}.", code="volume")
     edge = follows.find(tx, person_id, group_id)
     if edge is None or edge.state != "accepted":
-        raise NotFound("You are not in this group (any more).")
+        raise NotFound(_("You are not in this group (any more)."))
     if edge.notify != (level == "all"):
         follows.change(tx, edge.id, notify=level == "all")
     if level == "weekly":

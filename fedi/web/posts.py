@@ -3,6 +3,7 @@
 What the viewer may not see is 404, the same as what is not there.
 """
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from storage import posts as post_rows
 from storage.actors import Actor
 from storage.mentions import mentioned_in
 from storage.metadata import Tx
+from storage.outages import StorageUnavailable
 from storage.posts import Post
 
 NOTHING = N_("There is no such post, or it is not shown to you. If it is for members or followers, log in first.")
@@ -93,7 +95,8 @@ async def _page(request: Request) -> Response:
     answer = fitted(request, "post.html", shown.noting(variants))
     up_to = read_marks.read_up_to(found.thread, shown.ids)
     if me is not None and up_to is not None:
-        await site.db.write(lambda tx: reading.read(tx, me.id, found.thread.root_id, up_to))
+        with contextlib.suppress(StorageUnavailable):  # a page can be read on a full disk
+            await site.db.write(lambda tx: reading.read(tx, me.id, found.thread.root_id, up_to))
     return answer
 
 
