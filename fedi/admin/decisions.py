@@ -82,6 +82,7 @@ DID = {
     "peer.time": N_("did what was due in the agreement with"),
     "peer.remind": N_("reminded of the agreement with"),
     "peer.requested": N_("asked to follow this instance, from"),
+    "peer.wished": N_("asked the admins for an agreement with"),
     "peer.request-answered": N_("answered the request of"),
     "policy.apply": N_("applied version"),
     "policy.draft": N_("drafted version"),
