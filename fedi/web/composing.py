@@ -14,10 +14,9 @@ from fedi.actions import media, posts, rules, scopes
 from fedi.actions.drafts import MAX_CHARACTERS, MAX_OPTIONS, PollDraft
 from fedi.actions.unsent import Words
 from fedi.context import Site
-from fedi.forms import number, text
+from fedi.forms import number, text, upload
 from fedi.html import page
 from fedi.languages import _
-from fedi.media.multipart import Upload
 from fedi.web import cards
 from fedi.web.cards import actor_path
 from storage import actors, follows, people
@@ -110,7 +109,7 @@ def key_of(typed: Typed, form: FormData) -> str | None:
     if not typed.key:
         return None
     said = typed.words
-    files = [(one.size, name) for name, one in form.multi_items() if isinstance(one, Upload) and one.size]  # type: ignore[unreachable]  # ours are Uploads
+    files = [one.size for at in range(media.MOST) if (one := upload(form, f"picture{at}")) is not None]
     whole = repr((typed.key, said.text, said.title, said.warning, said.visibility, said.group_id, said.reply_to_id))
     return "page:" + hashlib.blake2b((whole + repr((said.media_ids, files))).encode(), digest_size=20).hexdigest()
 

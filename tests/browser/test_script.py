@@ -4,10 +4,11 @@ break, log-outs and other people at the same browser, and pages that were seen a
 import json
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, StorageState, expect
 
 from tests.servers import Server
 
@@ -67,21 +68,44 @@ def log_in(page: Page, server: Server, name: str) -> None:
     page.wait_for_url("**/home")
 
 
-@pytest.fixture
-def context(chromium: Browser, server: Server) -> Iterator[BrowserContext]:
-    """A browser of one's own, on a phone."""
-    made = chromium.new_context(viewport={"width": 390, "height": 844})
+@pytest.fixture(scope="module")
+def logged_in(chromium: Browser, server: Server) -> StorageState:
+    """The cookies of ada, logged in."""
+    context = chromium.new_context(service_workers="block")
+    log_in(context.new_page(), server, "ada")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+def _context(chromium: Browser, state: StorageState | None, workers: Literal["allow", "block"]) -> BrowserContext:
+    made = chromium.new_context(viewport={"width": 390, "height": 844}, storage_state=state, service_workers=workers)
     made.set_default_timeout(PATIENCE)
+    return made
+
+
+@pytest.fixture
+def context(chromium: Browser, logged_in: StorageState) -> Iterator[BrowserContext]:
+    """A browser of ada's, on a phone."""
+    made = _context(chromium, logged_in, "block")
     yield made
     made.close()
 
 
 @pytest.fixture
-def page(context: BrowserContext, server: Server) -> Page:
-    """Ada, logged in; whatever the page complains of fails the test."""
-    made = context.new_page()
-    log_in(made, server, "ada")
-    return made
+def page(context: BrowserContext) -> Page:
+    """A window of it."""
+    return context.new_page()
+
+
+@pytest.fixture
+def fresh(chromium: Browser, server: Server) -> Iterator[Page]:
+    """A window of a browser in which ada logs in anew, as she will log out; with its service worker."""
+    made = _context(chromium, None, "allow")
+    window = made.new_page()
+    log_in(window, server, "ada")
+    yield window
+    made.close()
 
 
 def look(page: Page) -> None:
@@ -131,6 +155,7 @@ def test_home_begins_anew_with_what_is_new(page: Page, server: Server) -> None:
 
 def test_nothing_is_told_of_what_one_may_not_see(page: Page, server: Server) -> None:
     private = says(server, "ben", "just me", visibility="direct")
+    page.goto(f"{server.url}/about")
     said = page.evaluate(f"fetch('/live?of=/people/ben/posts/{private['id']}').then((one) => one.json())")
     assert said["ids"] == []
     page.context.clear_cookies()
@@ -201,8 +226,9 @@ def test_a_post_is_shown_where_it_was_sent_and_a_refused_one_comes_back(page: Pa
     assert posts_of(server, "ada").count("Short now") == 1
 
 
-def test_what_waits_is_of_who_wrote_it(page: Page, context: BrowserContext, server: Server) -> None:
+def test_what_waits_is_of_who_wrote_it(fresh: Page, server: Server) -> None:
     """It survives the log-out, is not sent as somebody else's, and is sent when its author is back."""
+    page = fresh
     page.goto(f"{server.url}/compose")
     page.route("**/compose", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     page.fill("#text", "Of ada alone")
@@ -231,7 +257,10 @@ def test_what_waits_is_of_who_wrote_it(page: Page, context: BrowserContext, serv
     expect(page.locator("#text")).to_have_value("typed by ada")
 
 
-def test_it_can_be_installed(page: Page, context: BrowserContext) -> None:
+def test_it_can_be_installed_and_pages_that_were_seen_are_there_without_a_line_until_the_log_out(
+    fresh: Page, server: Server
+) -> None:
+    page, context = fresh, fresh.context
     session = context.new_cdp_session(page)
     found = session.send("Page.getAppManifest")
     assert found["errors"] == []
@@ -243,33 +272,21 @@ def test_it_can_be_installed(page: Page, context: BrowserContext) -> None:
         [{"errorId": "in-incognito", "errorArguments": []}],
     )
 
-
-def test_pages_that_were_seen_are_there_without_a_line_until_the_log_out(page: Page, server: Server) -> None:
     page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
     page.goto(f"{server.url}/groups")
     page.goto(f"{server.url}/home")
-    expect(page.locator("h1")).to_have_count(1)
     page.wait_for_function("caches.open('pages').then((kept) => kept.match('/home', {ignoreVary: true}))")
-    server.stop()
-    try:
-        page.goto(f"{server.url}/groups")
-        expect(page.locator("main")).to_contain_text("MLOps")
-        page.goto(f"{server.url}/search")
-        expect(page.locator("h1")).to_have_text("There is no connection")
-        assert page.evaluate("caches.open('pages').then((kept) => kept.match('/settings', {ignoreVary: true}))") is None
-    finally:
-        server.start()
-    page.goto(f"{server.url}/home")
+    context.set_offline(True)
+    page.goto(f"{server.url}/groups")
+    expect(page.locator("main")).to_contain_text("MLOps")
+    page.goto(f"{server.url}/search")
+    expect(page.locator("h1")).to_have_text("There is no connection")
+    context.set_offline(False)
+    page.goto(f"{server.url}/settings")
     page.get_by_role("button", name="Log out").click()
-    page.wait_for_url(lambda url: not url.endswith("/home"))
-    names = page.evaluate(
-        "caches.open('pages').then((kept) => kept.keys()).then((all) => all.map((one) => new URL(one.url).pathname))"
-    )
-    assert [one for one in names if one in ("/home", "/groups", "/offline")] == []
-    page.evaluate("caches.keys()")
-    server.stop()
-    try:
-        with pytest.raises(Exception, match="ERR_"):
-            page.goto(f"{server.url}/home")
-    finally:
-        server.start()
+    page.wait_for_url(lambda url: not url.endswith("/settings"))
+    kept = "caches.open('pages').then((one) => one.keys()).then((all) => all.map((one) => new URL(one.url).pathname))"
+    assert page.evaluate(kept) == []
+    context.set_offline(True)
+    with pytest.raises(Exception, match="ERR_"):
+        page.goto(f"{server.url}/home")
