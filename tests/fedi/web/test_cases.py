@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from fedi.actions import overdue, rules
 from fedi.actions import reports as report_actions
-from fedi.actions import rules
-from storage import cases, follows, moderations, people, posts, reports, schema
+from fedi.config import Mail
+from storage import cases, follows, mails, moderations, people, posts, reports, schema
 from storage.actors import Actor
 from storage.posts import Post
 from tests.fedi.web.conftest import Browser, Campus
@@ -103,8 +104,9 @@ async def test_a_report_names_the_rule_and_says_what_it_does(campus: Campus, gro
 
 
 async def test_a_case_is_decided_by_rule_after_a_look_at_what_is_sent(
-    campus: Campus, group: Actor, thread: Post, bruno: Actor, as_ada: Browser
+    campus: Campus, group: Actor, thread: Post, bruno: Actor, as_ada: Browser, with_settings: Callable[..., None]
 ) -> None:
+    with_settings(mail=Mail(url="smtp+plain://127.0.0.1:1", sender="fedi@alpha.example"))
     chi = campus.person("chi", name="Chi Reporter")
     campus.write(lambda tx: people.change(tx, bruno.id, settings={"locale": "de"}))
     number = reported(campus, chi, thread)
@@ -151,6 +153,9 @@ async def test_a_case_is_decided_by_rule_after_a_look_at_what_is_sent(
     # Who reported hears what became of it, who wrote it by which rule, and neither reads a name.
     news = (await as_chi.get("/notifications")).words
     assert "The post was taken out of the group." in news
+    [mail] = campus.read(lambda tx: mails.last_of(tx, chi.id, 5))
+    assert (mail.kind, mail.recipient) == ("outcome", "chi@alpha.example")
+    assert "The rule: No advertising." in mail.text
     done = campus.read(lambda tx: moderations.about(tx, bruno.id, [group.id]))[0]
     assert (done.rule, done.case_id) == ("No advertising.", number)
     own = await as_bruno.get(f"/appeals/{done.id}")
@@ -209,9 +214,7 @@ async def test_an_appeal_is_heard_once_by_another(campus: Campus, group: Actor, 
     assert "Indeed it is." in (await as_bruno.get("/notifications")).words
 
 
-async def test_the_staff_hides_what_is_in_no_group_and_shows_it_again(
-    campus: Campus, bruno: Actor, with_settings: Callable[..., None]
-) -> None:
+async def test_the_staff_hides_what_is_in_no_group_and_shows_it_again(campus: Campus, bruno: Actor) -> None:
     campus.person("rita", role="moderator")
     post = campus.post(bruno, "rude words")
     number = reported(campus, campus.person("chi"), post, None)
@@ -227,6 +230,23 @@ async def test_the_staff_hides_what_is_in_no_group_and_shows_it_again(
     assert "Calm down." in (await as_bruno.get("/notifications")).words
     await as_rita.post(f"/cases/{number}", {"do": "show"})
     assert (await campus.browser().get(path)).status == 200
+
+
+async def test_what_is_overdue_is_marked_and_mailed(
+    campus: Campus, thread: Post, ada: Actor, as_ada: Browser, with_settings: Callable[..., None]
+) -> None:
+    with_settings(mail=Mail(url="smtp+plain://127.0.0.1:1", sender="fedi@alpha.example"))
+    number = reported(campus, campus.person("chi"), thread)
+    assert "Overdue" not in (await as_ada.get(f"{GROUP}/moderation")).words
+    campus.write(lambda tx: cases.change(tx, number, due_at=1))
+    assert campus.write(lambda tx: overdue.alert(tx, campus.site)) == 1
+    for path in (f"{GROUP}/moderation", f"/cases/{number}"):
+        page = await as_ada.get(path)
+        well_formed(page)
+        assert "Overdue" in page.words, path
+    [mail] = campus.read(lambda tx: mails.last_of(tx, ada.id, 5))
+    assert mail.kind == "case"
+    assert f"https://alpha.example/cases/{number}" in mail.text
 
 
 def test_no_table_stores_how_long_somebody_reads() -> None:
