@@ -31,6 +31,8 @@ FOR_ADA = (
     "/groups/mlops/moderation",
     "/groups/mlops/log",
     "/groups/mlops/library",
+    "/groups/mlops/library/add",
+    "/groups/mlops/health",
     "/catch-up",
     "/compose?group=mlops",
     "/drafts",

@@ -1,5 +1,7 @@
 """What concerns oneself: likes together, what is new marked and counted at each page, one marker for pages and apps."""
 
+from functools import partial
+
 from fedi.actions import follows, notified, reactions
 from fedi.web.notifications import _SAID
 from storage import markers, posts
@@ -12,8 +14,7 @@ COUNT = '<span class="count">'
 
 def _liked(campus: Campus, post: posts.Post, *names: str) -> None:
     for name in names:
-        person = campus.person(name)
-        campus.write(lambda tx, person=person: reactions.like(tx, campus.site, person, post))
+        campus.write(partial(reactions.like, site=campus.site, actor=campus.person(name), post=post))
 
 
 async def test_likes_of_a_post_stand_together(campus: Campus, as_ada: Browser, ada: Actor, bruno: Actor) -> None:
