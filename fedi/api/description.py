@@ -36,6 +36,7 @@ _TAGS = {
     "decisions": "What was decided, who changed what, what is on its way; for admins",
     "pending": "Acts that can't be taken back, which wait for a second admin and for their time",
     "invitations": "Links that let people join this instance, and groups",
+    "feeds": "Addresses for feed readers, of what not everybody may read",
     "settings": "What a person sets for themselves, beyond Mastodon's preferences",
 }
 _SCOPES = {
