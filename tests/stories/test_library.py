@@ -201,6 +201,7 @@ async def test_ten_posts_at_two_universities_ask_the_resolver_once(three: Three)
             assert "Hanus" in card["description"]
 
 
+@pytest.mark.parametrize("three", ["sqlite"], indirect=True)
 async def test_what_a_peer_says_of_a_paper_counts_for_its_own_posts(three: Three) -> None:
     alpha = three.alpha
     asked = resolver(three)
@@ -261,6 +262,7 @@ async def test_shelves_are_arranged_from_both_sides(three: Three) -> None:
     assert [each.name for each in items(alpha, ada, group)[0].shelves] == ["Motivation"]
 
 
+@pytest.mark.parametrize("three", ["sqlite"], indirect=True)
 async def test_who_is_not_in_the_group_arranges_nothing(three: Three) -> None:
     alpha, beta, _ = three.all
     ada, _ben, group, _there = await joined(three)
@@ -308,6 +310,7 @@ async def test_the_file_of_a_private_group_goes_to_members_servers_alone(three: 
         await paper(beta.site, entry)
 
 
+@pytest.mark.parametrize("three", ["sqlite"], indirect=True)
 async def test_mastodon_and_lemmy_show_it_well(three: Three, tmp_path: Path) -> None:
     alpha = three.alpha
     ada = alpha.person("ada")
