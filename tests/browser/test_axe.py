@@ -16,7 +16,7 @@ from fedi.actions import follows, posts, questions, reactions, reports
 from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.html import STYLE_COOKIE, STYLE_NAME
-from storage import actors
+from storage import actors, cases
 from storage.metadata import Tx
 from tests.browser.keyboard import WHAT_HAS_FOCUS, Keyboard
 from tests.browser.visitor import DESK, PHONE, Visitor
@@ -30,6 +30,8 @@ FOR_ADA = (
     "/groups/mlops/settings",
     "/groups/mlops/moderation",
     "/groups/mlops/log",
+    "/groups/mlops/rules",
+    "/groups/mlops",
     "/groups/mlops/library",
     "/groups/mlops/library/add",
     "/groups/mlops/health",
@@ -66,7 +68,8 @@ class Filled:
     server: Server
     thread: str
     question: str
-    reported: int
+    report: str
+    case: str
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +100,18 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         questions.accept(tx, site, ada, answer)
         reactions.like(tx, site, ben, question)
         posts.publish(tx, site, ben, posts.Draft("@ada look", summary="A film"))
-        made = reports.report(tx, site, ada, ben, [thread], "An ad")
-        return thread.id, question.id, made.id
+        reports.report(tx, site, ada, ben, [thread], "An ad")
+        return thread.id, question.id, cases.open_about(tx, ben.id)[0].id
 
-    thread, question, reported = server.write(fill)
+    thread, question, case = server.write(fill)
     server.start()
-    yield Filled(server, f"/people/ben/posts/{thread}", f"/people/ada/posts/{question}", reported)
+    yield Filled(
+        server,
+        f"/people/ben/posts/{thread}",
+        f"/people/ada/posts/{question}",
+        f"/report?post={thread}",
+        f"/cases/{case}",
+    )
     server.stop()
 
 
@@ -152,7 +161,7 @@ def test_nothing_is_found_on_what_a_member_sees(chromium: Browser, filled: Fille
     ada = visitor(chromium, filled, "ada")
     ada.log_in()
     dark = [*FOR_ADA[::3], "/notifications", "/groups/mlops", filled.question]
-    assert looked_at(ada, [*FOR_ADA, "/groups/mlops", filled.thread, filled.question], dark) == {}
+    assert looked_at(ada, [*FOR_ADA, filled.thread, filled.question, filled.report, filled.case], dark) == {}
     ada.context.close()
 
 
