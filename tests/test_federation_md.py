@@ -91,7 +91,11 @@ def paths(routes: list[BaseRoute]) -> set[str]:
 
 
 def test_every_address_of_a_document_is_listed_and_answers() -> None:
-    known = paths([*documents.ROUTES, *library.ROUTES, *quotes.ROUTES]) | {"/people/NAME", "/groups/NAME", "/people/NAME/posts/NUMBER"}
+    known = paths([*documents.ROUTES, *library.ROUTES, *quotes.ROUTES]) | {
+        "/people/NAME",
+        "/groups/NAME",
+        "/people/NAME/posts/NUMBER",
+    }
     listed = {
         one for one in named(section("ActivityPub")) if re.fullmatch(r"/(people|groups|actor|activities)\b\S*", one)
     }

@@ -15,7 +15,13 @@ from fedi.context import Site
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
 
-SAID = {"username": "nova", "email": "nova@alpha.example", "password": "long enough", "agreement": "true", "locale": "en"}
+SAID = {
+    "username": "nova",
+    "email": "nova@alpha.example",
+    "password": "long enough",
+    "agreement": "true",
+    "locale": "en",
+}
 
 
 @pytest.fixture
