@@ -1,23 +1,23 @@
 """What a person's digest tells of: threads of their groups with something new, as loud as each group is to them, and what was
-meant for them, each with a reason. And how many mails that comes to.
+meant for them, each with a reason.
 
 Everything is asked of the gate at the moment at which the mail is made (`fedi.worker.digests` makes it); what was read, is
-muted or comes from somebody whom they block is left out. When digests leave is `digest_times`.
+muted or comes from somebody whom they block is left out. When digests leave is `digest_times`, how many
+that comes to `digest_forecasts`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fedi import languages, visibility
 from fedi.actions import digest_times, mailing, reading, volumes
-from fedi.actions.digest_times import Wish
 from fedi.context import Site
 from fedi.errors import Invalid
 from fedi.hiding import Hidden, hidden
 from fedi.languages import _, ngettext
 from fedi.push import keys
-from storage import actors, digests, follows, mails, markers, mutes, news, notifications, people, thread_reads
+from storage import actors, digests, mails, markers, mutes, news, notifications, people, thread_reads
 from storage.actors import Actor
 from storage.ids import first_at
 from storage.metadata import Tx
@@ -30,9 +30,9 @@ ITEMS = 10
 """Things that one digest tells of at most; it says how many more there are."""
 _MENTIONS = 5
 _LOOKED_AT = 60
-_DAY = 24 * 3600 * 1000
-WEEK = 7 * _DAY
-_LONGEST = 31 * _DAY
+DAY = 24 * 3600 * 1000
+WEEK = 7 * DAY
+LONGEST = 31 * DAY
 """What came before is not told of, however long there was no digest."""
 LATE = 6 * 3600 * 1000
 """Ms after its hour until which a digest is still sent; then it waits for the next."""
@@ -127,7 +127,7 @@ def pass_on(tx: Tx, site: Site, now: int) -> int:
             digests.remove(tx, row.person_id)
             continue
         if row.sent_at is None:
-            digests.begin(tx, row.person_id, now - (WEEK if wanted.every == "week" else _DAY))
+            digests.begin(tx, row.person_id, now - (WEEK if wanted.every == "week" else DAY))
         is_quiet = wanted.quiet is not None and wanted.quiet > now
         leaves = row.next_at and now - row.next_at <= LATE and not is_quiet
         if leaves and mailing.is_address(person.email) and not _in_vain(tx, row.person_id):
@@ -154,8 +154,8 @@ def collect(tx: Tx, site: Site, me: Actor, person: Person) -> Told:
     now = site.clock()
     wanted = digest_times.wish(person.settings)
     row = digests.by_person(tx, me.id)
-    span = WEEK if wanted.every == "week" else _DAY
-    start = max(row.sent_at if row is not None and row.sent_at is not None else now - span, now - _LONGEST)
+    span = WEEK if wanted.every == "week" else DAY
+    start = max(row.sent_at if row is not None and row.sent_at is not None else now - span, now - LONGEST)
     weekly = wanted.is_weekly(now)
     levels = volumes.of(tx, me.id)
     begins = {
@@ -247,75 +247,3 @@ def _mentions(tx: Tx, me: Actor, since: int, hides: Hidden, told: set[int]) -> l
         reason = _("%(name)s wrote to you alone") % name if closed else _("%(name)s mentions you") % name
         items.append(Item(post, post, known.get(post.group_id or 0), 1, reason, closed))
     return items[:_MENTIONS]
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What a person's choice came to in the last 30 days: `mails` digests, and for each group at each level `notices` a week."""
-
-    mails: int
-    notices: dict[int, dict[str, float]]
-
-    @property
-    def weekly(self) -> int:
-        """Digests a week, rounded; 1 where there is any."""
-        return max(round(self.mails * 7 / 30), 1) if self.mails else 0
-
-
-def forecast(
-    tx: Tx, site: Site, me: Actor, settings: dict[str, Any], changed: Mapping[int, str] | None = None
-) -> Forecast:
-    """What these settings, with the levels that groups have (or `changed` ones), would have come to in the last 30 days."""
-    now = site.clock()
-    wanted = replace(digest_times.wish(settings), quiet=None)
-    levels = volumes.of(tx, me.id) | dict(changed or {})
-    since = first_at(now - _LONGEST - WEEK)
-    edges, _ignored = follows.between(tx, me.id, list(levels))
-    joined = {one: max(first_at(edge.created_at), since) for one, edge in edges.items()}
-    happened = news.since(tx, me.id, joined, visibility.visible_to(visibility.person(me.id)))
-    followed = thread_reads.followed(tx, me.id, list({one.root_id for one in happened}))
-    page = Page(limit=400, since_id=first_at(now - 30 * _DAY))
-    named = [one.created_at for one in notifications.of_person(tx, me.id, page, kinds=["mention"])]
-    mails = _replayed(wanted, now, happened, levels, followed, named)
-    month = first_at(now - 30 * _DAY)
-    notices: dict[int, dict[str, float]] = {}
-    for group_id in levels:
-        here = [one for one in happened if one.group_id == group_id and one.id > month]
-        meant = sum(one.answers_me for one in here)
-        joined_in = sum(one.answers_me or one.root_id in followed for one in here)
-        every = sum(one.answers_me or one.root_id in followed or one.id == one.root_id for one in here)
-        counts = {"all": every, "joined": joined_in, "weekly": meant}
-        notices[group_id] = {level: count * 7 / 30 for level, count in counts.items()}
-    return Forecast(mails, notices)
-
-
-def _replayed(
-    wanted: Wish,
-    now: int,
-    happened: list[news.News],
-    levels: Mapping[int, str],
-    followed: frozenset[int],
-    named: list[int],
-) -> int:
-    """How many digests of the last 30 days would have told of anything, with the next one as far as it is known yet."""
-    mails, start = 0, digest_times.following(wanted, now - 30 * _DAY)
-    while start is not None and start < now:
-        following = digest_times.following(wanted, start)
-        if following is None:
-            break
-        at = min(following, now)
-        weekly = wanted.is_weekly(following)
-        if any(start < one <= at for one in named) or any(
-            _tells(one, levels.get(one.group_id, volumes.DEFAULT), followed, start, at, weekly=weekly)
-            for one in happened
-        ):
-            mails += 1
-        start = following
-    return mails
-
-
-def _tells(one: news.News, level: str, followed: frozenset[int], start: int, at: int, *, weekly: bool) -> bool:
-    begins = min(start, at - WEEK) if weekly and level != "all" else start
-    if not begins < one.at <= at:
-        return False
-    return weekly or level == "all" or one.answers_me or (level == "joined" and one.root_id in followed)

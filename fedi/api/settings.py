@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from fedi.actions import digest_times, digests
+from fedi.actions import digest_forecasts, digest_times, digests
 from fedi.actions import lists as list_actions
 from fedi.actions import people as actions
 from fedi.api.operations import Call, Operation
@@ -124,7 +124,7 @@ def _quiet(text: str) -> int | None:
 def forecast(tx: Tx, call: Call) -> Forecast:
     """What one's settings would have come to in the last month."""
     person = people.by_id(tx, call.me.id)
-    told = digests.forecast(tx, call.site, call.me, person.settings if person is not None else {})
+    told = digest_forecasts.forecast(tx, call.site, call.me, person.settings if person is not None else {})
     groups = [
         Notices(group=str(group_id), **{level: round(number, 2) for level, number in notices.items()})
         for group_id, notices in told.notices.items()

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedi import languages
-from fedi.actions import digest_times, digests, mailing, reading, volumes
+from fedi.actions import digest_forecasts, digest_times, digests, mailing, reading, volumes
 from fedi.context import Site
 from fedi.errors import Invalid
 from fedi.forms import number, person, see_other, sent, text
@@ -95,7 +95,7 @@ def _mail(tx: Tx, site: Site, me: Actor, typed: dict[str, Any] | None) -> dict[s
         "every": {one: _(words) for one, words in EVERY.items()},
         "weekdays": [_(one) for one in WEEKDAYS],
         "zone": kept.get("time_zone") or "UTC",
-        "weekly": digests.forecast(tx, site, me, settings).weekly,
+        "weekly": digest_forecasts.forecast(tx, site, me, settings).weekly,
         "next_at": digest_times.following(wish, max(now, quiet or 0)),
         "problem": "",
         "tried": False,
@@ -144,7 +144,7 @@ def _groups(tx: Tx, site: Site, me: Actor, start: int, chosen: dict[int, str]) -
     known = actors.by_ids(tx, shown)
     levels = volumes.of(tx, me.id)
     inside = {group_id: level for group_id, level in chosen.items() if group_id in levels}
-    told = digests.forecast(tx, site, me, settings, inside)
+    told = digest_forecasts.forecast(tx, site, me, settings, inside)
     return {
         "parts_": parts(),
         "rows": [

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from federation.client import Client
 from federation.hosts import Networks
 from fedi.actions import blocks as block_actions
-from fedi.actions import digests, follows, groups, people, posts, reading, volumes
+from fedi.actions import digest_forecasts, digests, follows, groups, people, posts, reading, volumes
 from fedi.actions.digest_times import Wish, following
 from fedi.config import Config
 from fedi.context import Site
@@ -447,12 +447,14 @@ async def test_a_month_brings_as_many_mails_as_were_told(
         await school.go_to(began + (day + 1) * DAY)
     for level, one in everyone.items():
         settings = school.site.db.read_now(lambda tx, one=one: people_row(tx, one.id))  # type: ignore[misc]  # a lambda with a default
-        told = school.site.db.read_now(lambda tx, o=one, s=settings: digests.forecast(tx, school.site, o, s))  # type: ignore[misc]  # a lambda with a default
+        told = school.site.db.read_now(lambda tx, o=one, s=settings: digest_forecasts.forecast(tx, school.site, o, s))  # type: ignore[misc]  # a lambda with a default
         came = len(school.got(f"{level}1"))
         assert abs(told.mails - came) <= 1, (level, told, came)
         assert came in {"all": range(12, 17), "joined": range(5, 10), "weekly": range(5, 10)}[level]
         changed = {school.group.id: "all"}
-        louder = school.site.db.read_now(lambda tx, o=one, s=settings: digests.forecast(tx, school.site, o, s, changed))  # type: ignore[misc]  # a lambda with a default
+        louder = school.site.db.read_now(
+            lambda tx, o=one, s=settings: digest_forecasts.forecast(tx, school.site, o, s, changed)
+        )  # type: ignore[misc]  # a lambda with a default
         assert louder.mails >= told.mails + (level != "all") * 3
         notices = told.notices[school.group.id]
         assert notices["all"] > notices["joined"] >= notices["weekly"] > 0
