@@ -1,7 +1,7 @@
 """The benchmarks: `python -m tests.bench [--quick | --full] [--database sqlite|postgresql|URL] [--only WORDS] [--out FILE]`.
 
 A table, and `bench.json`: the rows (`tests.bench.rows`) on SQLite and on PostgreSQL, then how cost grows with size, and what
-a policy costs. Some ten minutes; with `--full` growth goes to a million posts, the same work is spread over more processes
+a policy and pages cost. Some ten minutes; with `--full` growth goes to a million posts, the same work is spread over more processes
 (`tests.bench.processes`) and bad days are gone through (`tests.bench.faults`), which takes more than an hour.
 
 Real `fedi serve` processes, their remote hosts in this process, everything on loopback and on the same machine: trust the
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import growth, policy, rows, simulation
+from tests.bench import growth, pages, policy, rows, simulation
 from tests.bench.databases import database
 from tests.bench.figures import Figures
 from tests.bench.instance import Bench
@@ -78,7 +78,7 @@ def main() -> None:
         if not options.quick and _wanted("growth", options.only):
             growth.lines(kind, FULL if options.full else SCALES, figures, brief=not options.full)
     figures.database = "sqlite"
-    for part in (policy, simulation):
+    for part in (policy, simulation, pages):
         if _wanted(part.__name__.rpartition(".")[2], options.only):
             part.lines(figures)
     options.out.write_text(json.dumps([asdict(figure) for figure in figures.all], indent=1) + "\n")
