@@ -30,7 +30,8 @@ from fedi.media.multipart import Upload
 from fedi.text.preview import read_page
 from fedi.web import cards
 from fedi.web.cards import actor_path
-from fedi.web.library import frame, group_of
+from fedi.web.handles import group_of
+from fedi.web.library import frame
 from storage import library, shelves
 from storage.actors import Actor
 from storage.metadata import Tx

@@ -19,7 +19,8 @@ from fedi.sessions import signed_in
 from fedi.web import cards, listing
 from fedi.web.cards import actor_path
 from fedi.web.discovering import languages_of
-from fedi.web.groups import local_group, tabs_of, words_of
+from fedi.web.groups import tabs_of, words_of
+from fedi.web.handles import local_group
 from storage import actors, cases, memberships
 from storage import groups as group_rows
 from storage.actors import Actor

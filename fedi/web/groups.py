@@ -13,7 +13,6 @@ from fedi.actions import reading, scopes, volumes
 from fedi.actions.memberships import banned
 from fedi.actions.moderation import may_moderate
 from fedi.context import Site
-from fedi.errors import NotFound
 from fedi.html import fitted
 from fedi.languages import N_, _, day, ngettext
 from fedi.sessions import signed_in
@@ -21,6 +20,7 @@ from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import cards, listing
 from fedi.web.cards import Card, actor_path, safe_link
+from fedi.web.handles import local_group
 from fedi.web.listing import Listing
 from storage import actors, cases, follows, memberships, pins, questions, threads, twins
 from storage import groups as group_rows
@@ -94,16 +94,6 @@ def people_in(group: Actor) -> str:
 def named(tx: Tx, *, local: bool, limit: int, after: int | None = None, language: str = "") -> list[Named]:
     """Groups for a list of them, as `storage.groups.listed` finds them."""
     return [Named.of(one) for one in group_rows.listed(tx, limit, local=local, before=after, language=language)]
-
-
-async def local_group(request: Request) -> Actor:
-    """The group of this instance that the path names. Raises NotFound."""
-    site: Site = request.app.state.site
-    name: str = request.path_params["name"]
-    found = await site.db.read(lambda tx: actors.by_name(tx, name, site.config.handle_domain))
-    if found is None or not found.local or not found.is_group or found.state != "active":
-        raise NotFound(_("There is no group of this name here."))
-    return found
 
 
 async def show(request: Request) -> Response:

@@ -29,8 +29,8 @@ from fedi.sessions import signed_in
 from fedi.web import cards, listing
 from fedi.web.cards import Card, actor_path, post_path, safe_link
 from fedi.web.groups import tabs_of
-from fedi.web.people import of_handle
-from storage import actors, follows, library, questions, shelves
+from fedi.web.handles import group_of
+from storage import follows, library, questions, shelves
 from storage import memberships as membership_rows
 from storage import threads as thread_rows
 from storage.actors import Actor
@@ -39,22 +39,6 @@ from storage.metadata import Tx
 EXPORTED = 1000
 """Works of a file of references at most."""
 _ANSWERED = 20
-
-
-async def group_of(request: Request) -> Actor:
-    """The group whose library the path names, here or elsewhere. Raises NotFound."""
-    site: Site = request.app.state.site
-    asked = request.path_params
-
-    def read(tx: Tx) -> Actor | None:
-        if "handle" in asked:
-            return of_handle(tx, site, asked["handle"])
-        return actors.by_name(tx, asked["name"], site.config.handle_domain)
-
-    found = await site.db.read(read)
-    if found is None or not found.is_group or found.state != "active" or ("name" in asked and not found.local):
-        raise NotFound(_("There is no group of this name here."))
-    return found
 
 
 def frame(tx: Tx, me: Actor | None, group: Actor) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What moderators do: `POST /moderate` from a post or a list of members; `/groups/NAME/moderation`: what waits to be decided,
-the log of what was done, members; `/groups/NAME/log`: the same log without names, for who may see the group. Cases are
-`fedi.web.cases`, reports `fedi.web.reports`, what a group is like `fedi.web.settings`.
+the log of what was done (`fedi.web.moderation_log`), members. Cases are `fedi.web.cases`, reports `fedi.web.reports`, what a
+group is like `fedi.web.settings`.
 """
 
 from dataclasses import dataclass
@@ -16,49 +16,22 @@ from fedi.context import Site
 from fedi.errors import Forbidden, NotFound, Problem
 from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.html import page
-from fedi.languages import N_, _
-from fedi.sessions import signed_in
-from fedi.text import to_text
-from fedi.text.mentions import shortened
-from fedi.web import cards, cases, listing, reports
-from fedi.web.cards import actor_path, post_path
+from fedi.languages import _
+from fedi.web import cards, cases, listing, moderation_log, reports
+from fedi.web.cards import actor_path
 from fedi.web.days import end_of
-from fedi.web.groups import local_group
-from fedi.web.people import NOBODY, of_handle
+from fedi.web.handles import group_of
 from storage import actors, memberships, moderations, posts
 from storage.actors import Actor
 from storage.memberships import Membership
 from storage.metadata import Tx
-from storage.moderations import Moderation
 from storage.posts import Post
 
-_LOG = 40
 _MEMBERS = 60
 _REASON = 1000
 
 ON_POSTS = ("remove", "restore", "lock", "unlock", "pin", "unpin", "warn")
 ON_PEOPLE = ("ban", "unban", "appoint", "dismiss")
-UNDOING = {"remove": "restore", "lock": "unlock", "pin": "unpin", "ban": "unban", "appoint": "dismiss"}
-"""What takes back which act; a warning was read, and who was dismissed is appointed anew."""
-
-DONE = {
-    "remove": N_("took a post out"),
-    "lock": N_("locked a thread"),
-    "pin": N_("pinned a thread"),
-    "ban": N_("banned"),
-    "warn": N_("warned"),
-    "appoint": N_("made a moderator of"),
-    "dismiss": N_("took the office of moderator from"),
-}
-WITHOUT_NAMES = {
-    "remove": N_("A post was taken out"),
-    "lock": N_("A thread was locked"),
-    "ban": N_("Somebody was banned"),
-    "warn": N_("Somebody was warned"),
-    "appoint": N_("A moderator was appointed"),
-    "dismiss": N_("A moderator was dismissed"),
-}
-"""What the log without names says; pins are seen anyway."""
 
 
 async def moderate(request: Request) -> Response:
@@ -132,21 +105,6 @@ def _to_person(
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """A line of the log."""
-
-    row: Moderation
-    said: str
-    by: Actor | None
-    by_path: str | None
-    whom: Actor | None
-    whom_path: str | None
-    post_name: str | None
-    post_path: str | None
-    undoing: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Member:
     """A line of the list of members."""
 
@@ -155,85 +113,12 @@ class _Member:
     path: str
 
 
-async def of_group(request: Request) -> Response:
-    """`/groups/NAME/moderation`, for who is in the group."""
-    return await _page(request, await local_group(request))
-
-
-async def log_of_group(request: Request) -> Response:
-    """`/groups/NAME/log`: what was done, without names, for who may see the group."""
-    return await _log(request, await local_group(request))
-
-
-async def log_of_handle(request: Request) -> Response:
-    """`/@NAME@DOMAIN/log`: the same of a group elsewhere."""
+async def show(request: Request) -> Response:
+    """`/groups/NAME/moderation`, for who is in the group, and the same of a group elsewhere."""
     site: Site = request.app.state.site
-    handle: str = request.path_params["handle"]
-    found = await site.db.read(lambda tx: of_handle(tx, site, handle))
-    if found is None or not found.is_group:
-        raise NotFound(_(NOBODY))
-    return see_other(f"{actor_path(found)}/log") if found.local else await _log(request, found)
-
-
-async def _log(request: Request, group: Actor) -> Response:
-    site: Site = request.app.state.site
-    me = await signed_in(request)
-    before = listing.before(request)
-    found = await site.db.read(lambda tx: _without_names(tx, me, group, before))
-    return page(request, "log.html", group=group, group_path=actor_path(group), **found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Nameless:
-    """A line of the log without names."""
-
-    said: str
-    at: int
-    rule: str | None
-    host: str | None
-    undone: bool
-
-
-def _without_names(tx: Tx, me: Actor | None, group: Actor, before: int | None) -> dict[str, Any]:
-    """No names, no titles, no free words, which may have names in them: the act, its day, its rule, the institution."""
-    if not visibility.may_see_group(tx, cards.viewer_of(me), group):
-        raise NotFound(_("There is nothing here, or it is for members of the group."))
-    done = moderations.of_group(tx, group.id, _LOG + 1, before)
-    shown = done[:_LOG]
-    by = actors.by_ids(tx, list({one.moderator_id for one in shown if one.moderator_id is not None}))
-    path = f"{actor_path(group)}/log"
-    lines = [
-        _Nameless(
-            _(WITHOUT_NAMES[one.action]),
-            one.created_at,
-            one.rule,
-            by[one.moderator_id].host if one.moderator_id in by else None,
-            one.undone_at is not None,
-        )
-        for one in shown
-        if one.action in WITHOUT_NAMES
-    ]
-    return {
-        "log": lines,
-        "older": f"{path}?before={shown[-1].id}" if len(done) > _LOG else None,
-        "newer": path if before is not None else None,
-    }
-
-
-async def of_handle_(request: Request) -> Response:
-    """`/@NAME@DOMAIN/moderation`: the same of a group elsewhere."""
-    site: Site = request.app.state.site
-    handle: str = request.path_params["handle"]
-    found = await site.db.read(lambda tx: of_handle(tx, site, handle))
-    if found is None or not found.is_group:
-        raise NotFound(_(NOBODY))
-    if found.local:
-        return see_other(f"{actor_path(found)}/moderation")
-    return await _page(request, found)
-
-
-async def _page(request: Request, group: Actor) -> Response:
-    site: Site = request.app.state.site
+    group = await group_of(request)
+    if group.local and "handle" in request.path_params:
+        return see_other(f"{actor_path(group)}/moderation")
     me = await person(request)
     before, start = listing.before(request), _start(request)
     found = await site.db.read(lambda tx: _read(tx, site, me, group, before, start))
@@ -252,10 +137,10 @@ def _read(tx: Tx, site: Site, me: Actor, group: Actor, before: int | None, start
         if not visibility.may_see_group(tx, cards.viewer_of(me), group):
             raise NotFound(_("There is nothing here, or it is for members of the group."))
         raise Forbidden(_("What moderators did is shown to members of the group: join it first."))
-    done = moderations.of_group(tx, group.id, _LOG + 1, before)
+    done = moderations.of_group(tx, group.id, moderation_log.LINES + 1, before)
     first = before is None and not start
     path = f"{actor_path(group)}/moderation"
-    shown = done[:_LOG]
+    shown = done[: moderation_log.LINES]
     # A warning is between its writer and the one who is warned.
     kept = [one for one in shown if moderates or one.action != "warn"]
     # Members of a group here have a page of their own.
@@ -263,8 +148,8 @@ def _read(tx: Tx, site: Site, me: Actor, group: Actor, before: int | None, start
     inside.sort(key=lambda one: not one.moderates)
     return {
         "moderates": moderates,
-        "log": _lines(tx, me, kept, moderates=moderates),
-        "older": f"{path}?before={shown[-1].id}" if len(done) > _LOG else None,
+        "log": moderation_log.lines_of(tx, me, kept, moderates=moderates),
+        "older": f"{path}?before={shown[-1].id}" if len(done) > moderation_log.LINES else None,
         "newer": path if before is not None or start else None,
         "waiting": cases.listed(tx, site, me, group.id) if moderates and first else [],
         "appeals": reports.appealing(tx, site, me, group.id) if moderates and first else [],
@@ -273,39 +158,6 @@ def _read(tx: Tx, site: Site, me: Actor, group: Actor, before: int | None, start
         "banned": _named(tx, memberships.of_group(tx, group.id, "banned")[:200]) if moderates else [],
         "now": site.clock(),
     }
-
-
-def _lines(tx: Tx, me: Actor, done: list[Moderation], *, moderates: bool) -> list[_Done]:
-    """What a removed post said is for moderators; of others the title, for who may see them."""
-    ids = {one for each in done for one in (each.moderator_id, each.actor_id) if one is not None}
-    about = [each.post_id for each in done if each.post_id is not None]
-    known_posts = posts.by_ids(tx, about)
-    seen = visibility.seen(tx, cards.viewer_of(me), about)
-    known = actors.by_ids(tx, list(ids | {post.author_id for post in known_posts.values()}))
-    lines = []
-    for each in done:
-        post = known_posts.get(each.post_id or 0)
-        author = known.get(post.author_id) if post is not None else None
-        by, whom = known.get(each.moderator_id or 0), known.get(each.actor_id or 0)
-        visible = post is not None and (moderates or post.id in seen)
-        lines.append(
-            _Done(
-                each,
-                _(DONE.get(each.action, each.action)),
-                by,
-                None if by is None else actor_path(by),
-                whom,
-                None if whom is None else actor_path(whom),
-                _name(post) if post is not None and visible else None,
-                post_path(post, author) if post is not None and author is not None and visible else None,
-                UNDOING.get(each.action) if each.undone_at is None and moderates else None,
-            )
-        )
-    return lines
-
-
-def _name(post: Post) -> str:
-    return shortened(post.title or to_text(post.content[:4000]) or _("a post"), 90)
 
 
 def _named(tx: Tx, rows: list[Membership]) -> list[_Member]:

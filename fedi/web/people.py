@@ -10,15 +10,14 @@ from fedi.actions import affiliations
 from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import fitted
-from fedi.languages import N_, _
+from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.web import cards, groups, listing
 from fedi.web.cards import actor_path, safe_link
-from storage import actors, follows, peers, timelines
+from fedi.web.handles import NOBODY, of_handle
+from storage import actors, follows, timelines
 from storage.actors import Actor
 from storage.metadata import Tx
-
-NOBODY = N_("There is nobody of this name here. The name may be misspelt, or the account is gone.")
 
 
 async def show(request: Request) -> Response:
@@ -43,18 +42,6 @@ async def by_handle(request: Request) -> Response:
     if found.local:
         return RedirectResponse(actor_path(found), 302)
     return await (groups.page_of if found.is_group else page_of)(request, found)
-
-
-def of_handle(tx: Tx, site: Site, handle: str) -> Actor | None:
-    """The active actor that is known here by `name` or `name@domain`; no one of a blocked host."""
-    name, _, domain = handle.partition("@")
-    if domain == site.config.host:
-        domain = site.config.handle_domain
-    found = actors.by_name(tx, name, domain or site.config.handle_domain)
-    if found is None or found.state != "active" or found.kind == "Application":
-        return None
-    peer = peers.by_host(tx, found.host)
-    return None if peer is not None and peer.stance == "blocked" else found
 
 
 async def page_of(request: Request, person: Actor) -> Response:

@@ -11,35 +11,19 @@ from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.forms import local_path, person, see_other, sent, text
 from fedi.html import page
-from fedi.languages import N_, _
+from fedi.languages import _
 from fedi.web import cards
 from fedi.web.cards import actor_path
-from fedi.web.groups import local_group
-from fedi.web.people import of_handle
+from fedi.web.handles import NO_GROUP, group_of
 from storage import actors
 from storage import follows as follow_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 
-_NOTHING = N_("There is no group of this name here.")
 
-
-async def of_group(request: Request) -> Response:
-    """Of a group here."""
-    return await _page(request, await local_group(request))
-
-
-async def of_other(request: Request) -> Response:
-    """Of a group elsewhere."""
-    site: Site = request.app.state.site
-    handle: str = request.path_params["handle"]
-    found = await site.db.read(lambda tx: of_handle(tx, site, handle))
-    if found is None or not found.is_group:
-        raise NotFound(_(_NOTHING))
-    return await _page(request, found)
-
-
-async def _page(request: Request, group: Actor) -> Response:
+async def show(request: Request) -> Response:
+    """What they are, and the form that accepts them."""
+    group = await group_of(request)
     site: Site = request.app.state.site
     me = await person(request)
     back = local_path(request.query_params.get("next", ""), actor_path(group))
@@ -65,7 +49,7 @@ async def _page(request: Request, group: Actor) -> Response:
 def _may_read(tx: Tx, me: Actor, group: Actor) -> None:
     """Rules are no secret of a group that one may join; of one that is not even known to one they are."""
     if not group.discoverable and not visibility.may_see_group(tx, cards.viewer_of(me), group):
-        raise NotFound(_(_NOTHING))
+        raise NotFound(_(NO_GROUP))
 
 
 def _read(tx: Tx, me: Actor, group: Actor) -> dict[str, Any]:

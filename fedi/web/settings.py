@@ -16,7 +16,8 @@ from fedi.html import page
 from fedi.languages import _
 from fedi.web.cards import actor_path
 from fedi.web.discovering import spoken
-from fedi.web.groups import local_group, tabs_of
+from fedi.web.groups import tabs_of
+from fedi.web.handles import local_group
 from fedi.web.opening import KIND_WORDS, end_of_day
 from storage import group_scopes, groups, memberships, people
 from storage.actors import Actor

@@ -16,7 +16,7 @@ from fedi.forms import person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
 from fedi.web.cards import actor_path
-from fedi.web.groups import local_group
+from fedi.web.handles import local_group
 from storage import actors, twins
 from storage.actors import Actor
 from storage.metadata import Tx
