@@ -14,6 +14,7 @@ from fedi.context import Site
 from fedi.errors import NotFound
 from fedi.html import page
 from fedi.languages import _
+from fedi.sessions import signed_in
 from storage import actors, people
 from storage.metadata import Tx
 
@@ -22,6 +23,7 @@ async def show(request: Request) -> Response:
     """The page of one person."""
     site: Site = request.app.state.site
     name: str = request.path_params["name"]
+    await signed_in(request)
 
     def read(tx: Tx) -> dict[str, Any]:
         person = actors.by_iri(tx, site.iri(f"/people/{name}"))

@@ -82,6 +82,7 @@ def _read(tx: Tx, site: Site, me: Actor) -> dict[str, Any]:
         "group_lists": lists.wants_group_lists(tx, me.id),
         "groups_in_home": lists.wants_groups_in_home(tx, me.id),
         "admin": me.id in people.by_role(tx, "admin"),
+        "moderates": row is not None and row.role in ("moderator", "admin"),
         "may_invite": invitations.may_invite(tx, site, me),
     }
 
