@@ -123,8 +123,8 @@ def _said(post: Post) -> dict[str, Any]:
     }
 
 
-def may_decide(tx: Tx, by: Actor, case: Case) -> bool:
-    """Whether `by` decides: a moderator of its group, or of this instance; nobody decides what is about them."""
+def may_decide(tx: Tx, by: Actor, case: Case | Report) -> bool:
+    """Whether `by` decides about a case, or settles a report: a moderator of its group, or of this instance; nobody decides what is about them."""
     if by.id == case.actor_id:
         return False
     group = actors.by_id(tx, case.group_id) if case.group_id is not None else None

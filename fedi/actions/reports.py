@@ -128,14 +128,8 @@ def group_of(tx: Tx, reported: list[Post]) -> Actor | None:
 
 
 def may_resolve(tx: Tx, by: Actor, made: Report) -> bool:
-    """Whether `by` settles this report: a moderator of its group, or of this instance; nobody settles what is about them."""
-    if by.id == made.actor_id:
-        return False
-    group = actors.by_id(tx, made.group_id) if made.group_id is not None else None
-    if group is not None and memberships.moderates(tx, by, group):
-        return True
-    person = people.by_id(tx, by.id) if by.local else None
-    return person is not None and person.state == "active" and person.role in ("moderator", "admin")
+    """Whether `by` settles this report: who decides the case that it is part of."""
+    return cases.may_decide(tx, by, made)
 
 
 def resolve(tx: Tx, site: Site, by: Actor, report: Report, outcome: str = "") -> None:

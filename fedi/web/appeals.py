@@ -16,6 +16,7 @@ from fedi.html import page
 from fedi.languages import N_, _
 from fedi.web import cards
 from fedi.web.cards import actor_path
+from fedi.web.moderation_log import WITHOUT_NAMES
 from storage import actors, appeals, moderations, posts
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -27,12 +28,6 @@ DONE = {
     "lock": N_("Your thread was locked: only moderators answer"),
     "ban": N_("You are banned from the group"),
     "warn": N_("A moderator warned you"),
-}
-SAID = {
-    "remove": N_("A post was taken out"),
-    "lock": N_("A thread was locked"),
-    "ban": N_("Somebody was banned"),
-    "warn": N_("Somebody was warned"),
 }
 
 
@@ -93,7 +88,7 @@ def _read(tx: Tx, site: Site, me: Actor, done_id: int) -> dict[str, Any]:
     who = actors.by_id(tx, done.actor_id) if done.actor_id is not None else None
     return {
         "done": done,
-        "said": _((DONE if mine else SAID)[done.action]),
+        "said": _((DONE if mine else WITHOUT_NAMES)[done.action]),
         "group": group,
         "group_path": actor_path(group),
         "appeal": made,
