@@ -62,7 +62,7 @@ def looks(text: str) -> bool:
 def read(text: str) -> list[Work]:
     """The works of these entries, in order; what can't be read is passed over. At most `MAX_ENTRIES`."""
     text = text[:MAX_TEXT]
-    strings: dict[str, str] = {name: str(at) for at, name in enumerate(_MONTHS, 1)}
+    strings = _Strings()
     found: list[Work] = []
     at = 0
     while len(found) < MAX_ENTRIES and (head := _HEAD.search(text, at)) is not None:
@@ -71,7 +71,7 @@ def read(text: str) -> list[Work]:
             continue
         fields, at = _fields(text, at, strings, kind)
         if kind == "string":
-            strings.update(list(fields.items())[:200])
+            strings.known.update(list(fields.items())[:200])
             continue
         work = _work(kind, fields)
         if work is not None:
@@ -79,7 +79,24 @@ def read(text: str) -> list[Work]:
     return found
 
 
-def _fields(text: str, at: int, strings: dict[str, str], kind: str) -> tuple[dict[str, str], int]:
+class _Strings:
+    """What words stand for, by `@string`. A word of two letters may stand for thousands, so all that they are replaced by has
+    a bound, too; beyond it, words stand for themselves."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {name: str(at) for at, name in enumerate(_MONTHS, 1)}
+        self.left = MAX_TEXT
+
+    def meant(self, word: str) -> str:
+        """What a bare word stands for."""
+        value = self.known.get(word.lower(), word)
+        if len(value) > self.left:
+            return word
+        self.left -= len(value)
+        return value
+
+
+def _fields(text: str, at: int, strings: _Strings, kind: str) -> tuple[dict[str, str], int]:
     """(the fields of the entry that begins at `at`, where it ends)."""
     fields: dict[str, str] = {}
     if kind != "string":
@@ -94,7 +111,7 @@ def _fields(text: str, at: int, strings: dict[str, str], kind: str) -> tuple[dic
     return fields, at
 
 
-def _value(text: str, at: int, strings: dict[str, str]) -> tuple[str, int]:
+def _value(text: str, at: int, strings: _Strings) -> tuple[str, int]:
     """(a value, where it ends): in braces, in quotes, a bare word, or several of them joined by #."""
     pieces: list[str] = []
     length = 0
@@ -103,7 +120,7 @@ def _value(text: str, at: int, strings: dict[str, str]) -> tuple[str, int]:
             end = _closing(text, at)
             piece, at = text[at + 1 : end], end + 1
         elif (bare := _BARE.match(text, at)) is not None:
-            piece, at = strings.get(bare[0].lower(), bare[0]), bare.end()
+            piece, at = strings.meant(bare[0]), bare.end()
         else:
             break
         if length < _MAX_FIELD:
@@ -152,7 +169,7 @@ def _work(kind: str, fields: dict[str, str]) -> Work | None:
         kind=_KINDS.get(kind, "document"),
         authors=names(_untexed(one) for one in authors),
         year=year_of(said.get("year") or said.get("date", "")),
-        month=int(month) if month.isascii() and month.isdigit() and 1 <= int(month[:3]) <= 12 else number,
+        month=int(month) if re.fullmatch("0?[1-9]|1[0-2]", month) else number,
         venue=plain(said.get("journal") or said.get("journaltitle") or said.get("booktitle", "")),
         volume=plain(said.get("volume", ""), 30),
         issue=plain(said.get("number") or said.get("issue", ""), 30),

@@ -105,6 +105,7 @@ def begins_block(line: str) -> bool:
 def _blocks(lines: list[str], depth: int) -> list[Block]:
     made: list[Block] = []
     ends = [at for at, line in enumerate(lines) if _FENCE_END.fullmatch(line)]
+    endless: set[str] = set()
     open_ = False  # a paragraph goes on
     at = 0
     while at < len(lines):
@@ -113,7 +114,7 @@ def _blocks(lines: list[str], depth: int) -> list[Block]:
             open_ = False
             at += 1
             continue
-        found = _code(lines, at, ends) or _formula(lines, at)
+        found = _code(lines, at, ends, endless) or _formula(lines, at)
         if found is None and depth < DEPTH:
             found = _quote(lines, at, depth) or _list(lines, at, depth)
         if found is not None:
@@ -129,14 +130,16 @@ def _blocks(lines: list[str], depth: int) -> list[Block]:
     return made
 
 
-def _code(lines: list[str], at: int, ends: list[int]) -> tuple[Block, int] | None:
-    """Code between fences; `ends` are the lines that could end some."""
+def _code(lines: list[str], at: int, ends: list[int], endless: set[str]) -> tuple[Block, int] | None:
+    """Code between fences; `ends` are the lines that could end some, `endless` the fences that none of these ends: what was
+    sought in vain once is not further down either, and looking each time would take minutes for a long text."""
     fence = _FENCE.fullmatch(lines[at])
-    if fence is None:
+    if fence is None or fence[1] in endless:
         return None
     for end in ends[bisect.bisect_right(ends, at) :]:
         if lines[end].strip().startswith(fence[1]):
             return Block("code", lines[at + 1 : end]), end + 1
+    endless.add(fence[1])
     return None
 
 

@@ -174,7 +174,8 @@ def context(tx: Tx, site: Site, me: Actor, typed: Typed, *, preview: bool = Fals
         "days": DAYS,
         "languages": [(code, languages.named(code)) for code in _LANGUAGES],
         "own_language": (person.settings.get("language") if person is not None else None) or "",
-        "preview": posts.as_html(tx, site, words.text) if preview else None,
+        # No more than a post may have: of what is too long that is said beside it.
+        "preview": posts.as_html(tx, site, words.text[:MAX_CHARACTERS]) if preview else None,
         "most": MAX_CHARACTERS,
     }
 

@@ -189,6 +189,8 @@ HOSTILE = [
     "isbn " * 40_000,
     "ISBN " + "9-" * 90_000,
     "arxiv:" * 30_000,
+    # Each word of two letters stands for 20,000.
+    "@string{s={" + r"\'a" * 6_600 + "}}" + 4 * ("@misc{k," + ",".join(f"f{at}=s" for at in range(99)) + "}"),
 ]
 
 

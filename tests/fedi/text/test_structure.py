@@ -1,10 +1,13 @@
 """Code, quotes and lists as people type them, and that plain texts stay what they were."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fedi.text import handles_in, hashtags_in, sanitise, to_html, to_text
+from fedi.text.structure import blocks
 
 
 def html(text: str) -> str:
@@ -89,3 +92,26 @@ def test_nothing_typed_is_lost_or_becomes_markup(text: str) -> None:
     typed = [letter for letter in text if letter.isalpha()]
     fences = sum(line.strip(" `~").isalpha() for line in text.split("\n") if line.lstrip()[:3] in ("```", "~~~"))
     assert len(kept) == len(typed) or fences  # the name of a language beside a fence is not shown
+
+
+def test_fences_that_nothing_closes_are_sought_once() -> None:
+    """Work, not time: twice as much text takes about twice as many steps."""
+
+    def steps(number: int) -> int:
+        count = 0
+
+        def trace(frame: object, event: str, arg: object) -> object:
+            nonlocal count
+            count += event == "line"
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)  # type: ignore[arg-type]  # as a tracer is typed by its own name
+        try:
+            found = blocks("~~~python\n" * number + "``` \n" * number)
+        finally:
+            sys.settrace(before)
+        assert found
+        return count
+
+    assert steps(400) < 3 * steps(200)

@@ -64,6 +64,15 @@ async def test_groups_of_others_are_not_offered(campus: Campus, as_ada: Browser,
     assert "Secret" not in page.words
 
 
+async def test_a_preview_of_what_is_too_long_is_bounded(as_ada: Browser) -> None:
+    """A form may have forty times what a post may: reading all of that for formulas and the like would take minutes."""
+    page = await as_ada.post("/compose", {"text": "a" * 4_990 + " `code` " + "`more` " * 10_000, "action": "preview"})
+    assert "characters too long" in page.words
+    assert "<code>code</code>" in page.text
+    assert "<code>more</code>" not in page.text
+    assert page.text.count("`more`") == 10_000  # what was typed is all there
+
+
 async def test_a_preview_shows_it_and_keeps_everything(campus: Campus, as_ada: Browser, ada: Actor) -> None:
     page = await send(
         as_ada,
