@@ -57,8 +57,9 @@ PASSKEY_SCRIPT_PATH = f"/static/passkey.{hashlib.sha256(PASSKEY_SCRIPT).hexdiges
 
 # Forms of these lead on to another site (an app's redirect URI), which form-action would stop without a word.
 _LEAVING = frozenset({"authorize.html", "login.html", "second.html", "interact.html"})
-# The same of these for a visitor who has no account here: a form leads them home to their own server.
-_LEADING_HOME = frozenset({"person.html", "group.html", "post.html"})
+# The same of these for a visitor who is not logged in: a form leads them home to their own server, or to the log-in of the
+# institution.
+_LEADING_HOME = frozenset({"front.html", "person.html", "group.html", "post.html"})
 # These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
 _UNCOMPRESSED = frozenset({"authorize.html", "native.html", "second.html", "codes.html", "sso.html"})
 # Nobody is logged in on these yet, and they have a script of ours all the same (passkeys).

@@ -14,12 +14,13 @@ from playwright.sync_api import Browser, expect
 
 from fedi.actions import follows, moderation
 from fedi.actions import groups as group_actions
-from fedi.context import Site
+from fedi.context import Site, now
 from storage import actors
 from storage.metadata import Tx
 from tests.browser.visitor import PATIENCE, Visitor
 from tests.live.client import Person, wait_until
 from tests.live.universities import join
+from tests.provider import CLIENT, SECRET, open_provider
 from tests.servers import Server
 
 ANSWER = "Three times the number of classes is a start; then look at the confidence interval."
@@ -313,3 +314,41 @@ def test_a_first_year_student_whose_line_drops(campus: Campus, chromium: Browser
     eva.close()
     ida.complaints = [one for one in ida.complaints if "ERR_INTERNET_DISCONNECTED" not in one]
     ida.close()
+
+
+def test_a_student_comes_by_the_log_in_of_the_university(
+    chromium: Browser, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """From the front page by the university's own log-in to the first step of the welcome, as who the university says."""
+    folder = tmp_path_factory.mktemp("west")
+    with open_provider(now) as provider:
+        provider.claims = {
+            "sub": "u-1",
+            "name": "Lea Moreau",
+            "preferred_username": "lmoreau",
+            "email": "lea@west.example",
+            "email_verified": True,
+            "eduperson_scoped_affiliation": ["student@127.0.0.1"],
+        }
+        server = Server(folder, f"sqlite:///{folder / 'fedi.db'}", "West University")
+        issuer = f'issuer = "{provider.issuer}"\nclient_id = "{CLIENT}"\nclient_secret = "{SECRET}"'
+        server.init(more=f'\n[sso]\n{issuer}\naffiliation_scope = "127.0.0.1"\n')
+        server.config.write_text('registrations = "sso"\n' + server.config.read_text())
+        server.start()
+        try:
+            lea = Visitor(chromium, server, "lea", pictures, phone=True, script=False)
+            lea.go("/")
+            lea.look("a-sso-1-front", dark=True)
+            lea.press("Log in with West University")
+            lea.page.wait_for_load_state()
+            lea.look("a-sso-2-account")
+            if "welcome" not in lea.path:
+                lea.main.get_by_role("button").first.click()
+            lea.says("Step 1 of 3")
+            assert lea.page.input_value("#name") == "Lea Moreau"
+            lea.look("a-sso-3-you")
+            lea.go("/people/lmoreau")
+            lea.says("Student")
+            lea.close()
+        finally:
+            server.stop()
