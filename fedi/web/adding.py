@@ -9,7 +9,6 @@ import msgspec
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from federation.errors import FederationError
 from fedi.actions import kept_files, rules
@@ -267,10 +266,3 @@ async def _check(
         "note": note,
     }
     return page(request, "library-check.html", status, **shown, **more, **found, **_limits(site))
-
-
-ROUTES = [
-    Route(f"{beginning}/library/add", endpoint, methods=[method])
-    for beginning in ("/groups/{name}", "/@{handle}")
-    for endpoint, method in ((begin, "GET"), (go_on, "POST"))
-]

@@ -1,43 +1,37 @@
-"""The library of a group, here or elsewhere: `/groups/NAME/library` and `/@NAME@DOMAIN/library`; its items, shelves, files, and
-references to take along. Adding to it is `fedi.web.adding`.
+"""The library of a group, here or elsewhere: `/groups/NAME/library` and `/@NAME@DOMAIN/library`; its items and shelves.
+
+Adding to it is `fedi.web.adding`; references to take along, and files, are `fedi.web.references`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
-from federation.errors import FederationError
 from fedi import visibility
 from fedi.actions import library as actions
 from fedi.actions import memberships
 from fedi.actions import shelves as shelf_actions
 from fedi.actions.library import Shown
-from fedi.citing import bibtex, csl, licences
+from fedi.citing import licences
 from fedi.citing.works import Work
 from fedi.context import Site
 from fedi.errors import Forbidden, NotFound
-from fedi.fetching.papers import paper
 from fedi.forms import number, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import _
-from fedi.media import papers
 from fedi.sessions import signed_in
 from fedi.web import cards, listing
 from fedi.web.cards import Card, actor_path, post_path, safe_link
 from fedi.web.groups import tabs_of
 from fedi.web.handles import group_of
-from storage import follows, library, questions, shelves
+from storage import follows, questions, shelves
 from storage import memberships as membership_rows
 from storage import threads as thread_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 
-EXPORTED = 1000
-"""Works of a file of references at most."""
 _ANSWERED = 20
 
 
@@ -129,7 +123,7 @@ async def _item(
 ) -> Response:
     def read(tx: Tx) -> dict[str, Any]:
         made = frame(tx, me, group)
-        found = _of_group(tx, me, group, item_id)
+        found = of_group(tx, me, group, item_id)
         lines = [
             {
                 "author": line.author,
@@ -158,7 +152,8 @@ async def _item(
     return page(request, "library-item.html", status, **more, **found)
 
 
-def _of_group(tx: Tx, me: Actor | None, group: Actor, item_id: int) -> Shown:
+def of_group(tx: Tx, me: Actor | None, group: Actor, item_id: int) -> Shown:
+    """An item of this group's library. Raises NotFound for any other, and for what one may not see."""
     shown, of = actions.item_of(tx, cards.viewer_of(me), item_id)
     if of.id != group.id:
         raise NotFound(_("That is not in this library (any more)."))
@@ -175,7 +170,7 @@ async def shelve(request: Request) -> Response:
     shelf_id, take, name = number(form, "shelf"), number(form, "take"), text(form, "name", 200)
 
     def write(tx: Tx) -> None:
-        _of_group(tx, me, group, item_id)
+        of_group(tx, me, group, item_id)
         if name.strip():
             shelf = shelf_actions.make(tx, site, me, group, name)
         else:
@@ -217,7 +212,7 @@ async def licence(request: Request) -> Response:
     named = text(form, "licence", 100)
 
     def write(tx: Tx) -> str:
-        _of_group(tx, me, group, item_id)
+        of_group(tx, me, group, item_id)
         if not licences.named(named):
             return _("Name the licence that it has: without one nobody may pass copies on.")
         actions.share(tx, site, me, item_id, licence=named)
@@ -227,108 +222,3 @@ async def licence(request: Request) -> Response:
     if problem:
         return await _item(request, site, me, group, item_id, problem, 422)
     return see_other(f"{actor_path(group)}/library/{item_id}")
-
-
-# References to take along.
-
-
-def _export(form: str, works: Sequence[Work], name: str) -> Response:
-    if form == "bib":
-        body, kind = bibtex.write(works).encode(), "application/x-bibtex"
-    else:
-        taken: set[str] = set()
-        body = msgspec.json.encode([csl.write(work, bibtex.key_of(work, taken)) for work in works])
-        kind = "application/vnd.citationstyles.csl+json"
-    headers = {
-        "content-disposition": f'attachment; filename="{name}.{form}"',
-        "x-content-type-options": "nosniff",
-        "cache-control": "private, no-cache",
-        "vary": "Cookie",
-    }
-    return Response(body, headers=headers, media_type=f"{kind}; charset=utf-8")
-
-
-async def export(request: Request) -> Response:
-    """All of a library that one may see, or one item of it, as `.bib` or `.json` (CSL)."""
-    site: Site = request.app.state.site
-    me = await signed_in(request)
-    group = await group_of(request)
-    form = "bib" if request.url.path.endswith(".bib") else "json"
-    item_id: int | None = request.path_params.get("item_id")
-
-    def read(tx: Tx) -> list[Work]:
-        frame(tx, me, group)
-        if item_id is not None:
-            return [_of_group(tx, me, group, item_id).work]
-        return [one.work for one in actions.listed(tx, cards.viewer_of(me), group, EXPORTED)]
-
-    works = await site.db.read(read)
-    return _export(form, works, f"{group.username}{'' if item_id is None else f'-{item_id}'}")
-
-
-async def thread(request: Request) -> Response:
-    """What a thread adds or names, as `.bib` or `.json` (CSL): of the posts that one may see."""
-    site: Site = request.app.state.site
-    me = await signed_in(request)
-    form = "bib" if request.url.path.endswith(".bib") else "json"
-    post_id: int = request.path_params["post_id"]
-
-    def read(tx: Tx) -> list[Work]:
-        viewer = cards.viewer_of(me)
-        first = visibility.seen(tx, viewer, [post_id]).get(post_id) if post_id < 2**63 else None
-        if first is None:
-            raise NotFound(_("There is no such post, or it is not shown to you."))
-        shape = thread_rows.shape(tx, first.root_id or first.id, visibility.visible_to(viewer))
-        seen = visibility.seen(tx, viewer, [one for one, _above in shape[:EXPORTED]])
-        return actions.works_in(tx, viewer, [seen[one] for one in sorted(seen)])
-
-    return _export(form, await site.db.read(read), f"thread-{post_id}")
-
-
-async def file(request: Request) -> Response:
-    """The file that a post added, for who may see the post; fetched from its home where it is not here yet."""
-    site: Site = request.app.state.site
-    me = await signed_in(request)
-    post_id: int = request.path_params["post_id"]
-
-    def read(tx: Tx) -> tuple[library.Entry | None, library.File | None]:
-        seen = visibility.seen(tx, cards.viewer_of(me), [post_id]) if post_id < 2**63 else {}
-        entry = library.entry(tx, post_id) if seen else None
-        return entry, library.file(tx, entry.digest) if entry is not None and entry.digest is not None else None
-
-    entry, known = await site.db.read(read)
-    if entry is None:
-        raise NotFound(_("There is no such file, or it is not shown to you."))
-    if known is None and me is not None:
-        try:
-            known = await paper(site, entry)
-        except FederationError as problem:
-            raise NotFound(_("The server that has the file can't be reached; try again later.")) from problem
-    if known is not None:
-        return papers.served(site, known, entry.name)
-    address = safe_link(entry.file_url)
-    if address is None:
-        raise NotFound(_("There is no such file, or it is not shown to you."))
-    return RedirectResponse(address, 302)
-
-
-def _both(rest: str, endpoint: Callable[..., Any], **more: Any) -> list[Route]:
-    return [Route(f"{beginning}/library{rest}", endpoint, **more) for beginning in ("/groups/{name}", "/@{handle}")]
-
-
-ROUTES = [
-    *_both("", show),
-    *_both(".bib", export),
-    *_both(".json", export),
-    *_both("/shelves/remove", remove_shelf, methods=["POST"]),
-    *_both("/{item_id:int}", item),
-    *_both("/{item_id:int}.bib", export),
-    *_both("/{item_id:int}.json", export),
-    *_both("/{item_id:int}/shelve", shelve, methods=["POST"]),
-    *_both("/{item_id:int}/licence", licence, methods=["POST"]),
-    Route("/library/files/{post_id:int}", file),
-    Route("/people/{name}/posts/{post_id:int}/thread.bib", thread),
-    Route("/people/{name}/posts/{post_id:int}/thread.json", thread),
-    Route("/@{handle}/{post_id:int}/thread.bib", thread),
-    Route("/@{handle}/{post_id:int}/thread.json", thread),
-]
