@@ -57,9 +57,8 @@ PASSKEY_SCRIPT_PATH = f"/static/passkey.{hashlib.sha256(PASSKEY_SCRIPT).hexdiges
 
 # Forms of these lead on to another site (an app's redirect URI), which form-action would stop without a word.
 _LEAVING = frozenset({"authorize.html", "login.html", "second.html", "interact.html"})
-# The same of these for a visitor who is not logged in: a form leads them home to their own server, or to the log-in of the
-# institution.
-_LEADING_HOME = frozenset({"front.html", "person.html", "group.html", "post.html"})
+# The same of these for a visitor who has no account here: a form leads them home to their own server.
+_LEADING_HOME = frozenset({"person.html", "group.html", "post.html"})
 # These show a secret beside what the asker chose: compressed, their length would tell of it (BREACH).
 _UNCOMPRESSED = frozenset({"authorize.html", "native.html", "second.html", "codes.html", "sso.html"})
 # Nobody is logged in on these yet, and they have a script of ours all the same (passkeys).
@@ -168,7 +167,9 @@ def _body(request: Request, template: str, context: dict[str, Any]) -> tuple[byt
 
 
 def _response(request: Request, template: str, status: int, body: bytes, compressed: bool) -> Response:
-    leaves = template in _LEAVING or (template in _LEADING_HOME and getattr(request.state, "me", None) is None)
+    site: Site = request.app.state.site
+    away = _LEADING_HOME | ({"front.html"} if site.config.sso.issuer else set())  # the front leads to that log-in
+    leaves = template in _LEAVING or (template in away and getattr(request.state, "me", None) is None)
     base = _POLICY if getattr(request.state, "me", None) is None and template not in _SCRIPTED else _LIVE
     base = _CONSOLE if template.startswith("admin/") else base
     policy = base if leaves else f"{base}; form-action 'self'"
