@@ -1,9 +1,14 @@
 """Words in the reader's language: which one is chosen, that units of work know it, and dates and hours in their zone."""
 
+import re
+import warnings
 from datetime import UTC, datetime
 
 import pytest
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.pofile import read_po
 
+import fedi
 from fedi import languages
 from storage.database import Database
 
@@ -59,3 +64,38 @@ def test_how_long_ago() -> None:
         assert languages.ago(AT, AT + 5 * minute) == "vor 5 Min."
         assert languages.ago(AT, AT + 30 * day) == "5. Apr."
         assert languages.ago(AT, AT + 400 * day) == "05.04.2026"
+
+
+def _marks(text: str) -> list[str]:
+    return sorted(re.findall(r"%\(\w+\)[sd]|%%|\{\w*\}|<[^>]+>|&\w+;", text))
+
+
+@pytest.fixture(scope="module")
+def texts() -> set[str | tuple[str, ...]]:
+    """Every text of pages, mail and answers, as `make catalogues` finds them; those with a number have two forms."""
+    methods = [("web/templates/**.html", "jinja2"), ("**.py", "python")]
+    options = {"web/templates/**.html": {"trimmed": "true", "silent": "false"}}
+    keywords = {**DEFAULT_KEYWORDS, "_": None, "N_": None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {row[2] for row in extract_from_dir(fedi.__path__[0], methods, options, keywords)}
+
+
+@pytest.mark.parametrize("code", [one for one in languages.available() if one != languages.SOURCE])
+def test_every_text_is_in_every_language(code: str, texts: set[str | tuple[str, ...]]) -> None:
+    """With the same places for names and numbers, in all forms that the language has."""
+    with (languages.FOLDER / f"{code}.po").open("rb") as file:
+        catalogue = read_po(file, locale=code.replace("-", "_"))
+    wrong = []
+    for text in texts:
+        known = catalogue.get(text)
+        forms = () if known is None else known.string if isinstance(known.string, tuple) else (known.string,)
+        plural = isinstance(text, tuple)
+        if len(forms) != (catalogue.num_plurals if plural else 1) or not all(forms) or (known and known.fuzzy):
+            wrong.append(f"not translated: {text!r}")
+            continue
+        # The form for one may say «one» in words.
+        wanted = _marks(text[-1] if plural else str(text))
+        some = [form for place, form in enumerate(forms) if _marks(str(form)) != wanted and (place or not plural)]
+        wrong += [f"other places than {text!r}: {form!r}" for form in some]
+    assert not wrong, f"{len(wrong)} texts; «make catalogues» brings new ones into the files: {wrong[:20]}"
