@@ -12,12 +12,13 @@ class Limits:
         self._most = most
         self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def allow(self, key: str, per_minute: float, burst: float, now: int) -> bool:
-        """Take one from the bucket of `key`, which fills by `per_minute` up to `burst`; False when it is empty. `now` in ms."""
+    def allow(self, key: str, per_minute: float, burst: float, now: int, cost: float = 1) -> bool:
+        """Take one (or `cost`) from the bucket of `key`, which fills by `per_minute` up to `burst`; False when it has less.
+        `now` in ms."""
         left, then = self._buckets.pop(key, (float(burst), now))
         left = min(burst, left + max(0, now - then) * per_minute / 60_000)
-        allowed = left >= 1
-        self._buckets[key] = (left - 1 if allowed else left, now)
+        allowed = left >= cost
+        self._buckets[key] = (left - cost if allowed else left, now)
         if len(self._buckets) > self._most:
             self._buckets.popitem(last=False)
         return allowed

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 T = TypeVar("T")
 
-Id = Annotated[str, Meta(pattern="^[0-9]{1,19}$")]
+Id = Annotated[str, Meta(pattern="^[0-9]{1,18}$")]  # none that is too large for a database
 MediumId = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="As POST /api/v2/media gave it")]
 Moment = Annotated[str, Meta(description="In UTC, with milliseconds, as 2026-11-23T22:10:05.123Z")]
 Html = Annotated[str, Meta(description="Sanitised HTML")]

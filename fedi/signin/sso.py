@@ -19,9 +19,9 @@ from fedi.guard import guard
 from fedi.html import page
 from fedi.languages import _
 from fedi.sessions import signed_in
-from fedi.signin import oidc
-from fedi.signin.entering import checked_state, enter, keys
-from storage import people, tickets
+from fedi.signin import oidc, security
+from fedi.signin.entering import checked_state, confirm_password, enter, keys
+from storage import identities, people, tickets
 from storage.apps import hashed
 from storage.metadata import Tx
 
@@ -42,9 +42,17 @@ async def leave(request: Request) -> Response:
         raise NotFound
     guard(request).check(request, None)
     known = await oidc.provider(request)
+    linked = me is None or await site.db.read(
+        lambda tx: any(one.issuer == known.issuer for one in identities.of_person(tx, me.id))
+    )
+    if me is not None and not linked:  # another way to log in: whoever found this browser open must not make one
+        try:
+            await confirm_password(request, me, form)
+        except Problem as problem:
+            return await security.shown(request, me, problem)
     state, nonce, verifier, browser = (secrets.token_urlsafe(32) for _each in range(4))
     wanted = local_path(text(form, "next"), "/home")
-    data = {"nonce": nonce, "verifier": verifier, "browser": hashed(browser), "next": wanted}
+    data = {"nonce": nonce, "verifier": verifier, "browser": hashed(browser), "next": wanted, "links": not linked}
     me_id = me.id if me is not None else None
     await site.db.write(lambda tx: tickets.insert(tx, state, "sso", me_id, data, site.clock(), LIFE))
     to = oidc.address(site, known, state=state, nonce=nonce, verifier=verifier)
@@ -86,6 +94,11 @@ async def _back(request: Request, site: Site) -> Response:
     kept, wanted = actions.kept(site, claims), local_path(str(ticket.data["next"]), "/home")
     me = await signed_in(request)
     if me is not None and ticket.person_id == me.id:
+        if not ticket.data.get("links"):
+            # Who they are already; of somebody else there nobody proved here that it is them.
+            there = await site.db.read(lambda tx: identities.find(tx, known.issuer, str(kept["sub"])))
+            if there is None:
+                raise Problem(_("For this, log in again first, so that we know that it is you."), code="password")
         new = await site.db.write(lambda tx: actions.link(tx, site, known.issuer, kept, me))
         return await enter(request, me.id, "/settings/security?done=linked" if new else wanted, sure=True)
     secret = secrets.token_urlsafe(32)

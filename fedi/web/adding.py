@@ -19,7 +19,7 @@ from fedi.citing import csl, licences, pasted
 from fedi.citing.works import KINDS, MAX_TITLE, Work, names, plain, year_of
 from fedi.context import Site
 from fedi.csrf import demand_same_origin
-from fedi.errors import Forbidden, NotFound, Problem
+from fedi.errors import Forbidden, Invalid, NotFound, Problem
 from fedi.fetching import works
 from fedi.forms import number, person, see_other, sent, text
 from fedi.html import page
@@ -107,6 +107,7 @@ async def _go_on(
     typed = _typed(form) if adds else _Typed(Work(""))
     try:
         if upload is not None:
+            _bound(site, me, upload.size)
             digest, media_type, _size = await papers.take(site, upload)
             name = plain(upload.name, 200) or _("File")
             typed = replace(
@@ -130,6 +131,13 @@ async def _go_on(
         return page(request, "library-add.html", status, **shown, **found, **_limits(site))
     typed = replace(typed, work=work or typed.work, licence=work.licence if work is not None else "")
     return await _check(request, site, me, group, found, typed, "", 200, note=problem)
+
+
+def _bound(site: Site, me: Actor, size: int) -> None:
+    """Raises Invalid for who sent as much within a day as they may add: what waits to be added takes room, too."""
+    most = actions.PER_DAY * (site.config.library.file_size << 20)
+    if not site.previews.allow(f"papers {me.id}", most / 1440, most, site.clock(), max(size, 1 << 18)):
+        raise Invalid(_("That is more than you may add within a day; go on tomorrow."), code="limit")
 
 
 async def _look(site: Site, said: str, pick: int | None) -> tuple[list[Work], Work | None, str]:

@@ -18,6 +18,7 @@ from fedi.actions.unsent import Words
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound, Problem
 from fedi.forms import person, see_other, sent_with_files, text, upload
+from fedi.guard import TOO_MANY
 from fedi.languages import _
 from fedi.media import processing
 from fedi.text.structure import begins_block
@@ -29,6 +30,8 @@ from storage.actors import Actor
 from storage.metadata import Tx
 from storage.posts import Post
 
+_PICTURES = (4, 120)
+"""Pictures of one person: a minute, and at once. As many as an app may send, as those that no post shows take room, too."""
 _DELETED = 20
 """Times that somebody may delete a post and send the same again from the same form."""
 
@@ -209,6 +212,8 @@ async def _take(site: Site, me: Actor, form: FormData, ids: list[int]) -> None:
         picture = upload(form, f"picture{at}")
         if picture is None or len(ids) >= media.MOST:
             continue
+        if not site.previews.allow(f"pictures {me.id}", *_PICTURES, site.clock()):
+            raise Invalid(_(TOO_MANY), code="too-many")
         processing.check(site, picture)
         said = text(form, f"alt{at}", media.MAX_DESCRIPTION).strip() or None
         medium = await processing.receive(site, me.id, picture, description=said)

@@ -34,8 +34,14 @@ async def test_a_thread_is_read_up_to_a_post_and_never_back(api: Api, ada: Actor
     assert (told["last_read_id"], told["muted"], told["following"]) == (str(first.id), True, False)
     shown = (await api.get(f"/api/v1/statuses/{root.id}", token)).json
     assert shown["muted"] is True  # the same state as that of apps
-    beyond = (await api.ask("PATCH", path, token, json={"up_to": "9000000000000000000"})).json
+    beyond = (await api.ask("PATCH", path, token, json={"up_to": "9" * 18})).json
     assert beyond["last_read_id"] == beyond["last_id"]  # what comes later is not read yet
+
+
+async def test_ids_that_no_database_has_are_refused(api: Api, ada: Actor) -> None:
+    token = await api.token(ada)
+    for body in ({"up_to": "9" * 19}, {"group_ids": ["9" * 19]}):
+        assert (await api.post(f"{BASE}/read", token, json=body)).status == 422, body
 
 
 async def test_what_is_new_has_reasons_and_an_end(api: Api, ada: Actor, ben: Actor, group: Actor) -> None:

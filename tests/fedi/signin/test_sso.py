@@ -22,7 +22,7 @@ from storage import actors, identities, people
 from storage.actors import Actor
 from tests.conftest import Clock
 from tests.fedi.signin.authenticator import Device
-from tests.fedi.web.conftest import Browser, Campus, Page
+from tests.fedi.web.conftest import PASSWORD, Browser, Campus, Page
 from tests.provider import CLIENT, SECRET, Provider, open_provider
 
 EVE = {
@@ -53,16 +53,16 @@ async def provider(campus: Campus, clock: Clock) -> AsyncIterator[Provider]:
         await client.close()
 
 
-async def there(browser: Browser, wanted: str = "/home") -> str:
+async def there(browser: Browser, wanted: str = "/home", **fields: str) -> str:
     """Press the button; where the browser is sent to."""
-    answer = await browser.post("/login/sso", {"next": wanted}, follow=False)
+    answer = await browser.post("/login/sso", {"next": wanted, **fields}, follow=False)
     assert answer.status == 303, answer.words
     return answer.headers["location"]
 
 
-async def come(browser: Browser, provider: Provider, wanted: str = "/home") -> Page:
+async def come(browser: Browser, provider: Provider, wanted: str = "/home", **fields: str) -> Page:
     """There and back."""
-    back = urlsplit(provider.authorize(await there(browser, wanted)))
+    back = urlsplit(provider.authorize(await there(browser, wanted, **fields)))
     return await browser.get(f"{back.path}?{back.query}")
 
 
@@ -163,17 +163,38 @@ async def test_who_has_an_account_connects_it(campus: Campus, provider: Provider
     provider.claims = EVE | {"email": "ada@alpha.example"}
     page = await join(campus, provider, username="other")
     assert page.status == 422
-    page = await come(as_ada, provider)
+    page = await come(as_ada, provider, current=PASSWORD)
     assert "you can log in by your institution" in page.words
     browser = campus.browser()
     assert (await come(browser, provider)).path == "/home"
     assert campus.read(lambda tx: identities.of_person(tx, ada.id))[0].subject == EVE["sub"]
     bruno = campus.browser()
     await bruno.log_in("bruno")
-    page = await come(bruno, provider)
+    page = await come(bruno, provider, current=PASSWORD)
     assert page.status == 409
     campus.write(lambda tx: person_actions.erase(tx, campus.site, ada))
     assert campus.read(lambda tx: identities.of_person(tx, ada.id)) == []
+
+
+async def test_a_browser_that_was_left_open_connects_nobody(
+    campus: Campus, provider: Provider, as_ada: Browser, ada: Actor
+) -> None:
+    """Whoever finds it could else come by their own log-in from then on, and stay."""
+    provider.claims = EVE
+    for fields in ({}, {"current": "wrong"}):
+        page = await as_ada.post("/login/sso", {"next": "/home", **fields})
+        assert page.status == 422
+        assert "This is not your password" in page.words
+    assert campus.read(lambda tx: identities.of_person(tx, ada.id)) == []
+    # Nor where somebody is connected: the button that only asks who they are.
+    browser = campus.browser()
+    await join(campus, provider)
+    assert (await come(browser, provider)).path == "/home"
+    provider.claims = EVE | {"sub": "u-another"}
+    page = await come(browser, provider, "/settings/security")
+    assert "log in again first" in page.words
+    eve = campus.actor("eve")
+    assert [one.subject for one in campus.read(lambda tx: identities.of_person(tx, eve.id))] == [EVE["sub"]]
 
 
 async def test_an_address_that_nobody_vouches_for_is_asked_for(campus: Campus, provider: Provider) -> None:

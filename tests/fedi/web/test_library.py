@@ -222,6 +222,22 @@ async def test_a_file_is_a_download_in_a_box(as_ada: Browser, group: Actor, reso
     assert (await as_ada.post("/groups/papers/library/add", forged)).status == 422
 
 
+async def test_files_that_wait_are_bounded(
+    as_ada: Browser, group: Actor, resolver: Resolver, campus: Campus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take room for a day also where nothing is added: a disk is full soon."""
+    monkeypatch.setattr(
+        actions, "PER_DAY", 1 / 40
+    )  # half a MB and a bit: two small files, as each counts at least so much
+    for at in range(2):
+        page = await send(as_ada, "/groups/papers/library/add", {"action": "look", "what": ""}, PDF + b"%d" % at)
+        assert page.status == 200, page.words
+    page = await send(as_ada, "/groups/papers/library/add", {"action": "look", "what": ""}, PDF + b"3")
+    assert page.status == 422
+    assert "more than you may add within a day" in page.words
+    assert campus.read(lambda tx: library.file(tx, hashlib.sha256(PDF + b"3").hexdigest())) is None
+
+
 async def test_what_is_no_pdf_or_picture_is_refused_in_words(as_ada: Browser, group: Actor) -> None:
     for body in (b"<svg onload=alert(1)>", b"<html>", b"PK\x03\x04", b"GIF89a" + b"\x00" * 50):
         refused = await send(as_ada, "/groups/papers/library/add", {"action": "look", "what": "mine"}, body)

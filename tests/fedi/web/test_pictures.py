@@ -3,8 +3,10 @@
 import io
 import re
 
+import pytest
 from PIL import Image
 
+from fedi.web import compose
 from storage.actors import Actor
 from tests.fedi.web.conftest import Browser, Campus, Outline
 
@@ -55,6 +57,16 @@ async def test_what_cannot_be_published_keeps_the_pictures(as_ada: Browser) -> N
     assert len(kept) == 1
     text = await send(as_ada, [("text", "Shorter"), ("media", kept[0])])
     assert 'alt="One"' in text
+
+
+async def test_pictures_that_no_post_shows_are_bounded(as_ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "_PICTURES", (0.01, 1))
+    fields: list[tuple[str, str | bytes]] = [("text", "Look"), ("picture0", picture((40, 30))), ("action", "preview")]
+    assert 'name="media"' in await send(as_ada, fields)
+    refused = await send(as_ada, fields)
+    assert "too many attempts" in refused
+    assert "Look</textarea>" in refused
+    assert 'name="media"' not in refused
 
 
 async def test_what_is_no_picture_is_refused_in_words(as_ada: Browser) -> None:
