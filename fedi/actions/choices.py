@@ -3,8 +3,7 @@
 from federation.groups import wants
 from federation.vocabulary.asking import CHOICE_TERMS
 from federation.vocabulary.context import AS2
-from fedi.actions import groups as group_actions
-from fedi.actions import sending
+from fedi.actions import passing_on, sending
 from fedi.context import Site
 from storage import actors, outbox, peers
 from storage.actors import Actor
@@ -35,7 +34,7 @@ def send(tx: Tx, site: Site, who: Actor, root: Post, answer: Post, group: Actor 
         published=sending.timestamp(made.created_at),
     )
     if group is not None and group.local:
-        group_actions.announce(tx, site, group, body, answer, "other")
+        passing_on.announce(tx, site, group, body, answer, "other")
 
 
 def send_undo(tx: Tx, site: Site, who: Actor, chooser: Actor, root: Post, answer: Post, known: Choice) -> None:
@@ -58,7 +57,7 @@ def send_undo(tx: Tx, site: Site, who: Actor, chooser: Actor, root: Post, answer
         published=sending.timestamp(site.clock()),
     )
     if group is not None and group.local:
-        group_actions.announce(tx, site, group, body, root, "other")
+        passing_on.announce(tx, site, group, body, root, "other")
 
 
 def _addressed(tx: Tx, root: Post, answer: Post, group: Actor | None) -> tuple[list[str], list[str]]:
@@ -67,7 +66,7 @@ def _addressed(tx: Tx, root: Post, answer: Post, group: Actor | None) -> tuple[l
     if group is None:
         return named, []
     if root.visibility in ("public", "unlisted"):
-        return group_actions.addressed(tx, group)
+        return passing_on.addressed(tx, group)
     return [group.iri, *([group.followers] if group.followers else [])], []
 
 

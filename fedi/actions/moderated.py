@@ -6,9 +6,8 @@ Every function gives None, or False, when nothing changed: it was done before, o
 
 from dataclasses import dataclass, replace
 
-from fedi.actions import appealed, notices, notifying, questions, threads
+from fedi.actions import appealed, notices, notifying, passing_on, questions, threads
 from fedi.actions import follows as follow_actions
-from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
 from storage import actors, follows, groups, memberships, moderations, notifications, pins, posts, replies
@@ -305,7 +304,7 @@ def _take_out(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=-1)
     if group is not None and group.local:
-        group_actions.unboost(tx, site, group, post)
+        passing_on.unboost(tx, site, group, post)
     questions.answer_changed(tx, site, post)
 
 
@@ -317,7 +316,7 @@ def _put_back(tx: Tx, site: Site, group: Actor | None, post: Post) -> None:
     if post.reply_to_id is not None:
         posts.count(tx, post.reply_to_id, replies=1)
     if group is not None and group.local and post.reply_to_iri is None:
-        group_actions.boost(tx, site, group, replace(post, removed_at=None), again=True)
+        passing_on.boost(tx, site, group, replace(post, removed_at=None), again=True)
     questions.answer_changed(tx, site, post)
 
 

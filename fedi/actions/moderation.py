@@ -9,8 +9,7 @@ an act is in `fedi.actions.moderated`, who may answer and post in `fedi.actions.
 from typing import Any
 
 from federation.vocabulary.context import MODERATION
-from fedi.actions import groups as group_actions
-from fedi.actions import memberships, moderated, sending
+from fedi.actions import memberships, moderated, passing_on, sending
 from fedi.actions.moderated import Deed
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
@@ -43,7 +42,7 @@ def remove(tx: Tx, site: Site, by: Actor, post: Post, reason: str) -> Moderation
     if not group.local:
         return _asked(site, deed, "remove", post=post)
     made = moderated.removed(tx, site, deed, post)
-    group_actions.announce(tx, site, group, body, post, "delete")
+    passing_on.announce(tx, site, group, body, post, "delete")
     return _kept(made)
 
 
@@ -57,7 +56,7 @@ def restore(tx: Tx, site: Site, by: Actor, post: Post) -> None:
     _, body = _unsay(tx, site, by, group, known, "Delete", post.iri, summary=reason)
     if group.local:
         moderated.restored(tx, site, group, post)
-        group_actions.announce(tx, site, group, body, post, "other")
+        passing_on.announce(tx, site, group, body, post, "other")
 
 
 def lock(tx: Tx, site: Site, by: Actor, post: Post, reason: str = "") -> Moderation:
@@ -70,7 +69,7 @@ def lock(tx: Tx, site: Site, by: Actor, post: Post, reason: str = "") -> Moderat
     if not group.local:
         return _asked(site, deed, "lock", post=post)
     made = moderated.locked(tx, site, deed, post)
-    group_actions.announce(tx, site, group, body, post, "other")
+    passing_on.announce(tx, site, group, body, post, "other")
     return _kept(made)
 
 
@@ -83,7 +82,7 @@ def unlock(tx: Tx, site: Site, by: Actor, post: Post) -> None:
     _, body = _unsay(tx, site, by, group, known, "Lock", post.iri, about=post)
     if group.local:
         moderated.unlocked(tx, site, group, post)
-        group_actions.announce(tx, site, group, body, post, "other")
+        passing_on.announce(tx, site, group, body, post, "other")
 
 
 def pin(tx: Tx, site: Site, by: Actor, group: Actor, post: Post) -> Moderation:
@@ -98,7 +97,7 @@ def pin(tx: Tx, site: Site, by: Actor, group: Actor, post: Post) -> Moderation:
     made = moderated.pinned(tx, site, deed, post)
     if made is None:
         raise Invalid("This post is pinned already.", code="known")
-    group_actions.announce(tx, site, group, body, post, "other")
+    passing_on.announce(tx, site, group, body, post, "other")
     return made
 
 
@@ -109,7 +108,7 @@ def unpin(tx: Tx, site: Site, by: Actor, group: Actor, post: Post) -> None:
     if group.local:
         if not moderated.unpinned(tx, site, group, post):
             raise Invalid("This post is not pinned.", code="unknown")
-        group_actions.announce(tx, site, group, body, post, "other")
+        passing_on.announce(tx, site, group, body, post, "other")
 
 
 def ban(
@@ -138,7 +137,7 @@ def ban(
     if not group.local:
         return _asked(site, deed, "ban", actor=actor, until=until)
     made = moderated.banned(tx, site, deed, actor, until=until, remove_posts=remove_posts)
-    group_actions.announce(tx, site, group, body, None, "other", also=actor)
+    passing_on.announce(tx, site, group, body, None, "other", also=actor)
     moderated.put_out(tx, site, group, actor)
     return _kept(made)
 
@@ -164,7 +163,7 @@ def unban(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> None:
     )
     if group.local:
         moderated.unbanned(tx, site, group, actor)
-        group_actions.announce(tx, site, group, body, None, "other", also=actor)
+        passing_on.announce(tx, site, group, body, None, "other", also=actor)
 
 
 def appoint(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> Moderation:
@@ -178,7 +177,7 @@ def appoint(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> Modera
     if not group.local:
         return _asked(site, deed, "appoint", actor=actor)
     made = moderated.appointed(tx, site, deed, actor)
-    group_actions.announce(tx, site, group, body, None, "other")
+    passing_on.announce(tx, site, group, body, None, "other")
     return _kept(made)
 
 
@@ -193,7 +192,7 @@ def dismiss(tx: Tx, site: Site, by: Actor, group: Actor, actor: Actor) -> Modera
     if not group.local:
         return _asked(site, deed, "dismiss", actor=actor)
     made = moderated.dismissed(tx, site, deed, actor)
-    group_actions.announce(tx, site, group, body, None, "other")
+    passing_on.announce(tx, site, group, body, None, "other")
     return _kept(made)
 
 
@@ -260,7 +259,7 @@ def _say(
 
     `about` is the post at whose gate the activity is asked for later; not of a removed one, which nobody may see.
     """
-    to, cc = group_actions.addressed(tx, group)
+    to, cc = passing_on.addressed(tx, group)
     return sending.send(
         tx,
         site,
@@ -291,7 +290,7 @@ def _unsay(
 ) -> tuple[str, bytes]:
     """`Undo` of an act, which is embedded with the same actor, as Lemmy wants both: under the IRI it had when the same
     moderator did it, else under one of its own (Lemmy, too, makes the inner id anew)."""
-    to, cc = group_actions.addressed(tx, group)
+    to, cc = passing_on.addressed(tx, group)
     mine = known is not None and known.moderator_id == by.id
     iri = known.iri if known is not None and mine else site.iri(f"/activities/{site.new_id()}")
     inner = {"id": iri, "type": type, "actor": by.iri, "to": to, "cc": cc, "object": object, "audience": group.iri}

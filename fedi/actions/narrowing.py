@@ -10,8 +10,7 @@ from typing import Any
 from federation.vocabulary.context import AS2
 from federation.vocabulary.tombstone import build_tombstone
 from fedi.actions import follows as follow_actions
-from fedi.actions import groups as group_actions
-from fedi.actions import opened, sending
+from fedi.actions import opened, passing_on, sending
 from fedi.context import Site
 from fedi.rendering import actors as rendering
 from storage import actors, follows, groups, jobs, memberships, outbox, peers, posts
@@ -109,7 +108,7 @@ def _tombstone(site: Site, post: Post) -> dict[str, Any]:
 
 def tell(tx: Tx, site: Site, group: Actor) -> None:
     """Tell a group's followers its document anew: whom it federates with is in it."""
-    to, cc = group_actions.addressed(tx, group)
+    to, cc = passing_on.addressed(tx, group)
     sending.send(
         tx,
         site,

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from fedi.actions import groups as group_actions
-from fedi.actions import sending
+from fedi.actions import passing_on, sending
 from fedi.context import Site
 from fedi.rendering import posts as rendering
 from fedi.rendering.posts import Around
@@ -67,7 +66,7 @@ def tell(
     )
     if group is not None and group.local:
         kind = "thread" if opens else ("delete" if type == "Delete" else "other")
-        group_actions.announce(tx, site, group, body, post, kind)
+        passing_on.announce(tx, site, group, body, post, kind)
         if type != "Create" and post.visibility in ("public", "unlisted"):
             # Microblogs, which fetched it for the group's boost, take edits and deletions of its author alone (Mastodon).
             sending.send(
@@ -84,4 +83,4 @@ def tell(
                 published=sending.timestamp(site.clock()),
             )
         if type == "Delete":
-            group_actions.unboost(tx, site, group, post)
+            passing_on.unboost(tx, site, group, post)

@@ -1,7 +1,6 @@
 """Likes, boosts and bookmarks, of people here and of peers. In a group that is hosted here, the group passes votes on."""
 
-from fedi.actions import groups as group_actions
-from fedi.actions import memberships, notifying, sending
+from fedi.actions import memberships, notifying, passing_on, sending
 from fedi.context import Site
 from fedi.errors import Invalid
 from storage import actors, outbox, posts, reactions, timelines
@@ -218,4 +217,4 @@ def _remote(*concerned: Actor | None) -> outbox.Audience:
 
 def _pass_on(tx: Tx, site: Site, group: Actor | None, post: Post, body: bytes) -> None:
     if group is not None and group.local:
-        group_actions.announce(tx, site, group, body, post, "other")
+        passing_on.announce(tx, site, group, body, post, "other")

@@ -15,6 +15,7 @@ from fedi.actions import (
     direct_messages,
     envelopes,
     memberships,
+    passing_on,
     polls,
     questions,
     quotes,
@@ -23,7 +24,6 @@ from fedi.actions import (
     threads,
     twins,
 )
-from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.facts import Known
@@ -192,11 +192,11 @@ def delete(tx: Tx, site: Site, post: Post) -> None:
     """Its author, or its origin, took a post away."""
     author = actors.by_id(tx, post.author_id)
     if author is not None:
-        group = group_actions.of_posts(tx, post)
+        group = passing_on.of_posts(tx, post)
         threads.deleted(tx, site, post, author)
         questions.answer_changed(tx, site, post)
         if group is not None:
-            group_actions.unboost(tx, site, group, post)
+            passing_on.unboost(tx, site, group, post)
         for boost in reaction_rows.boosts_of(tx, post.id, 1000):
             booster = actors.by_id(tx, boost.actor_id)
             if booster is not None:
@@ -372,7 +372,7 @@ def _local_group(
 def _meant(tx: Tx, document: PostDocument, parent: Post | None, named: dict[str, Actor]) -> Actor | None:
     """The group hosted here that a post is for, whether or not its author may post there."""
     if parent is not None:
-        group = group_actions.of_posts(tx, parent)
+        group = passing_on.of_posts(tx, parent)
     else:
         group = next((actor for actor in named.values() if actor.is_group and actor.local), None)
     if group is None or group.state != "active":

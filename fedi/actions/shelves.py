@@ -7,8 +7,7 @@ did it; the group passes it on, as all that is done in it. Only the group's home
 from typing import Any
 
 from federation.vocabulary.context import AS2
-from fedi.actions import groups as group_actions
-from fedi.actions import memberships, sending
+from fedi.actions import memberships, passing_on, sending
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from fedi.languages import _
@@ -91,7 +90,7 @@ def _move(tx: Tx, site: Site, who: Actor, group: Actor, shelf: Shelf, item_id: i
     added_by = library.first_post(tx, item.id)
     if not done or added_by is None:
         return
-    to, cc = group_actions.addressed(tx, group)
+    to, cc = passing_on.addressed(tx, group)
     target: dict[str, Any] = {
         "id": shelf.iri,
         "type": "OrderedCollection",
@@ -113,7 +112,7 @@ def _move(tx: Tx, site: Site, who: Actor, group: Actor, shelf: Shelf, item_id: i
         context=AS2,
     )
     if group.local:
-        group_actions.announce(tx, site, group, body, None, "other")
+        passing_on.announce(tx, site, group, body, None, "other")
 
 
 def target_of(document: dict[str, Any], groups: list[Actor]) -> tuple[Actor, str, str] | None:

@@ -2,7 +2,7 @@
 
 Each side owns its copy and its moderators. A post that comes through the twin is in the group here as if it had been
 posted here, and the group passes it on to its own followers; so are answers, votes, edits and authors' deletes. What the
-twin's moderators do is no matter of the copy here. Each group passes an activity on once (`fedi.actions.groups.announce`),
+twin's moderators do is no matter of the copy here. Each group passes an activity on once (`fedi.actions.passing_on.announce`),
 so that nothing goes round, however many groups are joined in a ring.
 
 Both sides decide by a moderator: a `Follow` of the other group offers it, `Accept` with a `Follow` back takes it, `Undo` of
@@ -14,8 +14,7 @@ from typing import Any
 
 from federation import fields as wire
 from federation.activity import Authentic
-from fedi.actions import groups as group_actions
-from fedi.actions import handshakes, memberships, notifying, people, threads
+from fedi.actions import handshakes, memberships, notifying, passing_on, people, threads
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from storage import actors, follows, groups, notifications, posts, twins
@@ -194,9 +193,9 @@ def relay(tx: Tx, site: Site, other: Actor, post: Post, activity: Authentic | No
         if opens and author is not None and threads.is_news(site, now):
             threads.ring(tx, site, now, author, [group.id])
         if activity is not None:
-            group_actions.announce(tx, site, group, activity.activity.raw, now, "thread" if opens else "other")
+            passing_on.announce(tx, site, group, activity.activity.raw, now, "thread" if opens else "other")
         elif opens:
-            group_actions.boost(tx, site, group, now)
+            passing_on.boost(tx, site, group, now)
     return now
 
 
@@ -204,15 +203,15 @@ def gone(tx: Tx, site: Site, other: Actor, iri: str, inner: dict[str, Any]) -> N
     """A twin passed a Delete on that its author gave no proof for, and the post's origin has it no more: neither has the
     group here, which passes it on (`inner`, the activity as it came) for others to ask as well."""
     post = posts.by_iri(tx, iri)
-    group = group_actions.of_posts(tx, post) if post is not None else None
+    group = passing_on.of_posts(tx, post) if post is not None else None
     if post is not None and group is not None and group.id in {one.id for one in copies(tx, other)}:
-        group_actions.announce(tx, site, group, wire.encode(inner), post, "delete")
+        passing_on.announce(tx, site, group, wire.encode(inner), post, "delete")
 
 
 def _belongs(tx: Tx, site: Site, group: Actor, other: Actor, post: Post) -> bool:
     if post.visibility not in ("public", "unlisted") or post.deleted_at is not None or post.removed_at is not None:
         return False
-    if not group_actions.for_everyone(tx, group):
+    if not passing_on.for_everyone(tx, group):
         return False
     author = actors.by_id(tx, post.author_id)
     if author is None or author.state != "active":

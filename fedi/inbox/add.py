@@ -3,8 +3,7 @@ began a thread passes on what was done in it (`fedi.inbox.containers`)."""
 
 from federation import fields as wire
 from federation.activity import Authentic
-from fedi.actions import groups as group_actions
-from fedi.actions import moderated
+from fedi.actions import moderated, passing_on
 from fedi.context import Site
 from fedi.inbox import containers, moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -60,7 +59,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if made is None:
         raise Ignored("known", "this was done already")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, about, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, about, "other")
 
 
 def is_own(received: Authentic, by: Actor) -> bool:

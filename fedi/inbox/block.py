@@ -3,8 +3,7 @@
 from federation import fields as wire
 from federation.activity import Authentic
 from fedi.actions import blocks as block_actions
-from fedi.actions import groups as group_actions
-from fedi.actions import moderated
+from fedi.actions import moderated, passing_on
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -48,7 +47,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if moderated.banned(tx, site, deed, person, until=until, remove_posts=all_of_it) is None:
         raise Ignored("known", "this was done already")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, None, "other", also=person)
+        passing_on.announce(tx, site, group, received.activity.raw, None, "other", also=person)
         moderated.put_out(tx, site, group, person)
 
 

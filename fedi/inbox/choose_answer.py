@@ -1,9 +1,8 @@
 """ChooseAnswer: somebody says that a post answers the question of its thread (PieFed). A group hosted here passes it on."""
 
 from federation.activity import Authentic
-from fedi.actions import groups as group_actions
+from fedi.actions import passing_on, twins
 from fedi.actions import questions as actions
-from fedi.actions import twins
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -42,7 +41,7 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         raise Ignored("known", "this choice is known already")
     actions.keep(tx, site, root, Choice(root.id, by.id, answer.id, received.activity.id, site.clock()))
     if group is not None and group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, answer, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, answer, "other")
 
 
 def thread_of(tx: Tx, answer: Post) -> tuple[Post, Actor | None]:

@@ -10,8 +10,7 @@ from federation.groups import inner_type, may_announce
 from federation.policy.decide import Decision, Verdict
 from federation.vocabulary.note import PostDocument, read_post
 from federation.vocabulary.question import MAX_OPTIONS
-from fedi.actions import graduated, memberships, notices, polls, remote_posts
-from fedi.actions import groups as group_actions
+from fedi.actions import graduated, memberships, notices, passing_on, polls, remote_posts
 from fedi.context import Site
 from fedi.errors import Forbidden
 from fedi.inbox.handling import NOTHING, Fetched, HeldBack, Ignored, Needs, decision_of
@@ -113,7 +112,7 @@ def _known_before(
     Create, which may be older than an edit; but its group has not passed it on yet. Raises Ignored."""
     if known.author_id != author.id or known.deleted_at is not None:
         raise Ignored("known", "this post is known here as another's, or as deleted")
-    group = group_actions.of_posts(tx, known)
+    group = passing_on.of_posts(tx, known)
     if group is None or vouched_by is not None:
         return
     if known.removed_at is not None or _was_passed_on(tx, group, known):
@@ -209,7 +208,7 @@ def _pass_on(tx: Tx, site: Site, group: Actor, received: Authentic, post: Post) 
     if not may_announce(received.activity, group.iri):
         raise Ignored("nested-announce", "a group that passed this on would go round in circles")
     kind = "thread" if post.reply_to_iri is None else "other"
-    group_actions.announce(tx, site, group, received.activity.raw, post, kind)
+    passing_on.announce(tx, site, group, received.activity.raw, post, kind)
 
 
 def check_author(read: PostDocument, received: Authentic) -> None:

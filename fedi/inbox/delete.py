@@ -2,8 +2,7 @@
 
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
-from fedi.actions import envelopes, lists, memberships, moderated, questions, quotes, remote_posts
-from fedi.actions import groups as group_actions
+from fedi.actions import envelopes, lists, memberships, moderated, passing_on, questions, quotes, remote_posts
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -59,10 +58,10 @@ def keep(tx: Tx, site: Site, received: Authentic, fetched: Fetched, *, vouched_b
         return
     if post.deleted_at is not None:
         return
-    group = group_actions.of_posts(tx, post)
+    group = passing_on.of_posts(tx, post)
     remote_posts.delete(tx, site, post)
     if group is not None:
-        group_actions.announce(tx, site, group, received.activity.raw, post, "delete")
+        passing_on.announce(tx, site, group, received.activity.raw, post, "delete")
 
 
 def _takes_back(tx: Tx, received: Authentic, post: Post) -> bool:
@@ -92,7 +91,7 @@ def _remove(tx: Tx, site: Site, received: Authentic, fetched: Fetched, post: Pos
     if moderated.removed(tx, site, moderators.deed(received, by, group), post, with_replies=deep) is None:
         raise Ignored("known", "this is removed already")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, post, "delete")
+        passing_on.announce(tx, site, group, received.activity.raw, post, "delete")
 
 
 def delete_actor(tx: Tx, site: Site, actor: Actor) -> None:

@@ -2,7 +2,7 @@
 
 from federation.activity import Authentic
 from federation.vocabulary.reaction import read_reaction
-from fedi.actions import groups as group_actions
+from fedi.actions import passing_on
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -42,6 +42,6 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     made = Like(site.new_id(), actor.id, liked.id, kind, received.activity.id, site.clock(), read.emoji, read.emoji_url)
     if not reaction_actions.keep_like(tx, site, actor, liked, made):
         raise Ignored("known", "the id of this vote is another vote's")
-    group = group_actions.of_posts(tx, liked)
+    group = passing_on.of_posts(tx, liked)
     if group is not None:
-        group_actions.announce(tx, site, group, received.activity.raw, liked, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, liked, "other")

@@ -1,8 +1,7 @@
 """Lock: a moderator lets nobody answer a post any more (Lemmy 0.19.4, PieFed, Mbin)."""
 
 from federation.activity import Authentic
-from fedi.actions import groups as group_actions
-from fedi.actions import moderated
+from fedi.actions import moderated, passing_on
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.handling import NOTHING, Fetched, Ignored, Needs
@@ -32,4 +31,4 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if moderated.locked(tx, site, moderators.deed(received, by, group), post) is None:
         raise Ignored("known", "this is locked already")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, post, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, post, "other")

@@ -7,8 +7,7 @@ Of a group hosted here its moderators may, who send it to us. Of a group elsewhe
 from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import WrongOrigin
-from fedi.actions import groups as group_actions
-from fedi.actions import memberships, opened, shelves
+from fedi.actions import memberships, opened, passing_on, shelves
 from fedi.actions.moderated import Deed
 from fedi.context import Site
 from fedi.errors import Forbidden, NotFound
@@ -139,7 +138,7 @@ def shelved(tx: Tx, site: Site, received: Authentic, by: Actor, vouched_by: Acto
     if not news:
         raise Ignored("known", "this was done already, or the post is not in the library")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, None, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, None, "other")
     return True
 
 

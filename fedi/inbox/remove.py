@@ -1,8 +1,7 @@
 """Remove: a moderator takes a pin of a group away or dismisses a moderator (FEP-1b12); a person takes a pin of theirs away."""
 
 from federation.activity import Authentic
-from fedi.actions import groups as group_actions
-from fedi.actions import moderated
+from fedi.actions import moderated, passing_on
 from fedi.context import Site
 from fedi.inbox import moderators
 from fedi.inbox.add import is_own, post_in
@@ -45,4 +44,4 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
     if not done:
         raise Ignored("known", "this was done already")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, about, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, about, "other")

@@ -10,9 +10,8 @@ from federation import fields as wire
 from federation.activity import Authentic
 from federation.errors import Malformed, WrongOrigin
 from fedi.actions import blocks as block_actions
-from fedi.actions import cases, moderated
+from fedi.actions import cases, moderated, passing_on
 from fedi.actions import follows as follow_actions
-from fedi.actions import groups as group_actions
 from fedi.actions import questions as question_actions
 from fedi.actions import reactions as reaction_actions
 from fedi.context import Site
@@ -80,9 +79,9 @@ def keep(tx: Tx, site: Site, received: Authentic, *, vouched_by: Actor | None = 
         if _undo_boost(tx, actor, named, target, kinds) is None:
             raise Ignored("unknown-object", "there is nothing known here to undo")
         return
-    group = group_actions.of_posts(tx, unvoted)
+    group = passing_on.of_posts(tx, unvoted)
     if group is not None:
-        group_actions.announce(tx, site, group, received.activity.raw, unvoted, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, unvoted, "other")
 
 
 def _undo_moderation(
@@ -123,16 +122,16 @@ def _undo_moderation(
     if not done:
         raise Ignored("known", "this was taken back already, or never done")
     if group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, about, "other", also=person)
+        passing_on.announce(tx, site, group, received.activity.raw, about, "other", also=person)
 
 
 def _back(tx: Tx, site: Site, received: Authentic, post: Post) -> None:
     """What its author had deleted is here again, as its origin has it: a group hosted here shows it and says so."""
-    group = group_actions.of_posts(tx, post)
+    group = passing_on.of_posts(tx, post)
     if group is not None:
         if post.reply_to_iri is None:
-            group_actions.boost(tx, site, group, post, again=True)
-        group_actions.announce(tx, site, group, received.activity.raw, post, "other")
+            passing_on.boost(tx, site, group, post, again=True)
+        passing_on.announce(tx, site, group, received.activity.raw, post, "other")
 
 
 def _undo_choice(
@@ -165,7 +164,7 @@ def _undo_choice(
             raise Ignored("known", "nobody's choice is known here, or it was taken back already")
         question_actions.opened(tx, site, root)
     if group is not None and group.local:
-        group_actions.announce(tx, site, group, received.activity.raw, root, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, root, "other")
 
 
 _ACTIONS = {"Delete": "remove", "Lock": "lock", "Block": "ban"}

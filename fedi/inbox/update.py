@@ -5,7 +5,7 @@ from federation.activity import Authentic
 from federation.authorship import check_authorship
 from federation.errors import Malformed, WrongOrigin
 from federation.vocabulary.note import read_post
-from fedi.actions import graduated, probes, remote_posts
+from fedi.actions import graduated, passing_on, probes, remote_posts
 from fedi.actions import groups as group_actions
 from fedi.context import Site
 from fedi.fetching import ACTOR_KINDS
@@ -68,14 +68,14 @@ def handle(tx: Tx, site: Site, received: Authentic, fetched: Fetched) -> None:
     not_banned(tx, site, known, author)
     if read.updated is not None and read.updated < (known.edited_at or 0):
         raise Ignored("outdated", "a later edit is known already")
-    group = group_actions.of_posts(tx, known)
+    group = passing_on.of_posts(tx, known)
     if group is not None:
         create.check_rights(
             received, read, author, group, graduated.waits(tx, site, author, group, read.content, known)
         )
     kept = remote_posts.record(tx, site, read, author, live=True, decision=decision_of(received))
     if kept is not None and group is not None:
-        group_actions.announce(tx, site, group, received.activity.raw, kept.post, "other")
+        passing_on.announce(tx, site, group, received.activity.raw, kept.post, "other")
 
 
 def _edit_group(tx: Tx, site: Site, received: Authentic, by: Actor, group: Actor) -> None:
@@ -98,4 +98,4 @@ def _edit_group(tx: Tx, site: Site, received: Authentic, by: Actor, group: Actor
     )
     if changed is None:
         raise Ignored("known", "the group says this already")
-    group_actions.announce(tx, site, group, received.activity.raw, None, "other")
+    passing_on.announce(tx, site, group, received.activity.raw, None, "other")
