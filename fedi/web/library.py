@@ -24,7 +24,7 @@ from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.web import cards, listing
 from fedi.web.cards import Card, actor_path, post_path, safe_link
-from fedi.web.groups import tabs_of
+from fedi.web.group_words import tabs_of
 from fedi.web.handles import group_of
 from storage import follows, questions, shelves
 from storage import memberships as membership_rows

@@ -16,7 +16,7 @@ from fedi.forms import number, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
 from fedi.web.cards import actor_path
-from fedi.web.groups import VOLUMES
+from fedi.web.group_words import VOLUMES
 from fedi.web.preferences import parts, saved
 from storage import actors, people
 from storage.actors import Actor

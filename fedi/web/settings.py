@@ -16,7 +16,7 @@ from fedi.html import page
 from fedi.languages import _
 from fedi.web.cards import actor_path
 from fedi.web.discovering import spoken
-from fedi.web.groups import tabs_of
+from fedi.web.group_words import tabs_of
 from fedi.web.handles import local_group
 from fedi.web.opening import KIND_WORDS, end_of_day
 from storage import group_scopes, groups, memberships, people
