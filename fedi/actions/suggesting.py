@@ -91,8 +91,10 @@ def _suggestion(
         reason = _("People of %(num)s universities are in it") % {"num": institutions}
     elif group.local:
         reason = _("At your university")
-    else:
+    elif group.followers_count:
         reason = _("People of your university are in it")
+    else:
+        reason = _("At %(name)s") % {"name": group.domain}
     return Suggestion(group, reason, institutions, group.followers_count)
 
 

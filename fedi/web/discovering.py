@@ -16,8 +16,9 @@ from fedi.html import fitted
 from fedi.languages import _, ngettext
 from fedi.sessions import signed_in
 from fedi.web import listing
-from fedi.web.cards import actor_path, viewer_of
+from fedi.web.cards import viewer_of
 from fedi.web.groups import Named, named
+from fedi.web.paths import actor_path
 from storage import actors
 from storage import groups as group_rows
 from storage.actors import Actor
@@ -143,10 +144,13 @@ def suggested(tx: Tx, site: Site, me: Actor, limit: int) -> list[Suggested]:
     """Groups that a person might join, as pages show them."""
     made = []
     for one in suggesting.groups(tx, site, me, limit):
-        size = ngettext("%(num)s person", "%(num)s people", one.members) % {"num": one.members}
+        sizes = []
+        if one.members:
+            sizes.append(ngettext("%(num)s person", "%(num)s people", one.members) % {"num": one.members})
         if one.institutions > 1:
             at = ngettext("%(num)s university", "%(num)s universities", one.institutions) % {"num": one.institutions}
-            size = f"{size} · {at}"
+            sizes.append(at)
+        size = " · ".join(sizes)
         made.append(Suggested(one.group, actor_path(one.group), one.reason, size))
     return made
 
