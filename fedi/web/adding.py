@@ -28,9 +28,9 @@ from fedi.media import files, multipart, papers
 from fedi.media.multipart import Upload
 from fedi.text.preview import read_page
 from fedi.web import cards
-from fedi.web.cards import actor_path
 from fedi.web.handles import group_of
 from fedi.web.library import frame
+from fedi.web.paths import actor_path
 from storage import library, shelves
 from storage.actors import Actor
 from storage.metadata import Tx

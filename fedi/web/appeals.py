@@ -15,8 +15,8 @@ from fedi.forms import person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
 from fedi.web import cards
-from fedi.web.cards import actor_path
 from fedi.web.moderation_log import WITHOUT_NAMES
+from fedi.web.paths import actor_path
 from storage import actors, appeals, moderations, posts
 from storage.actors import Actor
 from storage.metadata import Tx

@@ -21,8 +21,9 @@ from fedi.languages import N_, _, ngettext
 from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import cards
-from fedi.web.cards import Card, actor_path
+from fedi.web.card import Card
 from fedi.web.days import end_of
+from fedi.web.paths import actor_path
 from storage import actors, cases, memberships, posts, replies, reports
 from storage.actors import Actor
 from storage.cases import Case

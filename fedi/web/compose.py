@@ -23,8 +23,8 @@ from fedi.languages import _
 from fedi.media import processing
 from fedi.text.structure import begins_block
 from fedi.web import cards, composing
-from fedi.web.cards import post_path
 from fedi.web.composing import Typed, form_page
+from fedi.web.paths import post_path
 from storage import actors
 from storage.actors import Actor
 from storage.metadata import Tx

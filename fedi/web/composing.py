@@ -18,7 +18,8 @@ from fedi.forms import number, text, upload
 from fedi.html import page
 from fedi.languages import _
 from fedi.web import cards
-from fedi.web.cards import actor_path
+from fedi.web.card import Card
+from fedi.web.paths import actor_path
 from storage import actors, follows, people
 from storage import media as media_rows
 from storage.actors import Actor
@@ -180,7 +181,7 @@ def context(tx: Tx, site: Site, me: Actor, typed: Typed, *, preview: bool = Fals
     }
 
 
-def _readers(tx: Tx, site: Site, group: Place | None, answered: cards.Card | None) -> str | None:
+def _readers(tx: Tx, site: Site, group: Place | None, answered: Card | None) -> str | None:
     if group is not None:
         return group.readers or scopes.words(tx, site, group.group)
     if answered is not None and answered.group is not None and answered.post.visibility != "direct":

@@ -13,6 +13,7 @@ from fedi.html import page
 from fedi.languages import _
 from fedi.text.mentions import shortened
 from fedi.web import cards, listing
+from fedi.web.card import Card
 from storage import actors, drafts
 from storage.actors import Actor
 from storage.drafts import Kept
@@ -69,7 +70,7 @@ def _shown(tx: Tx, me: Actor, found: list[Kept]) -> list[Shown]:
     return [_of(one, groups.get(one.group_id or 0), seen.get(one.reply_to_id or 0)) for one in found]
 
 
-def _of(one: Kept, group: Actor | None, answered: cards.Card | None) -> Shown:
+def _of(one: Kept, group: Actor | None, answered: Card | None) -> Shown:
     where = None
     if answered is not None:
         where = _("an answer to “%(post)s”") % {"post": answered.named(60)}

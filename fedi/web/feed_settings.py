@@ -14,6 +14,7 @@ from fedi.forms import number, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
 from fedi.web import cards
+from fedi.web.paths import actor_path
 from fedi.web.preferences import parts
 from storage import actors, feed_tokens
 from storage.actors import Actor
@@ -74,7 +75,7 @@ def _named(tx: Tx, me: Actor, row: FeedToken) -> tuple[str, str, bool]:
     works = actions.allowed(tx, row)
     if row.kind == "group":
         group = actions.group_of(tx, row)
-        return (group.name or group.username, cards.actor_path(group), works) if group is not None else ("–", "", False)
+        return (group.name or group.username, actor_path(group), works) if group is not None else ("–", "", False)
     root = actions.thread_of(tx, row)
     found = cards.of_posts(tx, me, [root]) if root is not None else []
     return (found[0].named(80), found[0].path, works) if found else ("–", "", False)

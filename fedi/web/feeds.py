@@ -24,7 +24,8 @@ from fedi.rendering.atom import Entry, Feed
 from fedi.text import sanitise
 from fedi.visibility import Viewer
 from fedi.web import cards
-from fedi.web.cards import Card, actor_path
+from fedi.web.card import Card
+from fedi.web.paths import actor_path, post_path
 from fedi.web.posts import part_of
 from storage import actors, feed_tokens, news
 from storage.actors import Actor
@@ -143,7 +144,7 @@ def _entry(site: Site, card: Card, above: Post | None, writers: dict[int, Actor]
     answers = None
     if post.reply_to_iri is not None:
         by = writers.get(above.author_id) if above is not None else None
-        page = site.iri(cards.post_path(above, by)) if above is not None and by is not None else post.reply_to_iri
+        page = site.iri(post_path(above, by)) if above is not None and by is not None else post.reply_to_iri
         answers = (post.reply_to_iri, page)
     return Entry(
         post.iri,

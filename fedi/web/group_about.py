@@ -17,10 +17,10 @@ from fedi.html import page
 from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.web import cards, listing
-from fedi.web.cards import actor_path
 from fedi.web.discovering import languages_of
 from fedi.web.group_words import tabs_of, words_of
 from fedi.web.handles import local_group
+from fedi.web.paths import actor_path
 from storage import actors, cases, memberships
 from storage import groups as group_rows
 from storage.actors import Actor

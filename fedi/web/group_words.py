@@ -3,7 +3,7 @@
 from typing import Any
 
 from fedi.languages import N_, _, ngettext
-from fedi.web.cards import actor_path
+from fedi.web.paths import actor_path
 from storage.actors import Actor
 from storage.groups import Group
 

@@ -19,10 +19,11 @@ from fedi.sessions import signed_in
 from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import cards, listing
-from fedi.web.cards import Card, actor_path, safe_link
+from fedi.web.card import Card
 from fedi.web.group_words import VOLUMES, people_in, tabs_of, words_of
 from fedi.web.handles import local_group
 from fedi.web.listing import Listing
+from fedi.web.paths import actor_path, safe_link
 from storage import actors, cases, follows, memberships, pins, questions, threads, twins
 from storage import groups as group_rows
 from storage.actors import Actor

@@ -20,7 +20,8 @@ from fedi.limits import Limits
 from fedi.sessions import signed_in
 from fedi.text.mentions import shortened
 from fedi.web import cards
-from fedi.web.cards import Card, actor_path
+from fedi.web.card import Card
+from fedi.web.paths import actor_path
 from storage import actors, follows, memberships, posts
 from storage import groups as group_rows
 from storage.actors import Actor

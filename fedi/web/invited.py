@@ -13,7 +13,7 @@ from html import unescape
 from federation.errors import FederationError
 from fedi import searching
 from fedi.context import Site
-from fedi.web.cards import actor_path
+from fedi.web.paths import actor_path
 from storage import actors, follows
 from storage.actors import Actor
 from storage.metadata import Tx

@@ -23,9 +23,10 @@ from fedi.html import page
 from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.web import cards, listing
-from fedi.web.cards import Card, actor_path, post_path, safe_link
+from fedi.web.card import Card
 from fedi.web.group_words import tabs_of
 from fedi.web.handles import group_of
+from fedi.web.paths import actor_path, post_path, safe_link
 from storage import follows, questions, shelves
 from storage import memberships as membership_rows
 from storage import threads as thread_rows

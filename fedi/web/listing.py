@@ -10,7 +10,7 @@ from starlette.requests import Request
 from fedi import feeds, visibility
 from fedi.hiding import hidden
 from fedi.web import cards
-from fedi.web.cards import Card
+from fedi.web.card import Card
 from storage import reactions
 from storage.actors import Actor
 from storage.feeds import read

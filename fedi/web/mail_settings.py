@@ -15,8 +15,8 @@ from fedi.errors import Invalid
 from fedi.forms import number, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
-from fedi.web.cards import actor_path
 from fedi.web.group_words import VOLUMES
+from fedi.web.paths import actor_path
 from fedi.web.preferences import parts, saved
 from storage import actors, people
 from storage.actors import Actor

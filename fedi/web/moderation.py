@@ -18,9 +18,9 @@ from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import _
 from fedi.web import cards, cases, listing, moderation_log, reports
-from fedi.web.cards import actor_path
 from fedi.web.days import end_of
 from fedi.web.handles import group_of
+from fedi.web.paths import actor_path
 from storage import actors, memberships, moderations, posts
 from storage.actors import Actor
 from storage.memberships import Membership

@@ -17,8 +17,8 @@ from fedi.sessions import signed_in
 from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import cards, listing
-from fedi.web.cards import actor_path, post_path
 from fedi.web.handles import group_of
+from fedi.web.paths import actor_path, post_path
 from storage import actors, moderations, posts
 from storage.actors import Actor
 from storage.metadata import Tx

@@ -17,8 +17,9 @@ from fedi.forms import number, person, see_other, sent
 from fedi.html import fitted
 from fedi.languages import N_, _, ngettext
 from fedi.web import cards, listing
-from fedi.web.cards import Card, actor_path
+from fedi.web.card import Card
 from fedi.web.listing import PAGE, page_of
+from fedi.web.paths import actor_path
 from storage import actors, notification_groups, notifications
 from storage.actors import Actor
 from storage.metadata import Tx

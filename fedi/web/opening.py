@@ -19,8 +19,8 @@ from fedi.errors import Invalid
 from fedi.forms import local_path, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
-from fedi.web.cards import actor_path
 from fedi.web.discovering import spoken
+from fedi.web.paths import actor_path
 from storage.groups import JOIN_MODES, KINDS, SEE
 from storage.metadata import Tx
 

@@ -13,8 +13,8 @@ from fedi.html import fitted
 from fedi.languages import _
 from fedi.sessions import signed_in
 from fedi.web import cards, groups, listing
-from fedi.web.cards import actor_path, safe_link
 from fedi.web.handles import NOBODY, of_handle
+from fedi.web.paths import actor_path, safe_link
 from storage import actors, follows, timelines
 from storage.actors import Actor
 from storage.metadata import Tx

@@ -25,8 +25,9 @@ from fedi.languages import N_, _
 from fedi.sessions import signed_in
 from fedi.text import sanitise
 from fedi.web import cards, invited, listing, moderation, questions, read_marks
-from fedi.web.cards import Card, safe_link
+from fedi.web.card import Card
 from fedi.web.listing import PAGE, Listing
+from fedi.web.paths import safe_link
 from fedi.web.questions import Asked
 from fedi.web.read_marks import ReadThread
 from storage import actors, pins, replies, threads

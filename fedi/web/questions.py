@@ -13,7 +13,7 @@ from fedi.errors import NotFound, Problem
 from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.languages import N_, _
 from fedi.web import cards
-from fedi.web.cards import Card
+from fedi.web.card import Card
 from storage import actors, posts, questions
 from storage.actors import Actor
 from storage.metadata import Tx

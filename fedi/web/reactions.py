@@ -13,7 +13,7 @@ from fedi.context import Site
 from fedi.errors import NotFound, Problem
 from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.languages import _
-from fedi.web.cards import actor_path
+from fedi.web.paths import actor_path
 from storage import actors, memberships
 from storage import follows as follow_rows
 from storage.actors import Actor

@@ -9,7 +9,7 @@ from typing import Any
 from fedi import visibility
 from fedi.actions import reading
 from fedi.web import cards
-from fedi.web.cards import Card
+from fedi.web.card import Card
 from fedi.web.listing import PAGE
 from storage import mutes, replies
 from storage.actors import Actor

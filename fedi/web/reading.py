@@ -14,7 +14,8 @@ from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.html import fitted
 from fedi.languages import _
 from fedi.web import cards
-from fedi.web.cards import Card, actor_path
+from fedi.web.card import Card
+from fedi.web.paths import actor_path
 from storage import mutes, posts, thread_reads
 from storage.actors import Actor
 from storage.metadata import Tx

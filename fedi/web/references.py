@@ -20,9 +20,9 @@ from fedi.languages import _
 from fedi.media import papers
 from fedi.sessions import signed_in
 from fedi.web import cards
-from fedi.web.cards import safe_link
 from fedi.web.handles import group_of
 from fedi.web.library import frame, of_group
+from fedi.web.paths import safe_link
 from storage import library
 from storage import threads as thread_rows
 from storage.metadata import Tx

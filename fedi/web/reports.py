@@ -17,7 +17,7 @@ from fedi.forms import local_path, number, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
 from fedi.web import cards, cases
-from fedi.web.cards import Card
+from fedi.web.card import Card
 from storage import actors, appeals, moderations, people
 from storage import reports as rows
 from storage.actors import Actor

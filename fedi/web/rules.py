@@ -13,8 +13,8 @@ from fedi.forms import local_path, person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import _
 from fedi.web import cards
-from fedi.web.cards import actor_path
 from fedi.web.handles import NO_GROUP, group_of
+from fedi.web.paths import actor_path
 from storage import actors
 from storage import follows as follow_rows
 from storage.actors import Actor

@@ -19,8 +19,8 @@ from fedi.languages import N_, _
 from fedi.text import to_text
 from fedi.text.mentions import shortened
 from fedi.web import groups, listing
-from fedi.web.cards import actor_path, post_path
 from fedi.web.listing import Listing
+from fedi.web.paths import actor_path, post_path
 from storage import actors, hashtags, queries
 from storage import library as library_rows
 from storage.actors import Actor

@@ -14,11 +14,11 @@ from fedi.errors import Forbidden, Invalid
 from fedi.forms import person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import _
-from fedi.web.cards import actor_path
 from fedi.web.discovering import spoken
 from fedi.web.group_words import tabs_of
 from fedi.web.handles import local_group
 from fedi.web.opening import KIND_WORDS, end_of_day
+from fedi.web.paths import actor_path
 from storage import group_scopes, groups, memberships, people
 from storage.actors import Actor
 from storage.metadata import Tx

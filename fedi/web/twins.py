@@ -15,8 +15,8 @@ from fedi.errors import Forbidden, Invalid, NotFound, Problem
 from fedi.forms import person, see_other, sent, text
 from fedi.html import page
 from fedi.languages import N_, _
-from fedi.web.cards import actor_path
 from fedi.web.handles import local_group
+from fedi.web.paths import actor_path
 from storage import actors, twins
 from storage.actors import Actor
 from storage.metadata import Tx
