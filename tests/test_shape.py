@@ -81,7 +81,7 @@ def test_sockets_are_opened_in_one_place() -> None:
         "federation/transport.py",
         "fedi/cli/doctor.py",  # asks the own public address
         "fedi/cli/demo.py",
-        "fedi/cli/filling.py",
+        "fedi/cli/demo_account.py",
         "fedi/cli/serve.py",  # listens
         "fedi/push/mail.py",  # speaks to the mail server of the settings
         "fedi/cli/sockets.py",  # with these settings

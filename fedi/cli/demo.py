@@ -26,7 +26,8 @@ import typer
 from fedi.cli import postgres
 from fedi.cli.campus import UNIVERSITIES, University
 from fedi.cli.console import CommandError, print_rows
-from fedi.cli.filling import Account, fill
+from fedi.cli.demo_account import Account
+from fedi.cli.filling import fill
 from fedi.cli.partners import agree, set_policies
 
 FOLDER = Path(".demo")

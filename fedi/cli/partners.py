@@ -7,7 +7,7 @@ from functools import partial
 from itertools import combinations
 from pathlib import Path
 
-from fedi.cli.filling import until
+from fedi.cli.demo_account import until
 
 _POLICY = """\
 [policy]
