@@ -23,7 +23,8 @@ def enabled(site: Site) -> bool:
 
 def is_address(text: str) -> bool:
     """Whether this may be an address of mail; whether there is somebody, only a mail tells."""
-    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None and ".." not in text
+    # In a header `=?utf-8?q?…?=` is read as other letters than it has (RFC 2047): as another address.
+    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None and ".." not in text and "=?" not in text
 
 
 def post(

@@ -25,7 +25,7 @@ _VERBS = ("review", "sign", "refuse", "withdraw")
 async def show(request: Request) -> Response:
     """The terms, beside those in force or, where nothing is, beside our own."""
     await admin(request)
-    return await _page(request, request.path_params["agreement_id"])
+    return await _page(request, min(request.path_params["agreement_id"], 2**63 - 1))  # larger ones no database has
 
 
 async def answer(request: Request) -> Response:
@@ -33,7 +33,7 @@ async def answer(request: Request) -> Response:
     site: Site = request.app.state.site
     me = await admin(request)
     form = await sent(request)
-    agreement_id: int = request.path_params["agreement_id"]
+    agreement_id: int = min(request.path_params["agreement_id"], 2**63 - 1)
     verb, reason = text(form, "do", 20), text(form, "reason", 2000).strip()
     fingerprint = text(form, "fingerprint", 300).strip() or None
 

@@ -58,7 +58,7 @@ async def show(request: Request) -> Response:
     """One of them: as it came, what it means, and what was decided of it. The form takes it again from the start."""
     site: Site = request.app.state.site
     await admin(request)
-    row_id: int = request.path_params["row_id"]
+    row_id: int = min(request.path_params["row_id"], 2**63 - 1)  # larger ones no database has
     if request.method == "POST":
         await sent(request)
         if not await site.db.write(lambda tx: received.replay(tx, row_id, site.clock())):

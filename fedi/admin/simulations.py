@@ -20,7 +20,7 @@ async def show(request: Request) -> Response:
     """What a simulation found; the form applies the document that was tried."""
     site: Site = request.app.state.site
     me = await admin(request)
-    simulation_id: int = request.path_params["simulation_id"]
+    simulation_id: int = min(request.path_params["simulation_id"], 2**63 - 1)  # larger ones no database has
     problem = None
     if request.method == "POST":
         comment = text(await sent(request), "comment", actions.MESSAGE).strip()

@@ -33,7 +33,7 @@ async def version(request: Request) -> Response:
     """One version; the form approves or applies a draft, or goes back to it."""
     site: Site = request.app.state.site
     me = await admin(request)
-    wanted: int = request.path_params["version"]
+    wanted: int = min(request.path_params["version"], 2**31 - 1)  # larger ones no database has
     if request.method != "POST":
         return await _page(request, wanted)
     form = await sent(request)

@@ -73,7 +73,7 @@ async def act(request: Request) -> Response:
 
 def _read(tx: Tx, site: Site, me: Actor, done_id: int) -> dict[str, Any]:
     """What is shown: to whom it was done, and to who decides (or decided) about the appeal. Raises NotFound for others."""
-    done = moderations.by_id(tx, done_id)
+    done = moderations.by_id(tx, done_id) if done_id < 2**63 else None
     group = actors.by_id(tx, done.group_id) if done is not None and done.group_id is not None else None
     if done is None or group is None or done.action not in DONE:
         raise NotFound(_(_NOTHING))

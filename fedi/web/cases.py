@@ -195,7 +195,7 @@ def _verdict(typed: dict[str, Any]) -> Verdict:
 
 
 def _case(tx: Tx, me: Actor, case_id: int) -> Case:
-    case = cases.by_id(tx, case_id)
+    case = cases.by_id(tx, case_id) if case_id < 2**63 else None
     if case is None or not actions.may_decide(tx, me, case):
         raise NotFound(_(_NOTHING))
     return case

@@ -155,6 +155,8 @@ async def _item(
 
 def of_group(tx: Tx, me: Actor | None, group: Actor, item_id: int) -> Shown:
     """An item of this group's library. Raises NotFound for any other, and for what one may not see."""
+    if item_id >= 2**63:
+        raise NotFound(_("That is not in this library (any more)."))
     shown, of = actions.item_of(tx, cards.viewer_of(me), item_id)
     if of.id != group.id:
         raise NotFound(_("That is not in this library (any more)."))

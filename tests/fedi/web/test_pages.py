@@ -447,6 +447,15 @@ async def test_cursor_of_nonsense_is_the_first_page(campus: Campus, browser: Bro
         assert "hello" in page.words
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/cases/{}", "/appeals/{}", "/groups/mlops/library/{}", "/groups/mlops/library/{}.bib", "/library/files/{}"],
+)
+async def test_an_id_that_no_database_has_is_not_found(campus: Campus, ada: Actor, as_ada: Browser, path: str) -> None:
+    campus.group("mlops", ada)
+    assert (await as_ada.get(path.format(2**63))).status == 404
+
+
 async def test_a_long_text_in_a_list_ends_between_words(campus: Campus, ada: Actor, browser: Browser) -> None:
     campus.group("mlops", ada)
     campus.post(ada, "Forecasts\n\n" + "windmill " * 80 + "@mlops")

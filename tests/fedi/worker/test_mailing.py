@@ -163,7 +163,16 @@ async def test_without_a_server_there_is_no_mail(site: Site, mailbox: Mailbox) -
 
 
 @pytest.mark.parametrize(
-    "to", ["ada", "a b@x.example", "ada@x.example\r\nBcc: y@z.example", "<ada@x.example>", "a@b@c", "@x"]
+    "to",
+    [
+        "ada",
+        "a b@x.example",
+        "ada@x.example\r\nBcc: y@z.example",
+        "<ada@x.example>",
+        "a@b@c",
+        "@x",
+        "=?utf-8?q?b=40y.example=2C?=@x.example",
+    ],
 )
 def test_what_is_no_address_is_refused(site: Site, to: str) -> None:
     with pytest.raises(ValueError, match="address"):
