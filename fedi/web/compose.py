@@ -49,6 +49,9 @@ async def show(request: Request) -> Response:
         group = _named(tx, site, asked.get("group", "")[:400])
         reply = asked.get("reply_to", "")
         reply_to = int(reply) if reply.isascii() and reply.isdecimal() and len(reply) < 19 else None
+        if group is None and reply_to is None and asked.get("question"):
+            # A question is asked in a group, as the search says that it is: not to everyone because nothing was chosen.
+            group = next((one.group for one in composing.places(tx, site, me)), None)
         greeting, visible = _greeting(tx, me, reply_to)
         words = Words(
             text=_clean(asked.get("text", ""))[:5000] or greeting,

@@ -62,6 +62,8 @@ async def test_what_was_meant_and_whom_to_ask(campus: Campus, as_ada: Browser, g
     form = Outline((await as_ada.get(ask)).text)
     assert [one["value"] for one in form.of("input") if one.get("name") == "title"] == ["heteroscedasticity"]
     assert ["checked" in one for one in form.of("input") if one.get("name") == "question"] == [True]
+    # The button said: in a group.
+    assert [one.get("value") for one in form.of("option") if "selected" in one][:1] == [f"g{group.id}"]
 
 
 async def test_nobody_learns_of_what_is_not_theirs(campus: Campus, as_ada: Browser, group: Actor, bruno: Actor) -> None:
