@@ -116,12 +116,14 @@ def key_of(typed: Typed, form: FormData) -> str | None:
 
 
 def places(tx: Tx, site: Site, me: Actor, *, also: int | None = None) -> list[Place]:
-    """The groups that a person is in, by name, with who reads each; `also`: and this one."""
+    """The groups that a person is in, by name, with who reads each; `also`: and this one. How many read one is no secret to who
+    may see who is in it."""
     ids = [edge.target_id for edge in follows.joined(tx, me.id, Page(limit=_GROUPS))]
     known = actors.by_ids(tx, list({*ids, *([also] if also is not None else [])}))
     found = sorted((one for one in known.values() if one.is_group), key=lambda one: one.name.casefold())
+    seen = visibility.groups_seen(tx, cards.viewer_of(me), found)
     return [
-        Place(group, scopes.words(tx, site, group) if at < _IN_WORDS or group.id == also else "")
+        Place(group, scopes.words(tx, site, group) if group.id in seen and (at < _IN_WORDS or group.id == also) else "")
         for at, group in enumerate(found)
     ]
 
@@ -183,7 +185,7 @@ def context(tx: Tx, site: Site, me: Actor, typed: Typed, *, preview: bool = Fals
 
 def _readers(tx: Tx, site: Site, group: Place | None, answered: Card | None) -> str | None:
     if group is not None:
-        return group.readers or scopes.words(tx, site, group.group)
+        return group.readers or None
     if answered is not None and answered.group is not None and answered.post.visibility != "direct":
         return scopes.words(tx, site, answered.group)
     return None

@@ -71,7 +71,7 @@ async def about(request: Request) -> Response:
             "seen": seen,
             "languages": languages_of(tx, group),
             "moderators": [(one, actor_path(one)) for one in known.values()],
-            "readers": scopes.words(tx, site, group, row),
+            "readers": scopes.words(tx, site, group, row) if seen else None,
             "elsewhere": sorted(host for host in inside if host != site.config.host)[:100],
             "moderators_only": row is not None and row.post == "moderators",
         }

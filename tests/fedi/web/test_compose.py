@@ -59,9 +59,18 @@ async def test_a_title_alone_is_a_thread(campus: Campus, as_ada: Browser, ada: A
 
 
 async def test_groups_of_others_are_not_offered(campus: Campus, as_ada: Browser, bruno: Actor) -> None:
-    campus.group("secret", bruno, see="members")
+    group = campus.group("secret", bruno, see="members")
     page = await as_ada.get("/compose")
     assert "Secret" not in page.words
+    # Nor how many are in one, to who asks for it by its name: that is shown to members.
+    typed = {"where": f"g{group.id}", "text": "x", "action": "preview"}
+    for page in (
+        await as_ada.get("/compose?group=secret"),
+        await as_ada.post("/compose", typed),
+        await as_ada.get("/groups/secret/about"),
+    ):
+        assert page.status == 200
+        assert "university, " not in page.words
 
 
 async def test_a_preview_of_what_is_too_long_is_bounded(as_ada: Browser) -> None:
