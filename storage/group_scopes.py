@@ -7,7 +7,7 @@ Of a group elsewhere it is what its document says. What these scopes and the agr
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, func, select
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, bindparam, delete, select
 
 from storage import held
 from storage.events import note
@@ -92,19 +92,6 @@ _ALL = select(*_ROW).order_by(group_scopes.c.group_id)
 def everything(tx: Tx) -> list[Scope]:
     """The scopes of all groups that have one, here and elsewhere."""
     return all_of(tx, _ALL, Scope)
-
-
-def by_groups(tx: Tx, ids: Collection[int]) -> dict[int, Scope]:
-    """The scopes of those of these groups that have one, by group."""
-    if not ids:
-        return {}
-    return {one.group_id: one for one in all_of(tx, select(*_ROW).where(group_scopes.c.group_id.in_(ids)), Scope)}
-
-
-def count_named(tx: Tx, ids: Collection[int]) -> dict[int, int]:
-    """How many peers each of these groups names, by group; none for those that name none."""
-    query = select(group_peers.c.group_id, func.count()).where(group_peers.c.group_id.in_(ids))
-    return {row[0]: row[1] for row in tx.execute(query.group_by(group_peers.c.group_id))} if ids else {}
 
 
 _OF_PEER = select(*_NAMED).where(

@@ -115,11 +115,6 @@ def of_host(tx: Tx, site: Site, host: str, limit: int = 10) -> list[Explained]:
     return [_of_row(tx, site, row) for row in decisions.newest(tx, limit, host)]
 
 
-def of_decision(tx: Tx, site: Site, row: DecisionRow) -> Explained:
-    """One decision."""
-    return _of_row(tx, site, row)
-
-
 def expected(tx: Tx, site: Site, host: str) -> Explained:
     """What a public post from a host would meet now, if nothing else were known of it."""
     bare = Known(tx, site).host("in", host, activity="Create")
