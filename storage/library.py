@@ -64,6 +64,7 @@ entries = Table(
     Column("name", Text),  # of the file
     Column("size", BigInteger),  # bytes
     Column("file_url", Text),  # where another server has it
+    Column("fetched_at", Time),  # when it was had from there, so that what was said of it is proved
     Index("ix_library_entries_item_id", "item_id", "post_id"),
     Index("ix_library_entries_digest", "digest"),
 )
@@ -104,6 +105,12 @@ class Entry:
     name: str | None
     size: int | None
     file_url: str | None
+    fetched_at: int | None = None
+
+    @property
+    def proved(self) -> bool:
+        """Whether who added the file had it: a digest can be heard of, and then names a file that others may not see."""
+        return self.file_url is None or self.fetched_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +184,11 @@ def put(tx: Tx, entry: Entry) -> None:
 def entry(tx: Tx, post_id: int) -> Entry | None:
     """What a post added."""
     return one_of(tx, select(*_ENTRY).where(entries.c.post_id == post_id), Entry)
+
+
+def fetched(tx: Tx, post_id: int, now: int) -> None:
+    """Note that the server of who added it gave us the file."""
+    tx.execute(update(entries).where(entries.c.post_id == post_id).values(fetched_at=now))
 
 
 def entries_of(tx: Tx, post_ids: Collection[int]) -> dict[int, Entry]:

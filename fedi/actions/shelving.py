@@ -93,6 +93,8 @@ def heard(tx: Tx, site: Site, post: Post, said: ResourceDocument | None) -> None
         file.url if file is not None and takes else None,
     )
     before = library.entry(tx, post.id)
+    if before is not None and (before.digest, before.file_url) == (entry.digest, entry.file_url):
+        entry = replace(entry, fetched_at=before.fetched_at)
     if before is not None and replace(before, item_id=None) == entry and before.item_id is not None:
         return
     _place(tx, site, post, entry, before)

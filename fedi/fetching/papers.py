@@ -6,6 +6,7 @@ from federation.hosts import host_of
 from fedi.context import Site
 from fedi.fetching.asking import instance_key, once, permitted
 from fedi.media import files, papers
+from storage import library
 from storage.library import Entry, File
 
 
@@ -35,4 +36,5 @@ async def _fetch(site: Site, entry: Entry) -> File | None:
         digest, media_type, size = await papers.keep(site, place, entry.media_type, expected=entry.digest)
     finally:
         place.unlink(missing_ok=True)
+    await site.db.write(lambda tx: library.fetched(tx, entry.post_id, site.clock()))
     return File(digest, media_type, size, site.clock())

@@ -93,7 +93,9 @@ async def file(request: Request) -> Response:
     def read(tx: Tx) -> tuple[library.Entry | None, library.File | None]:
         seen = visibility.seen(tx, cards.viewer_of(me), [post_id]) if post_id < 2**63 else {}
         entry = library.entry(tx, post_id) if seen else None
-        return entry, library.file(tx, entry.digest) if entry is not None and entry.digest is not None else None
+        if entry is None or entry.digest is None or not entry.proved:
+            return entry, None
+        return entry, library.file(tx, entry.digest)
 
     entry, known = await site.db.read(read)
     if entry is None:

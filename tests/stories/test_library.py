@@ -302,6 +302,8 @@ async def test_the_file_of_a_private_group_goes_to_members_servers_alone(three: 
     fetched = await paper(beta.site, entry)
     assert fetched is not None
     assert papers.path(beta.site, DIGEST).read_bytes() == PDF
+    known = beta.read(lambda tx: library.entry(tx, received.id))
+    assert (entry.proved, known is not None and known.proved) == (False, True)
     # Another file in its place is not taken for it.
     papers.path(alpha.site, DIGEST).write_bytes(PDF + b"!")
     beta.write(lambda tx: tx.execute(library.files.delete()))

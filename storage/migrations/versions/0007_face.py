@@ -278,6 +278,7 @@ def _library() -> None:
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("file_url", sa.Text(), nullable=True),
+        sa.Column("fetched_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["item_id"], ["library_items.id"], name="fk_library_entries_item_id_library_items", ondelete="CASCADE"
         ),

@@ -222,6 +222,26 @@ async def test_a_file_is_a_download_in_a_box(as_ada: Browser, group: Actor, reso
     assert (await as_ada.post("/groups/papers/library/add", forged)).status == 422
 
 
+async def test_a_digest_that_somebody_heard_of_is_no_file(
+    as_ada: Browser, browser: Browser, group: Actor, resolver: Resolver, campus: Campus
+) -> None:
+    """Or another server could say in public that it added what only members of a group here may read."""
+    checked = await send(as_ada, "/groups/papers/library/add", {"action": "look", "what": ""}, PDF, "secret.pdf")
+    await as_ada.post("/groups/papers/library/add", fields_of(checked) | {"title": "Secret", "action": "add"})
+    eve = campus.stranger("eve")
+    claimed = campus.post(eve, "Look")
+    digest = hashlib.sha256(PDF).hexdigest()
+    home = "https://beta.example/file"
+    said = library.Entry(claimed.id, None, {"type": "book"}, "", False, digest, "application/pdf", "x", len(PDF), home)
+    campus.write(lambda tx: library.put(tx, said))
+    for one in (browser, as_ada):
+        answer = await one._ask("GET", f"/library/files/{claimed.id}", b"", {}, follow=False)
+        # To its home; or asked for there, where something else is.
+        assert (answer.status, answer.headers.get("location")) in ((302, home), (422, None))
+    campus.write(lambda tx: library.fetched(tx, claimed.id, 1))  # it was had from there
+    assert (await browser.get(f"/library/files/{claimed.id}")).text.encode() == PDF
+
+
 async def test_files_that_wait_are_bounded(
     as_ada: Browser, group: Actor, resolver: Resolver, campus: Campus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
