@@ -12,19 +12,57 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
 
-from fedi.actions import follows, posts, questions, reactions, reports
+from fedi.actions import (
+    credentials,
+    deciding,
+    follows,
+    invitations,
+    library,
+    mail_links,
+    posts,
+    questions,
+    reactions,
+    reports,
+    unsent,
+)
 from fedi.actions import groups as group_actions
+from fedi.actions.mail_links import Link
+from fedi.actions.shelving import Addition
+from fedi.citing.works import Name, Work
 from fedi.context import Site
 from fedi.html import STYLE_COOKIE, STYLE_NAME
-from storage import actors, cases
+from storage import actors, cases, moderations
+from storage import library as library_rows
 from storage.metadata import Tx
 from tests.browser.keyboard import WHAT_HAS_FOCUS, Keyboard
 from tests.browser.visitor import DESK, PHONE, Visitor
 from tests.servers import Server
 
-FOR_NOBODY = ("/", "/login", "/join", "/about", "/groups/mlops", "/people/ada", "/nowhere", "/interact?uri={ada}")
+FOR_NOBODY = (
+    "/",
+    "/login",
+    "/login/reset",
+    "/join",
+    "/about",
+    "/groups",
+    "/groups/mlops",
+    "/groups/mlops/about",
+    "/groups/mlops/library",
+    "/people/ada",
+    "/nowhere",
+    "/interact?uri={ada}",
+)
 FOR_ADA = (
     "/home",
+    "/groups",
+    "/groups?q=nothing",
+    "/groups/new",
+    "/groups/mlops?view=unread",
+    "/groups/mlops/twins",
+    "/sign-ups",
+    "/offline",
+    "/search?q=nothing",
+    "/settings/security/codes",
     "/groups/mlops/about",
     "/groups/mlops/members",
     "/groups/mlops/settings",
@@ -57,6 +95,16 @@ FOR_ADA = (
     "/people/ada/affiliation",
     "/tags/drift",
 )
+CONSOLE = (
+    "/admin",
+    *(
+        f"/admin/{each}"
+        for each in (
+            "health people people/ben groups groups/mlops announcements peers invite policy policy/history decisions held "
+            "directories deliveries received jobs pending audit explain"
+        ).split()
+    ),
+)
 CONTRAST = {"runOnly": ["color-contrast", "link-in-text-block"]}
 ALL: dict[str, Any] = {"rules": {"target-size": {"enabled": True}}}
 
@@ -70,6 +118,12 @@ class Filled:
     question: str
     report: str
     case: str
+    links: list[str]
+    """What mails and invitations lead to: for nobody in particular."""
+    shown: list[str]
+    """More for Ada."""
+    appeal: str
+    """For Cleo."""
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +132,19 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     folder = tmp_path_factory.mktemp("axe")
     server = Server(folder, f"sqlite:///{folder / 'fedi.db'}", "North University")
     server.init()
-    server.config.write_text('registrations = "open"\nrules = ["Be kind."]\n' + server.config.read_text())
+    server.config.write_text(
+        'registrations = "open"\ninvitations = "members"\nrules = ["Be kind."]\n' + server.config.read_text()
+    )
     server.person("ada", role="moderator", affiliation="student")
     server.person("ben", affiliation="faculty")
+    server.person("cleo")
+    server.person("eve", role="admin")
 
-    def fill(tx: Tx, site: Site) -> tuple[int, int, int]:
-        ada, ben = (actors.by_name(tx, name, site.config.handle_domain) for name in ("ada", "ben"))
+    def fill(tx: Tx, site: Site) -> Filled:
+        ada, ben, cleo = (actors.by_name(tx, name, site.config.handle_domain) for name in ("ada", "ben", "cleo"))
         assert ada is not None
         assert ben is not None
+        assert cleo is not None
         group = group_actions.create(
             tx, site, name="mlops", title="ML Operations", owner=ada, description="Models.", rules=["No ads."]
         )
@@ -101,17 +160,39 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         reactions.like(tx, site, ben, question)
         posts.publish(tx, site, ben, posts.Draft("@ada look", summary="A film"))
         reports.report(tx, site, ada, ben, [thread], "An ad")
-        return thread.id, question.id, cases.open_about(tx, ben.id)[0].id
+        case = cases.open_about(tx, ben.id)[0].id
+        follows.follow(tx, site, cleo, group)
+        rude = posts.publish(tx, site, cleo, posts.Draft("@mlops Nonsense, all of it."))
+        reports.report(tx, site, ben, cleo, [rude], "Rude")
+        deciding.decide(tx, site, ada, cases.open_about(tx, cleo.id)[0], deciding.Verdict(("warn",), "No ads.", "No."))
+        work = Work("Hidden debt", "article-journal", (Name("Sculley", "D."),), 2015, url="https://example.org/debt")
+        added = library.add(tx, site, ben, group, Addition(work), note="Read it.")
+        entry = library_rows.entry(tx, added.id)
+        assert entry is not None
+        unsent.keep(tx, site, ada, unsent.Words(text="Half a thought"))
+        invitations.create(tx, site, ada, "an-invitation-code", group_ids=[group.id])
+        credentials.begin_second(tx, site, ada, credentials.new_secret())
+        reset = credentials.reset_link(tx, site, ben, "a-secret-of-a-mail", 3_600_000)
+        stop, read = (mail_links.sign(tx, site, Link(what, ben.id)) for what in ("stop digest", "read"))
+        return Filled(
+            server,
+            f"/people/ben/posts/{thread.id}",
+            f"/people/ada/posts/{question.id}",
+            f"/report?post={thread.id}",
+            f"/cases/{case}",
+            [
+                "/join/an-invitation-code",
+                reset.removeprefix(site.config.origin),
+                f"/mail/stop/{stop}",
+                f"/mail/read/{read}",
+            ],
+            [f"/groups/mlops/library/{entry.item_id}", f"/compose?reply_to={thread.id}"],
+            f"/appeals/{moderations.about(tx, cleo.id, [group.id])[0].id}",
+        )
 
-    thread, question, case = server.write(fill)
+    filled = server.write(fill)
     server.start()
-    yield Filled(
-        server,
-        f"/people/ben/posts/{thread}",
-        f"/people/ada/posts/{question}",
-        f"/report?post={thread}",
-        f"/cases/{case}",
-    )
+    yield filled
     server.stop()
 
 
@@ -152,7 +233,7 @@ def looked_at(visitor: Visitor, paths: list[str], dark: Collection[str]) -> dict
 def test_nothing_is_found_on_what_everybody_sees(chromium: Browser, filled: Filled) -> None:
     nobody = visitor(chromium, filled, "nobody")
     ada = f"{filled.server.url}/people/ada"
-    paths = [*(path.format(ada=ada) for path in FOR_NOBODY), filled.question]
+    paths = [*(path.format(ada=ada) for path in FOR_NOBODY), *filled.links, filled.question]
     assert looked_at(nobody, paths, ["/", "/login"]) == {}
     nobody.context.close()
 
@@ -161,8 +242,20 @@ def test_nothing_is_found_on_what_a_member_sees(chromium: Browser, filled: Fille
     ada = visitor(chromium, filled, "ada")
     ada.log_in()
     dark = [*FOR_ADA[::3], "/notifications", "/groups/mlops", filled.question]
-    assert looked_at(ada, [*FOR_ADA, filled.thread, filled.question, filled.report, filled.case], dark) == {}
+    paths = [*FOR_ADA, *filled.shown, filled.thread, filled.question, filled.report, filled.case]
+    assert looked_at(ada, paths, dark) == {}
     ada.context.close()
+    cleo = visitor(chromium, filled, "cleo")
+    cleo.log_in()
+    assert looked_at(cleo, [filled.appeal], []) == {}
+    cleo.context.close()
+
+
+def test_nothing_is_found_in_the_console(chromium: Browser, filled: Filled) -> None:
+    eve = visitor(chromium, filled, "eve")
+    eve.log_in("/admin")
+    assert looked_at(eve, list(CONSOLE), CONSOLE[:4]) == {}
+    eve.context.close()
 
 
 def test_nothing_is_found_on_a_desk(chromium: Browser, filled: Filled) -> None:
