@@ -7,7 +7,7 @@ from typing import Any
 
 from federation.signatures.keys import KeyPair
 from fedi.actions import people as person_actions
-from fedi.actions import sign_ups
+from fedi.actions import profiles, sign_ups
 from fedi.context import Site
 from fedi.errors import Conflict, Invalid
 from fedi.languages import _
@@ -104,7 +104,7 @@ def settle(tx: Tx, site: Site, actor: Actor, claims: Mapping[str, Any]) -> None:
     person = people.by_id(tx, actor.id)
     stated = affiliation_of(claims)
     if person is not None and person.state == "active" and claims.get("stated") and stated != person.affiliation:
-        person_actions.affiliate(tx, site, actor, stated, end=stated is None)
+        profiles.affiliate(tx, site, actor, stated, end=stated is None)
 
 
 def link(tx: Tx, site: Site, issuer: str, claims: Mapping[str, Any], actor: Actor) -> bool:
@@ -147,7 +147,7 @@ def create(
         key_pair=key_pair,
     )
     if not show:
-        actor = person_actions.affiliate(tx, site, actor, show=False)
+        actor = profiles.affiliate(tx, site, actor, show=False)
     now = site.clock()
     identities.insert(tx, Identity(issuer, str(claims["sub"]), actor.id, now, now))
     sign_up_rows.insert(tx, SignUp(actor.id, "", None, None, now if claims.get("email") else None, now))

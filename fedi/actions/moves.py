@@ -8,7 +8,7 @@ from dataclasses import replace
 from fedi.actions import blocks as block_actions
 from fedi.actions import follows as follow_actions
 from fedi.actions import memberships as membership_actions
-from fedi.actions import people, sending
+from fedi.actions import profiles, sending
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
 from storage import account_notes, actors, blocks, follows, jobs, mutes, outbox
@@ -43,7 +43,7 @@ def unalias(tx: Tx, site: Site, actor: Actor, iri: str) -> Actor:
 def _known_as(tx: Tx, site: Site, actor: Actor, iris: list[str]) -> Actor:
     actors.change(tx, actor.id, also_known_as=iris)
     changed = replace(actor, also_known_as=iris)
-    people.announce_profile(tx, site, changed)
+    profiles.announce_profile(tx, site, changed)
     return changed
 
 
@@ -74,7 +74,7 @@ def move(tx: Tx, site: Site, actor: Actor, target: Actor) -> Actor:
     check(actor, target, now)
     actors.change(tx, actor.id, moved_to=target.iri, moved_at=now)
     changed = replace(actor, moved_to=target.iri, moved_at=now)
-    people.announce_profile(tx, site, changed)
+    profiles.announce_profile(tx, site, changed)
     sending.send(
         tx,
         site,

@@ -14,7 +14,7 @@ from typing import Any
 
 from federation import fields as wire
 from federation.activity import Authentic
-from fedi.actions import handshakes, memberships, notifying, passing_on, people, threads
+from fedi.actions import handshakes, memberships, notifying, passing_on, profiles, threads
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid, NotFound
 from storage import actors, follows, groups, notifications, posts, twins
@@ -151,7 +151,7 @@ def parted(tx: Tx, site: Site, group: Actor, other: Actor, *, refused: bool) -> 
     if theirs is not None and refused and theirs.state == "accepted":
         handshakes.answer(tx, site, "Reject", theirs, other, group)
     if known is not None and known.state == "joined":
-        people.announce_profile(tx, site, group)
+        profiles.announce_profile(tx, site, group)
 
 
 # What comes through
@@ -327,7 +327,7 @@ def _settle(tx: Tx, site: Site, group: Actor, other: Actor) -> Twin:
         return known
     joined = replace(known, state="joined", since=site.clock())
     twins.save(tx, joined)
-    people.announce_profile(tx, site, group)
+    profiles.announce_profile(tx, site, group)
     return joined
 
 
@@ -342,7 +342,7 @@ def _end(tx: Tx, site: Site, group: Actor, other: Actor) -> None:
         _remove(tx, theirs, other, group)
         handshakes.answer(tx, site, "Reject", theirs, other, group)
     if known is not None and known.state == "joined":
-        people.announce_profile(tx, site, group)
+        profiles.announce_profile(tx, site, group)
 
 
 def _remove(tx: Tx, edge: Follow, follower: Actor, target: Actor) -> None:

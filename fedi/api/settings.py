@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from fedi.actions import digest_forecasts, digest_times, digests
+from fedi.actions import digest_forecasts, digest_times, digests, profiles
 from fedi.actions import lists as list_actions
-from fedi.actions import people as actions
 from fedi.api.operations import Call, Operation
 from fedi.api.shapes import Id, Moment
 from fedi.errors import Invalid
@@ -96,7 +95,7 @@ def change(tx: Tx, call: Call, body: SettingsChange) -> Settings:
     if body.group_lists is not None:
         list_actions.set_group_lists(tx, call.site, call.me, body.group_lists)
     if body.show_affiliation is not None:
-        actions.affiliate(tx, call.site, call.me, show=body.show_affiliation)
+        profiles.affiliate(tx, call.site, call.me, show=body.show_affiliation)
     wanted: dict[str, Any] = {
         name: getattr(body, name)
         for name in ("locale", "time_zone", "mail_mentions")

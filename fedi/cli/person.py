@@ -153,7 +153,7 @@ def affiliate(
     if affiliation is None and show is None:
         raise CommandError("say what they are, or --show or --hide")
     with opened(config) as site:
-        from fedi.actions.people import affiliate as affiliate_person
+        from fedi.actions.profiles import affiliate as affiliate_person
 
         given = None if affiliation == "none" else affiliation
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fedi.actions import people as actions
+from fedi.actions import profiles
 from fedi.callers import Caller, bearer, identify, known
 from fedi.context import Site
 from fedi.errors import Invalid
@@ -52,7 +52,7 @@ async def _delete(request: Request, purpose: str) -> Response:
     def unit(tx: Tx) -> dict[str, Any]:
         caller: Caller = known(identify(tx, token, "write:accounts"))
         description = {f"{purpose}_description": ""}
-        me = actions.update_profile(tx, site, caller.me, pictures={purpose: None}, **description)  # type: ignore[arg-type]  # its name is made up
+        me = profiles.update_profile(tx, site, caller.me, pictures={purpose: None}, **description)  # type: ignore[arg-type]  # its name is made up
         me = replace(me, following_count=follows.total(tx, me.id))
         return credentials(site.config.origin, me, people.by_id(tx, me.id), follows.count(tx, me.id, "pending"))
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from fedi import VERSION
 from fedi.actions import hashtags, media, pins
 from fedi.actions.drafts import MAX_CHARACTERS, MAX_OPTION_CHARACTERS, MAX_OPTIONS, MAX_POLL_DAYS
-from fedi.actions.people import DESCRIPTION_LENGTH, FIELD_LENGTH, FIELDS, NAME_LENGTH, NOTE_LENGTH
+from fedi.actions.profiles import DESCRIPTION_LENGTH, FIELD_LENGTH, FIELDS, NAME_LENGTH, NOTE_LENGTH
 from fedi.context import Site
 from fedi.mastodon.answers import Json
 from fedi.mastodon.entities.account import account

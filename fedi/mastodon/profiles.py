@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from federation.signatures.keys import generate_rsa
 from fedi.actions import people as actions
-from fedi.actions import sign_ups
+from fedi.actions import profiles, sign_ups
 from fedi.actions.domain_blocks import normalised
 from fedi.actions.drafts import QUOTE_POLICIES
 from fedi.callers import Caller, bearer, identify, known
@@ -156,7 +156,7 @@ async def _changed(
 
     def unit(tx: Tx) -> dict[str, Any]:
         caller = known(identify(tx, token, "write:accounts"))
-        me = actions.update_profile(
+        me = profiles.update_profile(
             tx,
             site,
             caller.me,
@@ -181,7 +181,7 @@ async def _changed(
         if settings and person is not None:
             people.change(tx, me.id, settings={**person.settings, **settings})
         if asked.show_affiliation is not None:
-            me = actions.affiliate(tx, site, me, show=asked.show_affiliation)
+            me = profiles.affiliate(tx, site, me, show=asked.show_affiliation)
         return shown(tx, site, me)
 
     return Json(await site.db.write(unit))

@@ -8,8 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fedi import languages
-from fedi.actions import mailing, suggesting
-from fedi.actions import people as person_actions
+from fedi.actions import mailing, profiles, suggesting
 from fedi.context import Site
 from fedi.errors import Invalid, Problem
 from fedi.forms import person, see_other, sent, text
@@ -82,7 +81,7 @@ async def _keep(request: Request, me: Actor, typed: dict[str, Any]) -> None:
             settings["digest"] = {"every": every, "hour": typed["hour"], "weekday": weekday}
         people.change(tx, me.id, settings=settings)
         if typed["name"] and typed["name"] != me.name:
-            person_actions.update_profile(tx, site, me, name=typed["name"])
+            profiles.update_profile(tx, site, me, name=typed["name"])
 
     await site.db.write(write)
 

@@ -7,8 +7,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fedi.actions import affiliations
-from fedi.actions import people as actions
+from fedi.actions import affiliations, profiles
 from fedi.context import Site
 from fedi.errors import Invalid
 from fedi.forms import person, see_other, sent_with_files, text, upload
@@ -21,7 +20,7 @@ from storage.media import Medium
 from storage.metadata import Tx
 
 _LINES = 4
-"""Lines that the form has; more where the profile has more, which apps can write up to `people.FIELDS`."""
+"""Lines that the form has; more where the profile has more, which apps can write up to `profiles.FIELDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Typed:
     @classmethod
     def sent(cls, form: FormData) -> "Typed":
         """As it was sent; a box that is not ticked is not sent."""
-        pairs = [(text(form, f"field{n}", 300), text(form, f"value{n}", 300)) for n in range(actions.FIELDS)]
+        pairs = [(text(form, f"field{n}", 300), text(form, f"value{n}", 300)) for n in range(profiles.FIELDS)]
         return cls(
             name=text(form, "name", 200),
             about=text(form, "about").replace("\r\n", "\n"),
@@ -78,7 +77,7 @@ async def profile(request: Request) -> Response:
 
     def form_page(typed: Typed, status: int = 200, problem: str | None = None) -> Response:
         saved = bool(request.query_params.get("saved")) and problem is None
-        lines = min(actions.FIELDS, max(_LINES, len(typed.fields) + 1))
+        lines = min(profiles.FIELDS, max(_LINES, len(typed.fields) + 1))
         return page(
             request,
             "profile.html",
@@ -124,7 +123,7 @@ def _change(
     taken_away = pictures.get("avatar", me) is None
     # Only what changed: each of these is told to the followers' servers.
     before = Typed.of(me, {})
-    changed = actions.update_profile(
+    changed = profiles.update_profile(
         tx,
         site,
         me,
@@ -139,4 +138,4 @@ def _change(
         pictures=pictures,
     )
     if affiliated:
-        actions.affiliate(tx, site, changed, show=typed.show)
+        profiles.affiliate(tx, site, changed, show=typed.show)

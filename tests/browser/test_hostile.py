@@ -20,7 +20,7 @@ from starlette.routing import compile_path
 
 from federation.fields import is_visible
 from federation.vocabulary.actor import read_actor
-from fedi.actions import follows, groups, people, posts, reports, unsent
+from fedi.actions import follows, groups, posts, profiles, reports, unsent
 from fedi.actions.drafts import PollDraft
 from fedi.config import load
 from fedi.context import Site, close_site, open_site
@@ -128,8 +128,8 @@ def _fill(site: Site, home: str) -> list[str]:
         assert ada is not None
         assert ben is not None
         fields = [{"name": SHORT, "value": bad[:255]}, {"name": LONG[:255], "value": LONG[:255]}]
-        people.update_profile(tx, site, ada, name=f"{TURNED}{SHORT}"[:100], summary=bad, fields=fields)
-        people.update_profile(tx, site, ben, name=UNSEEN, summary="> " * 100 + "deep\n\n" + LONG[:1500])
+        profiles.update_profile(tx, site, ada, name=f"{TURNED}{SHORT}"[:100], summary=bad, fields=fields)
+        profiles.update_profile(tx, site, ben, name=UNSEEN, summary="> " * 100 + "deep\n\n" + LONG[:1500])
         ben = actors.by_id(tx, ben.id) or ben
         rules = [bad, LONG[:1000]]
         group = groups.create(

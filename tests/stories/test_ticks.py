@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fedi import fetching
-from fedi.actions import people, verifying
+from fedi.actions import profiles, verifying
 from fedi.text.backlinks import links_back
 from storage import actors, peers
 from storage.actors import Actor
@@ -39,7 +39,7 @@ def edit(instance: Instance, person: Actor, **fields: str) -> Actor:
     """The person has these fields now."""
     rows = [{"name": name, "value": value} for name, value in fields.items()]
     now = instance.actor(person.iri)
-    return instance.write(lambda tx: people.update_profile(tx, instance.site, now, fields=rows))
+    return instance.write(lambda tx: profiles.update_profile(tx, instance.site, now, fields=rows))
 
 
 def ticked(instance: Instance, iri: str) -> list[str]:
@@ -156,7 +156,7 @@ async def test_another_fedi_shows_the_tick_of_an_affiliation(three: Three) -> No
     beta.write(lambda tx: peers.change(tx, "alpha.example", software="fedi"))
     await fetching.actor(beta.site, eve.iri, fresh=True)
     assert ticked(beta, eve.iri) == ["Student"]
-    alpha.write(lambda tx: people.affiliate(tx, alpha.site, eve, end=True))
+    alpha.write(lambda tx: profiles.affiliate(tx, alpha.site, eve, end=True))
     await fetching.actor(beta.site, eve.iri, fresh=True)
     assert ticked(beta, eve.iri) == []
     # A server that verifies by rel=me alone sees the tick by the page, and none once it is gone.

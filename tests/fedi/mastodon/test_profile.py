@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fedi.actions import affiliations, moves, people
+from fedi.actions import affiliations, moves, profiles
 from fedi.errors import Invalid
 from fedi.rendering import actors as rendering
 from storage import actors, jobs
@@ -126,10 +126,10 @@ async def test_an_affiliation_comes_first_with_a_tick(api: Api, clock: Clock) ->
     assert (await api.get("/people/eve/affiliation")).status == 404
     await api.ask("PATCH", "/api/v1/profile", token, json={"show_affiliation": True})
     clock.pass_(days=1)
-    await api.site.db.write(lambda tx: people.affiliate(tx, api.site, eve, "alum"))
+    await api.site.db.write(lambda tx: profiles.affiliate(tx, api.site, eve, "alum"))
     (first, _) = (await api.get(f"/api/v1/accounts/{eve.id}")).json["fields"]
     assert (first["name"], first["verified_at"] > tick["verified_at"]) == ("Alum", True)
-    await api.site.db.write(lambda tx: people.affiliate(tx, api.site, eve, end=True))
+    await api.site.db.write(lambda tx: profiles.affiliate(tx, api.site, eve, end=True))
     assert [one["name"] for one in (await api.get(f"/api/v1/accounts/{eve.id}")).json["fields"]] == ["Room"]
     assert (await api.get("/people/eve/affiliation")).status == 404
 
@@ -179,7 +179,7 @@ async def test_the_name_of_the_institution_is_kept_up_to_date(api: Api) -> None:
     assert await api.site.db.write(lambda tx: affiliations.settle_all(tx, api.site)) == 1
     assert (await api.get(f"/api/v1/accounts/{eve.id}")).json["fields"][0]["name"] == "Staff"
     with pytest.raises(Invalid):
-        await api.site.db.write(lambda tx: people.affiliate(tx, api.site, eve, "king"))
+        await api.site.db.write(lambda tx: profiles.affiliate(tx, api.site, eve, "king"))
 
 
 async def test_hidden_collections(api: Api, ada: Actor, ben: Actor) -> None:

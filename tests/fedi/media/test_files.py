@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fedi.actions import groups, people, posts
+from fedi.actions import groups, people, posts, profiles
 from fedi.actions import media as actions
 from fedi.actions.posts import Draft
 from fedi.context import Site
@@ -99,7 +99,7 @@ async def test_one_that_is_deleted_while_it_is_worked_out_leaves_nothing(site: S
 async def test_what_nothing_shows_goes_after_a_day(site: Site, ada: Actor, clock: Clock) -> None:
     loose, shown, face = await taken(site, ada), await taken(site, ada), await taken(site, ada, purpose="avatar")
     await site.db.write(lambda tx: posts.publish(tx, site, ada, Draft("", media_ids=(shown.id,))))
-    await site.db.write(lambda tx: people.update_profile(tx, site, ada, pictures={"avatar": face}))
+    await site.db.write(lambda tx: profiles.update_profile(tx, site, ada, pictures={"avatar": face}))
     clock.pass_(seconds=23 * 3600)
     await sweeping.sweep(site, {})
     assert loose.file in kept(site)
@@ -135,7 +135,7 @@ async def test_the_files_of_a_deleted_post_and_of_an_erased_person_go(site: Site
     one, two, loose, face = [await taken(site, ada) for _ in range(3)] + [await taken(site, ada, purpose="avatar")]
     first = await site.db.write(lambda tx: publish(tx, one))
     await site.db.write(lambda tx: publish(tx, two))
-    await site.db.write(lambda tx: people.update_profile(tx, site, ada, pictures={"avatar": face}))
+    await site.db.write(lambda tx: profiles.update_profile(tx, site, ada, pictures={"avatar": face}))
     assert kept(site) >= {one.file, two.file, loose.file, face.file}
     await site.db.write(lambda tx: posts.delete(tx, site, first, ada))
     await loop.step(site)
@@ -149,8 +149,8 @@ async def test_the_files_of_a_deleted_post_and_of_an_erased_person_go(site: Site
 
 async def test_another_avatar_takes_the_place_of_the_one_before(site: Site, ada: Actor) -> None:
     first, second = await taken(site, ada, purpose="avatar"), await taken(site, ada, purpose="avatar")
-    await site.db.write(lambda tx: people.update_profile(tx, site, ada, pictures={"avatar": first}))
-    changed = await site.db.write(lambda tx: people.update_profile(tx, site, ada, pictures={"avatar": second}))
+    await site.db.write(lambda tx: profiles.update_profile(tx, site, ada, pictures={"avatar": first}))
+    changed = await site.db.write(lambda tx: profiles.update_profile(tx, site, ada, pictures={"avatar": second}))
     await loop.step(site)
     assert kept(site) == {second.file}
     assert changed.icon == f"https://alpha.example/media/{second.file}"

@@ -9,7 +9,7 @@ import pytest
 
 from federation.signatures.sign import sign_get
 from federation.webfinger import INTENT, SUBSCRIBE, read_answer
-from fedi.actions import follows, people
+from fedi.actions import follows, profiles
 from storage.actors import Actor
 from tests.conftest import Databases
 from tests.world import Instance, World, call, close, instance
@@ -89,7 +89,7 @@ async def test_requests_are_for_the_owner_s_eyes(alpha: Instance) -> None:
     ada, bob = alpha.person("ada"), alpha.person("bob")
 
     def lock(tx: Any) -> None:
-        people.update_profile(tx, alpha.site, ada, locked=True)
+        profiles.update_profile(tx, alpha.site, ada, locked=True)
 
     alpha.write(lock)
     locked = alpha.actor(ada.iri)

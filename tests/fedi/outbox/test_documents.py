@@ -12,7 +12,7 @@ from federation.signatures.sign import sign_get
 from federation.transport import Response
 from federation.vocabulary.actor import read_actor
 from federation.vocabulary.note import read_post
-from fedi.actions import groups, people, posts, reactions
+from fedi.actions import groups, people, posts, profiles, reactions
 from fedi.actions.posts import Draft
 from fedi.config import Config
 from fedi.context import Site
@@ -142,7 +142,7 @@ async def test_whoever_is_not_here_is_404(app: Starlette, ada: Actor, path: str)
 
 async def test_a_change_of_an_actor_is_seen_at_once(app: Starlette, site: Site, ada: Actor) -> None:
     before = await document(app, "/people/ada")
-    await site.db.write(lambda tx: people.update_profile(tx, site, ada, name="Ada L."))
+    await site.db.write(lambda tx: profiles.update_profile(tx, site, ada, name="Ada L."))
     after = await document(app, "/people/ada")
     assert (before["name"], after["name"]) != (after["name"], before["name"])
     assert after["name"] == "Ada L."

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from federation.transport import Response
-from fedi.actions import people
+from fedi.actions import people, profiles
 from fedi.app import Fedi, build
 from fedi.config import Config
 from fedi.context import Site
@@ -43,7 +43,7 @@ def app(site: Site) -> Fedi:
 @pytest.fixture
 def ada(site: Site) -> Actor:
     made = site.db.write_now(lambda tx: people.register(tx, site, username="ada", email="ada@alpha.example"))
-    site.db.write_now(lambda tx: people.update_profile(tx, site, made, summary="a long story " * 100))
+    site.db.write_now(lambda tx: profiles.update_profile(tx, site, made, summary="a long story " * 100))
     return made
 
 
@@ -85,7 +85,7 @@ async def test_what_is_kept_is_the_same_answer(path: str, app: Fedi, ada: Actor,
 
 async def test_a_change_is_in_the_very_next_answer(app: Fedi, site: Site, ada: Actor) -> None:
     before = [(await get(app, path)).body for path in (ADA, ADA, FINGER, FINGER)]
-    await site.db.write(lambda tx: people.update_profile(tx, site, ada, name="Countess"))
+    await site.db.write(lambda tx: profiles.update_profile(tx, site, ada, name="Countess"))
     after = await get(app, ADA)
     assert after.body != before[0]
     assert msgspec.json.decode(after.body)["name"] == "Countess"

@@ -453,8 +453,8 @@ async def test_a_month_brings_as_many_mails_as_were_told(
         assert came in {"all": range(12, 17), "joined": range(5, 10), "weekly": range(5, 10)}[level]
         changed = {school.group.id: "all"}
         louder = school.site.db.read_now(
-            lambda tx, o=one, s=settings: digest_forecasts.forecast(tx, school.site, o, s, changed)
-        )  # type: ignore[misc]  # a lambda with a default
+            lambda tx, o=one, s=settings: digest_forecasts.forecast(tx, school.site, o, s, changed)  # type: ignore[misc]  # as above
+        )
         assert louder.mails >= told.mails + (level != "all") * 3
         notices = told.notices[school.group.id]
         assert notices["all"] > notices["joined"] >= notices["weekly"] > 0
