@@ -40,8 +40,12 @@ def wish(settings: dict[str, Any]) -> Wish:
         _within(digest.get("hour"), 24, HOUR),
         _within(digest.get("weekday"), 7, WEEKDAY),
         zone if isinstance(zone, str) else "",
-        quiet if type(quiet) is int else None,
+        min(quiet, _LATEST) if type(quiet) is int else None,
     )
+
+
+_LATEST = 4_102_444_800_000
+"""Later (2100) is for ever: of the last days of the year 9999 no calendar knows what they are in another time zone."""
 
 
 def _within(value: Any, below: int, otherwise: int) -> int:

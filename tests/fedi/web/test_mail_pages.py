@@ -95,6 +95,17 @@ async def test_what_can_t_be_is_refused(campus: Campus, browser: Browser, wrong:
     assert "digest" not in settings_of(campus, "ada")
 
 
+async def test_a_pause_without_end_can_be_ended(campus: Campus, browser: Browser, sends: None) -> None:
+    """The last days of the year 9999 are of the year 10000 elsewhere, which no calendar has."""
+    await browser.log_in("ada")
+    ada = campus.actor("ada")
+    far = {"quiet": 253_402_300_799_000, "time_zone": "Pacific/Kiritimati"}
+    campus.write(lambda tx: digests.choose(tx, campus.site, ada.id, **far))
+    page = await browser.get("/settings/mail")
+    assert page.status == 200
+    assert 'value="2100-01-01"' in page.text
+
+
 async def test_all_groups_stand_on_one_page_with_what_they_amount_to(
     campus: Campus, browser: Browser, sends: None
 ) -> None:
