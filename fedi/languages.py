@@ -159,9 +159,13 @@ def zone_of(name: str) -> tzinfo:
     return ZoneInfo(name) if is_zone(name) else UTC
 
 
+_FIRST, _LAST = -62_135_424_000_000, 253_402_128_000_000
+"""Two days within the years 1 and 9999: no calendar here has others, and in the east it is the year 10000 before it is in UTC."""
+
+
 def local(at: int) -> datetime:
-    """Milliseconds since 1970 as the reader's clock shows them."""
-    return datetime.fromtimestamp(at / 1000, zone_of(_reader.get().zone))
+    """Milliseconds since 1970 as the reader's clock shows them; what no calendar has becomes the first or the last day of one."""
+    return datetime.fromtimestamp(max(_FIRST, min(at, _LAST)) / 1000, zone_of(_reader.get().zone))
 
 
 def day(at: int) -> str:

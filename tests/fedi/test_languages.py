@@ -50,6 +50,14 @@ def test_dates_and_hours_are_those_of_the_reader() -> None:
         assert (languages.day(AT), languages.hour(AT)) == ("5 de abril de 2026", "19:00")
 
 
+def test_days_that_no_calendar_has_break_no_page() -> None:
+    """A group may end on the last day of 9999, and a peer may say anything of when something was."""
+    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):
+        with languages.using("en", zone):
+            assert languages.day(253_402_300_799_999).endswith("December 9999")
+            assert languages.day(-62_135_596_800_000).endswith("January 1")
+
+
 def test_what_is_unknown_counts_as_english_without_a_zone() -> None:
     with languages.using("tlh", "Mars/Olympus"):
         assert languages.reader() == languages.Reader()
