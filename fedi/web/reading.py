@@ -100,7 +100,9 @@ async def thread(request: Request) -> Response:
 
     def write(tx: Tx) -> None:
         root = posts.by_id(tx, root_id) if root_id is not None else None
-        if root_id is None or (root is not None and reading.newest(tx, me.id, root.root_id or root.id) is None):
+        first = root_id if root is None or root.root_id is None else root.root_id
+        # The same answer for what is not shown and for what is not there; what was said before can be taken back all the same.
+        if root_id is None or (verb in ("follow", "mute") and reading.newest(tx, me.id, first or 0) is None):
             raise NotFound(_("This thread is not there (any more)."))
         set_hearing(tx, site, me.id, root_id, verb)
 

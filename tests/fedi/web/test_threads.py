@@ -135,6 +135,8 @@ async def test_a_thread_is_muted_or_followed_for_pages_and_apps_alike(
     hidden = campus.post(bruno, "@board secret")
     assert secret.id
     assert (await as_ada.post("/thread", {"root": str(hidden.id), "do": "follow"})).status == 404
+    # Nor is told by it whether there is one.
+    assert (await as_ada.post("/thread", {"root": "12345", "do": "follow"})).status == 404
 
 
 async def test_catching_up_has_reasons_and_ends(
