@@ -1,4 +1,7 @@
-"""People of this instance: register, let in, suspend, erase; and the instance's own actor. Their profiles are `profiles`."""
+"""People of this instance: register, let in, suspend; and the instance's own actor.
+
+Their profiles are `profiles`, their end is `erasing`, how they log in is `credentials`.
+"""
 
 import re
 from dataclasses import replace
@@ -10,34 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from federation.fields import is_visible
 from federation.signatures.keys import KeyPair, generate_ed25519, generate_rsa
-from fedi.actions import account_mail, affiliations, envelopes, media, notifying, profiles, sending
+from fedi.actions import account_mail, affiliations, notifying, profiles
 from fedi.context import MAIN_KEY, PROOF_KEY, Site
 from fedi.errors import Invalid, Problem, Taken
 from fedi.languages import _
 from fedi.push import keys as push_keys
-from storage import (
-    actors,
-    appeals,
-    apps,
-    cases,
-    drafts,
-    feed_tokens,
-    identities,
-    invitations,
-    keys,
-    mails,
-    notifications,
-    outbox,
-    passkeys,
-    people,
-    rule_acceptances,
-    second_factors,
-    sessions,
-    sign_ups,
-    thread_reads,
-    tickets,
-    volumes,
-)
+from storage import actors, apps, keys, people, sessions
 from storage.actors import Actor
 from storage.events import note
 from storage.keys import Key
@@ -256,61 +237,6 @@ def unsuspend(tx: Tx, site: Site, actor: Actor) -> None:
     """Undo `suspend`; tokens stay revoked, so the person logs in again."""
     actors.change(tx, actor.id, state="active")
     people.change(tx, actor.id, state="active")
-
-
-def erase(tx: Tx, site: Site, actor: Actor) -> None:
-    """Remove a person's profile and posts for good and ask every follower's server to do the same (`Delete`).
-
-    The name stays taken and the address answers 410, so that nobody can step into it.
-    """
-    from fedi.actions import posts as post_actions  # posts and people erase each other's traces
-    from fedi.actions import questions
-
-    post_actions.delete_all(tx, site, actor)
-    questions.forget(tx, site, actor)
-    sending.send(
-        tx,
-        site,
-        actor,
-        "Delete",
-        actor.iri,
-        to=[sending.PUBLIC],
-        cc=[],
-        audience=outbox.Audience(followers_of=(actor.id,)),
-    )
-    apps.revoke(tx, site.clock(), person_id=actor.id)
-    sessions.remove(tx, person_id=actor.id)
-    second_factors.remove(tx, actor.id)
-    passkeys.remove(tx, actor.id)
-    identities.remove(tx, actor.id)
-    tickets.remove(tx, person_id=actor.id)
-    invitations.remove(tx, actor.id)
-    sign_ups.remove(tx, actor.id)
-    notifications.forget(tx, actor_id=actor.id)
-    notifications.remove(tx, actor.id)
-    cases.forget_about(tx, actor.id)
-    appeals.forget(tx, actor.id)
-    rule_acceptances.forget(tx, actor.id)
-    mails.drop_of(tx, actor.id)
-    feed_tokens.revoke(tx, actor.id, site.clock())
-    drafts.remove_all(tx, actor.id)
-    thread_reads.forget(tx, actor.id)
-    volumes.forget_all(tx, actor.id)
-    media.discard_all(tx, site, actor)
-    envelopes.erase(tx, site, actor.iri)
-    people.change(tx, actor.id, state="suspended", password_hash=None, email=f"erased-{actor.id}@invalid", settings={})
-    actors.change(
-        tx,
-        actor.id,
-        state="gone",
-        name="",
-        summary="",
-        source=None,
-        icon=None,
-        image=None,
-        fields=[],
-        also_known_as=[],
-    )
 
 
 def check_url(tx: Tx, site: Site) -> None:

@@ -6,7 +6,7 @@ is `storage.moderations`, where the instance's own actor stands as the place, as
 
 from typing import Any
 
-from fedi.actions import account_mail, peer_alone, scopes
+from fedi.actions import account_mail, erasing, peer_alone, scopes
 from fedi.actions import people as people_actions
 from fedi.actions import reports as report_actions
 from fedi.actions.moderated import MAX_REASON, WARNING
@@ -96,7 +96,7 @@ def reject(tx: Tx, site: Site, by: Actor, target: Actor) -> None:
         raise Forbidden(NOT_ALLOWED, code="not-pending")
     log(tx, site, by, "reject", actor=target)
     account_mail.turned_down(tx, site, target, person)
-    people_actions.erase(tx, site, target)
+    erasing.erase(tx, site, target)
 
 
 def warn(tx: Tx, site: Site, by: Actor, target: Actor, text: str) -> None:
@@ -156,7 +156,7 @@ def erase(tx: Tx, site: Site, by: Actor, target: Actor) -> None:
     if role_of(tx, by) != "admin" or target.state != "suspended":
         raise Forbidden(NOT_ALLOWED, code="not-suspended")
     log(tx, site, by, "erase", actor=target, reason=target.handle)
-    people_actions.erase(tx, site, target)
+    erasing.erase(tx, site, target)
 
 
 def assign(tx: Tx, site: Site, by: Actor, report: Report, to: Actor | None) -> None:

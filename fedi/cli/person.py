@@ -193,7 +193,7 @@ def erase(
     if not yes:
         typer.confirm(f"Erase {name} and all their posts? This can't be undone", abort=True)
     with opened(config) as site:
-        from fedi.actions.people import erase as erase_person
+        from fedi.actions.erasing import erase as erase_person
 
         site.db.write_now(lambda tx: erase_person(tx, site, local_actor(tx, site, name, KINDS)))
     print(f"{name} is erased; peers are being told")

@@ -7,7 +7,7 @@ import pytest
 from federation.errors import WrongOrigin
 from federation.signatures.keys import generate_ed25519, generate_rsa
 from fedi import fetching
-from fedi.actions import follows, groups, moves, people
+from fedi.actions import erasing, follows, groups, moves, people
 from fedi.actions import posts as post_actions
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden, Invalid, Taken
@@ -175,7 +175,7 @@ async def test_a_name_goes_to_nobody_else(three: Three) -> None:
     alpha = three.alpha
     ada = alpha.person("ada")
     olga = alpha.person("olga")
-    alpha.write(lambda tx: people.erase(tx, alpha.site, ada))
+    alpha.write(lambda tx: erasing.erase(tx, alpha.site, ada))
     for unit in (
         lambda tx: people.register(tx, alpha.site, username="Ada", email="x@alpha.example"),
         lambda tx: groups.create(tx, alpha.site, name="ada", title="Ada", owner=olga),

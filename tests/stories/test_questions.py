@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from federation.vocabulary.note import read_post
-from fedi.actions import people, posts, questions
+from fedi.actions import erasing, posts, questions
 from fedi.actions.posts import Draft
 from fedi.errors import Forbidden
 from fedi.rendering import posts as rendering
@@ -340,7 +340,7 @@ async def test_who_is_erased_chose_nothing(thread: Thread) -> None:
     accept(gamma, cho, thread.answer)
     await settle(*thread.three.all)
     assert state(thread.beta, thread.root)[0] == "solved"
-    gamma.write(lambda tx: people.erase(tx, gamma.site, cho))
+    gamma.write(lambda tx: erasing.erase(tx, gamma.site, cho))
     await settle(*thread.three.all)
     assert (
         gamma.read(lambda tx: [one for one in rows.chosen(tx, gamma.post(thread.root).id) if one.actor_id == cho.id])

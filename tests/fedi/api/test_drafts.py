@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fedi.actions import people
+from fedi.actions import erasing
 from storage import drafts
 from storage.actors import Actor
 from storage.timelines import Page
@@ -40,7 +40,7 @@ async def test_they_go_with_the_person(api: Api, ada: Actor) -> None:
     await api.post(PATH, token, json={"text": "never sent"})
 
     def gone(tx: Any) -> int:
-        people.erase(tx, api.site, ada)
+        erasing.erase(tx, api.site, ada)
         return len(drafts.of_person(tx, ada.id, Page(limit=5)))
 
     assert api.site.db.write_now(gone) == 0

@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from fedi.actions import answering, mutes, people, reading, suggesting, volumes
+from fedi.actions import answering, erasing, mutes, reading, suggesting, volumes
 from storage import actors, jobs, notifications, thread_reads
 from storage import memberships as membership_rows
 from storage import volumes as volume_rows
@@ -204,7 +204,7 @@ async def test_who_is_erased_has_read_nothing(api: Api, ada: Actor, ben: Actor, 
         return [tx.scalar(one) or 0 for one in mine]
 
     assert await api.site.db.read(numbers) == [1, 1, 1, 1]
-    await api.site.db.write(lambda tx: people.erase(tx, api.site, ben))
+    await api.site.db.write(lambda tx: erasing.erase(tx, api.site, ben))
     assert await api.site.db.read(numbers) == [0, 0, 0, 0]
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from fedi.actions import people
+from fedi.actions import erasing, people
 from fedi.mastodon import images
 from storage.actors import Actor
 from tests.fedi.mastodon.conftest import Api
@@ -31,7 +31,7 @@ async def test_who_is_suspended_or_gone_is_not_there(api: Api, ada: Actor, ben: 
     assert (await api.get(f"/api/v1/accounts/{ben.id}/followers", token)).json == []
     assert (await api.get("/api/v1/timelines/public", token)).json == []
     assert (await api.post(f"/api/v1/accounts/{ada.id}/follow", token)).status == 404
-    await api.site.db.write(lambda tx: people.erase(tx, api.site, ada))
+    await api.site.db.write(lambda tx: erasing.erase(tx, api.site, ada))
     for path in (f"{ada.id}", f"{ada.id}/statuses", f"{ada.id}/followers", "lookup?acct=ada"):
         assert (await api.get(f"/api/v1/accounts/{path}", token)).status == 404
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fedi.actions import groups, people, posts, profiles
+from fedi.actions import erasing, groups, people, posts, profiles
 from fedi.actions import media as actions
 from fedi.actions.posts import Draft
 from fedi.context import Site
@@ -141,7 +141,7 @@ async def test_the_files_of_a_deleted_post_and_of_an_erased_person_go(site: Site
     await loop.step(site)
     assert one.file not in kept(site)
     assert one.preview not in kept(site)
-    await site.db.write(lambda tx: people.erase(tx, site, ada))
+    await site.db.write(lambda tx: erasing.erase(tx, site, ada))
     await loop.step(site)
     assert kept(site) == set()
     assert await site.db.read(lambda tx: media.of_person(tx, ada.id)) == []

@@ -12,7 +12,7 @@ from federation.signatures.sign import sign_get
 from federation.transport import Response
 from federation.vocabulary.actor import read_actor
 from federation.vocabulary.note import read_post
-from fedi.actions import groups, people, posts, profiles, reactions
+from fedi.actions import erasing, groups, people, posts, profiles, reactions
 from fedi.actions.posts import Draft
 from fedi.config import Config
 from fedi.context import Site
@@ -152,7 +152,7 @@ async def test_a_change_of_an_actor_is_seen_at_once(app: Starlette, site: Site, 
 
 
 async def test_an_erased_person_is_a_tombstone(app: Starlette, site: Site, ada: Actor) -> None:
-    await site.db.write(lambda tx: people.erase(tx, site, ada))
+    await site.db.write(lambda tx: erasing.erase(tx, site, ada))
     answer = await get(app, "/people/ada")
     assert answer.status == 410
     assert msgspec.json.decode(answer.body)["type"] == "Tombstone"

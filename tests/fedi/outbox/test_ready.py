@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from federation.transport import Response
-from fedi.actions import people, profiles
+from fedi.actions import erasing, people, profiles
 from fedi.app import Fedi, build
 from fedi.config import Config
 from fedi.context import Site
@@ -93,7 +93,7 @@ async def test_a_change_is_in_the_very_next_answer(app: Fedi, site: Site, ada: A
     assert [(await get(app, path)).status for path in (ADA, FINGER)] == [404, 404]
     await site.db.write(lambda tx: people.unsuspend(tx, site, ada))
     assert [(await get(app, path)).status for path in (ADA, FINGER)] == [200, 200]
-    await site.db.write(lambda tx: people.erase(tx, site, ada))
+    await site.db.write(lambda tx: erasing.erase(tx, site, ada))
     assert [(await get(app, path)).status for path in (ADA, FINGER)] == [410, 410]
 
 

@@ -7,9 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from fedi import languages
-from fedi.actions import account_mail, memberships
+from fedi.actions import account_mail, erasing, memberships
 from fedi.actions import invitations as invitation_actions
-from fedi.actions import people as person_actions
 from fedi.config import Mail
 from storage import apps, invitations, mails, people, second_factors, sign_ups, tickets
 from storage import memberships as membership_rows
@@ -374,7 +373,7 @@ async def test_who_is_erased_leaves_no_way_in(campus: Campus, boss: Actor, with_
     eve = campus.actor("eve")
     campus.write(lambda tx: second_factors.save(tx, SecondFactor(eve.id, "A" * 32, 1, 1, 0)))
     campus.write(lambda tx: second_factors.put_codes(tx, eve.id, ["abcdefghij"]))
-    campus.write(lambda tx: person_actions.erase(tx, campus.site, eve))
+    campus.write(lambda tx: erasing.erase(tx, campus.site, eve))
 
     def left(tx: Tx) -> list[object]:
         tables = (second_factors.second_factors, second_factors.recovery_codes, tickets.tickets, sign_ups.sign_ups)

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 from federation.client import Client
 from federation.hosts import Networks
 from federation.transport import SocketTransport
+from fedi.actions import erasing
 from fedi.actions import identities as actions
 from fedi.actions import people as person_actions
 from fedi.config import Config, Sso
@@ -172,7 +173,7 @@ async def test_who_has_an_account_connects_it(campus: Campus, provider: Provider
     await bruno.log_in("bruno")
     page = await come(bruno, provider, current=PASSWORD)
     assert page.status == 409
-    campus.write(lambda tx: person_actions.erase(tx, campus.site, ada))
+    campus.write(lambda tx: erasing.erase(tx, campus.site, ada))
     assert campus.read(lambda tx: identities.of_person(tx, ada.id)) == []
 
 

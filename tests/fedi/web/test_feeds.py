@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from fedi.actions import blocks, feed_tokens, people, posts
+from fedi.actions import blocks, erasing, feed_tokens, people, posts
 from fedi.errors import Invalid
 from storage import feed_tokens as rows
 from storage import memberships, mutes
@@ -223,7 +223,7 @@ async def test_who_is_put_out_gets_410_at_the_next_poll(
         elif how == "suspended":
             people.suspend(tx, campus.site, ada)
         else:
-            people.erase(tx, campus.site, ada)
+            erasing.erase(tx, campus.site, ada)
 
     campus.write(put_out)
     for path, page in zip(paths, first, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fedi.actions import mailing, people
+from fedi.actions import erasing, mailing, people
 from fedi.config import Config, ConfigError, Federation, Mail
 from fedi.context import Site
 from fedi.worker import jobs as kinds
@@ -193,7 +193,7 @@ def test_who_is_erased_gets_nothing_more(site: Site) -> None:
     def erase(tx: Tx) -> list[mails.Mail]:
         ada = people.register(tx, site, username="ada", email="ada@alpha.example")
         mailing.post(tx, site, to="ada@alpha.example", person_id=ada.id, kind="test", subject="a", text="b")
-        people.erase(tx, site, ada)
+        erasing.erase(tx, site, ada)
         return mails.last_of(tx, ada.id, 10)
 
     assert site.db.write_now(erase) == []
