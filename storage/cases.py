@@ -130,9 +130,9 @@ def listed(tx: Tx, limit: int, *, group_id: int | None = None) -> list[Case]:
     return all_of(tx, _queue(group_id, "open").order_by(cases.c.due_at, cases.c.id).limit(limit), Case)
 
 
-def waiting(tx: Tx, group_id: int, most: int = 100) -> int:
-    """How many are open in a group, `most` at most."""
-    inner = select(cases.c.id).where(cases.c.group_id == group_id, cases.c.state == "open").limit(most).subquery()
+def waiting(tx: Tx, group_id: int | None, most: int = 100) -> int:
+    """How many are open in a group, or with None anywhere, `most` at most."""
+    inner = _queue(group_id, "open").with_only_columns(cases.c.id).limit(most).subquery()
     return tx.scalar(select(func.count()).select_from(inner)) or 0
 
 

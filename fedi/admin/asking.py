@@ -18,7 +18,7 @@ from fedi.errors import NotFound
 from fedi.forms import person
 from fedi.html import page
 from fedi.languages import N_, _
-from storage import accounts, agreements, jobs, pending_actions, people, received
+from storage import accounts, agreements, cases, jobs, pending_actions, people, received
 from storage.actors import Actor
 from storage.agreements import AgreementRow
 from storage.metadata import Tx
@@ -65,7 +65,7 @@ async def shown(
 
 def waiting(tx: Tx, name: str) -> dict[str, int]:
     """How much waits for an admin, by section of the console: requests for a peering, what is held (counted to 100), what others
-    proposed, people who signed up, and jobs that were given up."""
+    proposed, people who signed up, reports, and jobs that were given up."""
     asked = [row for row in agreements.in_state(tx, "offered", "review") if waits_here(row)]
     proposed = [row for row in pending_actions.in_state(tx, "proposed") if row.proposer != name]
     waiting = accounts.listed(tx, accounts.Wanted(origin="local", status="pending"), Page(limit=100))
@@ -74,6 +74,7 @@ def waiting(tx: Tx, name: str) -> dict[str, int]:
         "held": received.held_total(tx, 100),
         "pending": len(proposed),
         "people": len(waiting),
+        "reports": cases.waiting(tx, None),
         "jobs": jobs.totals(tx).get("failed", 0),
     }
 

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from fedi.actions import people as person_actions
+from fedi.actions import reports
 from storage import accounts, actors, announcements, decisions, jobs, moderations, people, received, samples, sessions
 from storage.decisions import DecisionRow
 from storage.metadata import Tx
@@ -195,3 +197,23 @@ async def test_announcements_are_drafted_shown_and_ended(campus: Campus, as_ada:
     page = await as_ada.post("/admin/announcements", {"do": "end", "id": str(one.id)})
     assert campus.read(lambda tx: announcements.shown(tx, campus.site.clock())) == []
     assert Outline(page.text).of("h1")
+
+
+async def test_the_overview_tells_of_reports_and_of_who_signed_up(campus: Campus, as_ada: Browser) -> None:
+    quiet = await as_ada.get("/admin")
+    assert "/sign-ups" not in quiet.links
+
+    def write(tx: Tx) -> None:
+        ada, bruno = (actors.by_name(tx, name, "alpha.example") for name in ("ada", "bruno"))
+        assert ada is not None
+        assert bruno is not None
+        reports.report(tx, campus.site, ada, bruno, [], "Rude")
+        person_actions.register(
+            tx, campus.site, username="carla", email="carla@alpha.example", password_hash="x", state="pending"
+        )
+
+    campus.write(write)
+    page = await as_ada.get("/admin")
+    assert "1 Reports" in page.words
+    assert "1 Who would like to join" in page.words
+    assert {"/sign-ups", "/reports"} <= set(page.links)
