@@ -90,6 +90,8 @@ def _templates() -> "Environment":
     )
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    for name in ("gettext", "ngettext"):
+        made.globals[name] = _with_unturned(made.globals[name])
     made.globals["style"] = STYLE_PATH
     made.globals["style_text"] = Markup(STYLE.decode())  # noqa: S704 - a file of ours
     made.globals["script"] = SCRIPT_PATH
@@ -113,6 +115,17 @@ _TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 def _unturned(value: Any) -> Any:
     """Names and titles without the characters that turn the direction of what follows; HTML keeps its own."""
     return value.translate(_TURNING) if type(value) is str and not value.isascii() else value
+
+
+def _with_unturned(translate: Any) -> Any:
+    """The same for what stands within a sentence, which `finalize` does not see."""
+    from jinja2 import pass_context
+
+    @pass_context
+    def translated(context: Any, *texts: Any, **values: Any) -> Any:
+        return translate(context, *texts, **{name: _unturned(value) for name, value in values.items()})
+
+    return translated
 
 
 def form_key() -> str:

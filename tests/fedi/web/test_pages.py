@@ -456,6 +456,17 @@ async def test_an_id_that_no_database_has_is_not_found(campus: Campus, ada: Acto
     assert (await as_ada.get(path.format(2**63))).status == 404
 
 
+async def test_a_name_turns_nothing_around_it(campus: Campus, as_ada: Browser, bruno: Actor) -> None:
+    """Neither by itself nor within a sentence or a label."""
+    group = campus.group("mlops", bruno)
+    campus.write(lambda tx: actors.change(tx, group.id, name="ML\u202eOps\u2067"))
+    for path in ("/groups", "/groups/mlops", "/groups/mlops/about", "/compose?group=mlops"):
+        page = await as_ada.get(path)
+        assert "MLOps" in page.text, path
+        assert "\u202e" not in page.text, path
+        assert "\u2067" not in page.text, path
+
+
 async def test_a_long_text_in_a_list_ends_between_words(campus: Campus, ada: Actor, browser: Browser) -> None:
     campus.group("mlops", ada)
     campus.post(ada, "Forecasts\n\n" + "windmill " * 80 + "@mlops")
