@@ -1,16 +1,15 @@
 """Chromium, and a page on an origin of its own that is a client of an instance."""
 
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.clients.conftest import University, university
-from tests.servers import free_port
+from tests.listening import listening
 
 __all__ = ["university"]
 
@@ -57,20 +56,12 @@ class _Pages(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[str]:
     """An origin that is not the instance's, with the client's page."""
-    server = ThreadingHTTPServer(("127.0.0.1", free_port()), _Pages)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(_Pages) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 class Client:

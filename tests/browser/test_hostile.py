@@ -6,11 +6,10 @@ Remote things are written into the tables as they are, which is worse than what 
 """
 
 import re
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -31,6 +30,7 @@ from storage import posts as post_rows
 from storage.actors import Actor
 from storage.metadata import Tx
 from storage.notifications import Notification
+from tests.listening import listening
 from tests.servers import Server, apart
 
 PHONE = {"width": 390, "height": 844}
@@ -60,20 +60,12 @@ class _Elsewhere(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[str]:
     """The other server's address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(_Elsewhere) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def scripts(home: str) -> str:

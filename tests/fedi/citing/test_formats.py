@@ -1,14 +1,12 @@
 """Identifiers, BibTeX, RIS and CSL-JSON: what is read, that what we write is read as the same, and that hostile text ends soon."""
 
-import sys
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fedi.citing import answers, bibtex, csl, identifiers, licences, pasted, ris
 from fedi.citing.works import Name, Work, citation
+from tests.work import lines
 
 PAPER = Work(
     title="Gamification in the Classroom: 100 % {better} & more_or_less",
@@ -194,24 +192,6 @@ HOSTILE = [
 ]
 
 
-def _lines(run: Callable[[], object]) -> int:
-    """How many lines of Python a call takes: work, not time, which other processes share."""
-    count = 0
-
-    def trace(frame: object, event: str, arg: object) -> object:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)  # type: ignore[arg-type]  # as a tracer is typed by its own name
-    try:
-        run()
-    finally:
-        sys.settrace(before)
-    return count
-
-
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_takes_bounded_work(text: str) -> None:
-    assert _lines(lambda: pasted.read(text)) <= 15 * len(text)
+    assert lines(lambda: pasted.read(text)) <= 15 * len(text)

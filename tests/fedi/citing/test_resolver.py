@@ -1,10 +1,9 @@
 """Asking a resolver over real HTTP: once for all who want to know, within bounds, and never again soon after a vain question."""
 
 import asyncio
-import http.server
-import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from fedi.config import Config, Federation, Library
 from fedi.context import Site, close_site, open_site
 from fedi.fetching.works import look_up
 from tests.conftest import Databases
+from tests.listening import listening
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ class Resolver:
 def resolver() -> Iterator[Resolver]:
     made = Resolver()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             """Answer, or lead on."""
             made.asked.append((self.path, self.headers.get("user-agent", "")))
@@ -57,16 +57,9 @@ def resolver() -> Iterator[Resolver]:
             self.end_headers()
             self.wfile.write(body or b"")
 
-        def log_message(self, *words: object) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with listening(Handler) as port:
+        made.port = port
+        yield made
 
 
 @pytest.fixture
