@@ -23,6 +23,7 @@ from fedi.languages import _
 from fedi.media import processing
 from fedi.text.structure import begins_block
 from fedi.web import cards, composing
+from fedi.web.again import kept
 from fedi.web.composing import Typed, form_page
 from fedi.web.paths import post_path
 from storage import actors
@@ -93,6 +94,8 @@ def _greeting(tx: Tx, me: Actor, reply_to: int | None) -> tuple[str, str]:
 
 async def compose(request: Request) -> Response:
     """POST: publish, then show the post; or, by the button `action`, show it first (`preview`) or keep it (`keep`)."""
+    if (again := await kept(request)) is not None:
+        return again
     me = await person(request)
     async with sent_with_files(request, media.MOST) as form:
         return await _compose(request, me, form)

@@ -291,3 +291,26 @@ async def test_it_goes_where_the_form_says_and_nowhere_else(campus: Campus, as_a
     assert "for a group that is gone</textarea>" in page.text
     assert len(written(campus, ada)) == 1
     assert outside.id != inside.id
+
+
+async def test_a_session_that_ends_takes_no_words_with_it(campus: Campus, as_ada: Browser, ada: Actor) -> None:
+    page = await as_ada.get("/compose")
+    key = next(str(one["value"]) for one in Outline(page.text).of("input") if one.get("name") == "key")
+    typed = {"key": key, "where": "public", "title": "", "text": "Half an <hour> of work", "action": "publish"}
+    session, as_ada.cookies = dict(as_ada.cookies), {}
+    ended = await as_ada.post("/compose", typed, {"sec-fetch-mode": "navigate"})
+    assert ended.status == 401
+    assert "Half an &lt;hour&gt; of work</textarea>" in ended.text
+    assert "/login" in ended.links
+    sent = {str(one["name"]): str(one["value"]) for one in Outline(ended.text).of("input")}
+    assert sent == {"key": key, "where": "public", "title": ""}
+    # Scripts keep the words themselves, and look at where they are led to; a form of another site shows nothing.
+    assert (
+        "/login" in (await as_ada.post("/compose", typed, {"sec-fetch-mode": "cors"}, follow=False)).headers["location"]
+    )
+    foreign = {"sec-fetch-mode": "navigate", "sec-fetch-site": "cross-site"}
+    assert "Half an" not in (await as_ada.post("/compose", typed, foreign)).text
+    as_ada.cookies = session
+    again = sent | {"text": typed["text"], "action": "publish"}
+    assert (await as_ada.post("/compose", again, {"sec-fetch-mode": "navigate"})).status == 200
+    assert [one.content for one in written(campus, ada)] == ["<p>Half an &lt;hour&gt; of work</p>"]
