@@ -1,4 +1,6 @@
-"""What a person wants to publish, and what may be published: text, title, poll, quote. Making it so is `posts`."""
+"""What a person wants to publish, and what may be published: text, title, poll, quote. Making it so is `posts`,
+keeping it for later is `unsent`.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,6 +1,6 @@
 """What moderators do: `POST /moderate` from a post or a list of members; `/groups/NAME/moderation`: what waits to be decided,
 the log of what was done (`fedi.web.moderation_log`), members. Cases are `fedi.web.cases`, reports `fedi.web.reports`, what a
-group is like `fedi.web.settings`.
+group is like `fedi.web.group_settings`.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """`/settings`: language, time zone, and how somebody reads their groups, in the home here and in every client; `/settings/apps`:
 which apps use their account. Each other part of one's settings has a page and a file of its own (`PARTS`).
 
-A group's own settings are `settings`.
+A group's own settings are `group_settings`.
 """
 
 from typing import Any
