@@ -48,7 +48,7 @@ def _send(
     now = languages.reader()
     with languages.using(person.settings.get("locale") or now.language, person.settings.get("time_zone") or now.zone):
         filled = {
-            "name": actor.name or actor.username,
+            "name": mailing.one_line(actor.name, 100) or actor.username,
             "link": site.iri(path),
             "site": site.config.name,
             "what": _(what) if what else "",

@@ -210,7 +210,7 @@ def _reason(me: Actor, root: Post, one: Unread, by: Actor | None, hosts: int, *,
     if root.author_id == me.id:
         return _("You asked this") if root.asks else _("You began this")
     if by is not None:
-        return _("%(name)s answers you") % {"name": (by.name or by.username)[:60]}
+        return _("%(name)s answers you") % {"name": mailing.one_line(by.name, 60) or by.username}
     if mine:
         return _("You are in this thread")
     if root.asks == "open" and one.first_id == root.id:
@@ -243,7 +243,7 @@ def _mentions(tx: Tx, me: Actor, since: int, hides: Hidden, told: set[int]) -> l
         if post is None or by is None or not hides.hears(by) or root_id in told or root_id in muted:
             continue
         closed = post.visibility == "direct"
-        name = {"name": (by.name or by.username)[:60]}
+        name = {"name": mailing.one_line(by.name, 60) or by.username}
         reason = _("%(name)s wrote to you alone") % name if closed else _("%(name)s mentions you") % name
         items.append(Item(post, post, known.get(post.group_id or 0), 1, reason, closed))
     return items[:_MENTIONS]

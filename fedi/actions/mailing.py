@@ -54,14 +54,14 @@ def post(
         raise ValueError("a header of a mail is one line")
     if len(text.encode("utf-8", "replace")) + len((html or "").encode("utf-8", "replace")) > LARGEST:
         raise ValueError(f"a mail has at most {LARGEST} bytes")
-    mail = Mail(site.new_id(), person_id, to, kind, _line(subject), text, html, site.clock(), further)
+    mail = Mail(site.new_id(), person_id, to, kind, one_line(subject), text, html, site.clock(), further)
     mails.insert(tx, mail)
     jobs.add(tx, site.new_id(), "mail", str(mail.id), {"id": str(mail.id)}, site.clock())
     return mail.id
 
 
-def _line(subject: str) -> str:
-    """A subject on one line, without characters that steer or turn what stands around them."""
-    shown = "".join(" " if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp") else one for one in subject)
+def one_line(text: str, most: int = SUBJECT) -> str:
+    """A subject or a name on one line, without characters that steer or turn what stands around them."""
+    shown = "".join(" " if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp") else one for one in text)
     shown = " ".join(shown.split())
-    return shown if len(shown) <= SUBJECT else shown[: SUBJECT - 1] + "…"
+    return shown if len(shown) <= most else shown[: most - 1] + "…"

@@ -75,7 +75,13 @@ def written(tx: Tx, site: Site, mail: Mail) -> tuple[Mail, int] | None:
             "List-Id": f"<digest.{site.config.host.partition(':')[0]}>",
             "Precedence": "bulk",
         }
-        made = replace(mail, subject=subject, text=letters.text(letter), html=letters.html(letter), headers=headers)
+        made = replace(
+            mail,
+            subject=mailing.one_line(subject),
+            text=letters.text(letter),
+            html=letters.html(letter),
+            headers=headers,
+        )
         return made, told.until
 
 
@@ -123,7 +129,9 @@ def mentions_written(tx: Tx, site: Site, mail: Mail) -> tuple[Mail, None] | None
             "List-Id": f"<mentions.{site.config.host.partition(':')[0]}>",
         }
         text, html = letters.text(letter), letters.html(letter)
-        return replace(mail, subject=f"{site.config.name}: {subject}", text=text, html=html, headers=headers), None
+        return replace(
+            mail, subject=mailing.one_line(f"{site.config.name}: {subject}"), text=text, html=html, headers=headers
+        ), None
 
 
 def language_of(site: Site, person: Person) -> str:

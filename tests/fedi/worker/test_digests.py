@@ -21,8 +21,8 @@ from fedi.config import Config
 from fedi.context import Site
 from fedi.worker import loop, schedule
 from fedi.worker.jobs import KINDS
+from storage import actors, mails, markers, memberships, mutes, notifications
 from storage import digests as rows
-from storage import mails, markers, memberships, mutes, notifications
 from storage.actors import Actor
 from storage.database import Database
 from storage.metadata import Tx
@@ -490,6 +490,19 @@ async def test_a_mention_is_a_mail_of_its_own_for_who_wants_it(school: School) -
     assert len(school.box.mails) == 1
     assert [one.state for one in school.site.db.read_now(lambda tx: mails.last_of(tx, bea.id, 9))] == ["sent"]
     assert carl.id != bea.id
+
+
+async def test_a_name_of_several_lines_keeps_no_mail_back(school: School) -> None:
+    """Peers send any name. A subject with a line break can't be sent, and who can't be written to gets no more digests."""
+    bea = school.person("bea", mail_mentions=True, digest=NEVER)
+    school.site.db.write_now(lambda tx: actors.change(tx, school.ada.id, name="Eve\r\nBcc: all\u202e\n\nLog in here"))
+    school.post(text="@bea look", visibility="public")
+    school.clock.pass_(seconds=301)
+    await school.work()
+    (mail,) = school.box.mails
+    assert mail["Subject"].endswith("Eve Bcc: all Log in here mentions you")
+    assert "Eve Bcc: all Log in here mentions you" in school.got("bea")[0]
+    assert bea.id
 
 
 def people_row(tx: Tx, person_id: int) -> dict[str, Any]:
