@@ -186,7 +186,7 @@ def _banned(site: Site, group: Actor, membership: Membership | None) -> str | No
         said = _("You are banned from %(group)s until %(day)s: you can't post here or join again.") % named
     if not membership.reason:
         return said
-    return f"{said} {_('The reason given: %(reason)s') % {'reason': membership.reason}}"
+    return said + " " + _("The reason given: %(reason)s") % {"reason": membership.reason}
 
 
 def _pinned(tx: Tx, me: Actor | None, group: Actor) -> list[Card]:

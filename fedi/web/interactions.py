@@ -81,7 +81,7 @@ async def leave(request: Request) -> Response:
 
 def _said(problem: FederationError | NotFound) -> str:
     if isinstance(problem, NotFound):
-        return f"{problem.text} {_('Search there for the address below instead.')}"
+        return problem.text + " " + _("Search there for the address below instead.")
     if problem.code == "bad-handle":
         return _("That is no handle. Yours looks like @name@server.example; your profile shows it.")
     return _(
