@@ -12,7 +12,7 @@ from federation.vocabulary.context import MODERATION, REPORT
 from fedi.actions import cases, memberships, notifying, sending
 from fedi.context import Site
 from fedi.errors import Forbidden, Invalid
-from storage import actors, outbox, people, posts, reports
+from storage import actors, outbox, peers, people, posts, reports
 from storage import memberships as membership_rows
 from storage.actors import Actor
 from storage.metadata import Tx
@@ -27,6 +27,13 @@ NEWS = "admin.report"
 """The kind of notification that tells moderators of a report; its actor is whom the report is about."""
 
 
+def wants_names(tx: Tx, group: Actor | None) -> bool:
+    """Whether the server of a group takes no report but from a person: Lemmy reads the sender of a `Flag` as one
+    (`ObjectId<ApubPerson>`), so that it drops what an instance's own actor, an `Application`, sends."""
+    peer = peers.by_host(tx, group.host) if group is not None and not group.local else None
+    return peer is not None and (peer.software or "").lower() == "lemmy"
+
+
 def report(
     tx: Tx,
     site: Site,
@@ -38,10 +45,11 @@ def report(
     forward: bool = False,
     rule_ids: list[int] | None = None,
     rule: str | None = None,
-    named: bool = False,
+    named: bool | None = None,
 ) -> Report:
     """A person here reports `target` and some of their posts. `text` is plain text; `forward`: tell their server, too; `rule`:
-    the rule of the group that it names; `named`: moderators of a group elsewhere may know who reported.
+    the rule of the group that it names; `named`: moderators of a group elsewhere may know who reported; None: only where
+    `wants_names` says so.
 
     Of posts in a group elsewhere that group hears of it in any case, since its moderators decide. Raises Invalid for
     posts of another, an unknown category, or an overlong text.
@@ -72,6 +80,7 @@ def report(
     )
     keep(tx, site, made, target, group)
     if group is not None and not group.local:
+        named = wants_names(tx, group) if named is None else named
         _to_group(tx, site, made, reporter if named else None, target, group, posts)
     if forward and not target.local:
         _to_home(tx, site, made, target, posts)

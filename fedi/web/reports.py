@@ -65,7 +65,8 @@ async def ask(request: Request) -> Response:
     wanted = request.query_params.get("post", "")
     post_id = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
     found = await site.db.read(lambda tx: _form(tx, site, me, post_id))
-    return page(request, "report.html", **found, text="", rule="", forward=False, named=False, problem=None)
+    named = found["named_only"]
+    return page(request, "report.html", **found, text="", rule="", forward=False, named=named, problem=None)
 
 
 def _card(tx: Tx, me: Actor, post_id: int | None) -> Card:
@@ -79,7 +80,9 @@ def _card(tx: Tx, me: Actor, post_id: int | None) -> Card:
 def _form(tx: Tx, site: Site, me: Actor, post_id: int | None) -> dict[str, Any]:
     card = _card(tx, me, post_id)
     found = rules.of(tx, card.group) if card.group is not None else list(site.config.rules)
-    return {"card": card, "rules": found, "categories": {name: _(said) for name, said in cases.CATEGORIES.items()}}
+    categories = {name: _(said) for name, said in cases.CATEGORIES.items()}
+    only = actions.wants_names(tx, card.group)
+    return {"card": card, "rules": found, "categories": categories, "named_only": only}
 
 
 async def report(request: Request) -> Response:
