@@ -28,7 +28,7 @@ REFUSED = N_("This passkey was not taken. Try again, or log in by your password.
 
 def ready() -> None:
     """Load what checks answers, which takes a quarter of a second once: not while others wait for the database."""
-    import webauthn  # noqa: F401
+    import webauthn  # noqa: F401 - for its effect: it is loaded then
 
 
 def rp_id(site: Site) -> str:

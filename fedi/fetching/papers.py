@@ -26,7 +26,7 @@ async def paper(site: Site, entry: Entry) -> File | None:
 async def _fetch(site: Site, entry: Entry) -> File | None:
     limit = site.config.library.file_size << 20
     assert entry.file_url is not None  # noqa: S101 - as `paper` saw
-    assert entry.media_type is not None  # noqa: S101
+    assert entry.media_type is not None  # noqa: S101 - as above: an entry with a file has both
     found = await site.client.get_file(entry.file_url, entry.media_type, limit=limit, key=await instance_key(site))
     folder = files.incoming(site)
     files.demand_room(folder)

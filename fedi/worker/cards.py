@@ -40,7 +40,7 @@ async def card(site: Site, payload: dict[str, Any]) -> None:
         try:
             await works.learn(site, work)
         except FederationError as problem:
-            raise Later(now + random.randint(10_000, 60_000), problem.text) from problem  # noqa: S311
+            raise Later(now + random.randint(10_000, 60_000), problem.text) from problem  # noqa: S311 - spread out, no secret
         await site.db.write(lambda tx: _show_work(tx, site, post_id, url))
         return
     try:
