@@ -209,6 +209,28 @@ async def test_what_our_people_send_a_group(three: Three) -> None:
     assert (unfollowed["object"]["type"], unfollowed["object"]["id"]) == ("Follow", follow["id"])
 
 
+@pytest.mark.parametrize(
+    ("software", "named", "by_name"), [("lemmy", None, True), ("lemmy", False, False), ("mbin", None, False)]
+)
+async def test_a_report_names_who_sends_it_only_where_it_must(
+    three: Three, software: str, named: bool | None, by_name: bool
+) -> None:
+    alpha = three.alpha
+    ada = alpha.person("ada")
+    peer = Peer(three.world, "group.example", software)
+    group = await joined(alpha, ada, peer, "mlops")
+    lena = peer.actor("lena")
+    page = peer.note(lena, "page", type="Page", to=[group, PUBLIC], cc=[], audience=group) | {"name": "A page"}
+    await peer.send(alpha, peer.activity("Announce", group, peer.activity("Create", lena, page, audience=group)))
+    await settle(alpha)
+    there, target = alpha.post(page["id"]), alpha.actor(lena)
+    alpha.write(lambda tx: report_actions.report(tx, alpha.site, ada, target, [there], "spam", "spam", named=named))
+    await settle(alpha)
+    [flag] = peer.got("Flag")
+    assert (flag["actor"] == ada.iri) is by_name
+    assert (ada.iri in str(flag)) is by_name
+
+
 def strict(activity: Json, by: Actor) -> None:
     """What Lemmy wants of each activity."""
     assert activity["actor"] == by.iri
